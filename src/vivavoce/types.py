@@ -1,0 +1,204 @@
+"""What flows through the toolkit, stage by stage. Nothing here knows how the values are made.
+
+Shape letters used across the package: B batch, L text tokens, T frames, S samples, C channels,
+M mels, D model width, H heads. `[B, C, T]` for convolutions, `[B, T, D]` for attention.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from vivavoce.errors import IncompatibleFeatures
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Audio:
+    """Mono audio: `samples` is `[S]` float32 in [-1, 1], `sample_rate` in Hz."""
+
+    samples: np.ndarray
+    sample_rate: int
+
+    @property
+    def duration_s(self) -> float:
+        return len(self.samples) / self.sample_rate
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A bounded piece of the source text: `text == source[start:end]`.
+
+    `pause_s` is the silence that belongs after it (sentence, clause or paragraph end).
+    """
+
+    text: str
+    start: int
+    end: int
+    pause_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """Normalised text and where each of its characters came from.
+
+    `origin[i]` is the offset in the source of the character or expression that produced `text[i]`;
+    `len(origin) == len(text)`.
+    """
+
+    text: str
+    origin: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What an acoustic model reads.
+
+    `ids` are vocabulary indices. `word_index[i]` is the number of the word (counted from 0 over
+    `words`) that token `i` belongs to, or -1 for silence, blanks and punctuation.
+    `unknown` lists characters the vocabulary does not have, which were left out.
+    """
+
+    ids: tuple[int, ...]
+    word_index: tuple[int, ...] = ()
+    words: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Normalisation:
+    """How Coqui's AudioProcessor maps decibels onto the network's range, and back.
+
+    `stats` (mean and standard deviation per band) replaces the min-max mapping when given.
+    """
+
+    min_level_db: float = -100.0
+    ref_level_db: float = 20.0
+    gain: float = 20.0
+    max_norm: float = 4.0
+    symmetric: bool = True
+    clip: bool = True
+    signal_norm: bool = True
+    stats: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureSpec:
+    """Everything that decides what the numbers in a feature tensor mean.
+
+    Frequencies in Hz, lengths in samples. `kind` is `mel`, `linear` (magnitude spectrum) or
+    `latent` (learned, no signal definition). `power` is the exponent of the magnitude;
+    `magnitude_floor` is added under the square root (`sqrt(re² + im² + floor)`).
+    `log` is the logarithm's base, `clamp` its lowest argument (`log_offset` is added instead of
+    clamping where a front end does that). `framing`: `center` pads n_fft/2 each side
+    (T = S // hop + 1), `same` pads (n_fft - hop)/2 (T = S // hop).
+    """
+
+    kind: Literal["mel", "linear", "latent"] = "mel"
+    sample_rate: int = 24000
+    hop_length: int = 256
+    n_fft: int = 1024
+    win_length: int = 1024
+    n_mels: int = 100
+    f_min: float = 0.0
+    f_max: float | None = None
+    mel_scale: Literal["htk", "slaney"] = "htk"
+    mel_norm: Literal["slaney"] | None = None
+    window: Literal["hann", "hamming"] = "hann"
+    power: float = 1.0
+    magnitude_floor: float = 0.0
+    log: Literal["ln", "log10"] | None = "ln"
+    clamp: float = 1e-5
+    log_offset: float = 0.0
+    framing: Literal["center", "same"] = "center"
+    pad_mode: Literal["reflect", "constant"] = "reflect"
+    preemphasis: float = 0.0
+    normalisation: Normalisation | None = None
+
+    @property
+    def n_channels(self) -> int:
+        return self.n_fft // 2 + 1 if self.kind == "linear" else self.n_mels
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames per second, Hz."""
+        return self.sample_rate / self.hop_length
+
+    def differences(self, other: FeatureSpec) -> dict[str, tuple[Any, Any]]:
+        """Fields whose values differ. `f_max` None means half the sample rate."""
+        mine, theirs = (replace(s, f_max=s.f_max or s.sample_rate / 2) for s in (self, other))
+        return {
+            f.name: (getattr(mine, f.name), getattr(theirs, f.name))
+            for f in fields(self)
+            if getattr(mine, f.name) != getattr(theirs, f.name)
+        }
+
+    def require(self, other: FeatureSpec, ignore: tuple[str, ...] = ()) -> None:
+        """Raises IncompatibleFeatures, naming each differing field, unless both mean the same."""
+        found = {k: v for k, v in self.differences(other).items() if k not in ignore}
+        if found:
+            rows = ", ".join(f"{name}: {a!r} against {b!r}" for name, (a, b) in found.items())
+            raise IncompatibleFeatures(
+                f"The model's features do not fit the vocoder ({rows}).",
+                "Choose a vocoder made for this model; `vivavoce models show NAME` prints both.",
+            )
+
+
+@dataclass(frozen=True)
+class Features:
+    """What an acoustic model emits: `values` `[B, C, T]` float32, zero past `lengths` `[B]` frames.
+
+    `durations` `[B, L]` are frames per token where the model knows them exactly.
+    """
+
+    values: Tensor
+    lengths: Tensor
+    spec: FeatureSpec
+    durations: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Voice:
+    """Who speaks. Made once, saved as one file, used by the model family that made it.
+
+    `tensors` holds what the family needs (a speaker index, an embedding, a reference mel).
+    """
+
+    name: str
+    family: str
+    tensors: Mapping[str, Tensor] = field(default_factory=dict)
+    language: str = "en"
+    transcript: str = ""
+    licence: str = ""
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word of the source text and when it is spoken, in seconds from the start."""
+
+    text: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True)
+class AudioChunk:
+    """A streamed piece: `samples` `[S]` float32, beginning `start_s` seconds into the utterance.
+
+    `start`/`end` are offsets of the spoken text in the source. `words` are timed from the
+    utterance's beginning and are given with the last piece of each chunk of text.
+    """
+
+    samples: np.ndarray
+    sample_rate: int
+    start_s: float
+    start: int
+    end: int
+    words: tuple[Word, ...] = ()

@@ -1,0 +1,81 @@
+"""Where recorded reference tensors are found, and how they are read."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+
+
+@dataclass(frozen=True)
+class Parity:
+    """A recorded run of the reference implementation at toy size."""
+
+    name: str
+    meta: dict[str, Any]
+    inputs: dict[str, Any]
+    outputs: dict[str, Any]
+    weights: dict[str, Any]
+
+
+def fixture_folders() -> list[Path]:
+    """Where recordings may lie, the most specific first."""
+    chosen = os.environ.get("VIVAVOCE_FIXTURES")
+    if chosen:
+        return [Path(chosen)]
+    return [ROOT.parent / "shared" / "fixtures", HERE / "data" / "fixtures"]
+
+
+def shared_data() -> Path:
+    """Real recordings and texts beside the checkout, where there are any."""
+    return Path(os.environ.get("VIVAVOCE_DATA", ROOT.parent / "shared" / "data"))
+
+
+@pytest.fixture
+def parity_file() -> Callable[[str], Path]:
+    def find(name: str) -> Path:
+        for folder in fixture_folders():
+            for suffix in ("", ".safetensors", ".json"):
+                path = folder / (name + suffix)
+                if path.is_file():
+                    return path
+        pytest.skip(f"no recording named {name}")
+
+    return find
+
+
+@pytest.fixture
+def load_parity(parity_file: Callable[[str], Path]) -> Callable[[str], Parity]:
+    from safetensors import safe_open
+
+    def load(name: str) -> Parity:
+        with safe_open(parity_file(name), framework="pt") as file:
+            meta = json.loads((file.metadata() or {})["meta"])
+            groups: dict[str, dict[str, Any]] = {"w": {}, "in": {}, "out": {}}
+            for key in file.keys():  # noqa: SIM118 - not a mapping
+                group, _, rest = key.partition(".")
+                groups[group][rest] = file.get_tensor(key)
+        return Parity(name, meta, groups["in"], groups["out"], groups["w"])
+
+    return load
+
+
+@pytest.fixture
+def data_folder() -> Callable[[str], Path]:
+    """A folder of real data by its name; skips the test where a clone stands alone."""
+
+    def find(name: str) -> Path:
+        path = shared_data() / name
+        if not path.exists():
+            pytest.skip(f"no data named {name} beside the checkout")
+        return path
+
+    return find
