@@ -1,0 +1,86 @@
+"""vivavoce: text to speech on every PyTorch device. The names below are the whole public surface.
+
+They are found when first used, so that importing the package costs nothing and leaves torch alone.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vivavoce import errors as errors
+    from vivavoce import train as train
+    from vivavoce.audio.io import read as read_audio
+    from vivavoce.audio.io import write as write_audio
+    from vivavoce.errors import VivavoceError
+    from vivavoce.synthesis.engine import TTS
+    from vivavoce.synthesis.load import load
+    from vivavoce.synthesis.speech import Speech
+    from vivavoce.types import Audio, AudioChunk, Voice, Word
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "TTS",
+    "Audio",
+    "AudioChunk",
+    "Speech",
+    "VivavoceError",
+    "Voice",
+    "Word",
+    "__version__",
+    "errors",
+    "load",
+    "read_audio",
+    "speak",
+    "train",
+    "write_audio",
+]
+
+_PLACES = {
+    "TTS": ("vivavoce.synthesis.engine", "TTS"),
+    "Audio": ("vivavoce.types", "Audio"),
+    "AudioChunk": ("vivavoce.types", "AudioChunk"),
+    "Speech": ("vivavoce.synthesis.speech", "Speech"),
+    "VivavoceError": ("vivavoce.errors", "VivavoceError"),
+    "Voice": ("vivavoce.types", "Voice"),
+    "Word": ("vivavoce.types", "Word"),
+    "errors": ("vivavoce.errors", ""),
+    "load": ("vivavoce.synthesis.load", "load"),
+    "read_audio": ("vivavoce.audio.io", "read"),
+    "train": ("vivavoce.train", ""),
+    "write_audio": ("vivavoce.audio.io", "write"),
+}
+
+
+def speak(
+    text: str,
+    *,
+    model: str | Path | None = None,
+    vocoder: str | Path | None = None,
+    device: str = "auto",
+    **how: Any,
+) -> Speech:
+    """Load, speak once, forget. To speak more than once, keep what `load` returns.
+
+    Without `model` the bundled voice speaks, offline. `how` is what `TTS.speak` takes: `voice`,
+    `speed`, `seed`, the model's own options. Raises any VivavoceError.
+    """
+    from vivavoce.synthesis.load import load
+
+    return load(model, vocoder=vocoder, device=device).speak(text, **how)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module 'vivavoce' has no attribute '{name}'")
+    module, attribute = _PLACES[name]
+    found = import_module(module)
+    return getattr(found, attribute) if attribute else found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

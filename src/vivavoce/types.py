@@ -6,7 +6,7 @@ M mels, D model width, H heads. `[B, C, T]` for convolutions, `[B, T, D]` for at
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -60,16 +60,23 @@ class Tokens:
 
     `ids` are vocabulary indices. `word_index[i]` is the number of the word (counted from 0 over
     `words`) that token `i` belongs to, or -1 for silence, blanks and punctuation.
+    `word_starts[n]` is the offset in the source text of what word `n` was read from.
     `unknown` lists characters the vocabulary does not have, which were left out.
     """
 
     ids: tuple[int, ...]
     word_index: tuple[int, ...] = ()
     words: tuple[str, ...] = ()
+    word_starts: tuple[int, ...] = ()
     unknown: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def speakable(self) -> bool:
+        """Whether any token belongs to a word."""
+        return any(index >= 0 for index in self.word_index)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,8 +199,8 @@ class Word:
 class AudioChunk:
     """A streamed piece: `samples` `[S]` float32, beginning `start_s` seconds into the utterance.
 
-    `start`/`end` are offsets of the spoken text in the source. `words` are timed from the
-    utterance's beginning and are given with the last piece of each chunk of text.
+    `start`/`end` are offsets of the spoken text in the source. `words`, timed from the
+    utterance's beginning, and `warnings` come with the last piece of each chunk of text.
     """
 
     samples: np.ndarray
@@ -202,3 +209,17 @@ class AudioChunk:
     start: int
     end: int
     words: tuple[Word, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A named piece of a model's work at a stated size, for audit, self-test and benchmarks.
+
+    `build(device, full)` makes the model (toy width, or the official width when `full`) on the
+    device with seeded random weights and returns a callable that does the work once.
+    """
+
+    name: str
+    description: str
+    build: Callable[..., Callable[[], Any]]

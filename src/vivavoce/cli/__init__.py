@@ -1,0 +1,101 @@
+"""The command line: parse, call, print. Knows no models; every command imports what it needs late.
+
+Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 asked wrongly,
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+import vivavoce
+from vivavoce.cli import bench, doctor, models, speak, train, voices
+from vivavoce.errors import VivavoceError
+
+HELP = "Text to speech that runs on your own machine. Start with: vivavoce speak 'Hello.'"
+
+# Plain help: rendering it with rich takes longer than everything else `--help` does.
+app = typer.Typer(
+    help=HELP,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("speak")(speak.speak)
+app.add_typer(models.app, name="models", help="Models: what there is, download, import.")
+app.add_typer(voices.app, name="voices", help="Voices: the speakers of models, and your own.")
+app.command("doctor")(doctor.doctor)
+app.command("bench")(bench.bench)
+app.command("train")(train.train)
+app.command("export")(train.export)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(vivavoce.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show where an error came from (anywhere on the line).")
+    ] = False,
+) -> None:
+    pass
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line (`sys.argv` without the program by default); returns the exit code."""
+    arguments, debug = _without_debug(sys.argv[1:] if argv is None else argv)
+    try:
+        app(args=arguments, prog_name="vivavoce")
+        sys.stdout.flush()
+    except SystemExit as leave:
+        return leave.code if isinstance(leave.code, int) else 0
+    except BrokenPipeError:
+        return _reader_left()
+    except VivavoceError as error:
+        if isinstance(error.__cause__, BrokenPipeError):
+            return _reader_left()
+        _complain(str(error), debug)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # noqa: BLE001 - the last stop before the user
+        _complain(f"this is a bug in vivavoce ({type(error).__name__}: {error}).", debug)
+        if not debug:
+            print("Please report it, with what --debug prints.", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _without_debug(argv: Sequence[str]) -> tuple[list[str], bool]:
+    """`--debug` may stand anywhere before `--`, where people add it to a line that failed."""
+    end = list(argv).index("--") if "--" in argv else len(argv)
+    kept = [a for a in argv[:end] if a != "--debug"]
+    return [*kept, *argv[end:]], len(kept) < end
+
+
+def _complain(message: str, debug: bool) -> None:
+    if debug:
+        traceback.print_exc()
+    print(f"error: {message}", file=sys.stderr)
+
+
+def _reader_left() -> int:
+    """Whoever read our output has gone, which is no fault. Python must not flush into the void."""
+    void = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(void, sys.stdout.fileno())
+    os.close(void)
+    return 0

@@ -1,0 +1,44 @@
+"""Training: one loop for every family, from a recipe to a model that speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def train(
+    recipe_path: str | Path,
+    overrides: Sequence[str] = (),
+    device: str = "auto",
+    resume: bool = True,
+    on_progress: Callable[[str, int, int, Mapping[str, float]], None] | None = None,
+) -> Path:
+    """Train by a recipe; the returned run folder holds the model in `export/`.
+
+    A run that was stopped or killed goes on where its newest checkpoint is. `on_progress` is called
+    with a stage (`prepare`, `train`, `validate`), how much is done, of how much, and the metrics.
+
+    Raises ConfigError for the recipe, TrainingError for the data or when training diverges,
+    OutputError when the run folder cannot be written.
+    """
+    from vivavoce.train import recipe, run
+
+    wanted = recipe.load(recipe_path, overrides)
+    return run.train(wanted, device, resume, on_progress or run.silent)
+
+
+def dry_run(
+    recipe_path: str | Path, overrides: Sequence[str] = (), device: str = "auto"
+) -> dict[str, Any]:
+    """What a run would need, from a few real steps: memory, time, epochs. Fills the cache only."""
+    from vivavoce.train import estimate, recipe
+
+    return estimate.estimate(recipe.load(recipe_path, overrides), device)
+
+
+def export(run_folder: str | Path, folder: str | Path) -> Path:
+    """Write the newest checkpoint of a run as a model; averaged weights where the run has them."""
+    from vivavoce.train import exports
+
+    return exports.export(Path(run_folder), Path(folder))

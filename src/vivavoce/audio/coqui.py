@@ -1,0 +1,51 @@
+"""Coqui's AudioProcessor settings as a FeatureSpec. Knows their names, computes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from vivavoce.audio.specs import COQUI_22K
+from vivavoce.errors import BadCheckpoint
+from vivavoce.types import FeatureSpec, Normalisation
+
+Stats = tuple[Sequence[float], Sequence[float]]
+
+
+def features_from_coqui(audio: Mapping[str, Any], stats: Stats | None = None) -> FeatureSpec:
+    """The mel that Coqui's AudioProcessor makes with its `audio` table.
+
+    `stats` are the mean and the deviation per band when the table names a statistics file.
+    Raises BadCheckpoint when it names one and none is given.
+    """
+    if audio.get("stats_path") and stats is None:
+        raise BadCheckpoint(
+            f"The features are normalised by a file, {audio['stats_path']}, that is not here.",
+            "Put it beside the checkpoint and import again.",
+        )
+    natural = audio.get("log_func", "np.log10") == "np.log"
+    maximum = audio.get("mel_fmax")
+    normalisation = Normalisation(
+        min_level_db=float(audio.get("min_level_db", -100)),
+        ref_level_db=float(audio.get("ref_level_db", 20)),
+        gain=float(audio.get("spec_gain", 20)),
+        max_norm=float(audio.get("max_norm", 4)),
+        symmetric=bool(audio.get("symmetric_norm", True)),
+        clip=bool(audio.get("clip_norm", True)),
+        signal_norm=bool(audio.get("signal_norm", True)),
+        stats=None if stats is None else (tuple(stats[0]), tuple(stats[1])),
+    )
+    return replace(
+        COQUI_22K,
+        sample_rate=audio.get("sample_rate", 22050),
+        n_fft=audio.get("fft_size", 1024),
+        win_length=audio.get("win_length", 1024),
+        hop_length=audio.get("hop_length", 256),
+        n_mels=audio.get("num_mels", 80),
+        f_min=float(audio.get("mel_fmin") or 0),
+        f_max=None if maximum is None else float(maximum),
+        log="ln" if natural else "log10",
+        preemphasis=float(audio.get("preemphasis", 0)),
+        normalisation=normalisation,
+    )

@@ -1,0 +1,44 @@
+"""`vivavoce bench`: how fast a model speaks here. The measuring is in synthesis/bench.py."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from vivavoce.cli.options import Device, Json, Model, Vocoder
+from vivavoce.cli.terminal import Progress, emit, facts
+from vivavoce.errors import UsageError
+
+
+def bench(
+    model: Model = None,
+    vocoder: Vocoder = None,
+    device: Device = "auto",
+    text: Annotated[str | None, typer.Option(help="What to speak [default: one sentence].")] = None,
+    runs: Annotated[int, typer.Option(help="Medians over this many.")] = 3,
+    as_json: Json = False,
+) -> None:
+    """Measure speed and memory.
+
+    Loading, first audio, real-time factor, per stage.
+    """
+    if runs < 1:
+        raise UsageError(f"{runs} runs measure nothing.", "Use --runs 1 or more.")
+    from vivavoce.synthesis import bench as measuring
+
+    with Progress("measuring", "steps") as progress:
+        found = measuring.bench(
+            model,
+            vocoder=vocoder,
+            device=device,
+            text=text or measuring.TEXT,
+            runs=runs,
+            on_progress=progress,
+        )
+    emit(found, as_json, _render)
+
+
+def _render(found: dict[str, Any]) -> str:
+    sizes = {k: f"{v / 2**20:.0f} MiB" for k, v in found.items() if k.endswith("_bytes") and v}
+    return facts({**found, **sizes})

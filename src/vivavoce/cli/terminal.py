@@ -1,0 +1,108 @@
+"""Manners of a terminal program: results on stdout, all else on stderr, bars only where seen."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Literal, Self
+
+
+def say(message: str) -> None:
+    """Something a person may want to know: never part of the result."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def emit(data: Any, as_json: bool, render: Callable[[Any], str]) -> None:
+    """The result: as JSON, or as `render` writes it for people."""
+    text = json.dumps(data, ensure_ascii=False, indent=1, default=str) if as_json else render(data)
+    if text:
+        print(text)
+
+
+def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """Rows as aligned columns under their names; what is missing stays empty."""
+    lines = [list(columns), *([_cell(row.get(c)) for c in columns] for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def facts(data: Mapping[str, Any], indent: str = "") -> str:
+    """One fact per line, tables below their names; empty ones left out."""
+    lines = []
+    for key, value in data.items():
+        if isinstance(value, Mapping) and value:
+            lines += [f"{indent}{key}", facts(value, indent + "  ")]
+        elif _cell(value):
+            lines.append(f"{indent}{key:<{max(1, 24 - len(indent))}}{_cell(value)}")
+    return "\n".join(lines)
+
+
+def _cell(value: Any) -> str:
+    if value is None or value in ((), [], {}):
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_cell(v) for v in value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+class Progress:
+    """A bar on a terminal's stderr for work that takes over a second; otherwise nothing.
+
+    Called with what is done, of how much, and a note. A context manager: the bar goes at its end.
+    """
+
+    def __init__(self, label: str, unit: Literal["characters", "bytes", "steps"]) -> None:
+        self.label, self.unit = label, unit
+        self._begin = time.monotonic()
+        self._bar: Any = None
+
+    def __call__(self, done: int, total: int | None, note: str = "") -> None:
+        if self._bar is None:
+            if not sys.stderr.isatty() or time.monotonic() - self._begin < 1:
+                return
+            self._bar = _bar(self.label, self.unit)
+        self._bar.update(self._bar.task_ids[0], completed=done, total=total, note=note)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+def _bar(label: str, unit: str) -> Any:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    counted = (
+        (DownloadColumn(),) if unit == "bytes" else (MofNCompleteColumn(), TextColumn(unit))
+    )
+    columns = (TextColumn(label), BarColumn(), *counted, TimeRemainingColumn())
+    bar = Progress(
+        *columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True), transient=True
+    )
+    bar.add_task(label, total=None, note="")
+    bar.start()
+    return bar

@@ -1,0 +1,197 @@
+"""Which library multiplies float32 matrices on this CPU: measured once per machine, then kept.
+
+PyTorch gives linear layers to MKL, which takes a slow path on some AMD processors; oneDNN, built
+into the same wheel, does not. Knows nothing about models.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vivavoce.errors import UsageError, near_misses
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+KERNELS = ("auto", "default", "onednn")
+CACHE_FILE = "kernels.json"
+
+MIN_GAIN = 1.05
+"""oneDNN must be this many times as fast: less is not worth a second path."""
+MAX_ERROR = 1e-5
+"""Largest difference between the two products, relative to the largest value."""
+MIN_WEIGHTS = 262144
+"""Smaller layers lost time at some numbers of rows, larger ones at none (docs/decisions/LOG.md)."""
+SHAPE = (128, 512, 1536)
+"""Rows, inputs and outputs of the product that is timed: 0.2 GFLOP, some 2 ms a core."""
+
+
+@dataclass(frozen=True)
+class KernelChoice:
+    """`name` is "default" or "onednn"; `gflops` the speed of each that was measured."""
+
+    name: str
+    reason: str
+    gflops: dict[str, float]
+
+
+def prepare_for_inference(
+    module: nn.Module, kernel: str = "auto", cache_folder: Path | None = None
+) -> nn.Module:
+    """A twin of a loaded module whose large float32 linear layers run in the chosen kernel.
+
+    The original is untouched. The twin shares its parameters and buffers, except that the layers
+    it replaces hold their weights in oneDNN's own order: it is for inference on the CPU in
+    float32, cannot be saved or moved, and letting go of the original frees the plain weights.
+    Returns `module` itself where there is nothing to gain. `kernel` overrides the measurement.
+
+    Raises UsageError for an unknown `kernel`.
+    """
+    from torch import nn
+
+    from vivavoce.device.onednn import PackedLinear
+
+    if kernel not in KERNELS:
+        raise UsageError(f"No kernel is called '{kernel}'.", near_misses(kernel, KERNELS))
+    layers = [m for m in module.modules() if type(m) is nn.Linear and PackedLinear.gains(m)]
+    if not layers or kernel == "default":
+        return module
+    if kernel == "auto" and choose_kernel(cache_folder).name == "default":
+        return module
+    memo: dict[int, Any] = {id(t): t for t in (*module.parameters(), *module.buffers())}
+    memo |= {id(layer): PackedLinear(layer) for layer in layers}
+    return copy.deepcopy(module, memo)
+
+
+def choose_kernel(cache_folder: Path | None) -> KernelChoice:
+    """The faster kernel for linear layers, from the cache or measured now (under 0.1 s).
+
+    Without a folder to keep the answer nothing is measured: a choice that can change from run to
+    run would change the last digits of the result with it.
+    """
+    if cache_folder is None:
+        return KernelChoice("default", "nowhere to keep a measurement", {})
+    if not _has_onednn():
+        return KernelChoice("default", "oneDNN is not built into this torch", {})
+    file, key = Path(cache_folder) / CACHE_FILE, _machine()
+    known = _read(file)
+    with contextlib.suppress(KeyError, TypeError):
+        return KernelChoice(**known[key])
+    choice = measure()
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not results
+        _write(file, known | {key: asdict(choice)})
+    return choice
+
+
+def measure(repeats: int = 5) -> KernelChoice:
+    """Time one product both ways, in turn, and compare the results."""
+    import torch
+
+    rows, n_in, n_out = SHAPE
+    generator = torch.Generator().manual_seed(0)
+    x, weight, bias = (
+        torch.randn(shape, generator=generator) for shape in ((rows, n_in), (n_out, n_in), (n_out,))
+    )
+    with torch.inference_mode():
+        try:
+            times, error = _race(x, weight, bias, repeats)
+        except (RuntimeError, AttributeError) as failure:
+            return KernelChoice("default", f"oneDNN failed: {str(failure).splitlines()[0]}", {})
+    gflops = {k: round(2e-9 * rows * n_in * n_out / t, 1) for k, t in times.items()}
+    gain = times["default"] / times["onednn"]
+    if error > MAX_ERROR:
+        return KernelChoice("default", f"oneDNN differs by {error:.0e}", gflops)
+    if gain < MIN_GAIN:
+        return KernelChoice("default", f"oneDNN is {gain:.2f} times as fast", gflops)
+    return KernelChoice("onednn", f"{gain:.2f} times as fast as the default", gflops)
+
+
+def _race(
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, repeats: int
+) -> tuple[dict[str, float], float]:
+    import torch
+
+    from vivavoce.device.onednn import pack, packed_linear
+
+    packed = pack(weight)
+    runs: dict[str, Callable[[], torch.Tensor]] = {
+        "default": lambda: torch.nn.functional.linear(x, weight, bias),
+        "onednn": lambda: packed_linear(x, packed, bias),
+    }
+    expected, found = (run() for run in runs.values())
+    error = float((found - expected).abs().max() / expected.abs().max())
+    best = dict.fromkeys(runs, float("inf"))
+    # In turn, and the best of each: whatever else the machine does then hits both alike.
+    for _ in range(repeats):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run()
+            best[name] = min(best[name], time.perf_counter() - start)
+    return best, error
+
+
+def cpu_model() -> str:
+    """The processor's name as the system gives it; on Linux with family, model and stepping.
+
+    Virtual machines shorten the name ("AMD EPYC"), so the name alone does not tell two apart.
+    """
+    if platform.system() == "Linux":
+        found: dict[str, str] = {}
+        with contextlib.suppress(OSError):
+            for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+                key, _, value = line.partition(":")
+                found.setdefault(key.strip(), value.strip())
+        parts = [found[k] for k in ("cpu family", "model", "stepping") if k in found]
+        name = found.get("model name") or platform.machine()
+        return f"{name} ({'.'.join(parts)})" if parts else name
+    if platform.system() == "Darwin":
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            return subprocess.run(
+                ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"],
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=5,
+            ).stdout.strip()
+    return platform.processor() or platform.machine()
+
+
+def _has_onednn() -> bool:
+    import torch
+
+    return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+
+
+def _machine() -> str:
+    import torch
+
+    return f"{cpu_model()} | torch {torch.__version__} | {torch.get_num_threads()} threads"
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        known = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _write(file: Path, choices: dict[str, Any]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(json.dumps(choices, indent=1) + "\n", encoding="utf-8")
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,86 @@
+"""How much memory the process and a device hold, and the lengths that keep MPS from growing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Memory(NamedTuple):
+    """Bytes: held now, the most held so far, and still free. None where the system cannot say."""
+
+    used: int | None
+    peak: int | None
+    free: int | None
+
+
+def peak_memory() -> int | None:
+    """The most main memory this process has held at once, in bytes."""
+    status = _status("VmHWM")
+    if status is not None:
+        return status
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # bytes on macOS, KiB elsewhere
+
+
+def memory(device: torch.device | str = "cpu") -> Memory:
+    """Memory of the process (CPU) or of what torch allocated on the device.
+
+    MPS keeps no peak; its `used` counts the driver's pools, its `free` is what macOS recommends
+    staying within, less that.
+    """
+    import torch
+
+    device = torch.device(device)
+    if device.type == "cuda":
+        return Memory(
+            torch.cuda.memory_allocated(device),
+            torch.cuda.max_memory_allocated(device),
+            torch.cuda.mem_get_info(device)[0],
+        )
+    if device.type == "mps":
+        used = torch.mps.driver_allocated_memory()
+        return Memory(used, None, max(0, torch.mps.recommended_max_memory() - used))
+    return Memory(_status("VmRSS"), peak_memory(), _free())
+
+
+def bucket_length(n: int, device: torch.device | str) -> int:
+    """The length to pad `n` to: `n` itself, but on MPS one of eight lengths per doubling.
+
+    MPS compiles and keeps a graph for every new shape (pytorch issue 152550), so a service that
+    speaks sentences of all lengths would grow without end. At most an eighth is padding; below
+    128 the lengths are multiples of 16.
+    """
+    kind = device if isinstance(device, str) else device.type
+    if kind.partition(":")[0] != "mps" or n <= 0:
+        return n
+    step = 1 << max(4, (n - 1).bit_length() - 4)
+    return -(-n // step) * step
+
+
+def _status(field: str) -> int | None:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+            if line.startswith(field + ":"):
+                return int(line.split()[1]) * 1024
+    return None
+
+
+def _free() -> int | None:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return None

@@ -1,0 +1,53 @@
+"""The architecture of a Glow-TTS, and the options of a generation. Different types on purpose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class GlowConfig:
+    """Widths are channel counts. The defaults are Coqui's (`GlowTTSConfig`)."""
+
+    n_tokens: int
+    n_mels: int = 80
+    encoder_width: int = 192
+    encoder_layers: int = 6
+    encoder_heads: int = 2
+    encoder_ffn: int = 768
+    encoder_kernel: int = 3
+    relative_window: int | None = None  # tokens each side that learned relative positions cover
+    prenet: bool = True
+    mean_only: bool = True  # unit variance of the prior
+    duration_width: int = 256
+    decoder_width: int = 192
+    n_flows: int = 12
+    flow_layers: int = 4
+    flow_kernel: int = 5
+    dilation_rate: int = 1
+    n_squeeze: int = 2  # frames folded into channels
+    sigmoid_scale: bool = False
+    n_speakers: int = 0
+    speaker_width: int = 0  # 0: one speaker; else the width of the speaker vector
+
+    def __post_init__(self) -> None:
+        if self.encoder_width % self.encoder_heads:
+            raise ValueError("encoder_width must be a multiple of encoder_heads")
+        if (self.n_mels * self.n_squeeze) % 4:
+            raise ValueError("n_mels * n_squeeze must be a multiple of 4")
+        if self.n_speakers and not self.speaker_width:
+            raise ValueError("n_speakers needs a speaker_width")
+
+
+@dataclass(frozen=True)
+class GlowOptions:
+    """`speed` 1.0 is natural, larger is faster. `noise_scale` is the temperature of the prior."""
+
+    speed: float = 1.0
+    noise_scale: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0.1 <= self.speed <= 10:
+            raise ValueError("speed must lie between 0.1 and 10")
+        if not 0 <= self.noise_scale <= 2:
+            raise ValueError("noise_scale must lie between 0 and 2")

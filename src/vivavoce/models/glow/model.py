@@ -1,0 +1,145 @@
+"""Glow-TTS, whole: tokens -> prior -> durations -> flow -> mel. Knows no text rules, no vocoder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vivavoce.config import from_dict
+from vivavoce.errors import TextError, UnknownVoice, near_misses
+from vivavoce.models.glow import text as glow_text
+from vivavoce.models.glow.align import expand_path
+from vivavoce.models.glow.config import GlowConfig, GlowOptions
+from vivavoce.models.glow.decoder import Decoder
+from vivavoce.models.glow.encoder import TextEncoder
+from vivavoce.nn.noise import Noise
+from vivavoce.types import Features, FeatureSpec, Tokens, Voice
+
+
+class GlowTTS(nn.Module):
+    """Kim et al. 2020, arXiv:2005.11129, with the shapes and key quirks of Coqui's version."""
+
+    family = "glow"
+    options_type = GlowOptions
+
+    def __init__(
+        self,
+        config: GlowConfig,
+        spec: FeatureSpec,
+        text: glow_text.TextConfig | None = None,
+        speaker_names: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__()
+        self.config, self.spec = config, spec
+        self.text = text or glow_text.TextConfig()
+        self.speaker_names = speaker_names
+        self.encoder = TextEncoder(config)
+        self.decoder = Decoder(config)
+        self.speakers = (
+            nn.Embedding(config.n_speakers, config.speaker_width) if config.n_speakers else None
+        )
+        if self.speakers is not None:
+            nn.init.uniform_(self.speakers.weight, -0.1, 0.1)
+
+    def tokenise(self, text: str) -> Tokens:
+        """Raises TextError when nothing of `text` can be spoken."""
+        return glow_text.encode(self.text, text)
+
+    def voice(self, name: str | None = None) -> Voice:
+        """One of the model's own speakers, by default the first. Raises UnknownVoice."""
+        names = self.speaker_names or ("default",)
+        name = name or names[0]
+        if name not in names:
+            raise UnknownVoice(f"The model has no speaker '{name}'.", near_misses(name, names))
+        return Voice(name, self.family, {"speaker": torch.tensor([names.index(name)])})
+
+    @torch.inference_mode()
+    def generate(
+        self, tokens: Sequence[Tokens], voice: Voice, options: GlowOptions, noise: Noise
+    ) -> Iterator[Features]:
+        """One `Features` with a row per entry of `tokens`.
+
+        Row `i` draws from `noise` row `i`, frame by frame, so that a row's result does not depend
+        on its neighbours. Raises TextError for an entry without tokens.
+        """
+        if any(len(t) == 0 for t in tokens):
+            raise TextError("There is nothing to speak.", "Give at least one word.")
+        device = self.encoder.embedding.weight.device
+        ids, mask = pad_tokens(tokens, device)
+        speaker = self.speaker_vector(voice, len(tokens), device)
+        mean, log_scale, log_durations = self.encoder(ids, mask, speaker)
+        durations = self.durations(log_durations, mask, options.speed)
+        lengths = durations.sum(1).clamp_min(self.config.n_squeeze)
+        n_frames = int(lengths.max())
+        path = expand_path(durations.float(), n_frames)
+        prior = torch.matmul(mean, path)
+        if options.noise_scale > 0:
+            drawn = noise.normal(lengths.tolist(), self.config.n_mels).to(device)
+            spread = torch.matmul(log_scale, path).exp() * options.noise_scale
+            prior = prior + spread * drawn
+        frame_mask = None if len(tokens) == 1 else length_mask(lengths, n_frames)
+        mel = self.decoder.reverse(prior, frame_mask, speaker)
+        lengths = lengths // self.config.n_squeeze * self.config.n_squeeze
+        yield Features(mel.float(), lengths, self.spec, durations)
+
+    def durations(self, log_durations: Tensor, mask: Tensor, speed: float) -> Tensor:
+        """Whole frames per token `[B, L]`: at least one for a real token, none for padding."""
+        frames = (log_durations.exp() - 1) * mask / speed
+        return (frames.ceil().clamp_min(1) * mask).squeeze(1).long()
+
+    def speaker_vector(self, voice: Voice, n_rows: int, device: torch.device) -> Tensor | None:
+        """`[B, G, 1]`, unit length. Raises UnknownVoice when the model needs a speaker."""
+        if not self.config.speaker_width:
+            return None
+        if "speaker_embedding" in voice.tensors:
+            vector = voice.tensors["speaker_embedding"].to(device).float().view(1, -1)
+        elif self.speakers is not None and "speaker" in voice.tensors:
+            index = voice.tensors["speaker"].to(device).view(1)
+            if not 0 <= int(index) < self.speakers.num_embeddings:
+                raise UnknownVoice(
+                    f"Voice '{voice.name}' asks for speaker {int(index)}; the model has "
+                    f"{self.speakers.num_embeddings}."
+                )
+            vector = self.speakers(index)
+        else:
+            raise UnknownVoice(
+                f"Voice '{voice.name}' names no speaker, and this model has several.",
+                "Choose one with --voice; `vivavoce voices list` shows them.",
+            )
+        return F.normalize(vector).expand(n_rows, -1).unsqueeze(2)
+
+    def freeze(self) -> GlowTTS:
+        """Ready for inference: evaluation mode, inverse maps computed once."""
+        self.eval().requires_grad_(False)
+        self.decoder.freeze()
+        return self
+
+
+def build(manifest: Mapping[str, Any]) -> GlowTTS:
+    """From a stored model's tables (`config`, `features`, `text`, `speakers`)."""
+    return GlowTTS(
+        from_dict(GlowConfig, manifest["config"], "config"),
+        from_dict(FeatureSpec, manifest["features"], "features"),
+        from_dict(glow_text.TextConfig, manifest.get("text", {}), "text"),
+        tuple(manifest.get("speakers", ())),
+    )
+
+
+def pad_tokens(tokens: Sequence[Tokens], device: torch.device) -> tuple[Tensor, Tensor]:
+    """ids `[B, L]` padded with 0, and the float mask `[B, 1, L]`."""
+    longest = max(len(t) for t in tokens)
+    ids = torch.zeros(len(tokens), longest, dtype=torch.long)
+    for row, entry in enumerate(tokens):
+        ids[row, : len(entry)] = torch.tensor(entry.ids)
+    lengths = torch.tensor([len(t) for t in tokens])
+    return ids.to(device), length_mask(lengths, longest).to(device)
+
+
+def length_mask(lengths: Tensor, longest: int) -> Tensor:
+    """`[B, 1, T]` float: 1 where a position is real."""
+    steps = torch.arange(longest, device=lengths.device)
+    return (steps < lengths.unsqueeze(1)).float().unsqueeze(1)

@@ -1,0 +1,33 @@
+"""Random numbers as an argument: drawn on the CPU in float32, so a seed means the same everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+class Noise:
+    """A stream of normal draws per row of a batch.
+
+    Row `i` draws from its own generator, seeded by `(seed, rows[i])`: what a row gets does not
+    depend on the batch it is in, nor on the device it is moved to afterwards.
+    """
+
+    def __init__(self, seed: int, rows: Sequence[int] = (0,)) -> None:
+        self.generators = [
+            torch.Generator().manual_seed((seed * 1_000_003 + row) % (1 << 63)) for row in rows
+        ]
+
+    def normal(self, lengths: Sequence[int], n_channels: int) -> Tensor:
+        """`[B, C, T]` with T the longest of `lengths`; zero past a row's length.
+
+        A row is drawn frame by frame, so a longer one begins like a shorter one.
+        """
+        out = torch.zeros(len(lengths), max(lengths), n_channels)
+        for row, (length, generator) in enumerate(zip(lengths, self.generators, strict=True)):
+            # torch fills 16 numbers at a time and a rest otherwise: whole blocks have no rest
+            whole = -(-length // 16) * 16
+            out[row, :length] = torch.randn(whole, n_channels, generator=generator)[:length]
+        return out.transpose(1, 2)

@@ -1,0 +1,58 @@
+"""Names and folders -> a TTS on a device. Knows the store and the tables, no family."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from vivavoce import device as devices
+from vivavoce import models, vocoders
+from vivavoce.errors import BadCheckpoint
+from vivavoce.synthesis import library
+from vivavoce.synthesis.engine import TTS
+from vivavoce.weights import store
+from vivavoce.weights.adapt import strict_load
+
+DEFAULT_MODEL = "kathleen"
+
+
+def load(
+    model: str | Path | None = None, *, vocoder: str | Path | None = None, device: str = "auto"
+) -> TTS:
+    """A model and its vocoder, ready to speak.
+
+    `model` is a name (`vivavoce models list`) or a model folder; without it the bundled voice
+    speaks, offline. `vocoder` replaces the one the model names. `device` is auto, cpu, cuda[:n]
+    or mps; `TTS.selection.reason` says why it was chosen.
+
+    Raises UnknownModel, BadCheckpoint, IncompatibleFeatures, UnsupportedDevice.
+    """
+    selection = devices.select(device)
+    folder = library.path(str(model or DEFAULT_MODEL))
+    manifest, acoustic = _build(folder, "acoustic", models)
+    chosen = str(vocoder or manifest.get("vocoder") or library.default_vocoder(manifest["name"]))
+    _, decoder = _build(library.path(chosen, "vocoder"), "vocoder", vocoders)
+    acoustic.freeze()
+    decoder.eval().requires_grad_(False)
+    return TTS(
+        manifest["name"],
+        acoustic.to(selection.device),
+        decoder.to(selection.device),
+        selection,
+        manifest.get("options", {}),
+    )
+
+
+def _build(folder: Path, kind: str, table: Any) -> tuple[dict[str, Any], Any]:
+    manifest, tensors = store.load(folder)
+    if manifest["kind"] != kind:
+        raise BadCheckpoint(
+            f"{manifest['name']} is of kind '{manifest['kind']}', not '{kind}'.",
+            "A model speaks through a vocoder: name the model first, the vocoder with --vocoder.",
+        )
+    import torch
+
+    with torch.device("meta"):
+        module = table.family(manifest["family"]).build(manifest)
+    strict_load(module, tensors)
+    return manifest, module

@@ -1,0 +1,55 @@
+"""Is there anything to say? What cannot be said is named.
+
+Knows characters, not voices: the vocabulary is the caller's.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Container, Iterable
+
+from vivavoce.errors import TextError
+
+SPOKEN_MARKS = frozenset("%&@#+=°§©<>")  # with the currency signs, marks that have a name
+
+
+def speakable(text: str) -> str:
+    """The text with control characters and broken code points as spaces; its length is kept.
+
+    Raises TextError when no letter, digit or named symbol is left to speak.
+    """
+    if not text:
+        raise TextError("The text is empty.", "Give at least one word.")
+    table = {ord(c): " " for c in set(text) if _is_control(c)}
+    clean = text.translate(table) if table else text
+    if any(_is_sound(c) for c in clean):
+        return clean
+    if not clean.strip():
+        kind = "whitespace" if not table else "control characters"
+        raise TextError(f"The text holds only {kind}.", "Give at least one word.")
+    shown = " ".join(dict.fromkeys(clean.split()))[:20]
+    raise TextError(
+        f"The text holds only punctuation or pictures ({shown}).",
+        "There is nothing to pronounce; give at least one word or number.",
+    )
+
+
+def unknown_characters(text: str, vocabulary: Container[str]) -> tuple[str, ...]:
+    """Characters that are not in the vocabulary, each once, in order of appearance."""
+    return tuple(c for c in dict.fromkeys(text) if c not in vocabulary and not c.isspace())
+
+
+def describe(characters: Iterable[str], limit: int = 8) -> str:
+    """For a message: `й (CYRILLIC SMALL LETTER SHORT I), ...`."""
+    names = [f"{c} ({unicodedata.name(c, f'U+{ord(c):04X}')})" for c in characters if len(c) == 1]
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
+
+
+def _is_control(char: str) -> bool:
+    return unicodedata.category(char) in {"Cc", "Cs", "Cn"} and char not in "\n\t\r"
+
+
+def _is_sound(char: str) -> bool:
+    category = unicodedata.category(char)
+    return category[0] in "LN" or category == "Sc" or char in SPOKEN_MARKS

@@ -1,0 +1,102 @@
+"""Letter-to-sound model for English words: inference in numpy, one word at a time.
+
+Knows lower-case a to z only; `recipes/english_letters.py` trains the weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import safe_open
+
+Matrix = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """A residual convolution; `kernel` is `[width * D, D]`."""
+
+    scale: Matrix
+    shift: Matrix
+    kernel: Matrix
+    bias: Matrix
+
+
+@dataclass(frozen=True)
+class _Model:
+    embedding: Matrix
+    layers: tuple[_Layer, ...]
+    scale: Matrix
+    shift: Matrix
+    output: Matrix
+    bias: Matrix
+    symbols: tuple[str, ...]
+
+
+def pronounce(word: str) -> tuple[str, ...]:
+    """ARPAbet phones with stress for a word of the letters a to z; at least one.
+
+    Every letter emits two slots; the best symbol of each is taken, repetitions are merged and
+    blanks removed (greedy decoding of connectionist temporal classification, Graves et al. 2006).
+    """
+    model = _model()
+    hidden = model.embedding[[ord(letter) - 96 for letter in word]]
+    for layer in model.layers:
+        around = _windows(_normalise(hidden, layer.scale, layer.shift), layer)
+        hidden = hidden + _gelu(around @ layer.kernel + layer.bias)
+    slots = _normalise(hidden, model.scale, model.shift) @ model.output + model.bias
+    slots = slots.reshape(-1, len(model.symbols))  # [2 L, symbols]
+    if not slots.argmax(1).any():
+        slots[:, 0] = -np.inf
+        return (model.symbols[int(slots.max(0).argmax())],)
+    best = slots.argmax(1)
+    fresh = best[(best != 0) & (best != np.append(0, best[:-1]))]
+    return tuple(model.symbols[symbol] for symbol in fresh)
+
+
+def _windows(hidden: Matrix, layer: _Layer) -> Matrix:
+    """`[L, D]` -> `[L, width * D]`: each position beside its neighbours, zeros past the ends."""
+    width = len(layer.kernel) // hidden.shape[1]
+    padded = np.pad(hidden, ((width // 2, width // 2), (0, 0)))
+    return np.hstack([padded[i : i + len(hidden)] for i in range(width)])
+
+
+def _normalise(hidden: Matrix, scale: Matrix, shift: Matrix) -> Matrix:
+    centred = hidden - hidden.mean(1, keepdims=True)
+    return centred / np.sqrt((centred**2).mean(1, keepdims=True) + 1e-5) * scale + shift
+
+
+def _gelu(x: Matrix) -> Matrix:
+    return 0.5 * x * (1 + np.tanh(np.float32(0.7978845608) * (x + 0.044715 * x**3)))
+
+
+@lru_cache(maxsize=1)
+def _model() -> _Model:
+    file = resources.files("vivavoce.text") / "data" / "english_letters.safetensors"
+    with resources.as_file(file) as path, safe_open(path, framework="numpy") as weights:
+        symbols = tuple(weights.metadata()["symbols"].split())
+        names = weights.keys()
+        tensor = {name: weights.get_tensor(name).astype(np.float32) for name in names}
+    count = sum(name.startswith("convolutions") for name in tensor) // 2
+    layers = tuple(
+        _Layer(
+            tensor[f"norms.{i}.weight"],
+            tensor[f"norms.{i}.bias"],
+            tensor[f"convolutions.{i}.weight"],
+            tensor[f"convolutions.{i}.bias"],
+        )
+        for i in range(count)
+    )
+    return _Model(
+        embedding=tensor["embedding.weight"],
+        layers=layers,
+        scale=tensor[f"norms.{count}.weight"],
+        shift=tensor[f"norms.{count}.bias"],
+        output=tensor["output.weight"],
+        bias=tensor["output.bias"],
+        symbols=symbols,
+    )

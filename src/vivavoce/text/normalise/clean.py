@@ -1,0 +1,63 @@
+"""Characters before words: controls, emoji and invisible marks go, look-alikes become one form.
+
+Knows characters, not languages; only English folds quotes, widths and foreign digits.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from vivavoce.text.normalise.rewriter import Rewriter
+
+JOINERS = "\u200c\u200d"  # they decide letter shapes in Persian and Indic scripts
+FOLDED = {
+    "’": "'", "‘": "'", "‛": "'", "ʼ": "'", "′": "'", "´": "'", "“": '"', "”": '"', "„": '"',
+    "‟": '"', "″": '"', "‐": "-", "‑": "-", "−": "-", "﹣": "-", "⁄": "/", "∕": "/", "№": "No. ",
+    "º": "°", "˚": "°", "℃": "°C", "℉": "°F", "µ": "μ", "•": " ", "·": " ", "‒": "–", "―": "—",
+}  # fmt: skip
+SPOKEN_SYMBOLS = frozenset("°©®™+$<>|~^=`€£¥₩₹№℃℉✓′″")
+COMBINED = re.compile("[^\\W\\d_][\u0300-\u036f]+")
+SPACES = re.compile(r"[^\S\n]+")
+
+
+def clean(work: Rewriter, english: bool) -> None:
+    """Drop what is never spoken and put each character into one form."""
+    table = {}
+    for char in set(work.text):
+        form = _form(char, english)
+        if form != char:
+            table[char] = form
+    work.translate(table)
+    work.sub(COMBINED, lambda m: unicodedata.normalize("NFC", m[0]))
+
+
+def _form(char: str, english: bool) -> str:
+    if char in "\n\r\t\v\f\x85\u2028\u2029":
+        return "\n" if char in "\n\u2028\u2029\x85" else " "
+    category = unicodedata.category(char)
+    if category == "Zs":
+        return " "
+    if category in {"Cc", "Cf", "Cs", "Co", "Cn"}:
+        return char if char in JOINERS and not english else ""
+    if char == "\ufffd" or 0xFE00 <= ord(char) <= 0xFE0F or 0x1F3FB <= ord(char) <= 0x1F3FF:
+        return ""
+    if english and char in FOLDED:
+        return FOLDED[char]
+    if category == "So" and char not in SPOKEN_SYMBOLS:
+        return " "
+    if not english:
+        return char
+    if category == "Nd":
+        return str(unicodedata.decimal(char))
+    width = unicodedata.east_asian_width(char)
+    if width == "F" or 0xFB00 <= ord(char) <= 0xFB06 or category == "Nl":
+        return unicodedata.normalize("NFKC", char)
+    return char
+
+
+def tidy(work: Rewriter) -> None:
+    """One space between words, none at the ends or before a full stop or comma."""
+    work.sub(SPACES, " ")
+    work.sub(re.compile(r" ?\n[ \n]*"), lambda m: "\n\n" if m[0].count("\n") > 1 else "\n")
+    work.sub(re.compile(r"\A\s+|\s+\Z"), "")

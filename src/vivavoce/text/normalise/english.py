@@ -1,0 +1,41 @@
+"""The English rules in their order. Each step leaves words that the later ones do not touch."""
+
+from __future__ import annotations
+
+import re
+
+from vivavoce.text.normalise import dates, electronic, measures, money, quantities, times, words
+from vivavoce.text.normalise.rewriter import Rewriter, Rule
+
+# Tags and phoneme spellings are addressed to the voice, not to the reader.
+TAG = re.compile(r"</?[a-zA-Z][\w:-]{0,30}(?:[ =][^<>\n]{0,200})?/?>")
+PHONEMES = re.compile(r"\[(?:[^\]\[\n]{0,400}[ˈˌəɪʊɛɔæɹʃʒθðŋɑʌɡɫː][^\]\[\n]{0,400}|(?:[A-Z]{1,2}[0-2]? ?){1,60}(?<=[A-Z][0-2 ])[A-Z\d ]{0,200})\]")  # noqa: E501
+QUOTES = re.compile(r"``|''")
+
+# "-5" after a space is a sign; between words or numbers it is a hyphen.
+SIGNS: list[Rule] = [
+    (re.compile(r"(?<![\w)\]%'\"-])-(?=[$€£¥]?\.?\d)"), "minus "),
+    (re.compile(r"(?<![\w)\]])\+(?=[$€£¥]?\.?\d)"), "plus "),
+    (re.compile(r"(?<![\w.])(?<!about )~ ?(?=[$€£¥]?\.?\d)"), "about "),
+    (re.compile(r"(?<![\w])#(?=\d)"), "number "),
+]
+
+
+def speak_english(work: Rewriter) -> None:
+    """Rewrite an English text, already cleaned, into words."""
+    work.sub(QUOTES, '"')
+    work.hold(TAG)
+    work.hold(PHONEMES)
+    work.apply(electronic.RULES)
+    work.apply(words.EARLY)
+    work.apply(dates.RULES)
+    work.apply(times.RULES)
+    work.apply(SIGNS)
+    work.apply(quantities.FRACTIONS[:1])
+    work.apply(money.RULES)
+    work.apply(electronic.VERSIONS)
+    work.apply(measures.RULES)
+    work.apply(quantities.FRACTIONS[1:])
+    work.apply(quantities.RULES)
+    work.apply(words.LATE)
+    work.release()

@@ -1,0 +1,181 @@
+"""English rules for quantities with units: 12 kg, 5 km/h, 20 °C, 3-5 %, 6'2", 2x8 m²."""
+
+from __future__ import annotations
+
+import re
+
+from vivavoce.text.normalise.numbers import NUMBER, cardinal, ordinal, plural, read
+from vivavoce.text.normalise.rewriter import Rule
+
+PREFIXED = {
+    "m": ("meter", "n μ u m c d k"), "g": ("gram", "μ u m k"), "l": ("liter", "μ m c d"),
+    "L": ("liter", "μ m c d"), "s": ("second", "n μ u m"), "Hz": ("hertz", "k M G T"),
+    "W": ("watt", "m k M G T"), "Wh": ("watt-hour", "k M G T"), "V": ("volt", "m k"),
+    "A": ("amp", "m μ"), "Ah": ("amp-hour", "m"), "J": ("joule", "k M"), "Pa": ("pascal", "h k M"),
+    "B": ("byte", "k K M G T P"), "b": ("bit", "k M G T"), "bit": ("bit", "k M G T"),
+    "cal": ("calorie", "k"), "N": ("newton", "k"), "Ω": ("ohm", "k M"), "F": ("farad", "n μ p"),
+    "t": ("ton", "k M"), "bps": ("bit per second", "k M G T m"), "eV": ("electron volt", "k M G T"),
+}  # fmt: skip
+PREFIXES = {
+    "n": "nano", "μ": "micro", "u": "micro", "m": "milli", "c": "centi", "d": "deci", "h": "hecto",
+    "k": "kilo", "K": "kilo", "M": "mega", "G": "giga", "T": "tera", "P": "peta", "p": "pico",
+}  # fmt: skip
+UNITS = {
+    "m": "meter", "g": "gram", "l": "liter", "L": "liter", "V": "volt", "W": "watt", "h": "hour",
+    "Hz": "hertz", "Wh": "watt-hour", "Ah": "amp-hour", "bps": "bit per second", "cal": "calorie",
+    "eV": "electron volt", "Ω": "ohm", "Pa": "pascal",
+    "ft": "foot", "yd": "yard", "yds": "yard", "mi": "mile", "lb": "pound", "lbs": "pound",
+    "oz": "ounce", "gal": "gallon", "pt": "pint", "qt": "quart", "tbsp": "tablespoon",
+    "tsp": "teaspoon", "sq ft": "square foot", "sq. ft.": "square foot", "sqft": "square foot",
+    "sq mi": "square mile", "sq km": "square kilometer", "sq m": "square meter",
+    "cu ft": "cubic foot", "fl oz": "fluid ounce", "ha": "hectare", "min": "minute",
+    "mins": "minute", "sec": "second", "secs": "second", "hr": "hour", "hrs": "hour",
+    "yr": "year", "yrs": "year", "wk": "week", "wks": "week", "mos": "month",
+    "mph": "mile per hour", "kph": "kilometer per hour", "kmh": "kilometer per hour",
+    "kmph": "kilometer per hour", "mpg": "mile per gallon", "rpm": "revolution per minute",
+    "fps": "frame per second", "psi": "P S I", "ppm": "part per million", "hp": "horsepower",
+    "dB": "decibel", "dBA": "decibel A", "mcg": "microgram", "cc": "C C", "px": "pixel",
+    "MP": "megapixel", "dpi": "D P I", "bpm": "beat per minute", "mbar": "millibar",
+    "Mbit/s": "megabit per second", "kcal": "kilocalorie", "in²": "square inch", "ft²": "square foot",
+    "mi²": "square mile", "ft³": "cubic foot", "in³": "cubic inch",
+    "°C": "degree Celsius", "°F": "degree Fahrenheit", "°K": "degree Kelvin", "°": "degree",
+    "%": "percent", "‰": "per mille", "℃": "degree Celsius", "kn": "knot", "bhp": "brake horsepower",
+    "lumens": "lumens", "nits": "nits", "mol": "mole", "gsm": "gram per square meter",
+}  # fmt: skip
+UNITS |= {p + u: PREFIXES[p] + name for u, (name, ps) in PREFIXED.items() for p in ps.split()}
+UNITS |= {"MM": "millimeter", "KM": "kilometer", "CM": "centimeter", "KG": "kilogram",
+          "Kg": "kilogram", "Km": "kilometer", "Kw": "kilowatt", "KW": "kilowatt",
+          "KWH": "kilowatt-hour", "kwh": "kilowatt-hour", "ML": "milliliter", "MG": "milligram",
+          "LBS": "pound", "Lbs": "pound", "FT": "foot", "Ft": "foot", "MPH": "mile per hour",
+          "GHZ": "gigahertz", "MHZ": "megahertz", "KHZ": "kilohertz", "Ghz": "gigahertz",
+          "Mhz": "megahertz", "khz": "kilohertz", "gb": "gigabyte", "mb": "megabyte",
+          "kb": "kilobyte", "tb": "terabyte", "db": "decibel", "ms": "millisecond",
+          "mbps": "megabit per second", "gbps": "gigabit per second", "kbps": "kilobit per second"}  # fmt: skip
+UNCHANGED = {"percent", "per mille", "horsepower", "lumens", "nits"}
+PER = {"s": "second", "sec": "second", "h": "hour", "hr": "hour", "min": "minute", "d": "day",
+       "day": "day", "yr": "year", "year": "year", "week": "week"}  # fmt: skip
+ABBREVIATED_FEET = {"foot": "feet", "inch": "inches"}
+
+_NAMES = "|".join(re.escape(u) for u in sorted(UNITS, key=len, reverse=True))
+_POWER = r"(?P<power>[²³]|\^?[23](?![\d.]))?"
+_PER = "|".join(sorted({*PER, *(u for u in UNITS if u.isalpha())}, key=len, reverse=True))
+UNIT = rf"(?P<unit>{_NAMES}){_POWER}(?:/(?P<per>{_PER})(?P<perpower>[²³]|\^?[23])?)?(?![\w°])(?:(?<=[a-z])\.(?= [a-z]))?"
+FREE = r"(?<![\w.,])"
+SCALE = r"(?P<scale> (?:hundred|thousand|million|billion|trillion))?"
+MIXED = r"(?P<mixed> (?P<num>\d{1,2})/(?P<den>\d{1,2}))?"
+FRACTIONS = {2: "half", 4: "quarter"}
+
+
+def fraction(numerator: int, denominator: int) -> str:
+    """3, 4 -> three quarters."""
+    if denominator == 1:
+        return f"{cardinal(numerator)} over one"
+    name = FRACTIONS.get(denominator) or ordinal(denominator)
+    return f"{cardinal(numerator)} {name if numerator == 1 else plural(name)}"
+
+
+def mixed(whole: str, numerator: int, denominator: int) -> str:
+    """2, 1, 2 -> two and a half."""
+    part = fraction(numerator, denominator)
+    if numerator == 1 and denominator > 1:
+        part = "a " + part.partition(" ")[2]
+    return f"{read(whole)} and {part}"
+
+
+def unit_name(name: str, count_is_one: bool) -> str:
+    """meter -> meters, foot -> feet, mile per hour -> miles per hour."""
+    if count_is_one or name in UNCHANGED or name.isupper() or name.endswith("hertz"):
+        return name
+    head, per, rest = name.partition(" per ")
+    first, gap, last = head.rpartition(" ") if head.startswith(("square", "cubic")) else ("", "", head)
+    if head.startswith("degree") or head.startswith("beat"):
+        last = head.replace("degree", "degrees").replace("beat", "beats")
+    else:
+        last = ABBREVIATED_FEET.get(last) or plural(last)
+    return first + gap + last + per + rest
+
+
+def _unit(match: re.Match[str], one: bool) -> str:
+    power = {"2": "square ", "3": "cubic ", "²": "square ", "³": "cubic "}
+    name = power.get((match["power"] or "").lstrip("^"), "") + UNITS[match["unit"]]
+    words = unit_name(name, one)
+    if match["per"]:
+        below = power.get((match["perpower"] or "").lstrip("^"), "")
+        words += f" per {below}{PER.get(match['per']) or UNITS[match['per']]}"
+    return words
+
+
+def _measure(match: re.Match[str]) -> str | None:
+    amount = match["amount"]
+    if match["unit"] in {"h", "m", "g", "V", "W", "l", "L"} and match["gap"] == "-":
+        return None
+    if match["num"]:
+        number = mixed(amount, int(match["num"]), int(match["den"]))
+    else:
+        number = read(amount) + (match["scale"] or "")
+    return f"{number} {_unit(match, one=number == 'one')}{_tail(match)}"
+
+
+def _part_of_unit(match: re.Match[str]) -> str | None:
+    """3/4 lb -> three quarters of a pound."""
+    unit = "inch" if match["inch"] else _unit(match, one=True)
+    if unit in UNCHANGED or unit.isupper():
+        return None
+    part = fraction(int(match["num"]), int(match["den"]))
+    article = "an" if unit[0] in "aeio" else "a"
+    return f"half {article} {unit}" if part == "one half" else f"{part} of {article} {unit}"
+
+
+def _tail(match: re.Match[str]) -> str:
+    return " " if match.string[match.end() : match.end() + 1] == "&" else ""
+
+
+def _range(match: re.Match[str]) -> str:
+    return f"{read(match['first'])} to {read(match['amount'])} {_unit(match, one=False)}"
+
+
+def _area(match: re.Match[str]) -> str | None:
+    if match.string.startswith((" =", "="), match.end()):
+        return None  # a product, not an area
+    sides = [read(s) for s in re.split(r" ?[x×] ?", match["sides"], flags=re.IGNORECASE)]
+    return " by ".join(sides) + (f" {_unit(match, one=False)}" if match["unit"] else "")
+
+
+def _per(match: re.Match[str]) -> str:
+    return f"{read(match['amount'])} per {UNITS[match['unit']]}"
+
+
+def _feet(match: re.Match[str]) -> str:
+    feet, inches = int(match["ft"]), match["in"]
+    words = f"{cardinal(feet)} {'foot' if feet == 1 else 'feet'}"
+    return f"{words} {read(inches)}{' inch' if inches == '1' else ' inches'}"
+
+
+def _inches(match: re.Match[str]) -> str | None:
+    """12" is inches unless the mark closes a quotation."""
+    before = match.string[max(0, match.start() - 200) : match.start()]
+    if before.count('"') % 2:
+        return None
+    one = match["amount"] == "1"
+    return f"{read(match['amount'])} {'inch' if one else 'inches'}"
+
+
+def _written_inches(match: re.Match[str]) -> str:
+    return f"{read(match['amount'])} {'inch' if match['amount'] == '1' else 'inches'}"
+
+
+SIDES = rf"(?P<sides>{NUMBER}(?: ?[x×] ?{NUMBER}){{1,3}})"
+
+RULES: list[Rule] = [
+    (re.compile(rf"{FREE}(?<!\d )(?P<num>\d{{1,2}})/(?P<den>[2-9]|1\d|32|64)(?P<gap>[ -]?)(?:{UNIT}|(?P<inch>\"|in\b|-in\b))"), _part_of_unit),  # noqa: E501
+    (re.compile(rf"{FREE}(?P<ft>\d{{1,3}})(?:'|ft\.?| ft\.?) ?(?P<in>\d{{1,2}}(?:\.\d)?)(?:\"|''|in\b\.?| in\b\.?)"), _feet),  # noqa: E501
+    (re.compile(rf"{FREE}(?P<ft>[3-8])'(?P<in>\d|1[01])(?![\w'])"), _feet),
+    (re.compile(rf"{FREE}(?P<amount>{NUMBER})\"(?!\w)"), _inches),
+    (re.compile(rf"{FREE}(?P<amount>{NUMBER})(?:in(?!\w)|-in\.? | in\.(?= |\Z)| in(?=[).,;]))"), _written_inches),  # noqa: E501
+    (re.compile(rf"{FREE}{SIDES} ?{UNIT}"), _area),
+    (re.compile(rf"{FREE}{SIDES}(?P<unit>(?!))?(?![\w.])"), _area),
+    (re.compile(rf"{FREE}(?P<first>{NUMBER}) ?(?:[-–]|to) ?(?P<amount>{NUMBER}) ?{UNIT}"), _range),
+    (re.compile(rf"{FREE}(?P<amount>{NUMBER})/(?P<unit>kg|lb|oz|km|day|hr)\b"), _per),
+    (re.compile(rf"{FREE}(?P<amount>{NUMBER}){MIXED}{SCALE}(?P<gap>[ -]?){UNIT}"), _measure),
+    (re.compile(rf"{FREE}(?P<amount>{NUMBER})-(?=(?:(?:milli|centi|kilo|deci|nano|micro)?(?:meter|metre|gram|liter|litre|mile|inch|foot|feet|pound|ounce|hour|minute|second|day|week|month|year|bit|byte|watt|volt|degree)s?)\b)"), lambda m: read(m["amount"]) + " "),  # noqa: E501
+]  # fmt: skip

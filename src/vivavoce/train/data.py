@@ -1,0 +1,192 @@
+"""Rows of a manifest -> padded batches. Knows what a task needs, not what it does with it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from vivavoce.errors import AudioError, TextError, TrainingError, UnknownFormat
+from vivavoce.train import manifest
+from vivavoce.train.cache import Cache
+from vivavoce.train.manifest import Row
+from vivavoce.train.recipe import DataConfig
+from vivavoce.train.task import Batch
+from vivavoce.types import Tokens
+
+
+@dataclass(frozen=True)
+class Example:
+    """An utterance ready for batches. `seconds` is its whole length."""
+
+    id: str
+    audio: Path
+    seconds: float
+    speaker: int
+    tokens: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Data:
+    """The utterances of a run, and how to make batches of them."""
+
+    train: tuple[Example, ...]
+    validation: tuple[Example, ...]
+    cache: Cache
+    segment_frames: int | None
+    bucket: Callable[[int], int] = int
+    """The length to pad to, for devices that would rather not meet every length there is."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the utterances, their order and their lengths."""
+        text = "\n".join(f"{e.id} {e.seconds} {e.speaker} {e.tokens}" for e in self.train)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def length_s(self, example: Example) -> float:
+        """What an utterance counts in a batch: a crop's length where there are crops."""
+        if self.segment_frames is None:
+            return example.seconds
+        return self.segment_frames / self.cache.spec.frame_rate
+
+    def batch(self, examples: Sequence[Example], seed: Sequence[int] | None) -> Batch:
+        """Padded tensors. `seed` decides where crops lie; None takes whole utterances."""
+        rng = None if seed is None else np.random.default_rng(seed)
+        rows = [self._row(example, rng) for example in examples]
+        crop = 0 if rng is None else self.segment_frames or 0
+        shortest = {"features": crop, "samples": crop * self.cache.spec.hop_length}
+        batch = {"speakers": torch.tensor([e.speaker for e in examples])}
+        for name in rows[0]:
+            values = [row[name] for row in rows]
+            longest = max(shortest.get(name, 0), *(v.shape[-1] for v in values))
+            batch[name] = pad(values, self.bucket(longest))
+            batch[f"{name.removesuffix('s')}_lengths"] = torch.tensor([v.shape[-1] for v in values])
+        return batch
+
+    def _row(self, example: Example, rng: np.random.Generator | None) -> dict[str, np.ndarray]:
+        row: dict[str, np.ndarray] = {}
+        needs, hop = self.cache.needs, self.cache.spec.hop_length
+        if "tokens" in needs:
+            row["tokens"] = np.asarray(example.tokens, dtype=np.int64)
+        if "features" in needs:
+            row["features"] = self.cache.features(example.audio)
+        if "samples" in needs:
+            row["samples"] = self.cache.samples(example.audio)
+        if rng is None or self.segment_frames is None:
+            return row
+        frames = len(row["samples"]) // hop if "samples" in row else row["features"].shape[1]
+        start = int(rng.integers(max(0, frames - self.segment_frames) + 1))
+        end = start + self.segment_frames
+        if "features" in row:
+            row["features"] = row["features"][:, start:end]
+        if "samples" in row:
+            row["samples"] = row["samples"][start * hop : end * hop]
+        return row
+
+
+def speakers(rows: Sequence[Row]) -> tuple[str, ...]:
+    """The names in the manifests, sorted; empty when none is named."""
+    names = {row.speaker for row in rows}
+    return () if names == {""} else tuple(sorted(names))
+
+
+def measure(
+    rows: Sequence[Row],
+    cache: Cache,
+    workers: int,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[float]:
+    """Fill the cache; the recordings' lengths in seconds.
+
+    Raises TrainingError naming each row whose recording cannot be used.
+    """
+    problems: list[str] = []
+    lengths: list[float] = []
+    with ThreadPoolExecutor(workers) as pool:
+        for seconds in pool.map(lambda row: _measure(row, cache, problems), rows):
+            lengths.append(seconds)
+            on_progress(len(lengths), len(rows))
+    manifest.report(problems)
+    return lengths
+
+
+def prepare(
+    rows: Sequence[Row],
+    config: DataConfig,
+    task: Any,
+    cache: Cache,
+    workers: int,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Data:
+    """Check every text, fill the cache, drop what is too short or too long, split off validation.
+
+    Raises TrainingError naming each row whose text or recording cannot be used.
+    """
+    problems: list[str] = []
+    encoded = [_encode(row, task, problems) for row in rows]
+    manifest.report(problems)
+    lengths = measure(rows, cache, workers, on_progress)
+    numbers = {name: i for i, name in enumerate(speakers(rows))}
+    kept = [
+        Example(row.id, row.audio, seconds, numbers.get(row.speaker, 0), ids)
+        for row, ids, seconds in zip(rows, encoded, lengths, strict=True)
+        if config.min_s <= seconds <= config.max_s
+    ]
+    validation = _validation(kept, config.validation)
+    names = {e.id for e in validation}
+    train = tuple(e for e in kept if e.id not in names)
+    if not train:
+        raise TrainingError(
+            f"No utterance is left to train on: {len(rows)} rows, {len(kept)} between "
+            f"{config.min_s} and {config.max_s} s, {len(validation)} for validation.",
+            "Check data.min_s, data.max_s and data.validation.",
+        )
+    return Data(train, validation, cache, task.segment_frames)
+
+
+def pad(values: Sequence[np.ndarray], length: int) -> torch.Tensor:
+    """Arrays that differ in their last dimension -> one tensor, zeros up to `length`."""
+    out = np.zeros((len(values), *values[0].shape[:-1], length), dtype=values[0].dtype)
+    for i, value in enumerate(values):
+        out[i, ..., : value.shape[-1]] = value
+    return torch.from_numpy(out)
+
+
+def _encode(row: Row, task: Any, problems: list[str]) -> tuple[int, ...]:
+    if "tokens" not in task.needs:
+        return ()
+    try:
+        tokens: Tokens = task.encode_text(row.text)
+    except TextError as error:
+        problems.append(f"{row.where}: {error.message}")
+        return ()
+    if tokens.unknown:
+        shown = " ".join(repr(c) for c in tokens.unknown)
+        problems.append(f"{row.where}: the text has unknown characters: {shown}")
+    elif not len(tokens):
+        problems.append(f"{row.where}: nothing of the text can be spoken")
+    return tokens.ids
+
+
+def _measure(row: Row, cache: Cache, problems: list[str]) -> float:
+    try:
+        return cache.prepare(row.audio)
+    except (AudioError, UnknownFormat) as error:
+        problems.append(f"{row.where}: {error.message}")
+        return 0.0
+
+
+def _validation(kept: list[Example], wanted: int | tuple[str, ...]) -> tuple[Example, ...]:
+    """Those named, or so many spread evenly over the manifest."""
+    if not isinstance(wanted, int):
+        return tuple(e for e in kept if manifest.matches(e.id, wanted))
+    if wanted <= 0 or len(kept) < 2:
+        return ()
+    count = min(wanted, len(kept) // 2)
+    return tuple(kept[i * len(kept) // count] for i in range(count))

@@ -1,0 +1,173 @@
+"""Manifests -> rows of what was said in which file. Knows nothing about sound or models.
+
+A broken row is reported with its file and line, up to ten of them in one error.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from vivavoce.errors import TrainingError
+from vivavoce.train.recipe import Source
+
+AUDIO_SUFFIXES = (".wav", ".flac", ".opus", ".ogg", ".mp3", ".m4a")
+
+
+@dataclass(frozen=True)
+class Row:
+    """An utterance as its manifest states it. `where` is `file:line`, for messages."""
+
+    id: str
+    audio: Path
+    text: str
+    speaker: str
+    where: str
+
+
+class BrokenRow(ValueError):
+    """One row cannot be used; collected, then reported together."""
+
+
+def read(sources: Sequence[Source]) -> list[Row]:
+    """All rows of all sources, in order. Raises TrainingError naming every broken row's line."""
+    rows: list[Row] = []
+    problems: list[str] = []
+    seen: dict[str, str] = {}
+    for source in sources:
+        folder_index = _AudioFolder(source)
+        for where, record in _records(source):
+            try:
+                row = _row(source, record, where, folder_index)
+            except BrokenRow as problem:
+                problems.append(f"{where}: {problem}")
+                continue
+            if row is None:
+                continue
+            if row.id in seen:
+                problems.append(f"{where}: the id '{row.id}' is already at {seen[row.id]}")
+            seen[row.id] = where
+            rows.append(row)
+    report(problems)
+    if not rows:
+        raise TrainingError("The data sources hold no utterance.", "Check include and exclude.")
+    return rows
+
+
+def report(problems: Sequence[str]) -> None:
+    """Raises TrainingError listing the first ten problems, if there are any."""
+    if problems:
+        shown = "\n  ".join(problems[:10])
+        more = f"\n  and {len(problems) - 10} more" if len(problems) > 10 else ""
+        raise TrainingError(
+            f"The data has unusable rows:\n  {shown}{more}\n",
+            "Correct them, or leave them out with `exclude`.",
+        )
+
+
+def matches(name: str, patterns: Iterable[str]) -> bool:
+    """Whether an id is one of `patterns`: ids, globs, or `FIRST..LAST` prefixes (inclusive)."""
+    for pattern in patterns:
+        first, dots, last = pattern.partition("..")
+        if dots:
+            if first <= name[: len(first)] and name[: len(last)] <= last:
+                return True
+        elif fnmatchcase(name, pattern):
+            return True
+    return False
+
+
+def manifest_file(source: Source) -> Path:
+    """The manifest itself: an LJSpeech-style source may name the folder."""
+    return source.path / "metadata.csv" if source.path.is_dir() else source.path
+
+
+def _records(source: Source) -> Iterator[tuple[str, Any]]:
+    file = manifest_file(source)
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            if source.format == "jsonl":
+                for number, line in enumerate(stream, 1):
+                    if line.strip():
+                        yield f"{file}:{number}", line
+            elif source.format == "ljspeech":
+                for number, line in enumerate(stream, 1):
+                    if line.strip():
+                        yield f"{file}:{number}", line.rstrip("\r\n").split(source.delimiter or "|")
+            else:
+                reader = csv.DictReader(stream, delimiter=source.delimiter or ",")
+                for record in reader:
+                    yield f"{file}:{reader.line_num}", record
+    except OSError as error:
+        raise TrainingError(
+            f"Cannot read the manifest {file}: {error.strerror}.", "Check data.sources.path."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise TrainingError(f"{file} is not UTF-8: {error}.", "Convert it to UTF-8.") from error
+
+
+def _row(source: Source, record: Any, where: str, audio: _AudioFolder) -> Row | None:
+    if source.format == "jsonl":
+        try:
+            record = json.loads(record)
+        except ValueError as error:
+            raise BrokenRow(f"not valid JSON ({error})") from error
+        if not isinstance(record, dict):
+            raise BrokenRow("not a JSON object")
+    lj = source.format == "ljspeech"
+    name = _value(record, source.audio_column, 0 if lj else "audio")
+    row_id = Path(name).stem if lj or "id" not in record else str(record["id"])
+    if source.include and not matches(row_id, source.include):
+        return None
+    if matches(row_id, source.exclude):
+        return None
+    text = _value(record, source.text_column, 1 if lj else "text")
+    speaker = source.speaker
+    if source.speaker_column is not None:
+        speaker = _value(record, source.speaker_column, "speaker")
+    return Row(row_id, audio.find(name), text, speaker, where)
+
+
+def _value(record: Any, column: int | str | None, default: int | str) -> str:
+    key = default if column is None else column
+    if isinstance(record, list):
+        if not isinstance(key, int):
+            raise BrokenRow(f"this format has no names for columns, '{key}' must be a number")
+        if not -len(record) <= key < len(record):
+            raise BrokenRow(f"it has {len(record)} columns, column {key} is missing")
+        value = record[key]
+    else:
+        value = record.get(key)
+    if value is None or not str(value).strip():
+        raise BrokenRow(f"'{key}' is missing or empty")
+    return str(value).strip()
+
+
+class _AudioFolder:
+    """Finds a recording by its path, or by its name without suffix."""
+
+    def __init__(self, source: Source) -> None:
+        base = manifest_file(source).parent
+        default = Path("wavs") if source.format == "ljspeech" else Path()
+        self.folder = base / (default if source.audio is None else source.audio)
+        self._stems: dict[str, Path] | None = None
+
+    def find(self, name: str) -> Path:
+        path = self.folder / name
+        if path.suffix.lower() in AUDIO_SUFFIXES:
+            if path.is_file():
+                return path
+            raise BrokenRow(f"no recording at {path}")
+        if self._stems is None:
+            files = self.folder.iterdir() if self.folder.is_dir() else ()
+            self._stems = {p.stem: p for p in sorted(files) if p.suffix.lower() in AUDIO_SUFFIXES}
+        if Path(name).name != name or name not in self._stems:
+            raise BrokenRow(
+                f"no recording named {name} ({' '.join(AUDIO_SUFFIXES)}) in {self.folder}"
+            )
+        return self._stems[name]

@@ -1,0 +1,221 @@
+"""A run from recipe to exported model: folder, resuming, logging, checkpoints, stopping.
+
+The mathematics is in loop.py; here is when it happens and what is kept.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+import torch
+
+from vivavoce import config
+from vivavoce import device as devices
+from vivavoce.device.memory import bucket_length
+from vivavoce.errors import ConfigError, TrainingError, near_misses
+from vivavoce.train import checkpoint, data, distributed, exports, families, files, manifest
+from vivavoce.train.cache import Cache
+from vivavoce.train.distributed import Group
+from vivavoce.train.log import RunLog
+from vivavoce.train.loop import Trainer
+from vivavoce.train.recipe import Recipe
+
+OnProgress = Callable[[str, int, int, Mapping[str, float]], None]
+"""Called with a stage (`prepare`, `train`, `validate`), how much is done, of how much, metrics."""
+
+logger = logging.getLogger(__name__)
+
+
+def silent(stage: str, done: int, total: int, metrics: Mapping[str, float]) -> None:
+    """The OnProgress that says nothing."""
+
+
+def train(recipe: Recipe, device: str, resume: bool, on_progress: OnProgress) -> Path:
+    """Train to the end, or to the first SIGINT or SIGTERM; returns the run folder."""
+    group = distributed.from_environment()
+    try:
+        trainer, speakers = assemble(recipe, device, group, on_progress)
+        run = Run(trainer, speakers, on_progress)
+        run.resume(resume)
+        with stop_signals() as asked_to_stop:
+            run.go(asked_to_stop)
+    finally:
+        distributed.leave(group)
+    return recipe.output
+
+
+def assemble(
+    recipe: Recipe, device: str, group: Group, on_progress: OnProgress
+) -> tuple[Trainer, tuple[str, ...]]:
+    """Task, data and trainer on their device, and the speakers; fills the cache on the way."""
+    if recipe.loop.threads:
+        torch.set_num_threads(recipe.loop.threads)
+    place = group.device(devices.select(device).device)
+    distributed.join(group, place)
+    rows = manifest.read(recipe.data.sources)
+    speakers = data.speakers(rows)
+    task = families.build(recipe, speakers)
+    folder = recipe.data.cache or recipe.output / "cache"
+    cache = Cache(folder, task.spec, frozenset(task.needs))
+    if group.world > 1:  # each process decodes its share; all find all of it afterwards
+        data.measure(rows[group.rank :: group.world], cache, recipe.loop.workers)
+        group.wait()
+    found = data.prepare(
+        rows,
+        recipe.data,
+        task,
+        cache,
+        recipe.loop.workers,
+        lambda done, total: on_progress("prepare", done, total, {}),
+    )
+    found = replace(found, bucket=lambda n: bucket_length(n, place))
+    return Trainer(task.to(place), found, recipe, place, group), speakers
+
+
+class Run:
+    """A run folder: `recipe.toml`, `metrics.jsonl`, `samples/`, `checkpoints/`, `export/`."""
+
+    def __init__(
+        self, trainer: Trainer, speakers: tuple[str, ...], on_progress: OnProgress = silent
+    ) -> None:
+        self.trainer, self.speakers, self.on_progress = trainer, speakers, on_progress
+        self.recipe = trainer.recipe
+        self.folder = trainer.recipe.output
+        self.checkpoints = self.folder / "checkpoints"
+        self.log: RunLog | None = None
+
+    def resume(self, wanted: bool = True) -> None:
+        """Take up the newest readable checkpoint, if there is one.
+
+        Raises TrainingError when the folder holds a run and `wanted` is False: nothing is deleted.
+        """
+        if not wanted and checkpoint.steps(self.checkpoints):
+            raise TrainingError(
+                f"{self.folder} holds a run already.", "Resume it, or choose another output."
+            )
+        found, messages = checkpoint.newest(self.checkpoints)
+        for message in messages:
+            logger.warning(message)
+        if found is None:
+            return
+        if tuple(found.state["speakers"]) != self.speakers:
+            raise TrainingError(
+                "The data's speakers are not those of the checkpoint.",
+                "Start anew in another output folder.",
+            )
+        if not self.trainer.load(found.tensors, found.state):
+            logger.warning("The data changed since step %d: a new epoch begins.", found.step)
+
+    def go(self, asked_to_stop: Callable[[], bool] = lambda: False) -> None:
+        """Step until the recipe's last step or until asked to stop; then checkpoint and export."""
+        trainer, state, loop = self.trainer, self.trainer.state, self.recipe.loop
+        if trainer.group.leads:
+            self._open()
+        trainer.start()
+        steps, stopped, begun = self.recipe.optim.steps, False, time.monotonic()
+        self._mark = begun, state.step
+        try:
+            while state.step < steps and not stopped:
+                trainer.step()
+                stopped = trainer.group.any(asked_to_stop(), trainer.device)
+                if not trainer.group.leads:
+                    continue
+                last = state.step == steps
+                if state.step % self.recipe.log.every == 0 or last:
+                    self._record()
+                due = last or stopped or time.monotonic() - begun >= loop.checkpoint_every_s
+                due = due or (loop.checkpoint_every and state.step % loop.checkpoint_every == 0)
+                if state.step % loop.validate_every == 0 or last:
+                    due = self._validate() or due
+                if due:
+                    self.save()
+                    begun = time.monotonic()
+        finally:
+            trainer.close()
+            if self.log is not None:
+                self.log.close()
+        if trainer.group.leads and not stopped:
+            self._export()
+
+    def save(self) -> None:
+        """Checkpoint the present step and remove those no longer kept."""
+        state = self.trainer.state
+        plain = {**self.trainer.plain(), "speakers": self.speakers}
+        checkpoint.save(self.checkpoints, state.step, self.trainer.tensors(), plain)
+        checkpoint.prune(self.checkpoints, self.recipe.loop.keep, state.best_step)
+
+    def _open(self) -> None:
+        self.log = RunLog(self.folder, self.trainer.state.step, self.recipe.log.tensorboard)
+        with files.whole(self.folder / "recipe.toml") as temporary:
+            temporary.write_text(config.dumps(config.to_dict(self.recipe)), encoding="utf-8")
+
+    def _record(self) -> None:
+        state = self.trainer.state
+        now, (then, step) = time.monotonic(), self._mark
+        self._mark = now, state.step
+        values = {
+            **self.trainer.meter.take(),
+            **self.trainer.rates(),
+            "epoch": state.position.epoch,
+            "skipped": state.skipped,
+            "seconds_per_step": (now - then) / max(1, state.step - step),
+        }
+        if self.log is not None:
+            self.log.record("train", state.step, values)
+        self.on_progress("train", state.step, self.recipe.optim.steps, values)
+
+    def _validate(self) -> bool:
+        """Whether this is the best so far."""
+        trainer, state = self.trainer, self.trainer.state
+        if not trainer.data.validation or self.log is None:
+            return False
+        metrics = trainer.validate()
+        self.log.record("validate", state.step, metrics)
+        for name, found in trainer.samples():
+            self.log.samples(state.step, name, found, trainer.task.spec.sample_rate)
+        self.on_progress("validate", state.step, self.recipe.optim.steps, metrics)
+        wanted = self.recipe.loop.best_metric
+        if wanted not in metrics:
+            raise ConfigError(
+                f"'loop.best_metric' is '{wanted}', which validation does not give.",
+                near_misses(wanted, metrics),
+            )
+        if state.best is not None and not metrics[wanted] < state.best:
+            return False
+        state.best, state.best_step = metrics[wanted], state.step
+        return True
+
+    def _export(self) -> None:
+        with self.trainer.evaluation():
+            exports.write(self.trainer.task, self.folder / "export")
+
+
+@contextmanager
+def stop_signals() -> Iterator[Callable[[], bool]]:
+    """Whether SIGINT or SIGTERM came. The first is only noted, the second acts as usual."""
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    noted = threading.Event()
+    before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+
+    def note(number: int, frame: FrameType | None) -> None:
+        noted.set()
+        for which, handler in before.items():
+            signal.signal(which, handler)
+
+    for which in before:
+        signal.signal(which, note)
+    try:
+        yield noted.is_set
+    finally:
+        for which, handler in before.items():
+            signal.signal(which, handler)

@@ -1,0 +1,122 @@
+"""HiFi-GAN's generator (Kong 2020, arXiv:2010.05646): transposed convolutions and residual blocks.
+
+Knows nothing of where features come from. Shapes: B batch, C channels, D speaker, T time steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu
+
+from vivavoce.errors import ConfigError, UsageError
+from vivavoce.types import FeatureSpec
+from vivavoce.vocoders.hifigan.config import HifiganConfig
+from vivavoce.vocoders.vocoder import Vocoder
+
+SLOPE = 0.1
+LAST_SLOPE = 0.01  # the published code leaves PyTorch's default here, and the weights know it
+
+
+def _conv(channels: int, kernel: int, dilation: int) -> nn.Conv1d:
+    padding = dilation * (kernel - 1) // 2
+    return nn.Conv1d(channels, channels, kernel, dilation=dilation, padding=padding)
+
+
+class ResidualPairs(nn.Module):
+    """Block type 1: each dilated convolution is followed by an undilated one; section 2.2."""
+
+    def __init__(self, channels: int, kernel: int, dilations: Sequence[int]) -> None:
+        super().__init__()
+        self.dilated = nn.ModuleList(_conv(channels, kernel, d) for d in dilations)
+        self.plain = nn.ModuleList(_conv(channels, kernel, 1) for _ in dilations)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for dilated, plain in zip(self.dilated, self.plain, strict=True):
+            y = dilated(leaky_relu(x, SLOPE))
+            x = plain(leaky_relu(y, SLOPE, inplace=True)).add_(x)
+        return x
+
+
+class Residuals(nn.Module):
+    """Block type 2: single dilated convolutions."""
+
+    def __init__(self, channels: int, kernel: int, dilations: Sequence[int]) -> None:
+        super().__init__()
+        self.dilated = nn.ModuleList(_conv(channels, kernel, d) for d in dilations)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for dilated in self.dilated:
+            x = dilated(leaky_relu(x, SLOPE)).add_(x)
+        return x
+
+
+class Stage(nn.Module):
+    """One upsampling and the mean of its residual blocks: `[B, C, T]` to `[B, C/2, rate T]`."""
+
+    def __init__(self, config: HifiganConfig, index: int) -> None:
+        super().__init__()
+        rate, kernel = config.rates[index], config.kernels[index]
+        wide, narrow = config.width >> index, config.width >> (index + 1)
+        self.upsample = nn.ConvTranspose1d(wide, narrow, kernel, rate, (kernel - rate) // 2)
+        block = ResidualPairs if config.block == 1 else Residuals
+        self.blocks = nn.ModuleList(
+            block(narrow, k, d)
+            for k, d in zip(config.block_kernels, config.block_dilations, strict=True)
+        )
+        self.condition = (
+            nn.Conv1d(config.condition_dim, narrow, 1) if config.condition_stages else None
+        )
+
+    def forward(self, x: Tensor, speaker: Tensor | None) -> Tensor:
+        x = self.upsample(leaky_relu(x, SLOPE))
+        if self.condition is not None and speaker is not None:
+            x = x + self.condition(speaker)
+        total = self.blocks[0](x)
+        for block in self.blocks[1:]:
+            total = total.add_(block(x))
+        return total.div_(len(self.blocks))
+
+
+class Hifigan(Vocoder):
+    """Features `[B, C, T]` to samples `[B, T * hop]` in [-1, 1].
+
+    Plain weights: weight normalisation is folded away when a checkpoint is converted. Raises
+    ConfigError when the rates do not make the hop of `spec`.
+    """
+
+    def __init__(self, config: HifiganConfig, spec: FeatureSpec) -> None:
+        super().__init__()
+        if config.hop_length != spec.hop_length:
+            raise ConfigError(
+                f"This HiFi-GAN makes {config.hop_length} samples a frame, its features have a hop "
+                f"of {spec.hop_length}.",
+                "The product of `rates` must be the hop.",
+            )
+        self.config = config
+        self.accepts = spec
+        self.receptive_field = config.receptive_field()
+        self.edge_frames = config.edge_frames
+        self.first = nn.Conv1d(spec.n_channels, config.width, 7, padding=3)
+        self.condition = (
+            nn.Conv1d(config.condition_dim, config.width, 1) if config.condition_dim else None
+        )
+        self.stages = nn.ModuleList(Stage(config, i) for i in range(len(config.rates)))
+        narrow = config.width >> len(config.rates)
+        self.last = nn.Conv1d(narrow, 1, 7, padding=3, bias=config.output_bias)
+
+    def forward(self, features: Tensor, speaker: Tensor | None = None) -> Tensor:
+        """`speaker` is `[B, D, 1]`. Raises UsageError unless it is there exactly when needed."""
+        if (speaker is None) != (self.condition is None):
+            need = "needs a" if self.condition is not None else "takes no"
+            raise UsageError(f"This HiFi-GAN {need} speaker vector.")
+        x = self.first(features)
+        if self.condition is not None and speaker is not None:
+            x = x + self.condition(speaker)
+        for stage in self.stages:
+            x = stage(x, speaker)
+        return self.last(leaky_relu(x, LAST_SLOPE)).tanh()[:, 0]
+
+    def decode(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
+        return self(features, condition).float()

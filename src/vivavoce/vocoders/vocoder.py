@@ -1,0 +1,103 @@
+"""What every vocoder is, and decoding in windows. Knows no vocoder family.
+
+Shapes: B batch, C channels, T frames, S samples.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from vivavoce.nn.windows import windows
+from vivavoce.types import FeatureSpec
+
+# Apple's convolutions refuse (before macOS 15.1) or have miscomputed (before torch 2.4) tensors
+# with a longer side: https://github.com/pytorch/pytorch/issues/129207
+LONGEST_DIMENSION = 65_536
+
+
+class Vocoder(nn.Module, ABC):
+    """Turns features into samples.
+
+    `accepts` is what it was trained on. `receptive_field` is the frames of context, on each side
+    of a frame, that its samples depend on: a window with that much more decodes exactly.
+    `edge_frames` copies of the first and last frame go before and behind an utterance.
+    """
+
+    accepts: FeatureSpec
+    receptive_field: int
+    edge_frames: int = 0
+
+    @abstractmethod
+    def decode(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Features `[B, C, T]` to samples `[B, S]` float32, the whole length at once, no edges.
+
+        `condition` `[B, D, 1]` is the speaker, for vocoders that take one.
+        """
+
+    def n_samples(self, n_frames: int) -> int:
+        """How many samples an utterance of `n_frames` becomes, edges included."""
+        return (n_frames + 2 * self.edge_frames) * self.accepts.hop_length
+
+    @property
+    def window_frames(self) -> int:
+        """Frames to decode at once so that no layer sees `LONGEST_DIMENSION` steps."""
+        return LONGEST_DIMENSION // self.accepts.hop_length * 15 // 16
+
+
+def decode_windowed(
+    vocoder: Vocoder,
+    features: Tensor,
+    lengths: Sequence[int] | Tensor | None = None,
+    window_frames: int | None = None,
+    condition: Tensor | None = None,
+) -> Tensor:
+    """`vocoder.decode` of features `[B, C, T]` in windows: the same samples `[B, S]`.
+
+    With `lengths` (frames) every row is decoded at its own length, so padding never reaches a
+    result; past a row's end there are zeros.
+    """
+    if lengths is None or all(int(n) == features.shape[-1] for n in lengths):
+        pieces = list(stream_windows(vocoder, [features], window_frames, condition))
+        return torch.cat(pieces, dim=-1) if pieces else features.new_zeros(len(features), 0)
+    rows = []
+    for row, length in enumerate(lengths):
+        part = features[row : row + 1, :, : int(length)]
+        speaker = None if condition is None else condition[row : row + 1]
+        rows.append(decode_windowed(vocoder, part, None, window_frames, speaker)[0])
+    return nn.utils.rnn.pad_sequence(rows, batch_first=True)
+
+
+def stream_windows(
+    vocoder: Vocoder,
+    features: Iterable[Tensor],
+    window_frames: int | None = None,
+    condition: Tensor | None = None,
+) -> Iterator[Tensor]:
+    """Samples `[B, S]` piece by piece, as features `[B, C, T]` of one utterance come in.
+
+    A piece is given as soon as more than `window_frames` frames (or the end) are there; together
+    the pieces equal one whole decoding. Raises ValueError for a window that is all context.
+    """
+    parts = _with_edges(features, vocoder.edge_frames)
+    size = window_frames or vocoder.window_frames
+    for window in windows(parts, size, vocoder.receptive_field):
+        samples = vocoder.decode(window.frames, condition)
+        kept = samples[..., window.kept(vocoder.accepts.hop_length)]
+        if kept.shape[-1]:
+            yield kept
+
+
+def _with_edges(parts: Iterable[Tensor], edge: int) -> Iterator[Tensor]:
+    """The parts, and before and behind them `edge` copies of the first and the last frame."""
+    last: Tensor | None = None
+    for part in parts:
+        if last is None:
+            yield part[..., :1].repeat(1, 1, edge)
+        yield part
+        last = part[..., -1:]
+    if last is not None:
+        yield last.repeat(1, 1, edge)

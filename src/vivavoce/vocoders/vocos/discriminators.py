@@ -1,0 +1,95 @@
+"""The two critics that Vocos is trained against. Knows waveforms only.
+
+Both return, for every sub-discriminator, a score map and the feature maps under it.
+Shapes: B batch, S samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
+
+from vivavoce.audio.stft import stft
+from vivavoce.device import full_precision
+from vivavoce.types import FeatureSpec
+
+SLOPE = 0.1
+Judgement = tuple[Tensor, list[Tensor]]
+
+
+class Critic(nn.Module):
+    """2-D convolutions with leaky ReLUs and a one-channel score at the end."""
+
+    def __init__(self, layers: Sequence[nn.Conv2d], score: nn.Conv2d) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(weight_norm(layer) for layer in layers)
+        self.score = weight_norm(score)
+
+    def forward(self, x: Tensor) -> Judgement:
+        features = []
+        for layer in self.layers:
+            x = nn.functional.leaky_relu(layer(x), SLOPE)
+            features.append(x)
+        return self.score(x), features
+
+
+class PeriodDiscriminator(nn.Module):
+    """Looks at every `period`-th sample; HiFi-GAN (Kong 2020, arXiv:2010.05646), section 2.3."""
+
+    def __init__(self, period: int, channels: Sequence[int]) -> None:
+        super().__init__()
+        self.period = period
+        sizes = [1, *channels]
+        layers = [
+            nn.Conv2d(a, b, (5, 1), (3 if i < len(channels) - 1 else 1, 1), (2, 0))
+            for i, (a, b) in enumerate(zip(sizes, channels, strict=False))
+        ]
+        self.critic = Critic(layers, nn.Conv2d(sizes[-1], 1, (3, 1), padding=(1, 0)))
+
+    def forward(self, samples: Tensor) -> Judgement:
+        missing = -samples.shape[-1] % self.period
+        padded = nn.functional.pad(samples[:, None], (0, missing), "reflect")
+        return self.critic(padded.unflatten(-1, (-1, self.period)))
+
+
+class ResolutionDiscriminator(nn.Module):
+    """Looks at a complex spectrogram, real and imaginary parts as two channels.
+
+    UnivNet's multi-resolution idea (Jang 2021, arXiv:2106.07889) with EnCodec's complex input
+    (Défossez 2022, arXiv:2210.13438, section 3.4), which hears phase too. Unlike theirs the first
+    layer halves the frequency axis already: half the cost, and the next layers do it anyway.
+    """
+
+    def __init__(self, n_fft: int, channels: int) -> None:
+        super().__init__()
+        self.spec = FeatureSpec(n_fft=n_fft, win_length=n_fft, hop_length=n_fft // 4)
+        layers = [nn.Conv2d(2, channels, (9, 3), (2, 1), (4, 1))]
+        layers += [
+            nn.Conv2d(channels, channels, (9, 3), (2, 1), (4, dilation), (1, dilation))
+            for dilation in (1, 2, 4)
+        ]
+        layers += [nn.Conv2d(channels, channels, 3, padding=1)]
+        self.critic = Critic(layers, nn.Conv2d(channels, 1, 3, padding=1))
+
+    def forward(self, samples: Tensor) -> Judgement:
+        with full_precision(samples):
+            spectrum = torch.stack(stft(samples.float(), self.spec), dim=1)
+        return self.critic(spectrum / self.spec.n_fft**0.5)
+
+
+class Discriminators(nn.Module):
+    """All of them; `width` scales every channel count (1.0 is the papers')."""
+
+    def __init__(self, periods: Sequence[int], n_ffts: Sequence[int], width: float) -> None:
+        super().__init__()
+        channels = [max(4, round(c * width)) for c in (32, 128, 512, 1024, 1024)]
+        self.periods = nn.ModuleList(PeriodDiscriminator(p, channels) for p in periods)
+        narrow = max(4, round(32 * width))
+        self.resolutions = nn.ModuleList(ResolutionDiscriminator(n, narrow) for n in n_ffts)
+
+    def forward(self, samples: Tensor) -> list[Judgement]:
+        """Judgements of samples `[B, S]`, one a sub-discriminator."""
+        return [critic(samples) for critic in (*self.periods, *self.resolutions)]

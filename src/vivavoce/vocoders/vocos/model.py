@@ -1,0 +1,102 @@
+"""Vocos (Siuzdak 2023, arXiv:2306.00814): a ConvNeXt at frame rate, then one inverse STFT.
+
+Knows nothing of where features come from. Shapes: B batch, C channels, T frames, D width,
+S samples.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from vivavoce.audio.stft import istft
+from vivavoce.device import full_precision
+from vivavoce.errors import UsageError
+from vivavoce.types import FeatureSpec
+from vivavoce.vocoders.vocoder import Vocoder
+from vivavoce.vocoders.vocos.config import VocosConfig
+
+KERNEL = 7
+EPS = 1e-6
+LOUDEST_MAGNITUDE = 1e2
+
+
+class ConvNeXtBlock(nn.Module):
+    """Depthwise convolution over time, then a feed-forward over channels; section 3.2."""
+
+    def __init__(self, dim: int, hidden_dim: int, initial_scale: float) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv1d(dim, dim, KERNEL, padding=KERNEL // 2, groups=dim)
+        self.norm = nn.LayerNorm(dim, eps=EPS)
+        self.expand = nn.Linear(dim, hidden_dim)
+        self.contract = nn.Linear(hidden_dim, dim)
+        self.scale = nn.Parameter(torch.full((dim,), initial_scale))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, D, T]` to `[B, D, T]`."""
+        y = self.norm(self.depthwise(x).transpose(1, 2))
+        y = self.contract(nn.functional.gelu(self.expand(y)))
+        return x + (self.scale * y).transpose(1, 2)
+
+
+class Backbone(nn.Module):
+    """Features to hidden states, all at frame rate."""
+
+    def __init__(self, n_channels: int, dim: int, hidden_dim: int, n_layers: int) -> None:
+        super().__init__()
+        self.embed = nn.Conv1d(n_channels, dim, KERNEL, padding=KERNEL // 2)
+        self.norm = nn.LayerNorm(dim, eps=EPS)
+        self.blocks = nn.ModuleList(
+            ConvNeXtBlock(dim, hidden_dim, 1 / n_layers) for _ in range(n_layers)
+        )
+        self.final_norm = nn.LayerNorm(dim, eps=EPS)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """`[B, C, T]` to `[B, T, D]`."""
+        x = self.norm(self.embed(features).transpose(1, 2)).transpose(1, 2)
+        for block in self.blocks:
+            x = block(x)
+        return self.final_norm(x.transpose(1, 2))
+
+
+class Vocos(Vocoder):
+    """Features `[B, C, T]` to samples `[B, S]`: S is (T - 1) hops with `center` framing, else T."""
+
+    def __init__(self, config: VocosConfig, spec: FeatureSpec) -> None:
+        super().__init__()
+        self.config = config
+        self.accepts = spec
+        self.backbone = Backbone(spec.n_channels, config.dim, config.hidden_dim, config.n_layers)
+        self.head = nn.Linear(config.dim, spec.n_fft + 2)
+        frames_overlapping = -(-spec.n_fft // (2 * spec.hop_length))
+        self.receptive_field = KERNEL // 2 * (config.n_layers + 1) + frames_overlapping
+        self.apply(_initialise)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.synthesise(self.backbone(features))
+
+    def decode(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
+        if condition is not None:
+            raise UsageError("Vocos takes no speaker condition.")
+        return self(features)
+
+    def n_samples(self, n_frames: int) -> int:
+        return (n_frames - (self.accepts.framing == "center")) * self.accepts.hop_length
+
+    def synthesise(self, hidden: Tensor) -> Tensor:
+        """Hidden states `[B, T, D]` to samples `[B, S]`, equation 4; always in float32.
+
+        The phase is an angle of any size: lower precision would be heard as noise.
+        """
+        with full_precision(hidden):
+            log_magnitude, phase = self.head(hidden.float()).transpose(1, 2).chunk(2, dim=1)
+            magnitude = log_magnitude.exp().clamp(max=LOUDEST_MAGNITUDE)
+            real, imag = magnitude * phase.cos(), magnitude * phase.sin()
+            return istft(real, imag, self.accepts)
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv1d | nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

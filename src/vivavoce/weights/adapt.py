@@ -1,0 +1,141 @@
+"""From foreign tensor names to a module's own: prefixes, weight norm, and the strict load.
+
+Knows no family: each family's `convert.py` says which names become which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+
+import torch
+from torch import Tensor, nn
+
+from vivavoce.errors import BadCheckpoint
+
+MAX_NAMED = 10
+# (magnitude, direction) names of the two ways PyTorch has stored a weight-normed convolution.
+_WEIGHT_NORMS = (
+    ("weight_g", "weight_v"),
+    ("parametrizations.weight.original0", "parametrizations.weight.original1"),
+)
+
+
+def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with `prefix`, without it; the others are left behind."""
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def strip(tensors: Mapping[str, Tensor], *prefixes: str) -> dict[str, Tensor]:
+    """All tensors, each without whichever of `prefixes` it begins with, however often.
+
+    Raises BadCheckpoint when two names become one.
+    """
+    result: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        short = name
+        while found := next((p for p in prefixes if p and short.startswith(p)), ""):
+            short = short.removeprefix(found)
+        if short in result:
+            raise BadCheckpoint(
+                f"'{short}' is in the file twice, under different prefixes.",
+                "Choose one of the sets of weights in the file.",
+            )
+        result[short] = tensor
+    return result
+
+
+def fold_weight_norm(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Plain `weight`s from weight-normed ones: w = g·v/‖v‖, the norm over all dimensions but 0.
+
+    Accepts `weight`, `weight_g`/`weight_v` and `parametrizations.weight.original0/1` side by side.
+    Folded weights are float32; everything else is passed on. Raises BadCheckpoint when half of a
+    pair is missing or the two do not fit. (Salimans & Kingma 2016, eq. 2)
+    """
+    pending = dict(tensors)
+    result: dict[str, Tensor] = {}
+    for name in tensors:
+        pair = _weight_norm_pair(name)
+        if pair is None:
+            result[name] = pending[name]
+            continue
+        target, g_name, v_name = pair
+        if g_name not in pending or v_name not in pending or target in tensors:
+            wrong = "plain as well" if target in tensors else "only half there"
+            raise BadCheckpoint(
+                f"The weight-normed '{target}' is {wrong}.", "The file is incomplete or mixed up."
+            )
+        if target not in result:
+            result[target] = _fold(target, tensors[g_name], tensors[v_name])
+    return result
+
+
+def _weight_norm_pair(name: str) -> tuple[str, str, str] | None:
+    """(plain name, magnitude's name, direction's name) when `name` is one of a pair."""
+    for pair in _WEIGHT_NORMS:
+        for suffix in pair:
+            if name == suffix or name.endswith(f".{suffix}"):
+                root = name[: len(name) - len(suffix)]
+                return f"{root}weight", root + pair[0], root + pair[1]
+    return None
+
+
+def _fold(name: str, g: Tensor, v: Tensor) -> Tensor:
+    if v.dim() < 1 or g.numel() != v.shape[0]:
+        raise BadCheckpoint(
+            f"The weight norm of '{name}' does not fit: g {list(g.shape)}, v {list(v.shape)}."
+        )
+    g, v = g.detach().float(), v.detach().float()
+    norm = v.reshape(v.shape[0], -1).norm(dim=1)
+    scale = g.reshape(-1) / norm.clamp_min(torch.finfo(torch.float32).tiny)
+    return v * scale.reshape(-1, *[1] * (v.dim() - 1))
+
+
+def strict_load(
+    module: nn.Module, tensors: Mapping[str, Tensor], dropped: Iterable[str] = ()
+) -> None:
+    """Load every tensor into `module`, or none: names and shapes must match exactly.
+
+    `dropped` lists names, or patterns such as `discriminator.*`, that are known and not wanted.
+    Values take the module's dtype and device; a module on the meta device takes the tensors
+    themselves. Raises BadCheckpoint naming up to ten missing, unexpected and misshapen tensors.
+    """
+    patterns = tuple(dropped)
+    targets: dict[str, Tensor] = module.state_dict()
+    kept = {k: v for k, v in tensors.items() if k in targets or not _matches(k, patterns)}
+    problems = {
+        "missing": [k for k in targets if k not in kept],
+        "unexpected": [k for k in kept if k not in targets],
+        "of another shape": [
+            f"{k} {list(v.shape)} instead of {list(targets[k].shape)}"
+            for k, v in kept.items()
+            if k in targets and v.shape != targets[k].shape
+        ],
+    }
+    if any(problems.values()):
+        _refuse(module, len(targets), problems)
+    meta = any(t.is_meta for t in targets.values())
+    if meta:
+        kept = {k: v.to(targets[k].dtype).contiguous() for k, v in kept.items()}
+    module.load_state_dict(kept, strict=True, assign=meta)
+
+
+def _matches(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _refuse(module: nn.Module, expected: int, problems: dict[str, list[str]]) -> None:
+    parts = []
+    for what, names in problems.items():
+        if names:
+            more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+            parts.append(f"{len(names)} {what}: {', '.join(names[:MAX_NAMED])}{more}")
+    if len(problems["missing"]) == expected:
+        advice = "No name fits: the file belongs to another model family, or to another part of it."
+    elif problems["missing"] or problems["unexpected"]:
+        advice = "The file was made with another configuration, or is not complete."
+    else:
+        advice = "The file was made with another configuration (sizes or vocabulary)."
+    raise BadCheckpoint(
+        f"The weights do not fit {type(module).__name__} ({'; '.join(parts)}).", advice
+    )

@@ -1,0 +1,228 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from vivavoce.audio import specs
+from vivavoce.audio.features import (
+    FeatureExtractor,
+    convert,
+    denormalise,
+    extract,
+    normalise,
+    preemphasise,
+    read_statistics,
+)
+from vivavoce.errors import (
+    AudioError,
+    BadCheckpoint,
+    ConfigError,
+    IncompatibleFeatures,
+    UnsafeCheckpoint,
+)
+from vivavoce.types import FeatureSpec, Normalisation
+
+VOCOS_OWN = replace(specs.VOCOS_24K, clamp=1e-7)
+NAMED = {name: value for name, value in vars(specs).items() if isinstance(value, FeatureSpec)}
+
+
+def chirp(n: int = 12000, rate: int = 24000) -> torch.Tensor:
+    t = np.arange(n) / rate
+    return torch.tensor(0.5 * np.sin(2 * np.pi * (100 * t + 4000 * t**2)), dtype=torch.float32)[
+        None
+    ]
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize(
+    ("output", "spec"),
+    [
+        ("vocos_mel_f5 (clamp 1e-5)", specs.VOCOS_24K),
+        ("vocos_features_center (clip 1e-7)", VOCOS_OWN),
+        ("vocos_features_same", replace(VOCOS_OWN, framing="same")),
+        ("bigvgan_mel", specs.BIGVGAN_24K),
+    ],
+)
+def test_24k_front_ends_match_the_reference(load_parity, output, spec):
+    recorded = load_parity("mels_24k")
+    got = extract(recorded.inputs["wave24k"], spec)
+    torch.testing.assert_close(got, recorded.outputs[output], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize(
+    ("output", "spec", "wave"),
+    [
+        ("coqui_ap_melspectrogram_default", specs.COQUI_22K, "wave22k"),
+        ("vits_linear_spec", specs.VITS_LINEAR_22K, "wave22k"),
+        ("vits_mel", specs.VITS_MEL_22K, "wave22k"),
+        ("xtts_cond_mel_v1", specs.XTTS_COND_V1, "wave22k"),
+        ("xtts_cond_mel_v2", specs.XTTS_COND_V2, "wave22k"),
+        ("dvae_mel", specs.DVAE_22K, "wave22k"),
+    ],
+)
+def test_22k_front_ends_match_the_reference(load_parity, output, spec, wave):
+    recorded = load_parity("mels_22k")
+    want = recorded.outputs[output].reshape(1, spec.n_channels, -1)
+    if "xtts" in output or "dvae" in output:  # what the checkpoint's mel_stats divided
+        want = want * recorded.inputs["mel_norms"][:, None]
+    got = extract(recorded.inputs[wave], spec)
+    torch.testing.assert_close(got, want, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parity
+def test_coqui_linear_matches_the_reference_which_transforms_in_double_precision(load_parity):
+    recorded = load_parity("mels_22k")
+    want = recorded.outputs["coqui_ap_spectrogram_default"][None]
+    exact = extract(recorded.inputs["wave22k"].double(), specs.COQUI_LINEAR_22K)
+    torch.testing.assert_close(exact.float(), want, atol=1e-5, rtol=0)
+    # In float32 the rounding of the transform shows in bins 60 dB and more below the loudest.
+    error = (extract(recorded.inputs["wave22k"], specs.COQUI_LINEAR_22K) - want).abs()
+    decibels = denormalise(want, Normalisation()) * 20.0
+    assert error[decibels > decibels.max() - 40.0].max() < 2e-5
+    assert error.max() < 5e-4
+
+
+@pytest.mark.parity
+def test_speaker_encoder_power_matches_the_reference(load_parity):
+    recorded = load_parity("mels_22k")
+    want = recorded.outputs["speaker_encoder_mel_power"]
+    got = extract(recorded.inputs["wave16k"], replace(specs.SPEAKER_16K, log=None))
+    assert (got - want).abs().max() <= 1e-5 * want.abs().max()
+
+
+def test_vocos_golden_values_of_a_chirp():
+    mel = extract(chirp(), specs.VOCOS_24K)
+    assert mel.shape == (1, 100, 47)
+    assert mel[0, 50, [0, 1, 10, 24, 46]].tolist() == pytest.approx(
+        [-1.306758, -1.999842, -7.167023, 2.899987, 0.306492], abs=1e-3
+    )
+
+
+@pytest.mark.parametrize("spec", NAMED.values(), ids=NAMED.keys())
+def test_frame_count_and_channels(spec):
+    for n in (8192, 8192 + 7):
+        shape = extract(torch.randn(2, n) * 0.1, spec).shape
+        frames = n // spec.hop_length + (1 if spec.framing == "center" else 0)
+        assert shape == (2, spec.n_channels, frames)
+
+
+def test_long_audio_in_blocks_equals_the_whole(monkeypatch):
+    wave = torch.randn(1, 30000, generator=torch.Generator().manual_seed(0)) * 0.1
+    whole = extract(wave, specs.VOCOS_24K)
+    monkeypatch.setattr("vivavoce.audio.features.BLOCK_FRAMES", 7)
+    torch.testing.assert_close(extract(wave, specs.VOCOS_24K), whole, atol=2e-6, rtol=0)
+
+
+@pytest.mark.parametrize("spec", NAMED.values(), ids=NAMED.keys())
+def test_gradient_is_finite_also_through_silence(spec):
+    wave = torch.cat([chirp(8192), torch.zeros(1, 8192)], dim=1).requires_grad_()
+    extract(wave, spec).sum().backward()
+    assert torch.isfinite(wave.grad).all()
+    assert wave.grad[:, :4096].abs().max() > 0
+
+
+def test_buffers_are_not_saved():
+    assert FeatureExtractor(specs.VOCOS_24K).state_dict() == {}
+
+
+def test_preemphasis_reflects_the_first_sample():
+    got = preemphasise(torch.tensor([[1.0, 2.0, 4.0]]), 0.5)
+    assert got.tolist() == [[0.0, 1.5, 3.0]]
+
+
+@pytest.mark.parametrize("spec", [specs.VOCOS_24K, specs.BIGVGAN_24K, specs.SPEAKER_16K])
+def test_too_few_samples_raise(spec):
+    for n in (0, 1, 100):
+        with pytest.raises(AudioError, match="too few"):
+            extract(torch.zeros(1, n), spec)
+
+
+def test_latents_have_no_extractor():
+    with pytest.raises(ConfigError, match="Latent"):
+        FeatureExtractor(FeatureSpec(kind="latent"))
+
+
+NORMALISATIONS = [
+    Normalisation(),
+    Normalisation(symmetric=False, max_norm=1.0),
+    Normalisation(signal_norm=False, gain=1.0),
+    Normalisation(clip=False, min_level_db=-80.0, ref_level_db=0.0),
+    Normalisation(stats=((1.0, 2.0, 3.0), (0.5, 1.0, 2.0))),
+]
+
+
+@pytest.mark.parametrize("norm", NORMALISATIONS)
+def test_denormalise_inverts_normalise(norm):
+    values = torch.linspace(-3.0, 0.9, 30).reshape(1, 3, 10)
+    torch.testing.assert_close(
+        denormalise(normalise(values, norm), norm), values, atol=1e-5, rtol=0
+    )
+
+
+def test_normalise_maps_the_level_range():
+    norm = Normalisation()
+    ends = torch.tensor([-4.0, 1.0, 9.0])  # -80, 20 and 180 dB; 20 dB is taken off
+    assert normalise(ends, norm).tolist() == pytest.approx([-4.0, 4.0, 4.0], abs=1e-6)
+
+
+def test_statistics_are_taken_off_decibels_without_the_reference_level():
+    norm = Normalisation(stats=((10.0,), (2.0,)))
+    assert normalise(torch.tensor([[1.0]]), norm).item() == pytest.approx(5.0)
+
+
+def test_statistics_for_other_bands_raise():
+    with pytest.raises(ConfigError, match="3 bands"):
+        normalise(torch.zeros(1, 4, 2), NORMALISATIONS[-1])
+
+
+def test_convert_equals_extraction_with_the_other_normalisation():
+    want = replace(specs.COQUI_22K, normalisation=Normalisation(max_norm=1.0, symmetric=False))
+    wave = chirp()
+    got = convert(extract(wave, specs.COQUI_22K), specs.COQUI_22K, want)
+    torch.testing.assert_close(got, extract(wave, want), atol=1e-5, rtol=0)
+    bare = replace(specs.COQUI_22K, normalisation=None)
+    there = convert(extract(wave, bare), bare, specs.COQUI_22K)
+    torch.testing.assert_close(there, extract(wave, specs.COQUI_22K), atol=1e-5, rtol=0)
+
+
+def test_convert_refuses_other_differences():
+    other = replace(specs.COQUI_22K, f_max=8000.0)
+    with pytest.raises(IncompatibleFeatures, match="f_max"):
+        convert(torch.zeros(1, 80, 2), specs.COQUI_22K, other)
+
+
+def test_statistics_from_a_table_and_a_file(tmp_path):
+    table = {"mel_mean": np.arange(3.0), "mel_std": np.ones(3)}
+    np.savez(tmp_path / "stats.npz", **table)
+    want = ((0.0, 1.0, 2.0), (1.0, 1.0, 1.0))
+    assert read_statistics(table) == want
+    assert read_statistics(tmp_path / "stats.npz") == want
+    with pytest.raises(BadCheckpoint, match="linear_mean"):
+        read_statistics(table, "linear")
+
+
+def test_pickled_statistics_are_refused_and_nothing_runs(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (tmp_path.joinpath("ran").touch, ())
+
+    np.save(tmp_path / "scale_stats.npy", np.array(Trap(), dtype=object), allow_pickle=True)
+    with pytest.raises(UnsafeCheckpoint):
+        read_statistics(tmp_path / "scale_stats.npy")
+    assert not (tmp_path / "ran").exists()
+    with pytest.raises(BadCheckpoint):
+        read_statistics(tmp_path / "missing.npy")
+
+
+def test_a_tone_lands_in_its_band():
+    t = np.arange(24000) / 24000
+    mel = extract(
+        torch.tensor(np.sin(2 * math.pi * 1000 * t), dtype=torch.float32)[None], VOCOS_OWN
+    )
+    band = mel.mean(-1).argmax().item()
+    edges = np.linspace(0, 2595 * math.log10(1 + 12000 / 700), 102)
+    hz = 700 * (10 ** (edges / 2595) - 1)
+    assert hz[band] < 1000 < hz[band + 2]

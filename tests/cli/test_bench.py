@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+import json
+
+
+def test_bench_prints_what_was_measured(cli, loads):
+    result = cli("bench", "-m", "m", "--text", "Hello there.", "--runs", "2", "--json")
+    found = json.loads(result.out)
+    assert result.code == 0
+    assert loads == [{"model": "m", "vocoder": None, "device": "auto"}]
+    assert (found["model"], found["runs"], found["text"]) == ("tiny", 2, "Hello there.")
+    out = cli("bench", "--runs", "1").out
+    assert "rtf" in out
+    assert "MiB" in out
+
+
+def test_no_runs_measure_nothing(cli, loads):
+    result = cli("bench", "--runs", "0")
+    assert result.code == 2
+    assert loads == []

@@ -1,0 +1,81 @@
+"""Reading texts and writing small files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from vivavoce.cli.files import read_text, require_writable, write_text
+from vivavoce.errors import OutputError, TextError, UsageError
+
+
+def test_a_byte_order_mark_is_not_text(tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_bytes("\ufeffGrüße.\n".encode())
+    assert read_text(None, file) == "Grüße.\n"
+
+
+def test_a_text_that_is_not_utf8_says_where(tmp_path):
+    file = tmp_path / "latin.txt"
+    file.write_bytes(b"Gr\xfc\xdfe")
+    with pytest.raises(TextError, match=r"Byte 2 of .*latin\.txt is not UTF-8"):
+        read_text(None, file)
+
+
+def test_an_argument_that_is_not_utf8_is_refused():
+    with pytest.raises(TextError, match="not UTF-8"):
+        read_text(os.fsdecode(b"caf\xe9"), None)
+
+
+@pytest.mark.parametrize(
+    ("text", "file", "message"),
+    [
+        (None, None, "no text"),
+        ("a", Path("a.txt"), "TEXT and a file"),
+        (None, Path("nowhere.txt"), "Cannot read nowhere.txt: No such file"),
+        (None, Path("/"), "Cannot read /: Is a directory"),
+    ],
+)
+def test_what_cannot_be_read_is_a_usage_error(text, file, message):
+    with pytest.raises(UsageError, match=message):
+        read_text(text, file)
+
+
+@pytest.mark.parametrize("name", ["folder", "absent/a.wav"])
+def test_a_place_that_cannot_be_written_is_refused(tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OutputError):
+        require_writable(tmp_path / name)
+
+
+def test_no_permission_is_an_output_error(tmp_path, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    with pytest.raises(OutputError, match="Permission denied"):
+        require_writable(tmp_path / "a.wav")
+
+
+def test_looking_leaves_nothing_behind(tmp_path):
+    require_writable(tmp_path / "a.wav")
+    require_writable(Path(os.devnull))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_text_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    target = tmp_path / "a.srt"
+    write_text(target, "old")
+    write_text(target, "neu ü")
+    assert target.read_text(encoding="utf-8") == "neu ü"
+
+    def full(self, *args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OutputError, match="No space left"):
+        write_text(target, "newer")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.srt"]
+    assert target.read_text(encoding="utf-8") == "neu ü"

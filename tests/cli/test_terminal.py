@@ -1,0 +1,75 @@
+"""Tables, facts, and bars that only a terminal sees."""
+
+from __future__ import annotations
+
+import json
+import sys
+from types import SimpleNamespace
+
+import pytest
+from cli.conftest import Terminal
+
+from vivavoce.cli import terminal
+from vivavoce.cli.terminal import Progress, emit, facts, table
+
+
+
+def test_a_table_is_aligned_and_leaves_gaps():
+    rows = [
+        {"name": "kathleen", "languages": ("en", "de"), "installed": True},
+        {"name": "x", "installed": False, "other": 1},
+    ]
+    assert table(rows, ("name", "languages", "installed")).splitlines() == [
+        "name      languages  installed",
+        "kathleen  en, de     yes",
+        "x                    no",
+    ]
+    assert table([], ("name",)) == "name"
+
+
+def test_facts_nest_and_leave_out_the_empty():
+    lines = facts({"rtf": 0.123456, "none": None, "zero": 0, "stages": {"vocoder": 1.0}})
+    assert [line.split() for line in lines.splitlines()] == [
+        ["rtf", "0.1235"],
+        ["zero", "0"],
+        ["stages"],
+        ["vocoder", "1"],
+    ]
+
+
+def test_emit_prints_json_or_text(capsys):
+    emit({"a": "ü", "p": sys}, True, str)
+    assert json.loads(capsys.readouterr().out)["a"] == "ü"
+    emit({"a": 1}, False, lambda data: f"a is {data['a']}")
+    assert capsys.readouterr().out == "a is 1\n"
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(terminal, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    return now
+
+
+def test_no_bar_without_a_terminal(capsys, clock):
+    with Progress("speaking", "characters") as progress:
+        clock[0] = 5.0
+        progress(1, 2)
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "")
+
+
+@pytest.mark.parametrize("unit", ["characters", "bytes", "steps"])
+def test_a_bar_after_a_second_on_a_terminal(monkeypatch, clock, unit):
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    with Progress("speaking", unit) as progress:
+        progress(1, 10)
+        assert screen.getvalue() == ""
+        clock[0] = 1.5
+        progress(5, 10, "half")
+        assert progress._bar is not None
+    assert progress._bar is None
+    assert "speaking" in screen.getvalue()
+    assert "half" in screen.getvalue()

@@ -1,0 +1,112 @@
+"""The public surface, pinned: a change here is a change for everybody."""
+
+from __future__ import annotations
+
+import inspect
+import types
+
+import pytest
+
+import vivavoce
+
+NAMES = {
+    "Audio",
+    "AudioChunk",
+    "Speech",
+    "TTS",
+    "VivavoceError",
+    "Voice",
+    "Word",
+    "__version__",
+    "errors",
+    "load",
+    "read_audio",
+    "speak",
+    "train",
+    "write_audio",
+}
+ERRORS = {
+    "AudioError",
+    "BadCheckpoint",
+    "ConfigError",
+    "DownloadError",
+    "GuardError",
+    "IncompatibleFeatures",
+    "MissingExtra",
+    "OutputError",
+    "TextError",
+    "TrainingError",
+    "UnknownFormat",
+    "UnknownModel",
+    "UnknownVoice",
+    "UnsafeCheckpoint",
+    "UnsupportedDevice",
+    "UsageError",
+    "VivavoceError",
+    "VoiceError",
+}
+
+
+def parameters(function: object) -> list[str]:
+    return list(inspect.signature(function).parameters)
+
+
+def test_names_are_pinned() -> None:
+    assert set(vivavoce.__all__) == NAMES
+    assert set(dir(vivavoce)) == NAMES
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_every_name_is_there(name: str) -> None:
+    assert getattr(vivavoce, name) is not None
+
+
+def test_modules_are_modules() -> None:
+    assert isinstance(vivavoce.errors, types.ModuleType)
+    assert isinstance(vivavoce.train, types.ModuleType)
+    assert callable(vivavoce.train.train)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Tts'"):
+        _ = vivavoce.Tts
+
+
+def test_error_types_are_pinned() -> None:
+    found = {
+        name: value
+        for name, value in vars(vivavoce.errors).items()
+        if isinstance(value, type) and issubclass(value, Exception)
+    }
+    assert set(found) == ERRORS
+    for name, kind in found.items():
+        assert issubclass(kind, vivavoce.VivavoceError), name
+        wanted = 2 if issubclass(kind, vivavoce.errors.UsageError) else 1
+        assert kind.exit_code == wanted, name
+
+
+def test_signatures_are_pinned() -> None:
+    assert parameters(vivavoce.load) == ["model", "vocoder", "device"]
+    assert parameters(vivavoce.speak) == ["text", "model", "vocoder", "device", "how"]
+    assert parameters(vivavoce.TTS.speak) == ["self", "text", "voice", "speed", "seed", "options"]
+    assert parameters(vivavoce.Speech.save) == ["self", "path"]
+    assert parameters(vivavoce.read_audio)[:2] == ["source", "sample_rate"]
+
+
+def test_speak_is_load_and_speak(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tiny import tiny_tts
+
+    from vivavoce.synthesis import load as loading
+
+    asked = []
+
+    def load(model: object, **how: object) -> object:
+        asked.append((model, how))
+        return tiny_tts()
+
+    monkeypatch.setattr(loading, "load", load)
+    speech = vivavoce.speak("Hello there.", model="tiny", seed=3)
+    assert asked == [("tiny", {"vocoder": None, "device": "auto"})]
+    assert isinstance(speech, vivavoce.Speech)
+    assert speech.seed == 3
+    assert len(speech.samples) > 0

@@ -1,0 +1,3 @@
+from train.fake import build_task
+
+__all__ = ["build_task"]

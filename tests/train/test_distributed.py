@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import socket
+
+import pytest
+import torch
+
+from train.records import records
+from vivavoce.train import distributed, train
+from vivavoce.train.distributed import Group
+
+
+def environments(world: int) -> list[dict[str, str]]:
+    """What torchrun sets."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(world)}
+    return [{**common, "RANK": str(r), "LOCAL_RANK": str(r)} for r in range(world)]
+
+
+@pytest.mark.parametrize("kind", ["one", "two"])
+def test_two_processes_train_as_one_that_accumulates(kind, attempt, toy_file, tmp_path):
+    """Two batches a step either way: the averaged gradients, and so all numbers, are the same.
+
+    Noise differs between processes on purpose, so the toys are used without it.
+    """
+    overrides = [f"model.kind={kind}", "model.dropout=0.0", "model.noise=0.0", "optim.steps=15"]
+    overrides += ["loop.batch_seconds=1.5"] if kind == "one" else ["loop.batch_seconds=0.4"]
+    alone, shared = tmp_path / "alone", tmp_path / "shared"
+    train(toy_file, [*overrides, "optim.accumulate=2", f'output="{alone}"'], device="cpu")
+    ends = attempt(toy_file, [*overrides, f'output="{shared}"'], environments=environments(world=2))
+    assert ends == [0, 0]
+    exact = [k for k in records(alone, "train")[0] if k.endswith(("loss", "norm", "lr", "epoch"))]
+    for mine, theirs in zip(records(alone, "train"), records(shared, "train"), strict=True):
+        assert {k: mine[k] for k in exact} == pytest.approx({k: theirs[k] for k in exact}, rel=1e-6)
+    assert records(alone, "validate") == records(shared, "validate")
+
+
+def test_one_process_alone_needs_no_group():
+    value = torch.tensor([1.0, 2.0])
+    Group().average([value])
+    assert value.tolist() == [1.0, 2.0]
+    assert Group().any(True, torch.device("cpu"))
+    assert Group().leads
+
+
+def test_the_environment_decides(monkeypatch):
+    for name, value in environments(world=4)[3].items():
+        monkeypatch.setenv(name, value)
+    group = distributed.from_environment()
+    assert group == Group(rank=3, world=4, local_rank=3)
+    assert not group.leads
+    assert group.device(torch.device("cpu")) == torch.device("cpu")
+    assert group.device(torch.device("meta", 0)) == torch.device("meta", 3)
+
+
+def test_buckets_hold_neighbours_of_one_type(monkeypatch):
+    monkeypatch.setattr(distributed, "BUCKET_VALUES", 10)
+    a, b, c, d = torch.zeros(6), torch.zeros(4), torch.zeros(1), torch.zeros(1, dtype=torch.int64)
+    found = distributed._buckets([a, b, c, d])
+    assert [[t.numel() for t in bucket] for bucket in found] == [[6, 4], [1], [1]]

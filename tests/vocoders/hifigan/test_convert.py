@@ -1,0 +1,79 @@
+"""Official names are consumed to the last one, both weight-norm spellings and both configs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from vivavoce.errors import BadCheckpoint
+from vivavoce.vocoders.hifigan import build, convert
+from vivavoce.weights.adapt import strict_load
+
+MANIFESTS = Path(__file__).parents[2] / "data" / "manifests"
+PUBLISHED = {
+    "resblock": "1",
+    "upsample_rates": [8, 8, 2, 2],
+    "upsample_kernel_sizes": [16, 16, 4, 4],
+    "upsample_initial_channel": 128,
+    "resblock_kernel_sizes": [3, 7, 11],
+    "resblock_dilation_sizes": [[1, 3, 5], [1, 3, 5], [1, 3, 5]],
+    "num_mels": 80,
+    "n_fft": 1024,
+    "hop_size": 256,
+    "win_size": 1024,
+    "sampling_rate": 22050,
+    "fmin": 0,
+    "fmax": 8000,
+}
+
+
+@pytest.mark.parametrize("name", ["hifigan_v1", "hifigan_v2"])
+@pytest.mark.parametrize("old_spelling", [False, True])
+def test_the_official_checkpoints_fit(name: str, old_spelling: bool) -> None:
+    manifest = json.loads((MANIFESTS / f"{name}.json").read_text())
+    tables = convert.tables({"generator_model_params": manifest["config"], "audio": {}})
+    with torch.device("meta"):
+        vocoder = build(tables)
+        foreign = {key: torch.empty(shape) for key, shape in manifest["keys"].items()}
+    if old_spelling:
+        new = ("parametrizations.weight.original0", "parametrizations.weight.original1")
+        foreign = {
+            k.replace(new[0], "weight_g").replace(new[1], "weight_v"): v for k, v in foreign.items()
+        }
+    ours, dropped = convert.adapt(foreign)
+    strict_load(vocoder, ours)
+    assert all(key.startswith("model_d.") for key in dropped)
+    generator = [k for k in manifest["keys"] if k.startswith("model_g.")]
+    assert len(dropped) + len(generator) == len(foreign)
+    normed = [k for k in generator if k.endswith("original0")]
+    assert len(ours) == len(generator) - len(normed)
+    sizes = sum(torch.Size(manifest["keys"][k]).numel() for k in normed)
+    assert sum(p.numel() for p in vocoder.parameters()) == manifest["parameters"] - sizes
+
+
+def test_the_published_configuration() -> None:
+    tables = convert.tables(PUBLISHED)
+    vocoder = build(tables)
+    assert vocoder.config.width == 128
+    assert vocoder.edge_frames == 0
+    assert (vocoder.accepts.f_max, vocoder.accepts.framing) == (8000.0, "same")
+
+
+def test_coquis_configuration() -> None:
+    sizes = {k: v for k, v in PUBLISHED.items() if k.startswith(("upsample", "resblock_"))}
+    sizes["upsample_factors"] = sizes.pop("upsample_rates")
+    audio = {"mel_fmax": 8000, "log_func": "np.log", "spec_gain": 1, "signal_norm": False}
+    tables = convert.tables({"generator_model_params": sizes, "audio": audio})
+    vocoder = build(tables)
+    assert vocoder.edge_frames == 5
+    assert (vocoder.accepts.log, vocoder.accepts.f_max) == ("ln", 8000.0)
+    assert vocoder.accepts.normalisation is not None
+    assert not vocoder.accepts.normalisation.signal_norm
+
+
+def test_statistics_in_a_file_are_refused() -> None:
+    with pytest.raises(BadCheckpoint, match="scale_stats"):
+        convert.features_from_coqui({"stats_path": "scale_stats.npy"})

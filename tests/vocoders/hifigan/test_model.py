@@ -1,0 +1,180 @@
+"""HiFi-GAN against the reference, and exactness of windowed decoding."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from vivavoce.audio.specs import HIFIGAN_22K
+from vivavoce.errors import ConfigError, UsageError
+from vivavoce.types import FeatureSpec
+from vivavoce.vocoders.hifigan import Hifigan, HifiganConfig, build, convert
+from vivavoce.vocoders.hifigan.config import V1, V2, V3
+from vivavoce.vocoders.vocoder import decode_windowed, stream_windows
+from vivavoce.weights.adapt import strict_load, under
+
+TOLERANCE = 1e-6
+
+
+def toy(**changes) -> Hifigan:
+    torch.manual_seed(0)
+    return Hifigan(replace(HifiganConfig(width=16), **changes), HIFIGAN_22K).eval()
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("name", ["hifigan_resblock1_tiny", "hifigan_resblock2_tiny"])
+@torch.no_grad()
+def test_parity(load_parity, name: str) -> None:
+    recorded = load_parity(name)
+    tables = convert.tables({"generator_model_params": recorded.meta["config"], "audio": {}})
+    vocoder = build(tables).eval()
+    ours, dropped = convert.adapt(recorded.weights)
+    strict_load(vocoder, ours)
+    assert not dropped
+    mel = recorded.inputs["mel"]
+    found = {
+        "folded.ups.0.weight": ours["stages.0.upsample.weight"],
+        "forward": vocoder.decode(mel)[:, None],
+        "forward_weight_norm_removed": vocoder.decode(mel)[:, None],
+        "inference_pad5_replicate": decode_windowed(vocoder, mel)[:, None],
+    }
+    assert found.keys() == recorded.outputs.keys()
+    for key, value in found.items():
+        error = (value - recorded.outputs[key]).abs().max().item()
+        assert error <= TOLERANCE, f"{key}: {error}"
+
+
+@pytest.mark.parity
+@torch.no_grad()
+def test_parity_with_a_speaker(load_parity) -> None:
+    """The decoder of XTTS: plain outer convolutions, no output bias, a speaker at every stage."""
+    recorded = load_parity("xtts_hifigan_tiny")
+    sizes = recorded.meta["config"]
+    config = HifiganConfig(
+        width=sizes["upsample_initial_channel_decoder"],
+        condition_dim=sizes["d_vector_dim"],
+        condition_stages=sizes["cond_d_vector_in_each_upsampling_layer"],
+        output_bias=False,
+    )
+    spec = FeatureSpec(
+        kind="latent",
+        sample_rate=sizes["output_sample_rate"],
+        hop_length=sizes["output_hop_length"],
+        n_mels=sizes["decoder_input_dim"],
+    )
+    vocoder = Hifigan(config, spec).eval()
+    ours, _ = convert.adapt(under(recorded.weights, "waveform_decoder."))
+    strict_load(vocoder, ours)
+    latents, speaker = recorded.outputs["interp2"], recorded.inputs["speaker"]
+    assert vocoder.receptive_field == 13
+    for samples in (
+        vocoder.decode(latents, speaker),
+        decode_windowed(vocoder, latents, window_frames=30, condition=speaker),
+    ):
+        assert (samples[:, None] - recorded.outputs["wave"]).abs().max() <= TOLERANCE
+
+
+@pytest.mark.parity
+@torch.no_grad()
+def test_trained_weights(data_folder) -> None:
+    """Genuine V2 weights on a recorded mel, against the waveform the reference makes of it."""
+    import soundfile
+
+    from vivavoce.config import read
+    from vivavoce.weights.checkpoint import read as read_checkpoint
+
+    folder = data_folder("hifigan_v2_lj")
+    model = folder / "hifigan" / "LJ_V2"
+    vocoder = build(convert.tables(read(model / "config.json"))).eval()
+    ours, dropped = convert.adapt(read_checkpoint(model / "generator_v2", ("generator",)).tensors)
+    strict_load(vocoder, ours)
+    assert not dropped
+    mel = torch.from_numpy(np.load(folder / "reference" / "LJ001-0006.mel.npy")).float()
+    expected, rate = soundfile.read(
+        folder / "reference" / "LJ001-0006.hifigan_v2_out.wav", dtype="float32"
+    )
+    assert rate == vocoder.accepts.sample_rate
+    samples = decode_windowed(vocoder, mel.reshape(1, 80, -1))[0].numpy()
+    assert len(samples) == len(expected)
+    assert np.abs(samples - expected).max() <= 1e-4 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("config", [V1, V2, V3])
+@torch.no_grad()
+def test_the_receptive_field_is_exact(config: HifiganConfig) -> None:
+    """With all weights positive nothing cancels: the samples a frame reaches are those computed."""
+    narrow = replace(config, width=2 ** len(config.rates))
+    vocoder = Hifigan(narrow, replace(HIFIGAN_22K, n_mels=1)).double().eval()
+    for parameter in vocoder.parameters():
+        parameter.fill_(0.0 if parameter.dim() == 1 else 0.2)
+    field, hop, frame = vocoder.receptive_field, narrow.hop_length, 20
+    features = torch.zeros(1, 1, 41, dtype=torch.float64)
+    features[..., frame] = 1e-30
+    heard = vocoder(features)[0].nonzero()[:, 0]
+    assert (frame - field) * hop <= heard.min() < (frame - field + 1) * hop
+    assert (frame + field) * hop <= heard.max() < (frame + field + 1) * hop
+
+
+@pytest.mark.parametrize("length", [1, 30, 31, 75])
+@torch.no_grad()
+def test_windows_equal_the_whole(length: int) -> None:
+    vocoder = toy(edge_frames=5)
+    mel = torch.randn(2, 80, length)
+    whole = vocoder.decode(torch.nn.functional.pad(mel, (5, 5), "replicate"))
+    assert whole.shape[-1] == vocoder.n_samples(length)
+    torch.testing.assert_close(
+        decode_windowed(vocoder, mel, window_frames=30), whole, atol=1e-6, rtol=0
+    )
+    pieces = list(stream_windows(vocoder, mel.split(7, -1), 40))
+    torch.testing.assert_close(torch.cat(pieces, -1), whole, atol=1e-6, rtol=0)
+
+
+@torch.no_grad()
+def test_padding_changes_nothing() -> None:
+    vocoder = toy()
+    mel = torch.randn(2, 80, 20)
+    samples = decode_windowed(vocoder, mel, lengths=[20, 9])
+    alone = decode_windowed(vocoder, mel[1:, :, :9])
+    assert torch.equal(samples[1, : 9 * 256], alone[0])
+    assert not samples[1, 9 * 256 :].any()
+
+
+@torch.no_grad()
+def test_no_tensor_is_longer_than_apples_limit(monkeypatch) -> None:
+    """An utterance of 300 frames (76,800 samples) never reaches a layer in one piece."""
+    longest = 0
+    for kind in (torch.nn.Conv1d, torch.nn.ConvTranspose1d):
+        original = kind.forward
+
+        def watched(self, x, *rest, original=original):
+            nonlocal longest
+            result = original(self, x, *rest)
+            longest = max(longest, *x.shape, *result.shape)
+            return result
+
+        monkeypatch.setattr(kind, "forward", watched)
+    decode_windowed(toy(), torch.zeros(1, 80, 300))
+    assert 50_000 < longest <= 65_536
+
+
+def test_the_speaker_must_be_there_exactly_when_needed() -> None:
+    with pytest.raises(UsageError, match="takes no"):
+        toy().decode(torch.zeros(1, 80, 3), torch.zeros(1, 4, 1))
+    with pytest.raises(UsageError, match="needs a"):
+        toy(condition_dim=4).decode(torch.zeros(1, 80, 3))
+
+
+def test_impossible_sizes_are_refused() -> None:
+    with pytest.raises(ConfigError, match="hop"):
+        Hifigan(HifiganConfig(rates=(8, 8, 2, 1), kernels=(16, 16, 4, 3)), HIFIGAN_22K)
+    with pytest.raises(ConfigError, match="even"):
+        build({"config": {"kernels": [16, 16, 4, 5]}})
+
+
+def test_gradients_reach_every_parameter() -> None:
+    vocoder = toy(condition_dim=4, condition_stages=True).train()
+    vocoder(torch.randn(1, 80, 4), torch.randn(1, 4, 1)).square().sum().backward()
+    assert all(p.grad is not None and p.grad.any() for p in vocoder.parameters())

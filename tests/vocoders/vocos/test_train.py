@@ -1,0 +1,159 @@
+"""Training Vocos: losses fall, gradients arrive, phases touch only their own parameters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from vivavoce.config import to_dict
+from vivavoce.errors import ConfigError
+from vivavoce.vocoders import vocos
+from vivavoce.vocoders.vocos.discriminators import Discriminators
+from vivavoce.vocoders.vocos.losses import ReconstructionLoss, discriminator_loss
+from vivavoce.vocoders.vocos.train import VocosTask, build_task
+from vivavoce.weights import store
+from vivavoce.weights.adapt import strict_load
+
+TABLES = {
+    "model": {"dim": 32, "hidden_dim": 64, "n_layers": 2},
+    "features": {"n_mels": 40, "sample_rate": 16000},
+    "loss": {"segment_frames": 16, "discriminator_width": 0.05, "adversarial_from_step": 6},
+}
+
+
+def task() -> VocosTask:
+    torch.manual_seed(0)
+    return build_task(TABLES)
+
+
+def batch(n_samples: int = 4096) -> dict[str, torch.Tensor]:
+    time = torch.arange(n_samples) / 16000
+    rows = [0.4 * torch.sin(2 * torch.pi * (150 * i * time + 800 * time**2)) for i in (1, 2)]
+    return {"samples": torch.stack(rows), "sample_lengths": torch.tensor([n_samples, n_samples])}
+
+
+def train(model: VocosTask, steps: range) -> list[dict[str, float]]:
+    optimisers = {k: torch.optim.AdamW(m.parameters(), 2e-3) for k, m in model.parts().items()}
+    history = []
+    for step in steps:
+        metrics: dict[str, float] = {}
+        for phase in model.phases:
+            optimisers[phase].zero_grad()
+            loss, found = model(phase, batch(), step)
+            if loss.requires_grad:
+                loss.backward()
+                optimisers[phase].step()
+            metrics |= {name: value.item() for name, value in found.items()}
+        history.append(metrics)
+    return history
+
+
+def test_losses_fall_before_and_with_the_discriminators() -> None:
+    model = task()
+    before = model.validate(batch())["loss"].item()
+    history = train(model, range(10))
+    assert set(history[0]) == {"mel", "stft"}
+    assert set(history[-1]) == {"mel", "stft", "adversarial", "feature", "discriminator"}
+    assert history[5]["mel"] < 0.95 * history[0]["mel"]
+    assert history[-1]["discriminator"] < history[6]["discriminator"]
+    assert model.validate(batch())["loss"].item() < before
+
+
+def test_the_discriminators_cost_nothing_before_their_step() -> None:
+    loss, metrics = task()("discriminator", batch(), 5)
+    assert not loss.requires_grad
+    assert metrics == {}
+
+
+@pytest.mark.parametrize("phase", ["discriminator", "generator"])
+def test_gradients_reach_the_phases_own_parameters_only(phase: str) -> None:
+    model = task()
+    model(phase, batch(), 6)[0].backward()
+    for name, module in model.parts().items():
+        for key, parameter in module.named_parameters():
+            has_gradient = parameter.grad is not None and bool(parameter.grad.any())
+            assert has_gradient == (name == phase), f"{name}: {key}"
+    assert all(p.requires_grad for p in model.parameters())
+
+
+def test_lower_precision_stays_finite_and_close() -> None:
+    model = task()
+    model.loss = type(model.loss)(gain_db=0.0, segment_frames=16)
+    exact, _ = model("generator", batch(), 6)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss, _ = model("generator", batch(), 6)
+    loss.backward()
+    assert loss.dtype == torch.float32
+    assert loss.item() == pytest.approx(exact.item(), rel=0.02)
+    assert all(p.grad.isfinite().all() for p in model.vocoder.parameters())
+
+
+def test_silence_gives_finite_gradients() -> None:
+    model = task()
+    model("generator", {"samples": torch.zeros(1, 4096)}, 6)[0].backward()
+    assert all(p.grad.isfinite().all() for p in model.vocoder.parameters())
+
+
+def test_padding_is_not_validated() -> None:
+    model = task().eval()
+    whole = batch()
+    padded = {
+        "samples": torch.nn.functional.pad(whole["samples"], (0, 2000)),
+        "sample_lengths": whole["sample_lengths"],
+    }
+    assert model.validate(padded) == model.validate(whole)
+
+
+def test_samples_for_eye_and_ear() -> None:
+    found = task().sample(batch())
+    assert found["rebuilt.audio"].shape == found["natural.audio"].shape == (4096,)
+    assert found["rebuilt_mel.image"].shape == (40, 17)
+
+
+def test_what_is_exported_can_be_built_again(tmp_path: Path) -> None:
+    model = task()
+    model.export(tmp_path / "toy")
+    manifest, tensors = store.load(tmp_path / "toy")
+    vocoder = vocos.build(manifest)
+    strict_load(vocoder, tensors)
+    assert manifest["family"] == "vocos"
+    assert to_dict(vocoder.accepts) == to_dict(model.spec)
+    features = torch.randn(1, 40, 9)
+    with torch.no_grad():
+        assert torch.equal(vocoder.decode(features), model.exported.decode(features))
+
+
+def test_an_unknown_key_is_refused() -> None:
+    with pytest.raises(ConfigError, match="loss.mel_wieght"):
+        build_task({"loss": {"mel_wieght": 1.0}})
+
+
+def test_reconstruction_is_zero_for_equal_samples_and_grows_with_the_difference() -> None:
+    model = task()
+    loss = ReconstructionLoss(model.spec, (512, 1024))
+    real = batch()["samples"]
+    assert all(v.item() == 0 for v in loss(real, real).values())
+    near, far = loss(0.9 * real, real), loss(0.5 * real, real)
+    assert all(0 < near[k] < far[k] for k in near)
+    assert far["mel"].item() == pytest.approx(torch.tensor(2.0).log().item(), abs=0.25)
+
+
+def test_perfect_judgement_costs_nothing() -> None:
+    real, fake = [(torch.full((1, 1, 3), 2.0), [])], [(torch.full((1, 1, 3), -2.0), [])]
+    assert discriminator_loss(real, fake).item() == 0
+    assert discriminator_loss(fake, real).item() == 6
+
+
+def test_discriminators_have_the_papers_widths() -> None:
+    full = Discriminators((2,), (512,), 1.0)
+    assert [layer.out_channels for layer in full.periods[0].critic.layers] == [
+        32,
+        128,
+        512,
+        1024,
+        1024,
+    ]
+    narrow = Discriminators((2, 3), (512,), 0.05)
+    assert len(narrow(torch.randn(1, 1000))) == 3

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from vivavoce.errors import ConfigError, UnknownModel
+from vivavoce.weights import catalog
+from vivavoce.weights.source import Source
+
+
+def test_every_entry_is_sound():
+    found = {entry.name: entry for entry in catalog.entries()}
+    assert {"kathleen", "kathleen-vocos", "vocos-mel-24khz", "glow-tts-ljspeech"} <= set(found)
+    for entry in found.values():
+        assert entry.name == entry.name.lower()
+        assert entry.notes
+        assert entry.languages or entry.kind == "vocoder"
+        assert not entry.vocoder or entry.kind == "acoustic"
+        assert all(len(value) == 64 for value in entry.sha256.values())
+
+
+def test_the_bundled_voice_needs_no_network():
+    voice = catalog.resolve("kathleen")
+    vocoder = catalog.resolve(voice.vocoder, "vocoder")
+    for entry in (voice, vocoder):
+        assert entry.sources == ()
+        assert entry.folder is not None
+        assert entry.folder.name == entry.bundled
+
+
+def test_sources_of_a_hub_entry():
+    entry = catalog.resolve("vocos-mel-24khz")
+    assert Source("hf", "charactr/vocos-mel-24khz", "pytorch_model.bin") in entry.sources
+    assert (entry.licence, entry.sample_rate, entry.parameters) == ("MIT", 24000, 13_531_650)
+    assert "charactr/vocos-mel-24khz" in entry.announcement
+    assert "MIT" in entry.announcement
+
+
+def test_an_unknown_licence_is_not_made_up():
+    unknown = [e for e in catalog.entries() if not e.licence]
+    assert unknown
+    assert "not stated" in unknown[0].announcement
+
+
+def test_unknown_names_give_the_nearest():
+    with pytest.raises(UnknownModel, match="'kathleen'"):
+        catalog.resolve("katleen")
+    with pytest.raises(UnknownModel, match=r"No vocoder.*'kathleen-vocos'"):
+        catalog.resolve("kathleen", "vocoder")
+
+
+BASE = '[[model]]\nname = "a"\nkind = "vocoder"\nfamily = "f"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (BASE + 'colour = "red"', r"model\[0\].colour"),
+        (BASE.replace("vocoder", "soup"), "soup"),
+        (BASE + BASE, "more than once"),
+        (BASE + 'vocoder = "b"', "lacks"),
+        (BASE + 'repo = "o/r"', "files"),
+        (BASE + 'repo = "o/r"\nfiles = ["f"]\nbundled = "a"', "both"),
+        (BASE + 'repo = "o/r"\nfiles = ["f"]\nsha256 = { g = "0" }', "checksum"),
+    ],
+)
+def test_a_wrong_catalogue_is_refused(tmp_path, text, message):
+    (tmp_path / "c.toml").write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        catalog.entries(tmp_path / "c.toml")
+
+
+def test_listing_models_imports_neither_torch_nor_the_hub():
+    code = (
+        "import sys; from vivavoce.weights import catalog, cache, fetch, source; "
+        "catalog.entries(); print([m for m in ('torch', 'huggingface_hub') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]"
