@@ -25,7 +25,7 @@ check: $(VENV)/installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 # torch first and alone: nothing that comes later may choose its build.
 $(VENV)/installed: pyproject.toml constraints.txt

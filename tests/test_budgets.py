@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -45,8 +46,13 @@ def name_of(path: Path) -> str:
     return path.relative_to(SOURCE).as_posix()
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree(path)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             yield node
 
@@ -59,7 +65,9 @@ def test_files_are_short() -> None:
     }
     assert len(lengths) > 50
     assert {name: n for name, n in lengths.items() if n > FILE_LINES} == {}
-    commands = {name: n for name, n in lengths.items() if "/cli/" in name and name.startswith("src")}
+    commands = {
+        name: n for name, n in lengths.items() if "/cli/" in name and name.startswith("src")
+    }
     assert {name: n for name, n in commands.items() if n > COMMAND_LINES} == {}
 
 
@@ -83,7 +91,7 @@ def test_every_module_opens_with_what_it_is() -> None:
     silent = [
         name_of(path)
         for path in files(SOURCE)
-        if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+        if tree(path).body and not ast.get_docstring(tree(path))
     ]
     assert silent == []
 
@@ -124,7 +132,7 @@ def test_only_its_table_names_a_family(stage: str, table: object) -> None:
 def mentions(path: Path, stage: str, family: str) -> Iterator[int]:
     """Lines where code (not prose) imports a family or compares with its name."""
     module = f"vivavoce.{stage}.{family}"
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree(path)):
         named = isinstance(node, ast.Constant) and node.value == family
         if isinstance(node, ast.ImportFrom):
             named = f"{node.module or ''}.".startswith(f"{module}.") or (

@@ -1,7 +1,9 @@
-"""A voice too small to be understood but real in every part: random weights, milliseconds to run."""
+"""A voice too small to be understood but real in every part: random weights, made at once."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -53,3 +55,38 @@ def tiny_tts(n_speakers: int = 0) -> TTS:
     from vivavoce.synthesis.engine import TTS
 
     return TTS("tiny", tiny_model(n_speakers).freeze(), tiny_vocoder(), select("cpu"), {})
+
+
+def tiny_folders(folder: Path, n_speakers: int = 0) -> tuple[Path, Path]:
+    """The same model and vocoder as stored folders, as `load` reads them."""
+    from vivavoce.config import to_dict
+    from vivavoce.weights import store
+
+    model, vocoder = tiny_model(n_speakers), tiny_vocoder()
+    features = to_dict(model.spec)
+    store.save(
+        folder / "tiny-vocos",
+        {
+            "kind": "vocoder",
+            "family": "vocos",
+            "name": "tiny-vocos",
+            "config": asdict(vocoder.config),
+            "features": features,
+        },
+        vocoder.state_dict(),
+    )
+    store.save(
+        folder / "tiny",
+        {
+            "kind": "acoustic",
+            "family": "glow",
+            "name": "tiny",
+            "vocoder": str(folder / "tiny-vocos"),
+            "config": to_dict(model.config),
+            "features": features,
+            "text": to_dict(model.text),
+            "speakers": list(model.speaker_names),
+        },
+        model.state_dict(),
+    )
+    return folder / "tiny", folder / "tiny-vocos"

@@ -1,6 +1,8 @@
 import io
+import os
 import struct
 import sys
+import threading
 import tracemalloc
 
 import numpy as np
@@ -261,3 +263,14 @@ def test_reading_a_nameless_stream_that_cannot_seek(tmp_path):
 
     got = read(Forward((tmp_path / "a.ogg").read_bytes()))
     assert got.duration_s == pytest.approx(0.5)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_reading_a_named_pipe(tmp_path):
+    write(tmp_path / "a.flac", tone(0.5))
+    os.mkfifo(tmp_path / "pipe")
+    data = (tmp_path / "a.flac").read_bytes()
+    feeder = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(data,))
+    feeder.start()
+    assert read(tmp_path / "pipe").duration_s == pytest.approx(0.5)
+    feeder.join()

@@ -66,7 +66,7 @@ def test_get_says_the_licence_before_the_first_download_only(cli, calls):
     assert first.out == f"{Path('cache/two')}\n"
     assert "licence MIT" in first.err
     assert "licence" not in cli("models", "get", "one", "--offline").err
-    assert calls == [("get", "two", False), ("get", "one", True)]
+    assert calls == [("get", "two", None), ("get", "one", True)]
 
 
 def test_import(cli, calls):

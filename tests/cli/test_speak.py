@@ -9,8 +9,9 @@ import sys
 import numpy as np
 import pytest
 import soundfile
+
 from cli.conftest import Terminal
-from tiny import tiny_tts
+from tiny import tiny_folders, tiny_tts
 
 TEXT = "Hello there. This is the second sentence."
 
@@ -18,6 +19,16 @@ TEXT = "Hello there. This is the second sentence."
 @pytest.fixture(autouse=True)
 def _voice(loads, here):
     """Every test here speaks with the tiny voice, in an empty folder."""
+
+
+def test_a_stored_model_speaks(cli, here, monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.chdir(here)
+    tiny_folders(here / "models")
+    result = cli("speak", TEXT, "-o", "a.wav", "-m", "models/tiny", "--json", "--device", "cpu")
+    assert result.code == 0, result.err
+    assert json.loads(result.out)["model"] == "tiny"
+    assert soundfile.info("a.wav").frames == len(tiny_tts().speak(TEXT).samples)
 
 
 def test_a_file_holds_what_the_engine_speaks(cli, here, loads):

@@ -7,11 +7,10 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from cli.conftest import Terminal
 
+from cli.conftest import Terminal
 from vivavoce.cli import terminal
 from vivavoce.cli.terminal import Progress, emit, facts, table
-
 
 
 def test_a_table_is_aligned_and_leaves_gaps():

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli.conftest import Terminal
 
+from cli.conftest import Terminal
 from vivavoce.cli import train
 from vivavoce.cli.terminal import Progress
 

@@ -16,7 +16,7 @@ onednn = pytest.mark.skipif(
 
 def block() -> nn.Sequential:
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(128, 512), nn.GELU(), nn.Linear(512, 128), nn.Linear(128, 8))
+    return nn.Sequential(nn.Linear(128, 2048), nn.GELU(), nn.Linear(2048, 128), nn.Linear(128, 8))
 
 
 @onednn
@@ -52,7 +52,7 @@ def test_the_original_stays_whole_and_small_layers_are_shared():
 
 @onednn
 def test_a_layer_used_twice_stays_one_layer():
-    layer = nn.Linear(256, 256)
+    layer = nn.Linear(512, 512)
     twin = prepare_for_inference(nn.Sequential(layer, layer), "onednn")
     assert twin[0] is twin[1]
 

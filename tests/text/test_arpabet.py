@@ -82,7 +82,7 @@ def test_accents_digits_and_hyphens() -> None:
 
 def test_a_sentence_has_a_start_an_end_boundaries_and_marks() -> None:
     assert symbols("The cat, sat.") == "^ DH AH0 | K AE1 T , S AE1 T . $"
-    assert symbols("“The cat” -- (sat)?!") == "^ DH AH0 | K AE1 T - S AE1 T ? $"
+    assert symbols("“The cat” -- (sat)?!") == "^ DH AH0 | K AE1 T , S AE1 T ? $"
     assert symbols("") == "^ $"
     assert symbols("...") == "^ $"
 

@@ -35,7 +35,9 @@ class Model(nn.Module):
         )
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
-        mask = (torch.arange(tokens.shape[1]) < lengths[:, None]).float()[..., None]
+        mask = (torch.arange(tokens.shape[1], device=tokens.device) < lengths[:, None]).float()[
+            ..., None
+        ]
         return self.net((self.table(tokens) * mask).sum(1) / mask.sum(1))
 
 

@@ -66,11 +66,8 @@ def test_crops_of_sound_and_features_are_of_the_same_place(cropped):
     for index in range(20):
         batch = cropped.batch([example], (0, 0, index))
         assert batch["samples"].shape == (1, 10 * SPEC.hop_length)
-        at = next(
-            t
-            for t in range(frames.shape[1])
-            if torch.equal(frames[:, t], batch["features"][0, :, 0])
-        )
+        first = batch["features"][0, :, 0]
+        at = next(t for t in range(frames.shape[1]) if torch.equal(frames[:, t], first))
         expected = samples[at * SPEC.hop_length :][: 10 * SPEC.hop_length]
         assert torch.equal(batch["samples"][0], expected)
         starts.add(at)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -51,9 +52,7 @@ def test_a_step_that_is_not_finite_changes_nothing_but_the_count(make, caplog):
     assert trainer.state.skipped_in_a_row == 0
     assert trainer.state.skipped == 1
     assert "task/exported.table.weight" not in same(before, weights(trainer))
-    assert trainer.meter.take()["loss"] == pytest.approx(
-        trainer.meter.take().get("loss", 0), abs=99
-    )
+    assert math.isfinite(trainer.meter.take()["loss"])
 
 
 def test_too_many_in_a_row_stop_the_run(make):

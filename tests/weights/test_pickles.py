@@ -5,6 +5,7 @@ import struct
 import zipfile
 from collections import OrderedDict, defaultdict
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -260,3 +261,24 @@ def test_the_other_byte_order_is_refused(tmp_path):
         file.writestr("m/byteorder", "big")
     with pytest.raises(BadCheckpoint, match="byte order"):
         pickles.read(path)
+
+
+@FORMATS
+def test_random_damage_never_escapes(tmp_path, zipped):
+    """Whatever bytes a file is made of: a value or a typed error."""
+    value = {"model": {f"k{i}": torch.ones(3, 2) for i in range(4)}, "config": {"a": [1, 2]}}
+    path = save(value, tmp_path / "x.pt", zipped)
+    content = path.read_bytes()
+    random = np.random.default_rng(0)
+    outcomes = set()
+    for _ in range(300):
+        damaged = bytearray(content)
+        for place in random.integers(0, len(content), 3):
+            damaged[place] = random.integers(0, 256)
+        path.write_bytes(damaged)
+        try:
+            pickles.read(path)
+            outcomes.add("value")
+        except BadCheckpoint:
+            outcomes.add("refused")
+    assert outcomes == {"value", "refused"}

@@ -49,9 +49,12 @@ class _Forward(soundfile.SoundFile):
 
 def _decode(source: str | Path | BinaryIO, name: str) -> tuple[int, Iterator[NDArray[np.float32]]]:
     if isinstance(source, (str, Path)):
-        if not Path(source).is_file():
-            what = "is a folder" if Path(source).is_dir() else "does not exist"
+        path = Path(source)
+        if path.is_dir() or not path.exists():
+            what = "is a folder" if path.is_dir() else "does not exist"
             raise AudioError(f"{name} {what}.", "Give the path of an audio file.")
+        if not path.is_file():  # a named pipe can be read only once, from the start
+            source = io.BytesIO(path.read_bytes())
     elif not source.seekable():
         source = io.BytesIO(source.read())
     suffix = Path(name).suffix.lower().removeprefix(".")

@@ -40,7 +40,7 @@ def get(name: Name, offline: Offline = False, as_json: Json = False) -> None:
     if not known.get("installed"):
         say(f"{name}: licence {known.get('licence') or 'not stated'}")
     with Progress(name, "bytes") as progress:
-        folder = library.get(name, progress, offline)
+        folder = library.get(name, progress, offline or None)
     emit({"name": name, "path": str(folder)}, as_json, lambda data: data["path"])
 
 

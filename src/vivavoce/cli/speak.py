@@ -25,7 +25,9 @@ OWN_OPTIONS = ("text", "voice", "speed", "seed", "stages")
 
 
 def speak(
-    text: Annotated[str | None, typer.Argument(metavar="TEXT|-", help="- is standard input.")] = None,
+    text: Annotated[
+        str | None, typer.Argument(metavar="TEXT|-", help="- is standard input.")
+    ] = None,
     file: Annotated[Path | None, typer.Option("--file", "-f", help="A UTF-8 text file.")] = None,
     output: Annotated[
         str, typer.Option("--output", "-o", help=f"Audio file, or - [default: {DEFAULT_FILE}].")
@@ -167,4 +169,5 @@ def report(summary: dict[str, Any], as_json: bool, verbose: bool) -> None:
         say(f"wrote {summary['file']} ({summary['seconds']:.1f} s)")
     if verbose:
         spent = ", ".join(f"{name} {s:.2f} s" for name, s in summary["stages_s"].items())
-        say(f"real-time factor {summary['rtf']}, first audio {summary['first_audio_ms']} ms ({spent})")
+        say(f"real-time factor {summary['rtf']} ({spent})")
+        say(f"first audio after {summary['first_audio_ms']} ms")

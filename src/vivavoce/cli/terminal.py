@@ -96,9 +96,7 @@ def _bar(label: str, unit: str) -> Any:
         TimeRemainingColumn,
     )
 
-    counted = (
-        (DownloadColumn(),) if unit == "bytes" else (MofNCompleteColumn(), TextColumn(unit))
-    )
+    counted = (DownloadColumn(),) if unit == "bytes" else (MofNCompleteColumn(), TextColumn(unit))
     columns = (TextColumn(label), BarColumn(), *counted, TimeRemainingColumn())
     bar = Progress(
         *columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True), transient=True

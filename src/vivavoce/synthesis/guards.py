@@ -8,7 +8,7 @@ import numpy as np
 
 from vivavoce.errors import GuardError
 
-SHORTEST_TOKEN_S, LONGEST_TOKEN_S = 0.01, 1.0
+SHORTEST_TOKEN_S, LONGEST_TOKEN_S = 0.005, 1.0
 SILENCE_RMS = 10 ** (-55 / 20)
 DC_LIMIT = 0.02
 CLIPPED_SHARE = 0.001

@@ -133,7 +133,9 @@ def vocabulary(config: Mapping[str, Any]) -> Vocabulary:
     if kind in {"VitsCharacters", "FreeVCCharacters"}:
         return _vits(block)
     if kind not in {"Graphemes", "IPAPhonemes", "BaseCharacters"}:
-        raise ConfigError(f"Unknown characters class '{kind}'.", "Known: Graphemes, IPAPhonemes, VitsCharacters.")
+        raise ConfigError(
+            f"Unknown characters class '{kind}'.", "Known: Graphemes, IPAPhonemes, VitsCharacters."
+        )
     return _base(block, prefer_phonemes=kind == "IPAPhonemes")
 
 

@@ -26,7 +26,7 @@ _voice: list[str] = []  # the one the library is set to; guarded by the lock
 class _VoiceSpec(ctypes.Structure):
     """espeak_VOICE of speak_lib.h."""
 
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("name", ctypes.c_char_p),
         ("languages", ctypes.c_char_p),
         ("identifier", ctypes.c_char_p),
@@ -93,7 +93,9 @@ def _set_voice(library: Any, language: str) -> None:
     _voice.clear()
     wanted = _VoiceSpec(languages=language.encode())
     known = bool(language) and library.espeak_SetVoiceByName(language.encode()) == 0
-    if not known and (not language or library.espeak_SetVoiceByProperties(ctypes.byref(wanted)) != 0):
+    if not known and (
+        not language or library.espeak_SetVoiceByProperties(ctypes.byref(wanted)) != 0
+    ):
         raise TextError(
             f"espeak-ng does not know the language '{language}'.",
             "Codes look like en-us, de, fr-fr, pt-br.",

@@ -71,7 +71,7 @@ def _normalise(hidden: Matrix, scale: Matrix, shift: Matrix) -> Matrix:
 
 
 def _gelu(x: Matrix) -> Matrix:
-    return 0.5 * x * (1 + np.tanh(np.float32(0.7978845608) * (x + 0.044715 * x**3)))
+    return 0.5 * x * (1 + np.tanh(np.float32(0.7978845608) * (x + 0.044715 * x * x * x)))
 
 
 @lru_cache(maxsize=1)

@@ -29,18 +29,167 @@ LAST_TOKEN = re.compile(r"[^\s\"'“‘«(\[—–/]*\Z")
 
 # Never the last word of a sentence, or only where a common sentence opener follows.
 TITLES = frozenset(
-    "mr mrs ms dr prof gen col sgt capt cpl lt maj cmdr adm pvt rev hon sen rep gov pres supt fr mt "
-    "messrs mme mlle hr sra srta dña vs cf approx viz al bzw ca usw z.b d.h sr.a hrsg nr str".split()
+    [
+        "mr",
+        "mrs",
+        "ms",
+        "dr",
+        "prof",
+        "gen",
+        "col",
+        "sgt",
+        "capt",
+        "cpl",
+        "lt",
+        "maj",
+        "cmdr",
+        "adm",
+        "pvt",
+        "rev",
+        "hon",
+        "sen",
+        "rep",
+        "gov",
+        "pres",
+        "supt",
+        "fr",
+        "mt",
+        "messrs",
+        "mme",
+        "mlle",
+        "hr",
+        "sra",
+        "srta",
+        "dña",
+        "vs",
+        "cf",
+        "approx",
+        "viz",
+        "al",
+        "bzw",
+        "ca",
+        "usw",
+        "z.b",
+        "d.h",
+        "sr.a",
+        "hrsg",
+        "nr",
+        "str",
+    ]
 )
-BEFORE_NUMBERS = frozenset("no nos vol vols ch chap fig figs p pp pg sec art eq op nr ca c s".split())
-MAY_END = frozenset("st inc ltd co corp jr sr esq ave blvd rd bros etc dept univ ft usw".split())
+BEFORE_NUMBERS = frozenset(
+    [
+        "no",
+        "nos",
+        "vol",
+        "vols",
+        "ch",
+        "chap",
+        "fig",
+        "figs",
+        "p",
+        "pp",
+        "pg",
+        "sec",
+        "art",
+        "eq",
+        "op",
+        "nr",
+        "ca",
+        "c",
+        "s",
+    ]
+)
+MAY_END = frozenset(
+    [
+        "st",
+        "inc",
+        "ltd",
+        "co",
+        "corp",
+        "jr",
+        "sr",
+        "esq",
+        "ave",
+        "blvd",
+        "rd",
+        "bros",
+        "etc",
+        "dept",
+        "univ",
+        "ft",
+        "usw",
+    ]
+)
 MONTHS = re.compile(
     r"(?:Jan|Feb|Febr|März|Mar|Apr|Mai|Maj|Jun|Jul|Aug|Sep|Okt|Oct|Nov|Dez|Dec|Jahrhundert|Klasse)"
 )
 STARTERS = frozenset(
-    "The A An It He She They We You I In On At This That These Those There Here But And Or So If "
-    "When While After Before As For From To Is Are Was Were His Her Their My Our Its What Who Why "
-    "How Then Now Not No Yes Some Many Most All One Two By With Of Do Did Does".split()
+    [
+        "The",
+        "A",
+        "An",
+        "It",
+        "He",
+        "She",
+        "They",
+        "We",
+        "You",
+        "I",
+        "In",
+        "On",
+        "At",
+        "This",
+        "That",
+        "These",
+        "Those",
+        "There",
+        "Here",
+        "But",
+        "And",
+        "Or",
+        "So",
+        "If",
+        "When",
+        "While",
+        "After",
+        "Before",
+        "As",
+        "For",
+        "From",
+        "To",
+        "Is",
+        "Are",
+        "Was",
+        "Were",
+        "His",
+        "Her",
+        "Their",
+        "My",
+        "Our",
+        "Its",
+        "What",
+        "Who",
+        "Why",
+        "How",
+        "Then",
+        "Now",
+        "Not",
+        "No",
+        "Yes",
+        "Some",
+        "Many",
+        "Most",
+        "All",
+        "One",
+        "Two",
+        "By",
+        "With",
+        "Of",
+        "Do",
+        "Did",
+        "Does",
+    ]
 )
 
 
@@ -151,7 +300,11 @@ def _cut(text: str, sentence: Chunk, max_chars: int) -> Iterator[Chunk]:
     while end - start > max_chars:
         rest = end - start
         # Near the end the rest is shared out, so that no single word is left over.
-        limit = max_chars if rest >= 2 * max_chars else max(rest - max_chars, min(max_chars, rest * 2 // 3))
+        limit = (
+            max_chars
+            if rest >= 2 * max_chars
+            else max(rest - max_chars, min(max_chars, rest * 2 // 3))
+        )
         stop, pause = _best_cut(text, start, start + max(1, limit), rest)
         piece_end = _trim(text, start, stop)
         if piece_end > start:
@@ -181,8 +334,10 @@ def _best_cut(text: str, start: int, limit: int, rest: int) -> tuple[int, float]
 
 def _joined(before: str, after: str) -> bool:
     """Whether a cut between the two would tear one written character apart."""
-    return unicodedata.combining(after) > 0 or "\u200d" in (before, after) or (
-        unicodedata.category(after) in {"Mn", "Mc"} or "\ufe00" <= after <= "\ufe0f"
+    return (
+        unicodedata.combining(after) > 0
+        or "\u200d" in (before, after)
+        or (unicodedata.category(after) in {"Mn", "Mc"} or "\ufe00" <= after <= "\ufe0f")
     )
 
 

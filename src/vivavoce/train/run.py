@@ -111,6 +111,7 @@ class Run:
                 "The data's speakers are not those of the checkpoint.",
                 "Start anew in another output folder.",
             )
+        logger.info("Going on from step %d.", found.step)
         if not self.trainer.load(found.tensors, found.state):
             logger.warning("The data changed since step %d: a new epoch begins.", found.step)
 
@@ -184,6 +185,7 @@ class Run:
         self.on_progress("validate", state.step, self.recipe.optim.steps, metrics)
         wanted = self.recipe.loop.best_metric
         if wanted not in metrics:
+            self.save()
             raise ConfigError(
                 f"'loop.best_metric' is '{wanted}', which validation does not give.",
                 near_misses(wanted, metrics),

@@ -25,6 +25,11 @@ _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _EMPTY: dict[str, Callable[[], Any]] = {"EMPTY_LIST": list, "EMPTY_DICT": dict, "EMPTY_SET": set}
 _GET = frozenset({"GET", "BINGET", "LONG_BINGET"})
 _PUT = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
+# What decoding nonsense raises (pickletools warns about odd escapes: an error under `-W error`).
+_BROKEN = (
+    *(ValueError, TypeError, LookupError, ArithmeticError),
+    *(AttributeError, RuntimeError, MemoryError, DeprecationWarning),
+)
 _EXTENSIONS = frozenset({"EXT1", "EXT2", "EXT4"})
 
 
@@ -51,14 +56,7 @@ class Machine:
                 if opcode.name == "STOP":
                     return self.stack.pop()
                 self._step(opcode.name, argument)
-        except (
-            ValueError,
-            TypeError,
-            LookupError,
-            ArithmeticError,
-            RuntimeError,
-            MemoryError,
-        ) as error:
+        except _BROKEN as error:
             reason = "".join(c if c.isprintable() else " " for c in str(error))[:200]
             raise BadCheckpoint(f"Its pickle is broken ({reason}).") from error
         raise BadCheckpoint("Its pickle has no end.")

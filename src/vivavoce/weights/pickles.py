@@ -26,6 +26,11 @@ from vivavoce.weights.machine import Machine
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_PROTOCOL = 1001
+# What zipfile, struct and numpy raise over bytes that make no sense.
+_BROKEN = (
+    *(zipfile.BadZipFile, struct.error, EOFError, MemoryError),
+    *(ValueError, LookupError, OverflowError, NotImplementedError),
+)
 DAMAGED = "The file is incomplete or damaged; download it again."
 
 
@@ -72,7 +77,7 @@ def _blame(path: Path) -> Iterator[None]:
     except BadCheckpoint as error:
         message = f"{path}: {error.message}"
         raise type(error)(message, error.advice or DAMAGED) from error
-    except (zipfile.BadZipFile, EOFError, struct.error, NotImplementedError, MemoryError) as error:
+    except _BROKEN as error:
         raise BadCheckpoint(f"{path} cannot be read ({error}).", DAMAGED) from error
     except OSError as error:
         raise BadCheckpoint(f"Cannot read {path}: {error.strerror}.", "Check the path.") from error

@@ -40,7 +40,7 @@ def test_the_yaml_with_class_paths_is_understood() -> None:
             "n_mels": 100,
         },
         "backbone": {"input_channels": 100, "dim": 8, "intermediate_dim": 9, "num_layers": 2},
-        "head": {"dim": 8, "n_fft": 1024, "hop_length": 256, "padding": "center"},
+        "head": {"dim": 8, "n_fft": 512, "hop_length": 128, "padding": "center"},
     }
     wrapped = {name: {"class_path": "x.Y", "init_args": table} for name, table in part.items()}
     tables = convert.tables(wrapped)

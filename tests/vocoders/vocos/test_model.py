@@ -53,7 +53,7 @@ def test_parity(load_parity, name: str) -> None:
 
 @torch.no_grad()
 def test_full_size_golden() -> None:
-    """Weights 0.03 sin(0.1 i + j) over the reference's sorted names, recorded from the reference."""
+    """Weights 0.03 sin(0.1 i + j) over the reference's sorted names, from the reference."""
     vocoder = build({})
     ours = vocoder.state_dict()
     names = {foreign_name(key): key for key in ours}

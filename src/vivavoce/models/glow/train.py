@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations, parametrize
+from torch.nn.utils import parametrizations
 
 from vivavoce.config import from_dict, to_dict
 from vivavoce.device import full_precision
@@ -21,6 +20,7 @@ from vivavoce.models.glow.decoder import Coupling
 from vivavoce.models.glow.model import GlowTTS, length_mask
 from vivavoce.types import FeatureSpec, Tokens
 from vivavoce.weights import store
+from vivavoce.weights.adapt import fold_weight_norm
 
 DATA_DEPENDENT_STEPS = 1
 
@@ -89,19 +89,17 @@ class GlowTask(nn.Module):
 
     def export(self, folder: Path) -> None:
         """A model folder that `vivavoce speak` can load."""
-        model = copy.deepcopy(self.exported)
-        for module in model.modules():
-            if parametrize.is_parametrized(module, "weight"):
-                parametrize.remove_parametrizations(module, "weight")
+        model = self.exported
         manifest = {
             "kind": "acoustic",
-            "family": "glow",
+            "family": model.family,
+            "name": folder.name,
             "config": to_dict(model.config),
             "features": to_dict(self.spec),
             "text": to_dict(model.text),
             "speakers": list(model.speaker_names),
         }
-        store.save(folder, manifest, model.state_dict())
+        store.save(folder, manifest, fold_weight_norm(model.state_dict()))
 
     def _speaker(self, batch: Mapping[str, Tensor]) -> Tensor | None:
         if self.exported.speakers is None:

@@ -18,11 +18,15 @@ FOLDED = {
 }  # fmt: skip
 SPOKEN_SYMBOLS = frozenset("°©®™+$<>|~^=`€£¥₩₹№℃℉✓′″")
 COMBINED = re.compile("[^\\W\\d_][\u0300-\u036f]+")
+HEADING = re.compile(r"^ ?#{1,6} ", re.MULTILINE)
+LINE_BREAK = re.compile(r" ?(?<!\n)\n(?! ?\n) ?")
+EDGES = re.compile(r"\A\s+|(?<!\s)\s+\Z")
+BREAKS = re.compile(r" ?\n[ \n]*")
 SPACES = re.compile(r"[^\S\n]+")
 
 
 def clean(work: Rewriter, english: bool) -> None:
-    """Drop what is never spoken and put each character into one form."""
+    """Drop what is never spoken and put each character into one form; English lines are joined."""
     table = {}
     for char in set(work.text):
         form = _form(char, english)
@@ -30,6 +34,10 @@ def clean(work: Rewriter, english: bool) -> None:
             table[char] = form
     work.translate(table)
     work.sub(COMBINED, lambda m: unicodedata.normalize("NFC", m[0]))
+    work.sub(SPACES, " ")
+    if english:
+        work.sub(HEADING, "")
+        work.sub(LINE_BREAK, " ")
 
 
 def _form(char: str, english: bool) -> str:
@@ -57,7 +65,7 @@ def _form(char: str, english: bool) -> str:
 
 
 def tidy(work: Rewriter) -> None:
-    """One space between words, none at the ends or before a full stop or comma."""
+    """One space between words, at most one empty line between paragraphs, nothing at the ends."""
     work.sub(SPACES, " ")
-    work.sub(re.compile(r" ?\n[ \n]*"), lambda m: "\n\n" if m[0].count("\n") > 1 else "\n")
-    work.sub(re.compile(r"\A\s+|\s+\Z"), "")
+    work.sub(BREAKS, lambda m: "\n\n" if m[0].count("\n") > 1 else "\n")
+    work.sub(EDGES, "")

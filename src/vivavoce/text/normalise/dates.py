@@ -10,9 +10,20 @@ import re
 from vivavoce.text.normalise.numbers import cardinal, ordinal, plural, short_year, year
 from vivavoce.text.normalise.rewriter import Rule
 
-MONTHS = (
-    "January February March April May June July August September October November December"
-).split()
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 MONTH = (
     r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
     r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
@@ -158,27 +169,105 @@ AD_FIRST = re.compile(r"\b(?P<era>A\.?D\.?) (?P<year>\d{1,4})\b")
 NOT_IN_NUMBER = r"(?<![\w.,/-])"
 
 RULES: list[Rule] = [
-    (re.compile(r"(?<=%) ?[-–] ?(?=\d)|(?<=day) ?[-–] ?(?=(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)"), " to "),  # noqa: E501
-    (_rx(r"\b(?P<day>Mon|Tues?|Wed|Thurs?|Fri|Sat|Sun)\.?(?P<dash> ?[-–] ?)(?=(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun))(?P<last>[a-z]{3,5})\b"), lambda m: f"{_weekday(m)} to {WEEKDAYS.get(m['last'].lower(), m['last'])}"),  # noqa: E501
-    (re.compile(r"\b(?P<a>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\.? ?[-–] ?(?P<b>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)[a-z]*\b"), lambda m: f"{_month_name(m['a'])} to {_month_name(m['b'])}"),  # noqa: E501
+    (
+        re.compile(
+            r"(?<=%) ?[-–] ?(?=\d)|(?<=day) ?[-–] ?(?=(?:Mon|Tues|Wednes|Thurs|Fri|Satur"
+            r"|Sun)day)"
+        ),
+        " to ",
+    ),
+    (
+        _rx(
+            r"\b(?P<day>Mon|Tues?|Wed|Thurs?|Fri|Sat|Sun)\.?(?P<dash> ?[-–] ?)(?=(?:Mon|Tue"
+            r"|Wed|Thu|Fri|Sat|Sun))(?P<last>[a-z]{3,5})\b"
+        ),
+        lambda m: f"{_weekday(m)} to {WEEKDAYS.get(m['last'].lower(), m['last'])}",
+    ),
+    (
+        re.compile(
+            r"\b(?P<a>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\.? ?[-–] ?(?P<b>Jan"
+            r"|Feb|Mar|Apr|May|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)[a-z]*\b"
+        ),
+        lambda m: f"{_month_name(m['a'])} to {_month_name(m['b'])}",
+    ),
     (re.compile(r"\b(?P<day>Mon|Tues?|Wed|Thurs?|Fri|Sat|Sun)\.(?= |,|-)"), _weekday),
-    (re.compile(r"\b(?P<day>Mon|Tu|Tues?|Wed|Thurs?|Fri|Sat|Sun)(?=,? (?:\(?\d|[A-Z][a-z]{2,8}\.? \d))"), _weekday),  # noqa: E501
-    (_rx(rf"\b{MONTH}\b\.?[ -]{DAY}{LAST_DAY}(?:(?P<gap>,? |-){YEAR})?(?![\d:%]|[.,/]\d|-\d)(?![a-z])"), _month_day),  # noqa: E501
-    (_rx(rf"{NOT_IN_NUMBER}(?P<the>the )?{DAY}{LAST_DAY}(?: of | |-){MONTH}\b(?:\.(?= \d|\Z))?(?:(?P<gap>,? |-|,){YEAR})?(?![\d:]|-\d)"), _day_month),  # noqa: E501
-    (_rx(rf"\b{MONTH}\.? (?P<year>1\d{{3}}|20\d\d)(?![\d:%]|[.,]\d)"), lambda m: f"{_month_name(m['month'])} {year(int(m['year']))}"),  # noqa: E501
-    (_rx(r"(?<![\w.,/-])(?P<year>[12]\d{3})(?P<sep>[-/.])(?P<m>\d{1,2})(?P=sep)(?P<d>\d{1,2})(?![\w/-]|\.\d)"), lambda m: _written(m["m"], m["d"], year(int(m["year"])))),  # noqa: E501
-    (_rx(r"(?<![\w.,/-])(?P<first>\d{1,2})(?P<sep>[-/.])(?P<second>\d{1,2})(?P=sep)(?P<year>[12]\d{3})(?![\w/-]|\.\d)"), _numeric),  # noqa: E501
-    (_rx(r"(?<![\w.,/-])(?P<first>\d{1,2})(?P<sep>/)(?P<second>\d{1,2})/(?P<year>\d{2})(?![\w/-]|\.\d)"), _numeric),  # noqa: E501
-    (_rx(r"\b(?P<before>(?:day,? \(?|on |due |dated ))(?P<m>\d{1,2})/(?P<d>\d{1,2})(?![\w/-])"), _short_numeric),  # noqa: E501
-    (_rx(r"(?<![\w.,/-])(?P<m>0?[1-9]|1[0-2])/(?P<year>(?:19|20)\d\d)(?![\w/-])"), lambda m: f"{MONTHS[int(m['m']) - 1]} {year(int(m['year']))}"),  # noqa: E501
+    (
+        re.compile(
+            r"\b(?P<day>Mon|Tu|Tues?|Wed|Thurs?|Fri|Sat|Sun)(?=,? (?:\(?\d"
+            r"|[A-Z][a-z]{2,8}\.? \d))"
+        ),
+        _weekday,
+    ),
+    (
+        _rx(
+            rf"\b{MONTH}\b\.?[ -]{DAY}{LAST_DAY}(?:(?P<gap>,? |-){YEAR})?(?![\d:%]|[.,/]\d"
+            r"|-\d)(?![a-z])"
+        ),
+        _month_day,
+    ),
+    (
+        _rx(
+            rf"{NOT_IN_NUMBER}(?P<the>the )?{DAY}{LAST_DAY}(?: of | |-){MONTH}\b(?:\.(?= \d"
+            rf"|\Z))?(?:(?P<gap>,? |-|,){YEAR})?(?![\d:]|-\d)"
+        ),
+        _day_month,
+    ),
+    (
+        _rx(rf"\b{MONTH}\.? (?P<year>1\d{{3}}|20\d\d)(?![\d:%]|[.,]\d)"),
+        lambda m: f"{_month_name(m['month'])} {year(int(m['year']))}",
+    ),
+    (
+        _rx(
+            r"(?<![\w.,/-])(?P<year>[12]\d{3})(?P<sep>[-/.])(?P<m>\d{1,2})(?P=sep)"
+            r"(?P<d>\d{1,2})(?![\w/-]|\.\d)"
+        ),
+        lambda m: _written(m["m"], m["d"], year(int(m["year"]))),
+    ),
+    (
+        _rx(
+            r"(?<![\w.,/-])(?P<first>\d{1,2})(?P<sep>[-/.])(?P<second>\d{1,2})(?P=sep)"
+            r"(?P<year>[12]\d{3})(?![\w/-]|\.\d)"
+        ),
+        _numeric,
+    ),
+    (
+        _rx(
+            r"(?<![\w.,/-])(?P<first>\d{1,2})(?P<sep>/)(?P<second>\d{1,2})/(?P<year>\d{2})"
+            r"(?![\w/-]|\.\d)"
+        ),
+        _numeric,
+    ),
+    (
+        _rx(
+            r"\b(?P<before>(?:day,? \(?|on |due |dated ))(?P<m>\d{1,2})/(?P<d>\d{1,2})"
+            r"(?![\w/-])"
+        ),
+        _short_numeric,
+    ),
+    (
+        _rx(r"(?<![\w.,/-])(?P<m>0?[1-9]|1[0-2])/(?P<year>(?:19|20)\d\d)(?![\w/-])"),
+        lambda m: f"{MONTHS[int(m['m']) - 1]} {year(int(m['year']))}",
+    ),
     (_rx(r"\b(?P<n>[1-4])(?P<kind>Q)'?(?P<year>\d{4}|\d{2})\b"), _part_of_year),
     (_rx(r"\b(?P<n>[12])(?P<kind>H)'?(?P<year>\d{4}|\d{2})\b"), _part_of_year),
     (re.compile(r"\b(?P<kind>[QH])(?P<n>[1-4])(?: ?'?(?P<year>\d{4}|\d{2}))?\b"), _part_of_year),
     (AD_FIRST, _era),
-    (_rx(r"(?<![\w.,/-])(?P<year>\d{1,4}) ?(?P<era>A\.D\.?|B\.C\.E\.?|B\.C\.?|C\.E\.?|(?-i:AD|BCE|BC|CE))(?![\w])"), _era),  # noqa: E501
+    (
+        _rx(
+            r"(?<![\w.,/-])(?P<year>\d{1,4}) ?(?P<era>A\.D\.?|B\.C\.E\.?|B\.C\.?|C\.E\.?|"
+            r"(?-i:AD|BCE|BC|CE))(?![\w])"
+        ),
+        _era,
+    ),
     (_rx(r"(?<![\w.,/-])(?P<a>1\d\d0|20\d0)s ?[-–] ?'?(?P<b>(?:1\d|20)?\d0)s\b"), _decades),
     (_rx(r"(?<![\w.,/])(?P<year>1[1-9]\d|20\d)0 ?s\b"), _decade),
     (_rx(r"(?<![\w.,/])'?(?P<tens>[2-9])0s\b"), _short_decade),
     (_rx(r"(?<=\bmid)-(?=(?:twent|thirt|fort|fift|sixt|sevent|eight|ninet|\w+teen ))"), " "),
-    (_rx(r"(?<![\w.,/-])(?P<a>1[1-9]\d\d|20\d\d) ?[-–] ?(?P<b>\d{4}|\d{2})(?![\w/%°]|[.,-]\d| (?:kg|km|m|g|lbs?|cm|mm)\b)"), _year_range),  # noqa: E501
-]  # fmt: skip
+    (
+        _rx(
+            r"(?<![\w.,/-])(?P<a>1[1-9]\d\d|20\d\d) ?[-–] ?(?P<b>\d{4}|\d{2})(?![\w/%°]"
+            r"|[.,-]\d| (?:kg|km|m|g|lbs?|cm|mm)\b)"
+        ),
+        _year_range,
+    ),
+]

@@ -79,7 +79,9 @@ def _dotted(match: re.Match[str]) -> str:
     groups = match["groups"].split(".")
     ip = len(groups) == 4
     prefix = "version " if match["v"] and match["v"] in "vV" else ""
-    return prefix + " dot ".join(digits(g) if ip or g[0] == "0" else cardinal(int(g)) for g in groups)
+    return prefix + " dot ".join(
+        digits(g) if ip or g[0] == "0" else cardinal(int(g)) for g in groups
+    )
 
 
 def _phone(match: re.Match[str]) -> str:
@@ -90,7 +92,11 @@ def _phone(match: re.Match[str]) -> str:
 
 def _local_phone(match: re.Match[str]) -> str | None:
     """555-1234 is a telephone number, 500-1000 is a range."""
-    named = re.search(r"(?:call|phone|tel|number|at|dial|fax)\W{0,3}\Z", match.string[max(0, match.start() - 12) : match.start()], re.IGNORECASE)  # noqa: E501
+    named = re.search(
+        r"(?:call|phone|tel|number|at|dial|fax)\W{0,3}\Z",
+        match.string[max(0, match.start() - 12) : match.start()],
+        re.IGNORECASE,
+    )
     if not named and match["b"].endswith("00"):
         return None
     return f"{digits(match['a'])}, {digits(match['b'])}"
@@ -108,20 +114,71 @@ def _code(match: re.Match[str]) -> str:
 
 
 RULES: list[Rule] = [
-    (re.compile(r"(?<![\w+%&'-])(?P<local>\w[\w.+%&'-]{0,63})@(?P<host>(?:[\w-]{1,63}\.){1,8}[a-zA-Z]{2,24})\b(?P<path>/[\w/.~%-]{0,500}\w)?"), _email),  # noqa: E501
-    (re.compile(r"(?<!\w)(?:https?|ftp|file|ssh|wss?|s3)://[^\s<>\"]{1,2000}", re.IGNORECASE), _url),
+    (
+        re.compile(
+            r"(?<![\w+%&'-])(?P<local>\w[\w.+%&'-]{0,63})@(?P<host>"
+            r"(?:[\w-]{1,63}\.){1,8}[a-zA-Z]{2,24})\b(?P<path>/[\w/.~%-]{0,500}\w)?"
+        ),
+        _email,
+    ),
+    (
+        re.compile(r"(?<!\w)(?:https?|ftp|file|ssh|wss?|s3)://[^\s<>\"]{1,2000}", re.IGNORECASE),
+        _url,
+    ),
     (re.compile(r"(?<![\w.@/-])www\.[\w-]{1,63}\.[^\s<>\"]{1,2000}", re.IGNORECASE), _url),
-    (re.compile(rf"(?<![\w.@/-])(?:[A-Za-z0-9][\w-]{{0,62}}\.){{1,6}}(?:{ENDINGS})\b(?![.]\w|[-'@])(?:/[^\s<>\"]{{0,2000}})?"), _url),  # noqa: E501
-    (re.compile(r"(?<![\w.,-])(?P<v>[vV]?)(?P<groups>(?:0|[1-9]\d{0,2})(?:\.\d{1,3}){3})(?![\w-]|\.\d)"), _dotted),  # noqa: E501
-    (re.compile(r"(?<![\w.,-])(?P<country>1)-(?P<area>\d{3})-(?P<word>[A-Z\d]{1,7}(?:-[A-Z\d]{1,7}){0,3})(?<=[A-Z])(?!\w)"), _vanity),  # noqa: E501
-    (re.compile(r"(?<![\w.,/-])(?:\+?\d{1,3}[ -]?)?\(?\d{3}\)?[ .-]?\d{3}[-.]\d{4}(?:[ -](?:x|ext\.? ?)?\d{1,5})?(?![\w-])"), _phone),  # noqa: E501
+    (
+        re.compile(
+            rf"(?<![\w.@/-])(?:[A-Za-z0-9][\w-]{{0,62}}\.){{1,6}}(?:{ENDINGS})\b(?![.]\w"
+            r"|[-'@])(?:/[^\s<>\"]{0,2000})?"
+        ),
+        _url,
+    ),
+    (
+        re.compile(
+            r"(?<![\w.,-])(?P<v>[vV]?)(?P<groups>(?:0|[1-9]\d{0,2})(?:\.\d{1,3}){3})(?![\w-]"
+            r"|\.\d)"
+        ),
+        _dotted,
+    ),
+    (
+        re.compile(
+            r"(?<![\w.,-])(?P<country>1)-(?P<area>\d{3})-(?P<word>[A-Z\d]{1,7}"
+            r"(?:-[A-Z\d]{1,7}){0,3})(?<=[A-Z])(?!\w)"
+        ),
+        _vanity,
+    ),
+    (
+        re.compile(
+            r"(?<![\w.,/-])(?:\+?\d{1,3}[ -]?)?\(?\d{3}\)?[ .-]?\d{3}[-.]\d{4}(?:[ -](?:x"
+            r"|ext\.? ?)?\d{1,5})?(?![\w-])"
+        ),
+        _phone,
+    ),
     (re.compile(r"(?<![\w.,/-])\+\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,5}(?!\w)"), _phone),
     (re.compile(r"(?<![\w.,/-])\d{3}-\d{2}-\d{4}(?![\w-])"), _phone),
-    (re.compile(r"(?<![\w.,/$€£-])(?P<a>\d{3})-(?P<b>\d{4})(?![\w-]|[.,]\d| ?(?:kg|km|lbs?|g|m|%))"), _local_phone),  # noqa: E501
-    (re.compile(r"(?<=ending in )\d{2,8}\b|(?<=PIN )\d{3,8}\b|(?<=code )\d{3,8}\b|(?<=code is )\d{3,8}\b|(?<=[Cc]all )[1-9]11\b|(?<=[Dd]ial )[1-9]11\b"), _code),  # noqa: E501
-]  # fmt: skip
+    (
+        re.compile(
+            r"(?<![\w.,/$€£-])(?P<a>\d{3})-(?P<b>\d{4})(?![\w-]|[.,]\d| ?(?:kg|km|lbs?|g|m"
+            r"|%))"
+        ),
+        _local_phone,
+    ),
+    (
+        re.compile(
+            r"(?<=ending in )\d{2,8}\b|(?<=PIN )\d{3,8}\b|(?<=code )\d{3,8}\b|"
+            r"(?<=code is )\d{3,8}\b|(?<=[Cc]all )[1-9]11\b|(?<=[Dd]ial )[1-9]11\b"
+        ),
+        _code,
+    ),
+]
 
 VERSIONS: list[Rule] = [
-    (re.compile(r"(?<![\w.,-])(?P<v>[vV])(?P<groups>\d{1,4}(?:\.\d{1,4})*)(?![\w])(?!\.\d)"), _dotted),
-    (re.compile(r"(?<![\w.,$€£-])(?P<v>)(?P<groups>\d{1,4}(?:\.\d{1,4}){2,5})(?![\w])(?!\.\d)"), _dotted),
-]  # fmt: skip
+    (
+        re.compile(r"(?<![\w.,-])(?P<v>[vV])(?P<groups>\d{1,4}(?:\.\d{1,4})*)(?![\w])(?!\.\d)"),
+        _dotted,
+    ),
+    (
+        re.compile(r"(?<![\w.,$€£-])(?P<v>)(?P<groups>\d{1,4}(?:\.\d{1,4}){2,5})(?![\w])(?!\.\d)"),
+        _dotted,
+    ),
+]

@@ -9,7 +9,11 @@ from vivavoce.text.normalise.rewriter import Rewriter, Rule
 
 # Tags and phoneme spellings are addressed to the voice, not to the reader.
 TAG = re.compile(r"</?[a-zA-Z][\w:-]{0,30}(?:[ =][^<>\n]{0,200})?/?>")
-PHONEMES = re.compile(r"\[(?:[^\]\[\n]{0,400}[ˈˌəɪʊɛɔæɹʃʒθðŋɑʌɡɫː][^\]\[\n]{0,400}|(?:[A-Z]{1,2}[0-2]? ?){1,60}(?<=[A-Z][0-2 ])[A-Z\d ]{0,200})\]")  # noqa: E501
+PHONEMES = re.compile(
+    r"\[(?:[^\]\[\n]{0,400}[ˈˌəɪʊɛɔæɹʃʒθðŋɑʌɡɫː][^\]\[\n]{0,400}|"
+    r"(?:[A-Z]{1,2}[0-2]? ?){1,60}(?<=[A-Z][0-2 ])[A-Z\d ]{0,200})\]"
+)
+DIGIT = re.compile(r"[0-9¼½¾⅐-⅞]")
 QUOTES = re.compile(r"``|''")
 
 # "-5" after a space is a sign; between words or numbers it is a hyphen.
@@ -29,13 +33,18 @@ def speak_english(work: Rewriter) -> None:
     work.apply(electronic.RULES)
     work.apply(words.EARLY)
     work.apply(dates.RULES)
+    if DIGIT.search(work.text):
+        _speak_numbers(work)
+    work.apply(words.LATE)
+    work.release()
+
+
+def _speak_numbers(work: Rewriter) -> None:
     work.apply(times.RULES)
     work.apply(SIGNS)
-    work.apply(quantities.FRACTIONS[:1])
+    work.apply(quantities.VULGAR)
     work.apply(money.RULES)
     work.apply(electronic.VERSIONS)
     work.apply(measures.RULES)
-    work.apply(quantities.FRACTIONS[1:])
+    work.apply(quantities.FRACTIONS)
     work.apply(quantities.RULES)
-    work.apply(words.LATE)
-    work.release()

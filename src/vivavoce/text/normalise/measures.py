@@ -59,7 +59,10 @@ ABBREVIATED_FEET = {"foot": "feet", "inch": "inches"}
 _NAMES = "|".join(re.escape(u) for u in sorted(UNITS, key=len, reverse=True))
 _POWER = r"(?P<power>[²³]|\^?[23](?![\d.]))?"
 _PER = "|".join(sorted({*PER, *(u for u in UNITS if u.isalpha())}, key=len, reverse=True))
-UNIT = rf"(?P<unit>{_NAMES}){_POWER}(?:/(?P<per>{_PER})(?P<perpower>[²³]|\^?[23])?)?(?![\w°])(?:(?<=[a-z])\.(?= [a-z]))?"
+UNIT = (
+    rf"(?P<unit>{_NAMES}){_POWER}(?:/(?P<per>{_PER})(?P<perpower>[²³]|\^?[23])?)?"
+    r"(?![\w°])(?:(?<=[a-z])\.(?= [a-z]))?"
+)
 FREE = r"(?<![\w.,])"
 SCALE = r"(?P<scale> (?:hundred|thousand|million|billion|trillion))?"
 MIXED = r"(?P<mixed> (?P<num>\d{1,2})/(?P<den>\d{1,2}))?"
@@ -83,11 +86,13 @@ def mixed(whole: str, numerator: int, denominator: int) -> str:
 
 
 def unit_name(name: str, count_is_one: bool) -> str:
-    """meter -> meters, foot -> feet, mile per hour -> miles per hour."""
+    """Meter -> meters, foot -> feet, mile per hour -> miles per hour."""
     if count_is_one or name in UNCHANGED or name.isupper() or name.endswith("hertz"):
         return name
     head, per, rest = name.partition(" per ")
-    first, gap, last = head.rpartition(" ") if head.startswith(("square", "cubic")) else ("", "", head)
+    first, gap, last = (
+        head.rpartition(" ") if head.startswith(("square", "cubic")) else ("", "", head)
+    )
     if head.startswith("degree") or head.startswith("beat"):
         last = head.replace("degree", "degrees").replace("beat", "beats")
     else:
@@ -167,15 +172,37 @@ def _written_inches(match: re.Match[str]) -> str:
 SIDES = rf"(?P<sides>{NUMBER}(?: ?[x×] ?{NUMBER}){{1,3}})"
 
 RULES: list[Rule] = [
-    (re.compile(rf"{FREE}(?<!\d )(?P<num>\d{{1,2}})/(?P<den>[2-9]|1\d|32|64)(?P<gap>[ -]?)(?:{UNIT}|(?P<inch>\"|in\b|-in\b))"), _part_of_unit),  # noqa: E501
-    (re.compile(rf"{FREE}(?P<ft>\d{{1,3}})(?:'|ft\.?| ft\.?) ?(?P<in>\d{{1,2}}(?:\.\d)?)(?:\"|''|in\b\.?| in\b\.?)"), _feet),  # noqa: E501
+    (
+        re.compile(
+            rf"{FREE}(?<!\d )(?P<num>\d{{1,2}})/(?P<den>[2-9]|1\d|32|64)(?P<gap>[ -]?)"
+            rf"(?:{UNIT}|(?P<inch>\"|in\b|-in\b))"
+        ),
+        _part_of_unit,
+    ),
+    (
+        re.compile(
+            rf"{FREE}(?P<ft>\d{{1,3}})(?:'|ft\.?| ft\.?) ?(?P<in>\d{{1,2}}(?:\.\d)?)(?:\"|''"
+            r"|in\b\.?| in\b\.?)"
+        ),
+        _feet,
+    ),
     (re.compile(rf"{FREE}(?P<ft>[3-8])'(?P<in>\d|1[01])(?![\w'])"), _feet),
     (re.compile(rf"{FREE}(?P<amount>{NUMBER})\"(?!\w)"), _inches),
-    (re.compile(rf"{FREE}(?P<amount>{NUMBER})(?:in(?!\w)|-in\.? | in\.(?= |\Z)| in(?=[).,;]))"), _written_inches),  # noqa: E501
+    (
+        re.compile(rf"{FREE}(?P<amount>{NUMBER})(?:in(?!\w)|-in\.? | in\.(?= |\Z)| in(?=[).,;]))"),
+        _written_inches,
+    ),
     (re.compile(rf"{FREE}{SIDES} ?{UNIT}"), _area),
     (re.compile(rf"{FREE}{SIDES}(?P<unit>(?!))?(?![\w.])"), _area),
     (re.compile(rf"{FREE}(?P<first>{NUMBER}) ?(?:[-–]|to) ?(?P<amount>{NUMBER}) ?{UNIT}"), _range),
     (re.compile(rf"{FREE}(?P<amount>{NUMBER})/(?P<unit>kg|lb|oz|km|day|hr)\b"), _per),
     (re.compile(rf"{FREE}(?P<amount>{NUMBER}){MIXED}{SCALE}(?P<gap>[ -]?){UNIT}"), _measure),
-    (re.compile(rf"{FREE}(?P<amount>{NUMBER})-(?=(?:(?:milli|centi|kilo|deci|nano|micro)?(?:meter|metre|gram|liter|litre|mile|inch|foot|feet|pound|ounce|hour|minute|second|day|week|month|year|bit|byte|watt|volt|degree)s?)\b)"), lambda m: read(m["amount"]) + " "),  # noqa: E501
-]  # fmt: skip
+    (
+        re.compile(
+            rf"{FREE}(?P<amount>{NUMBER})-(?=(?:(?:milli|centi|kilo|deci|nano|micro)?(?:meter"
+            r"|metre|gram|liter|litre|mile|inch|foot|feet|pound|ounce|hour|minute|second|day"
+            r"|week|month|year|bit|byte|watt|volt|degree)s?)\b)"
+        ),
+        lambda m: read(m["amount"]) + " ",
+    ),
+]

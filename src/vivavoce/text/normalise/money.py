@@ -59,7 +59,10 @@ RATES = {
 SYMBOL = r"(?:R\$|[$€£¥₩₹₽₺₪₫₴฿₿])"
 PREFIX = rf"(?:(?P<country>US|AU?|CA?|HK|NZ|S)(?=\$))?(?P<symbol>{SYMBOL})"
 CODE = rf"(?P<code>{'|'.join(CODES)})"
-SCALE = r"(?:(?: ?|-)(?P<scale>thousand|million|billion|trillion|mn|bn|Bn|tn|mil|(?:mm|MM|[kKmMbBTt])(?![/-]))\b)?"  # noqa: E501
+SCALE = (
+    r"(?:(?: ?|-)(?P<scale>thousand|million|billion|trillion|mn|bn|Bn|tn|mil|(?:mm"
+    r"|MM|[kKmMbBTt])(?![/-]))\b)?"
+)
 AMOUNT = rf"(?P<amount>{NUMBER})"
 RATE = rf"(?:/(?P<rate>{'|'.join(sorted(RATES, key=len, reverse=True))})\b)?"
 
@@ -108,7 +111,9 @@ def _code(match: re.Match[str]) -> str:
 def _range(match: re.Match[str]) -> str:
     """ "$5-10 million" -> the first amount alone, the second with its unit."""
     scale = match["scale"]
-    second = _sum(match["amount"], scale, match["symbol"], NAMED_DOLLARS.get(match["country"] or "", ""))
+    second = _sum(
+        match["amount"], scale, match["symbol"], NAMED_DOLLARS.get(match["country"] or "", "")
+    )
     return f"{read(match['first'])} to {second}{_gap(match)}"
 
 
@@ -120,5 +125,10 @@ RULES: list[Rule] = [
     (re.compile(rf"{BEFORE}{PREFIX} ?{AMOUNT}{SCALE}{RATE}"), _symbol_first),
     (re.compile(rf"\b{CODE} ?{AMOUNT}{SCALE}(?P<rate>(?!))?"), _code),
     (re.compile(rf"(?<![\w.])(?<!\d,){AMOUNT}{SCALE} ?{CODE}\b{RATE}"), _code),
-    (re.compile(rf"(?<![\w.])(?<!\d,){AMOUNT}{SCALE} ?(?P<symbol>[€£¥₽₴₫₺₪₹¢])(?![\d€£¥#%]){RATE}"), _symbol_last),  # noqa: E501
-]  # fmt: skip
+    (
+        re.compile(
+            rf"(?<![\w.])(?<!\d,){AMOUNT}{SCALE} ?(?P<symbol>[€£¥₽₴₫₺₪₹¢])(?![\d€£¥#%]){RATE}"
+        ),
+        _symbol_last,
+    ),
+]

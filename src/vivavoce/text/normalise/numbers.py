@@ -6,15 +6,43 @@ and five"), tens and units are joined by a hyphen.
 
 from __future__ import annotations
 
-SMALL = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-    "fifteen sixteen seventeen eighteen nineteen"
-).split()
-TENS = "zero ten twenty thirty forty fifty sixty seventy eighty ninety".split()
-SCALES = (
-    " thousand million billion trillion quadrillion quintillion sextillion septillion octillion "
-    "nonillion decillion"
-).split(" ")
+SMALL = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+TENS = ["zero", "ten", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+SCALES = [
+    "",
+    "thousand",
+    "million",
+    "billion",
+    "trillion",
+    "quadrillion",
+    "quintillion",
+    "sextillion",
+    "septillion",
+    "octillion",
+    "nonillion",
+    "decillion",
+]
 IRREGULAR = {
     "one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth",
     "nine": "ninth", "twelve": "twelfth",
@@ -80,7 +108,7 @@ def year(n: int) -> str:
 
 
 def short_year(two_digits: str) -> str:
-    """"05" -> zero five, "98" -> ninety-eight."""
+    """ "05" -> zero five, "98" -> ninety-eight."""
     return digits(two_digits) if two_digits[0] == "0" else cardinal(int(two_digits))
 
 
@@ -113,7 +141,7 @@ def grouped_digits(text: str) -> str:
 
 
 def plural(words: str) -> str:
-    """eighty -> eighties, half -> halves, third -> thirds."""
+    """Eighty -> eighties, half -> halves, third -> thirds."""
     if words.endswith("half"):
         return words[:-1] + "ves"
     if words.endswith("y"):

@@ -12,7 +12,6 @@ from vivavoce.text.normalise.dates import bare_year
 from vivavoce.text.normalise.measures import fraction, mixed
 from vivavoce.text.normalise.numbers import (
     NUMBER,
-    cardinal,
     digits,
     grouped_digits,
     ordinal,
@@ -104,25 +103,66 @@ def _spaced(match: re.Match[str], words: str) -> str:
 
 FREE = r"(?<![\w.,/])"
 
-FRACTIONS: list[Rule] = [
+VULGAR: list[Rule] = [
     (re.compile(r"(?:(?<![\w.,])(?P<whole>\d{1,9}) ?)?(?P<sign>[¼½¾⅐-⅞])"), _vulgar),
-    (re.compile(rf"{FREE}(?P<whole>\d{{1,9}})(?: |-| and )(?P<num>\d{{1,3}})/(?P<den>\d{{1,3}})(?:th|rd|nd|st)?s?(?![\w/]|[.,]\d)", re.IGNORECASE), _mixed),  # noqa: E501
-    (re.compile(rf"{FREE}(?P<num>\d{{1,9}})(?P<gap> ?)/(?P=gap)(?P<den>\d{{1,9}})(?:th|rd|nd|st)?s?(?![\w/-]|[.,]\d)", re.IGNORECASE), _fraction),  # noqa: E501
-]  # fmt: skip
+]
+FRACTIONS: list[Rule] = [
+    (
+        re.compile(
+            rf"{FREE}(?P<whole>\d{{1,9}})(?: |-| and )(?P<num>\d{{1,3}})/(?P<den>\d{{1,3}})"
+            r"(?:th|rd|nd|st)?s?(?![\w/]|[.,]\d)",
+            re.IGNORECASE,
+        ),
+        _mixed,
+    ),
+    (
+        re.compile(
+            rf"{FREE}(?P<num>\d{{1,9}})(?P<gap> ?)/(?P=gap)(?P<den>\d{{1,9}})(?:th|rd|nd"
+            r"|st)?s?(?![\w/-]|[.,]\d)",
+            re.IGNORECASE,
+        ),
+        _fraction,
+    ),
+]
 
 RULES: list[Rule] = [
-    (re.compile(r"(?<![\w.,])(?P<n>\d{1,3}(?:,\d{3}){1,10}|\d{1,30})[- ]?(?P<suffix>(?<![- ])(?:st|nd|rd|th))(?![\w])", re.IGNORECASE), _ordinal),  # noqa: E501
+    (
+        re.compile(
+            r"(?<![\w.,])(?P<n>\d{1,3}(?:,\d{3}){1,10}|\d{1,30})[- ]?(?P<suffix>(?<![- ])"
+            r"(?:st|nd|rd|th))(?![\w])",
+            re.IGNORECASE,
+        ),
+        _ordinal,
+    ),
     (re.compile(r"(?<![\w.,])(?P<a>\w{1,12}) ?[-–] ?(?P<b>\d{1,12})(?= ?=)"), _expression),
-    (re.compile(rf"(?<![\w,–-])(?<!\d\.)(?P<a>{NUMBER})(?P<dash> ?[-–] ?)(?P<b>{NUMBER})(?![\w–-]|[.,]\d)"), _range),  # noqa: E501
+    (
+        re.compile(
+            rf"(?<![\w,–-])(?<!\d\.)(?P<a>{NUMBER})(?P<dash> ?[-–] ?)(?P<b>{NUMBER})(?![\w–-]"
+            r"|[.,]\d)"
+        ),
+        _range,
+    ),
     (re.compile(r"(?<=\d) ?\+ ?(?=[\w.])|(?<=\w) \+ ?(?=\w)"), " plus "),
     (re.compile(r"(?<=\d)\+(?!\w)"), " plus"),
     (re.compile(r"(?<=\d) ?[*×] ?(?=\d)"), " times "),
     (re.compile(r"(?<=\d) ?÷ ?(?=\d)"), " divided by "),
     (re.compile(r"(?<=[\d)]) ?\^ ?(?=\d)"), " to the power of "),
-    (re.compile(r"(?<=[A-Za-z])\d{1,12}(?![\d.,])|(?<=[A-Za-z])\d{1,12}(?=[.,](?!\d))|(?<![\d.,])\d{1,12}(?=[A-Za-z])"), _code),  # noqa: E501
-    (re.compile(r"(?<![\w.,/#-])[12]\d{3}(?![\w%/]|[.,]\d|-\d)|(?<=[(\"'/–-])(?<![\d.,#][-–/])[12]\d{3}(?![\w%/-]|[.,]\d)"), bare_year),  # noqa: E501
+    (
+        re.compile(
+            r"(?<=[A-Za-z])\d{1,12}(?![\d.,])|(?<=[A-Za-z])\d{1,12}(?=[.,](?!\d))|"
+            r"(?<![\d.,])\d{1,12}(?=[A-Za-z])"
+        ),
+        _code,
+    ),
+    (
+        re.compile(
+            r"(?<![\w.,/#-])[12]\d{3}(?![\w%/]|[.,]\d|-\d)|(?<=[(\"'/–-])"
+            r"(?<![\d.,#][-–/])[12]\d{3}(?![\w%/-]|[.,]\d)"
+        ),
+        bare_year,
+    ),
     (re.compile(rf"(?<![\d])(?<!\d[.,]){NUMBER}"), _plain),
     (re.compile(r"\d+"), lambda m: _spaced(m, whole_number(m[0]))),
-]  # fmt: skip
+]
 
 __all__ = ["FRACTIONS", "RULES", "to_ordinal"]

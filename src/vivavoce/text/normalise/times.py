@@ -9,7 +9,11 @@ from vivavoce.text.normalise.rewriter import Rule
 
 HALF = r"(?P<half>[ap])\.?m\b(?P<dot>\.?)"
 ZONES = r"(?:[ECMP][SD]T|GMT|UTC|CET|CEST|BST|IST|JST|AEST|ET|PT|CT|MT)"
-ZONE = rf"(?: ?(?P<zone>{ZONES}\b|{ZONES.replace('[ECMP][SD]T', '(?:[ecmp]st|[ecmp]dt)')}\b|[ECMPecmp]\.[SDsd]\.[Tt]\b\.?))?"  # noqa: E501
+ZONE = (
+    rf"(?: ?(?P<zone>{ZONES}\b"
+    rf"|{ZONES.replace('[ECMP][SD]T', '(?:[ecmp]st|[ecmp]dt)')}\b"
+    r"|[ECMPecmp]\.[SDsd]\.[Tt]\b\.?))?"
+)
 
 
 def _clock(hours: int, minutes: int, half: str | None) -> str | None:
@@ -61,11 +65,37 @@ def _bare_range(match: re.Match[str]) -> str:
 _RX = re.IGNORECASE
 
 RULES: list[Rule] = [
-    (re.compile(r"(?<![\w.,:/-])(?P<h>\d|1[0-2]) ?[-–] ?(?=(?:\d|1[0-2])(?::\d\d)? ?[ap]\.?m\b)", _RX), _bare_range),  # noqa: E501
-    (re.compile(r"(?:(?<=[ap]m)|(?<=m\.)|(?<=:\d\d)) ?[-–] ?(?=\d{1,2}(?::\d\d|\.\d\d ?[ap]| ?[ap]\.?m\b))", _RX), " to "),  # noqa: E501
-    (re.compile(rf"(?<![\w.,:/])(?P<h>\d{{1,2}}):(?P<m>\d\d):(?P<s>\d\d)(?![\d:])(?: ?{HALF})?{ZONE}", _RX), _seconds),  # noqa: E501
+    (
+        re.compile(
+            r"(?<![\w.,:/-])(?P<h>\d|1[0-2]) ?[-–] ?(?=(?:\d|1[0-2])(?::\d\d)? ?[ap]\.?m\b)", _RX
+        ),
+        _bare_range,
+    ),
+    (
+        re.compile(
+            r"(?:(?<=[ap]m)|(?<=m\.)|(?<=:\d\d)) ?[-–] ?(?=\d{1,2}(?::\d\d|\.\d\d ?[ap]"
+            r"| ?[ap]\.?m\b))",
+            _RX,
+        ),
+        " to ",
+    ),
+    (
+        re.compile(
+            r"(?<![\w.,:/])(?P<h>\d{1,2}):(?P<m>\d\d):(?P<s>\d\d)(?![\d:])"
+            rf"(?: ?{HALF})?{ZONE}",
+            _RX,
+        ),
+        _seconds,
+    ),
     (re.compile(rf"(?<![\w.:/])(?<!\d,)(?P<h>\d{{1,2}})[:.](?P<m>\d\d) ?{HALF}{ZONE}", _RX), _time),
-    (re.compile(rf"(?<![\w.:/])(?<!\d,)(?P<h>\d{{1,2}}):(?P<m>\d\d)(?![\d:]|[.,]\d)(?P<half>(?!))?{ZONE}", _RX), _time),  # noqa: E501
+    (
+        re.compile(
+            r"(?<![\w.:/])(?<!\d,)(?P<h>\d{1,2}):(?P<m>\d\d)(?![\d:]|[.,]\d)(?P<half>"
+            rf"(?!))?{ZONE}",
+            _RX,
+        ),
+        _time,
+    ),
     (re.compile(rf"(?<![\w.:/])(?<!\d,)(?P<h>\d{{1,2}})(?P<m>(?!))? ?{HALF}{ZONE}", _RX), _time),
     (re.compile(r"(?<![\w.,:/-])(?P<a>\d{1,4}):(?P<b>\d{1,4})(?![\w:]|[.,]\d)"), _ratio),
-]  # fmt: skip
+]

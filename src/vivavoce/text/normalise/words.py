@@ -24,7 +24,31 @@ from vivavoce.text.normalise.tables import (
 ROMAN = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})\Z")
 ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 ENDS_SENTENCE = frozenset(
-    "etc inc Inc ltd Ltd Co Corp Jr jr Sr sr Esq Ave Blvd Rd St Bros al lbs oz ft hrs mins".split()
+    [
+        "etc",
+        "inc",
+        "Inc",
+        "ltd",
+        "Ltd",
+        "Co",
+        "Corp",
+        "Jr",
+        "jr",
+        "Sr",
+        "sr",
+        "Esq",
+        "Ave",
+        "Blvd",
+        "Rd",
+        "St",
+        "Bros",
+        "al",
+        "lbs",
+        "oz",
+        "ft",
+        "hrs",
+        "mins",
+    ]
 )
 
 
@@ -57,7 +81,9 @@ def _inner(match: re.Match[str]) -> str | None:
     if word is None:
         return None
     dot = "." if match[0].endswith(".") and not match.string[match.end() :].strip() else ""
-    space = " " if match[0].endswith("/") and not match.string[match.end() :].startswith(" ") else ""
+    space = (
+        " " if match[0].endswith("/") and not match.string[match.end() :].startswith(" ") else ""
+    )
     return word + dot + space
 
 
@@ -76,16 +102,16 @@ def _saint_or_street(match: re.Match[str]) -> str | None:
     following = (match["next"] or match["name"] or "").strip()
     if following and following not in STARTERS:
         return "Saint"
-    if not match.string[match.start() - 2 : match.start()].strip() or not match["next"] and match["name"]:
+    if not match.string[match.start() - 2 : match.start()].strip() or (
+        not match["next"] and match["name"]
+    ):
         return None
     return "Street" + _closing_dot(match)
 
 
 def _address(match: re.Match[str]) -> str | None:
     number = match["number"]
-    name = re.sub(
-        r"\b([NSEW])\.? (?=\S)", lambda m: DIRECTIONS[m[1]] + " ", match["name"], count=1
-    )
+    name = re.sub(r"\b([NSEW])\.? (?=\S)", lambda m: DIRECTIONS[m[1]] + " ", match["name"], count=1)
     dot = _closing_dot(match) if match["dot"] else ""
     house = grouped_digits(number) if "0" not in number[1:2] or len(number) != 3 else digits(number)
     return f"{house} {name}{STREETS[match['kind'].lower()]}{dot}"
@@ -132,9 +158,7 @@ def _shouted(match: re.Match[str]) -> bool:
     """A neighbour in capitals that is an English word or long: the whole line is in capitals."""
     before = re.findall(r"[A-Za-z]+", match.string[max(0, match.start() - 16) : match.start()])[-1:]
     after = re.findall(r"[A-Za-z]+", match.string[match.end() : match.end() + 16])[:1]
-    return any(
-        len(w) > 1 and w.isupper() and (w in WORDS or len(w) > 5) for w in before + after
-    )
+    return any(len(w) > 1 and w.isupper() and (w in WORDS or len(w) > 5) for w in before + after)
 
 
 def _thing_number(match: re.Match[str]) -> str | None:
@@ -146,7 +170,10 @@ def _regnal(match: re.Match[str]) -> str | None:
     n, name = roman(match["roman"]), match["name"]
     if not n or n > 40 or (len(match["roman"]) == 1 and name not in REGNAL):
         return None
-    if match["roman"] == "I" and re.match(r" (?:am|was|have|had|will|would|can|could|do|did|[a-z]+ed|met|saw|went|think|know|went)\b", match.string[match.end() : match.end() + 12]):  # noqa: E501
+    if match["roman"] == "I" and re.match(
+        r" (?:am|was|have|had|will|would|can|could|do|did|[a-z]+ed|met|saw|went|think|know|went)\b",
+        match.string[match.end() : match.end() + 12],
+    ):
         return None
     return f"{name} {cardinal(n)}" if name in NOT_PERSONS else f"{name} the {ordinal(n)}"
 
@@ -161,31 +188,73 @@ def _alternatives(table: dict[str, str] | frozenset[str]) -> str:
 
 
 EARLY: list[Rule] = [
-    (re.compile(rf"(?<![\w/.])(?:{_alternatives(INNER_DOTS)})(?!\w)|(?<!\w)w/(?=\w)", re.IGNORECASE), _inner),  # noqa: E501
-    (re.compile(rf"(?<![\w.,])(?P<number>\d{{1,5}}) (?P<name>(?:[NSEW]\.? )?(?:(?:[A-Z][\w']{{0,20}}|\d{{1,3}}(?:st|nd|rd|th)) ){{1,4}})(?P<kind>(?i:{'|'.join(STREETS)}))\b(?P<dot>\.?)", ), _address),  # noqa: E501
-    (re.compile(rf"(?<=[a-z], )(?P<state>{'|'.join(STATES)})\b(?P<comma>,)?(?: (?P<zip>\d{{5}})(?:-(?P<four>\d{{4}}))?)?(?!\w)"), _state),  # noqa: E501
-    (re.compile(rf"\b(?P<word>{_alternatives(dict.fromkeys(NUMBERED, ''))})\.(?= ?[(#]?(?:\d|[IVX]{1,5}\b))", re.IGNORECASE), _numbered),  # noqa: E501
+    (
+        re.compile(
+            rf"(?<![\w/.])(?:{_alternatives(INNER_DOTS)})(?!\w)|(?<!\w)w/(?=\w)", re.IGNORECASE
+        ),
+        _inner,
+    ),
+    (
+        re.compile(
+            r"(?<![\w.,])(?P<number>\d{1,5}) (?P<name>(?:[NSEW]\.? )?(?:"
+            r"(?:[A-Z][\w']{0,20}|\d{1,3}(?:st|nd|rd|th)) ){1,4})(?P<kind>"
+            rf"(?i:{'|'.join(STREETS)}))\b(?P<dot>\.?)",
+        ),
+        _address,
+    ),
+    (
+        re.compile(
+            rf"(?<=[a-z], )(?P<state>{'|'.join(STATES)})\b(?P<comma>,)?(?: (?P<zip>\d{{5}})"
+            r"(?:-(?P<four>\d{4}))?)?(?!\w)"
+        ),
+        _state,
+    ),
+    (
+        re.compile(
+            rf"\b(?P<word>{_alternatives(dict.fromkeys(NUMBERED, ''))})\.(?= ?[(#]?(?:\d"
+            rf"|[IVX]{1, 5}\b))",
+            re.IGNORECASE,
+        ),
+        _numbered,
+    ),
     (re.compile(r"\b(?P<word>[Dd]r)\b\.?(?= [A-Z])"), _doctor),
     (re.compile(r"(?<=[a-z] )Dr\b\.?(?![\w])"), "Drive"),
-    (re.compile(r"\bSt\.(?!\w)(?=(?P<next> [A-Z]\w+)?)|\bSt(?=(?P<name> [A-Z]\w+))"), _saint_or_street),
+    (
+        re.compile(r"\bSt\.(?!\w)(?=(?P<next> [A-Z]\w+)?)|\bSt(?=(?P<name> [A-Z]\w+))"),
+        _saint_or_street,
+    ),
     (re.compile(r"\bMr(?= [A-Z])"), "Mister"),
     (re.compile(r"\bMrs(?= [A-Z])"), "Missus"),
     (re.compile(r"\bMs(?= [A-Z])"), "Miz"),
     (re.compile(rf"(?<![\w.])(?<!\d )(?P<word>{_alternatives(DOTTED)})\.(?!\w)"), _dotted),
-    (re.compile(rf"\b(?P<thing>{NUMBERED_THINGS}|{NUMBERED_THINGS.upper()})\.? (?P<roman>[IVXLCM]{{1,7}})\b"), _thing_number),  # noqa: E501
+    (
+        re.compile(
+            rf"\b(?P<thing>{NUMBERED_THINGS}|{NUMBERED_THINGS.upper()})\.? "
+            r"(?P<roman>[IVXLCM]{1,7})\b"
+        ),
+        _thing_number,
+    ),
     (re.compile(r"\b(?P<name>[A-Z][a-z]{2,14}) (?P<roman>[IVX]{1,6})\b(?!')"), _regnal),
-    (re.compile(r"(?<![\w.-])(?=[IVX]*[IV])(?:[VX]I{1,3}|XI?[IVX]{1,4}|IV|IX)(?![\w-])"), _lone_roman),
-]  # fmt: skip
+    (
+        re.compile(r"(?<![\w.-])(?=[IVX]*[IV])(?:[VX]I{1,3}|XI?[IVX]{1,4}|IV|IX)(?![\w-])"),
+        _lone_roman,
+    ),
+]
 
 LATE: list[Rule] = [
-    (re.compile(r"\b(?:[A-Za-z]\.){2,8}(?:[A-Za-z]\b(?!\.))?(?=\W|\Z)|\b[A-Za-z]\.[A-Za-z]\b(?![.\w])"), _letters_with_dots),  # noqa: E501
+    (
+        re.compile(
+            r"\b(?:[A-Za-z]\.){2,8}(?:[A-Za-z]\b(?!\.))?(?=\W|\Z)|\b[A-Za-z]\.[A-Za-z]\b"
+            r"(?![.\w])"
+        ),
+        _letters_with_dots,
+    ),
     (re.compile(r"\b(?:[A-Z]\. ){2,5}(?=[A-Z][a-z])"), _initials),
     (re.compile(r"\b(?P<letter>[A-Z])\. ?(?=(?P<next>[A-Z][a-z]+))"), _single_initial),
     (re.compile(r"(?<![\w'&])(?P<caps>[A-Z]{2,8})(?P<tail>'?s)?(?![\w&])"), _acronym),
     (re.compile(r"\b(?:tv|Tv)(?P<s>s|'s)?\b"), lambda m: "T V" + (m["s"] or "")),
     (re.compile(r"(?<![\w/])&(?=\w)|(?<=\w)&(?!\w)"), lambda m: " and "),
     (re.compile(r" ?& ?"), " and "),
-    (re.compile(r"^ ?#{1,6} ", re.MULTILINE), ""),
     (re.compile(r"(?<!\w)#(?=\w)"), lambda m: "hash "),
     (re.compile(r"#"), " hash "),
     (re.compile(r"@"), " at "),
@@ -219,4 +288,4 @@ LATE: list[Rule] = [
     (re.compile(r"(?<=\w) ?[/⁄] ?(?=\w)|(?<=\w)/"), " slash "),
     (re.compile(r"/"), " slash "),
     (re.compile(r"[*_`|\\^~<>={}¬¦¤]+"), " "),
-]  # fmt: skip
+]

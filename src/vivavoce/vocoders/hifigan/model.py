@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.functional import leaky_relu
 
 from vivavoce.errors import ConfigError, UsageError
@@ -19,9 +21,38 @@ SLOPE = 0.1
 LAST_SLOPE = 0.01  # the published code leaves PyTorch's default here, and the weights know it
 
 
-def _conv(channels: int, kernel: int, dilation: int) -> nn.Conv1d:
-    padding = dilation * (kernel - 1) // 2
-    return nn.Conv1d(channels, channels, kernel, dilation=dilation, padding=padding)
+class Conv(nn.Conv1d):
+    """A convolution over T of `[B, C, 1, T]`, same length; the weight is `[C', C, K]`."""
+
+    def __init__(
+        self, channels: int, out_channels: int, kernel: int, dilation: int = 1, bias: bool = True
+    ) -> None:
+        padding = dilation * (kernel - 1) // 2
+        super().__init__(
+            channels, out_channels, kernel, padding=padding, dilation=dilation, bias=bias
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.weight.unsqueeze(2)
+        return F.conv2d(
+            x, weight, self.bias, padding=(0, self.padding[0]), dilation=(1, self.dilation[0])
+        )
+
+
+class Upsampling(nn.ConvTranspose1d):
+    """`[B, C, 1, T]` to `[B, C', 1, rate T]`."""
+
+    def __init__(self, channels: int, out_channels: int, kernel: int, rate: int) -> None:
+        super().__init__(channels, out_channels, kernel, rate, (kernel - rate) // 2)
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        return F.conv_transpose2d(
+            x,
+            self.weight.unsqueeze(2),
+            self.bias,
+            stride=(1, self.stride[0]),
+            padding=(0, self.padding[0]),
+        )
 
 
 class ResidualPairs(nn.Module):
@@ -29,8 +60,8 @@ class ResidualPairs(nn.Module):
 
     def __init__(self, channels: int, kernel: int, dilations: Sequence[int]) -> None:
         super().__init__()
-        self.dilated = nn.ModuleList(_conv(channels, kernel, d) for d in dilations)
-        self.plain = nn.ModuleList(_conv(channels, kernel, 1) for _ in dilations)
+        self.dilated = nn.ModuleList(Conv(channels, channels, kernel, d) for d in dilations)
+        self.plain = nn.ModuleList(Conv(channels, channels, kernel, 1) for _ in dilations)
 
     def forward(self, x: Tensor) -> Tensor:
         for dilated, plain in zip(self.dilated, self.plain, strict=True):
@@ -44,7 +75,7 @@ class Residuals(nn.Module):
 
     def __init__(self, channels: int, kernel: int, dilations: Sequence[int]) -> None:
         super().__init__()
-        self.dilated = nn.ModuleList(_conv(channels, kernel, d) for d in dilations)
+        self.dilated = nn.ModuleList(Conv(channels, channels, kernel, d) for d in dilations)
 
     def forward(self, x: Tensor) -> Tensor:
         for dilated in self.dilated:
@@ -59,14 +90,14 @@ class Stage(nn.Module):
         super().__init__()
         rate, kernel = config.rates[index], config.kernels[index]
         wide, narrow = config.width >> index, config.width >> (index + 1)
-        self.upsample = nn.ConvTranspose1d(wide, narrow, kernel, rate, (kernel - rate) // 2)
+        self.upsample = Upsampling(wide, narrow, kernel, rate)
         block = ResidualPairs if config.block == 1 else Residuals
         self.blocks = nn.ModuleList(
             block(narrow, k, d)
             for k, d in zip(config.block_kernels, config.block_dilations, strict=True)
         )
         self.condition = (
-            nn.Conv1d(config.condition_dim, narrow, 1) if config.condition_stages else None
+            Conv(config.condition_dim, narrow, 1) if config.condition_stages else None
         )
 
     def forward(self, x: Tensor, speaker: Tensor | None) -> Tensor:
@@ -77,6 +108,11 @@ class Stage(nn.Module):
         for block in self.blocks[1:]:
             total = total.add_(block(x))
         return total.div_(len(self.blocks))
+
+
+def _laid_out(features: Tensor) -> Tensor:
+    x = features.unsqueeze(2)
+    return x.contiguous(memory_format=torch.channels_last) if x.device.type == "cpu" else x
 
 
 class Hifigan(Vocoder):
@@ -98,25 +134,26 @@ class Hifigan(Vocoder):
         self.accepts = spec
         self.receptive_field = config.receptive_field()
         self.edge_frames = config.edge_frames
-        self.first = nn.Conv1d(spec.n_channels, config.width, 7, padding=3)
+        self.first = Conv(spec.n_channels, config.width, 7)
         self.condition = (
-            nn.Conv1d(config.condition_dim, config.width, 1) if config.condition_dim else None
+            Conv(config.condition_dim, config.width, 1) if config.condition_dim else None
         )
         self.stages = nn.ModuleList(Stage(config, i) for i in range(len(config.rates)))
         narrow = config.width >> len(config.rates)
-        self.last = nn.Conv1d(narrow, 1, 7, padding=3, bias=config.output_bias)
+        self.last = Conv(narrow, 1, 7, bias=config.output_bias)
 
     def forward(self, features: Tensor, speaker: Tensor | None = None) -> Tensor:
         """`speaker` is `[B, D, 1]`. Raises UsageError unless it is there exactly when needed."""
         if (speaker is None) != (self.condition is None):
             need = "needs a" if self.condition is not None else "takes no"
             raise UsageError(f"This HiFi-GAN {need} speaker vector.")
-        x = self.first(features)
+        x = self.first(_laid_out(features))
         if self.condition is not None and speaker is not None:
+            speaker = speaker.unsqueeze(2)
             x = x + self.condition(speaker)
         for stage in self.stages:
             x = stage(x, speaker)
-        return self.last(leaky_relu(x, LAST_SLOPE)).tanh()[:, 0]
+        return self.last(leaky_relu(x, LAST_SLOPE)).tanh()[:, 0, 0]
 
     def decode(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
         return self(features, condition).float()

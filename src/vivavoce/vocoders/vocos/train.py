@@ -140,14 +140,14 @@ class VocosTask(nn.Module):
 
     @torch.no_grad()
     def validate(self, batch: Batch) -> dict[str, Tensor]:
-        """`loss`: mean absolute log-mel difference of whole clips, each at its own length."""
+        """`mel`: mean absolute log-mel difference of whole clips, each at its own length."""
         distances = []
         for samples in _clips(batch):
             features = self._features(samples)
             rebuilt = self._features(self.vocoder.decode(features))
             n = min(features.shape[-1], rebuilt.shape[-1])
             distances.append((features[..., :n] - rebuilt[..., :n]).abs().mean())
-        return {"loss": torch.stack(distances).mean()}
+        return {"mel": torch.stack(distances).mean()}
 
     @torch.no_grad()
     def sample(self, batch: Batch) -> dict[str, Tensor]:
