@@ -21,8 +21,8 @@ from vivavoce.text.normalise import normalise
 
 AUDIO = "normalize_with_audio"
 AND = re.compile(
-    r"(?:(?<=hundred)|(?<=thousand)|(?<=illion)) and (?=[a-z-]*(?:one|two|three|four|five|six|seven|eight|nine|ten|"
-    r"eleven|twelve|teen|ty)|zeroth|first|second|third|\w+ths?\b)"
+    r"(?:(?<=hundred)|(?<=thousand)|(?<=illion)) and (?=[a-z-]*(?:one|two|three|four|five|six|seven|"
+    r"eight|nine|ten|eleven|twelve|teen|ty)|zeroth|first|second|third|\w+ths?\b)"
 )
 
 
@@ -74,9 +74,8 @@ def main(arguments: list[str]) -> None:
             if canonical(said) in wanted:
                 hits += 1
             elif verbose:
-                print(
-                    f"   {written[:100]!r}\n      said   {said[:160]!r}\n      wanted {readings[0][:160]!r}"
-                )
+                print(f"   {written[:100]!r}\n      said   {said[:160]!r}")
+                print(f"      wanted {readings[0][:160]!r}")
         print(f"{name:<26}{len(rows):>6}{hits:>7}{100 * hits / max(1, len(rows)):>8.1f}%")
         total, right = total + len(rows), right + hits
     print(f"{'all':<26}{total:>6}{right:>7}{100 * right / max(1, total):>8.1f}%")

@@ -16,7 +16,7 @@ onednn = pytest.mark.skipif(
 
 def block() -> nn.Sequential:
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(128, 2048), nn.GELU(), nn.Linear(2048, 128), nn.Linear(128, 8))
+    return nn.Sequential(nn.Linear(128, 4096), nn.GELU(), nn.Linear(4096, 128), nn.Linear(128, 8))
 
 
 @onednn
@@ -52,9 +52,9 @@ def test_the_original_stays_whole_and_small_layers_are_shared():
 
 @onednn
 def test_a_layer_used_twice_stays_one_layer():
-    layer = nn.Linear(512, 512)
-    twin = prepare_for_inference(nn.Sequential(layer, layer), "onednn")
-    assert twin[0] is twin[1]
+    layer = nn.Linear(512, 1024)
+    twin = prepare_for_inference(nn.Sequential(layer, nn.Linear(1024, 512), layer), "onednn")
+    assert twin[0] is twin[2]
 
 
 def test_nothing_to_gain_returns_the_module_itself():

@@ -99,6 +99,8 @@ def test_lengths_in_buckets_on_devices_that_ask_for_it(whole):
     batch = bucketed.batch(whole.train[:3], None)
     assert batch["features"].shape[-1] % 64 == 0
     assert batch["tokens"].shape[-1] == 64
+    cropped = Data(whole.train, (), whole.cache, 5, bucket=lambda n: n + 1)
+    assert cropped.batch(whole.train[:3], (0, 0, 0))["features"].shape[-1] == 5
     assert torch.equal(batch["token_lengths"], whole.batch(whole.train[:3], None)["token_lengths"])
 
 

@@ -31,7 +31,7 @@ MIN_GAIN = 1.05
 """oneDNN must be this many times as fast: less is not worth a second path."""
 MAX_ERROR = 1e-5
 """Largest difference between the two products, relative to the largest value."""
-MIN_WEIGHTS = 262144
+MIN_WEIGHTS = 524288
 """Smaller layers lost time at some numbers of rows, larger ones at none (docs/decisions/LOG.md)."""
 SHAPE = (128, 512, 1536)
 """Rows, inputs and outputs of the product that is timed: 0.2 GFLOP, some 2 ms a core."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +66,11 @@ class CoquiText:
         """
         language = language or self.language
         said = clean(text, self.cleaner, language)
+        starts = [
+            m.start()
+            for m in WORD.finditer(text)
+            for _ in _words(clean(m[0], self.cleaner, language))
+        ]
         if self.use_phonemes:
             if phonemise is None:
                 raise TextError(
@@ -73,10 +78,14 @@ class CoquiText:
                     "Install the extra: pip install 'vivavoce[phonemes]'.",
                 )
             said = phonemise(said, language or "en-us")
-        return self.look_up(said)
+        return self.look_up(said, starts)
 
-    def look_up(self, said: str) -> Tokens:
-        """Ids of a text that is already clean (or of phonemes)."""
+    def look_up(self, said: str, starts: Sequence[int] = ()) -> Tokens:
+        """Ids of a text that is already clean (or of phonemes).
+
+        `starts` are offsets of the source words; where their number differs from that of the
+        words said, the nearest in order counts. Without them offsets are those in `said`.
+        """
         index = {symbol: i for i, symbol in enumerate(self.vocabulary.symbols)}
         words = _words(said)
         owner = {i: n for n, (start, end) in enumerate(words) for i in range(start, end)}
@@ -88,13 +97,16 @@ class CoquiText:
                 "Write the text in the script and language the voice was trained on.",
             )
         ids, owners = [i for i, _ in kept], [word for _, word in kept]
+        spelled = tuple(said[a:b] for a, b in words)
+        starts = starts or [start for start, _ in words]
+        word_starts = tuple(starts[n * len(starts) // len(words)] for n in range(len(words)))
         if self.add_blank:
             ids = _intersperse(ids, _needed(self.vocabulary.blank, "blank"))
             owners = _intersperse(owners, -1)
         if self.use_eos_bos:
             bos, eos = _needed(self.vocabulary.bos, "bos"), _needed(self.vocabulary.eos, "eos")
             ids, owners = [bos, *ids, eos], [-1, *owners, -1]
-        return Tokens(tuple(ids), tuple(owners), tuple(said[a:b] for a, b in words), unknown)
+        return Tokens(tuple(ids), tuple(owners), spelled, word_starts, unknown)
 
 
 def from_config(config: Mapping[str, Any]) -> CoquiText:
@@ -120,7 +132,7 @@ def vocabulary(config: Mapping[str, Any]) -> Vocabulary:
     if block is None:
         if config.get("model") == "vits":
             block = {"characters_class": "VitsCharacters", "characters": LETTERS,
-                     "phonemes": PHONEMES, "punctuations": PUNCTUATIONS, "pad": "<PAD>"}  # fmt: skip
+                     "phonemes": PHONEMES, "punctuations": PUNCTUATIONS}  # fmt: skip
         else:
             block = {"characters": PHONEMES if use_phonemes else LETTERS, "pad": "<PAD>",
                      "punctuations": PUNCTUATIONS, "eos": "<EOS>", "bos": "<BOS>",

@@ -43,9 +43,9 @@ CURRENCIES = {
 }
 
 _GROUPED = re.compile(r"[0-9][0-9,]+[0-9]")
-_MONEY = re.compile(r"([£$¥€])((?:[0-9]|[.,](?=[0-9,.]*[0-9]))+)")
-_DECIMAL = re.compile(r"([0-9]+)\.([0-9]+)")
-_ORDINAL = re.compile(r"([0-9]+)(?:st|nd|rd|th)")
+_MONEY = re.compile(r"([£$¥€])([0-9,.]*[0-9])")
+_DECIMAL = re.compile(r"(?<![0-9])([0-9]++)\.([0-9]+)")
+_ORDINAL = re.compile(r"(?<![0-9])([0-9]++)(?:st|nd|rd|th)")
 _NUMBER = re.compile(r"-?[0-9]+")
 _TIME = re.compile(
     r"\b(0?[0-9]|1[0-9]|2[0-3]):([0-5][0-9])(?:\s*([ap])(?:m\b|\.m\.?(?!\w))|\b)", re.IGNORECASE

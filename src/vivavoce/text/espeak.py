@@ -57,7 +57,7 @@ def phonemise(text: str, language: str = "en-us") -> str:
 @cache
 def _library() -> Any:
     try:
-        import espeakng_loader
+        import espeakng_loader  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise MissingExtra(
             "This voice reads phonemes, which needs espeak-ng.",

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterator
 
 from vivavoce.errors import UsageError
+from vivavoce.text.wordlists import STARTERS, words
 from vivavoce.types import Chunk
 
 CLAUSE_PAUSE_S, SENTENCE_PAUSE_S, PARAGRAPH_PAUSE_S = 0.12, 0.35, 0.7
@@ -28,168 +29,24 @@ WORD = re.compile(r"[^\W\d_]+")
 LAST_TOKEN = re.compile(r"[^\s\"'“‘«(\[—–/]*\Z")
 
 # Never the last word of a sentence, or only where a common sentence opener follows.
-TITLES = frozenset(
-    [
-        "mr",
-        "mrs",
-        "ms",
-        "dr",
-        "prof",
-        "gen",
-        "col",
-        "sgt",
-        "capt",
-        "cpl",
-        "lt",
-        "maj",
-        "cmdr",
-        "adm",
-        "pvt",
-        "rev",
-        "hon",
-        "sen",
-        "rep",
-        "gov",
-        "pres",
-        "supt",
-        "fr",
-        "mt",
-        "messrs",
-        "mme",
-        "mlle",
-        "hr",
-        "sra",
-        "srta",
-        "dña",
-        "vs",
-        "cf",
-        "approx",
-        "viz",
-        "al",
-        "bzw",
-        "ca",
-        "usw",
-        "z.b",
-        "d.h",
-        "sr.a",
-        "hrsg",
-        "nr",
-        "str",
-    ]
+TITLES = words(
+    """
+    mr mrs ms dr prof gen col sgt capt cpl lt maj cmdr adm pvt rev hon sen rep gov pres supt fr
+    mt messrs mme mlle hr sra srta dña vs cf approx viz al bzw ca usw z.b d.h sr.a hrsg nr str
+    """
 )
-BEFORE_NUMBERS = frozenset(
-    [
-        "no",
-        "nos",
-        "vol",
-        "vols",
-        "ch",
-        "chap",
-        "fig",
-        "figs",
-        "p",
-        "pp",
-        "pg",
-        "sec",
-        "art",
-        "eq",
-        "op",
-        "nr",
-        "ca",
-        "c",
-        "s",
-    ]
+BEFORE_NUMBERS = words(
+    """
+    no nos vol vols ch chap fig figs p pp pg sec art eq op nr ca c s
+    """
 )
-MAY_END = frozenset(
-    [
-        "st",
-        "inc",
-        "ltd",
-        "co",
-        "corp",
-        "jr",
-        "sr",
-        "esq",
-        "ave",
-        "blvd",
-        "rd",
-        "bros",
-        "etc",
-        "dept",
-        "univ",
-        "ft",
-        "usw",
-    ]
+MAY_END = words(
+    """
+    st inc ltd co corp jr sr esq ave blvd rd bros etc dept univ ft usw
+    """
 )
 MONTHS = re.compile(
     r"(?:Jan|Feb|Febr|März|Mar|Apr|Mai|Maj|Jun|Jul|Aug|Sep|Okt|Oct|Nov|Dez|Dec|Jahrhundert|Klasse)"
-)
-STARTERS = frozenset(
-    [
-        "The",
-        "A",
-        "An",
-        "It",
-        "He",
-        "She",
-        "They",
-        "We",
-        "You",
-        "I",
-        "In",
-        "On",
-        "At",
-        "This",
-        "That",
-        "These",
-        "Those",
-        "There",
-        "Here",
-        "But",
-        "And",
-        "Or",
-        "So",
-        "If",
-        "When",
-        "While",
-        "After",
-        "Before",
-        "As",
-        "For",
-        "From",
-        "To",
-        "Is",
-        "Are",
-        "Was",
-        "Were",
-        "His",
-        "Her",
-        "Their",
-        "My",
-        "Our",
-        "Its",
-        "What",
-        "Who",
-        "Why",
-        "How",
-        "Then",
-        "Now",
-        "Not",
-        "No",
-        "Yes",
-        "Some",
-        "Many",
-        "Most",
-        "All",
-        "One",
-        "Two",
-        "By",
-        "With",
-        "Of",
-        "Do",
-        "Did",
-        "Does",
-    ]
 )
 
 
@@ -280,7 +137,7 @@ def _ends_after_stop(text: str, stop: int, following: int) -> bool:
         return False
     if low in MAY_END:
         return opens or (low == "etc" and next_word is not None)
-    if (len(token) == 1 and token.isupper() and token != "I") or _is_dotted_letters(token):
+    if (len(token) == 1 and token.isupper() and token not in {"I"}) or _is_dotted_letters(token):
         return opens
     if token.isdigit() and len(token) < 3:
         at_line_start = stop == len(token) or text[stop - len(token) - 1] == "\n"

@@ -60,12 +60,12 @@ class Data:
         rng = None if seed is None else np.random.default_rng(seed)
         rows = [self._row(example, rng) for example in examples]
         crop = 0 if rng is None else self.segment_frames or 0
-        shortest = {"features": crop, "samples": crop * self.cache.spec.hop_length}
+        fixed = {"features": crop, "samples": crop * self.cache.spec.hop_length}
         batch = {"speakers": torch.tensor([e.speaker for e in examples])}
         for name in rows[0]:
             values = [row[name] for row in rows]
-            longest = max(shortest.get(name, 0), *(v.shape[-1] for v in values))
-            batch[name] = pad(values, self.bucket(longest))
+            longest = max(v.shape[-1] for v in values)
+            batch[name] = pad(values, fixed.get(name) or self.bucket(longest))
             batch[f"{name.removesuffix('s')}_lengths"] = torch.tensor([v.shape[-1] for v in values])
         return batch
 

@@ -36,10 +36,12 @@ UNITS = {
     "fps": "frame per second", "psi": "P S I", "ppm": "part per million", "hp": "horsepower",
     "dB": "decibel", "dBA": "decibel A", "mcg": "microgram", "cc": "C C", "px": "pixel",
     "MP": "megapixel", "dpi": "D P I", "bpm": "beat per minute", "mbar": "millibar",
-    "Mbit/s": "megabit per second", "kcal": "kilocalorie", "in²": "square inch", "ft²": "square foot",
+    "Mbit/s": "megabit per second", "kcal": "kilocalorie", "in²": "square inch",
+    "ft²": "square foot",
     "mi²": "square mile", "ft³": "cubic foot", "in³": "cubic inch",
     "°C": "degree Celsius", "°F": "degree Fahrenheit", "°K": "degree Kelvin", "°": "degree",
-    "%": "percent", "‰": "per mille", "℃": "degree Celsius", "kn": "knot", "bhp": "brake horsepower",
+    "%": "percent", "‰": "per mille", "℃": "degree Celsius", "kn": "knot",
+    "bhp": "brake horsepower",
     "lumens": "lumens", "nits": "nits", "mol": "mole", "gsm": "gram per square meter",
 }  # fmt: skip
 UNITS |= {p + u: PREFIXES[p] + name for u, (name, ps) in PREFIXED.items() for p in ps.split()}
@@ -50,7 +52,8 @@ UNITS |= {"MM": "millimeter", "KM": "kilometer", "CM": "centimeter", "KG": "kilo
           "GHZ": "gigahertz", "MHZ": "megahertz", "KHZ": "kilohertz", "Ghz": "gigahertz",
           "Mhz": "megahertz", "khz": "kilohertz", "gb": "gigabyte", "mb": "megabyte",
           "kb": "kilobyte", "tb": "terabyte", "db": "decibel", "ms": "millisecond",
-          "mbps": "megabit per second", "gbps": "gigabit per second", "kbps": "kilobit per second"}  # fmt: skip
+          "mbps": "megabit per second", "gbps": "gigabit per second",
+          "kbps": "kilobit per second"}  # fmt: skip
 UNCHANGED = {"percent", "per mille", "horsepower", "lumens", "nits"}
 PER = {"s": "second", "sec": "second", "h": "hour", "hr": "hour", "min": "minute", "d": "day",
        "day": "day", "yr": "year", "year": "year", "week": "week"}  # fmt: skip
@@ -93,8 +96,8 @@ def unit_name(name: str, count_is_one: bool) -> str:
     first, gap, last = (
         head.rpartition(" ") if head.startswith(("square", "cubic")) else ("", "", head)
     )
-    if head.startswith("degree") or head.startswith("beat"):
-        last = head.replace("degree", "degrees").replace("beat", "beats")
+    if head.startswith("degree"):
+        last = head.replace("degree", "degrees")
     else:
         last = ABBREVIATED_FEET.get(last) or plural(last)
     return first + gap + last + per + rest

@@ -109,7 +109,7 @@ def _code(match: re.Match[str]) -> str:
 
 
 def _range(match: re.Match[str]) -> str:
-    """ "$5-10 million" -> the first amount alone, the second with its unit."""
+    """Of $5-10 million: the first amount alone, the second with its unit."""
     scale = match["scale"]
     second = _sum(
         match["amount"], scale, match["symbol"], NAMED_DOLLARS.get(match["country"] or "", "")

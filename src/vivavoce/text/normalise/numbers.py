@@ -6,29 +6,15 @@ and five"), tens and units are joined by a hyphen.
 
 from __future__ import annotations
 
-SMALL = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-]
-TENS = ["zero", "ten", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+SMALL = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven",
+    "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen",
+    "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
+TENS = (
+    "zero", "ten", "twenty", "thirty", "forty", "fifty", "sixty", "seventy",
+    "eighty", "ninety",
+)  # fmt: skip
 SCALES = [
     "",
     "thousand",
@@ -108,7 +94,7 @@ def year(n: int) -> str:
 
 
 def short_year(two_digits: str) -> str:
-    """ "05" -> zero five, "98" -> ninety-eight."""
+    """05 -> zero five, "98" -> ninety-eight."""
     return digits(two_digits) if two_digits[0] == "0" else cardinal(int(two_digits))
 
 

@@ -5,7 +5,6 @@ Knows nothing about languages: the rules are the caller's.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 
@@ -14,6 +13,12 @@ from vivavoce.types import Spoken
 Rule = tuple[re.Pattern[str], "str | Callable[[re.Match[str]], str | None]"]
 
 HELD = "\ue000"  # stands for a held piece; private use, so cleaning removed it from the source
+
+
+def _common(a: str, b: str) -> int:
+    """How many characters two strings begin with in common."""
+    pairs = enumerate(zip(a, b, strict=False))
+    return next((i for i, (x, y) in pairs if x != y), min(len(a), len(b)))
 
 
 class Rewriter:
@@ -49,7 +54,7 @@ class Rewriter:
             new = replacement if isinstance(replacement, str) else replacement(match)
             if new is None or new == match[0]:
                 continue
-            kept = match.start() + len(os.path.commonprefix((new, match[0])))
+            kept = match.start() + _common(new, match[0])
             pieces += (self.text[last : match.start()], new)
             origin += self.origin[last:kept]
             source = self.origin[min(kept, match.end() - 1)] if match[0] else self._at(kept)

@@ -5,6 +5,8 @@ Facts only; no behaviour.
 
 from __future__ import annotations
 
+from vivavoce.text.wordlists import words
+
 # Abbreviation (without its dot) -> word, when a dot follows.
 DOTTED = {
     "Mr": "Mister", "Mrs": "Missus", "Ms": "Miz", "Messrs": "Messieurs", "Prof": "Professor",
@@ -20,7 +22,8 @@ DOTTED = {
     "Pkwy": "Parkway", "Mt": "Mount", "Ft": "Fort", "Ln": "Lane",
     "vs": "versus", "etc": "et cetera", "approx": "approximately", "est": "established",
     "misc": "miscellaneous", "incl": "including", "excl": "excluding", "cf": "compare",
-    "max": "maximum", "min": "minimum", "avg": "average", "temp": "temperature", "appt": "appointment",
+    "max": "maximum", "min": "minimum", "avg": "average", "temp": "temperature",
+    "appt": "appointment",
     "al": "al", "viz": "namely", "ibid": "ibid", "dept": "department", "govt": "government",
     "assoc": "associate", "asst": "assistant", "ed": "editor", "eds": "editors", "ext": "extension",
     "tel": "telephone", "Tel": "telephone", "hrs": "hours", "mins": "minutes", "secs": "seconds",
@@ -71,217 +74,57 @@ STATES = {
 }  # fmt: skip
 
 # Capitals said as letters although they could be read as a word.
-SPELLED = frozenset(
-    ["AI", "API", "APIS", "ATM", "CEO", "CFO", "CIA", "CIO", "COO", "CTO", "CPU", "DIY", "DNA", "EPA", "ETA", "EU", "EUR", "FAQ", "FBI", "GDP", "GOP", "GPA", "GPU", "HIV", "IBM", "ICU", "ID", "IDE", "IMF", "IO", "IP", "IPO", "IQ", "IRA", "IRS", "ITV", "IUD", "LA", "LOL", "MIT", "MRI", "NBA", "NCAA", "NFL", "NHL", "NHS", "NSA", "NYU", "OECD", "OS", "OSI", "PA", "PDF", "PHP", "RAF", "RNA", "ROI", "SAT", "SEO", "SOS", "SUV", "TV", "UAE", "UCLA", "UFC", "UFO", "UI", "UK", "UN", "UPS", "URI", "URL", "US", "USA", "USB", "USC", "USSR", "UTC", "UV", "UX", "VAT", "VIP", "WHO", "WTO", "BBC", "CBS", "CNN", "HBO", "LAPD", "NYPD", "MBA", "USD", "AOL", "BA", "MA", "AA", "AAA", "IEEE", "ACLU", "AFL", "CIO", "IOS", "HQ", "PR", "HR", "TA", "RA", "QA", "ER", "MSNBC", "NAACP", "AARP", "SSN", "PNR", "OTP", "YMCA", "ESPN", "BMW", "ABC", "NBC", "AFC", "UCL", "AC", "DC", "AM", "PM", "CD", "DVD", "PC", "EP", "LP", "DJ", "MC", "JP"]
-)  # fmt: skip
-# Capitals that are words: shouted English, and acronyms with a pronunciation.
-WORDS = frozenset(
-    ["A", "ACE", "ACT", "ADD", "AGE", "AGO", "AID", "AIM", "AIR", "ALL", "AND", "ANY", "ARE", "ARM", "ART", "AS", "ASK", "AT", "ATE", "BAD", "BAG", "BAR", "BE", "BED", "BEE", "BIG", "BIT", "BOX", "BOY", "BUS", "BUT", "BUY", "BY", "CAN", "CAR", "CAT", "CRY", "CUT", "DAD", "DAY", "DID", "DO", "DOG", "DRY", "DUE", "EAR", "EAT", "EGG", "END", "EYE", "FAR", "FEW", "FIT", "FLY", "FOR", "FUN", "GAS", "GET", "GO", "GOD", "GOT", "GUN", "GUY", "HAD", "HAS", "HAT", "HE", "HER", "HEY", "HIM", "HIS", "HIT", "HOT", "HOW", "I", "ICE", "IF", "ILL", "IN", "INK", "IS", "IT", "ITS", "JOB", "JOY", "KEY", "KID", "LAW", "LAY", "LED", "LET", "LIE", "LOT", "LOW", "MAN", "MAP", "MAY", "ME", "MEN", "MOM", "MUD", "MY", "NET", "NEW", "NO", "NOR", "NOT", "NOW", "OAK", "ODD", "OF", "OFF", "OH", "OIL", "OK", "OLD", "ON", "ONE", "OR", "OUR", "OUT", "OWE", "OWN", "PAY", "PEN", "PIN", "PUT", "RAN", "RED", "RUN", "SAD", "SAID", "SAW", "SAY", "SEA", "SEE", "SET", "SHE", "SHY", "SIT", "SIX", "SKY", "SO", "SON", "SUN", "TAX", "TEA", "TEN", "THE", "THY", "TO", "TOO", "TOP", "TRY", "TWO", "UP", "USE", "WAR", "WAS", "WAY", "WE", "WET", "WHY", "WIN", "WON", "YES", "YET", "YOU", "ZOO", "NASA", "NATO", "UNESCO", "UNICEF", "AIDS", "FIFA", "UEFA", "IKEA", "LASER", "RADAR", "SCUBA", "OPEC", "NAFTA", "ASEAN", "HUD", "SWAT", "RAM", "ROM", "SIM", "GIF", "JPEG", "PIN", "ZIP", "TED", "PETA", "COVID", "WIFI", "ASAP", "POTUS", "SCOTUS", "FEMA", "ERISA", "BASIC", "COBOL", "UNIX", "LINUX", "CUDA", "NAND", "MIDI", "GUI", "UM", "HM", "MMM", "HMM", "SHH", "PSST", "BRR", "TSK", "AH", "AW", "EH", "EW", "HA", "HO", "OW", "UH", "YO", "MR", "MRS", "MS", "DR", "ST", "PH"]
-)  # fmt: skip
-
-REGNAL = frozenset(
-    [
-        "Henry",
-        "George",
-        "Louis",
-        "Charles",
-        "James",
-        "William",
-        "Edward",
-        "Richard",
-        "John",
-        "Philip",
-        "Frederick",
-        "Francis",
-        "Peter",
-        "Catherine",
-        "Elizabeth",
-        "Mary",
-        "Ivan",
-        "Alexander",
-        "Nicholas",
-        "Paul",
-        "Pius",
-        "Benedict",
-        "Gregory",
-        "Leo",
-        "Clement",
-        "Innocent",
-        "Urban",
-        "Napoleon",
-        "Wilhelm",
-        "Friedrich",
-        "Otto",
-        "Ferdinand",
-        "Isabella",
-        "Alfonso",
-        "Carlos",
-        "Juan",
-        "Felipe",
-        "Pedro",
-        "Christian",
-        "Gustav",
-        "Oscar",
-        "Haakon",
-        "Harald",
-        "Olav",
-        "Leopold",
-        "Albert",
-        "Baldwin",
-        "Robert",
-        "David",
-        "Malcolm",
-        "Ramesses",
-        "Ramses",
-        "Thutmose",
-        "Amenhotep",
-        "Cleopatra",
-        "Ptolemy",
-        "Darius",
-        "Xerxes",
-        "Cyrus",
-        "Theodosius",
-        "Constantine",
-        "Justinian",
-        "Mehmed",
-        "Suleiman",
-        "Selim",
-        "Murad",
-        "Umberto",
-        "Victor",
-        "Emmanuel",
-        "Boniface",
-        "Celestine",
-        "Sixtus",
-        "Julius",
-        "Rainier",
-        "Margrethe",
-        "Abdullah",
-        "Hussein",
-        "Hassan",
-        "Mohammed",
-        "Stephen",
-        "Sigismund",
-        "Maximilian",
-        "Rudolf",
-        "Joseph",
-    ]
+SPELLED = words(
+    """
+    AI API APIS ATM CEO CFO CIA CIO COO CTO CPU DIY DNA EPA ETA EU EUR FAQ FBI GDP GOP GPA GPU
+    HIV IBM ICU ID IDE IMF IO IP IPO IQ IRA IRS ITV IUD LA LOL MIT MRI NBA NCAA NFL NHL NHS NSA
+    NYU OECD OS OSI PA PDF PHP RAF RNA ROI SAT SEO SOS SUV TV UAE UCLA UFC UFO UI UK UN UPS URI
+    URL US USA USB USC USSR UTC UV UX VAT VIP WHO WTO BBC CBS CNN HBO LAPD NYPD MBA USD AOL BA
+    MA AA AAA IEEE ACLU AFL IOS HQ PR HR TA RA QA ER MSNBC NAACP AARP SSN PNR OTP YMCA ESPN BMW
+    ABC NBC AFC UCL AC DC AM PM CD DVD PC EP LP DJ MC JP
+    """
 )
-NOT_PERSONS = frozenset(
-    [
-        "Rocky",
-        "Fantasy",
-        "Apollo",
-        "Saturn",
-        "Vatican",
-        "Mark",
-        "Quest",
-        "Gear",
-        "Wars",
-        "Trek",
-        "Soul",
-        "Souls",
-        "Creed",
-        "Evil",
-        "Duty",
-        "Kombat",
-        "Theft",
-        "Auto",
-        "Halo",
-        "Diablo",
-        "Civilization",
-        "Bowl",
-        "Titan",
-        "Type",
-        "Model",
-        "Gemini",
-        "Polaris",
-        "Poseidon",
-        "Minuteman",
-        "Atlas",
-        "Hawk",
-        "Symphony",
-        "Sonata",
-        "Concerto",
-        "Ultima",
-        "Warcraft",
-        "Starcraft",
-        "Street_Fighter",
-        "Space",
-        "Kings",
-        "Corinthians",
-        "Samuel",
-        "Chronicles",
-        "Timothy",
-        "Thessalonians",
-        "Region",
-        "Zone",
-        "Group",
-        "Site",
-        "Schedule",
-        "Annex",
-        "Form",
-        "Rule",
-        "List",
-        "Pentium",
-        "Godfather",
-        "Scream",
-        "Saw",
-    ]
+# Capitals that are words: shouted English, and acronyms with a pronunciation.
+WORDS = words(
+    """
+    A ACE ACT ADD AGE AGO AID AIM AIR ALL AND ANY ARE ARM ART AS ASK AT ATE BAD BAG BAR BE BED
+    BEE BIG BIT BOX BOY BUS BUT BUY BY CAN CAR CAT CRY CUT DAD DAY DID DO DOG DRY DUE EAR EAT
+    EGG END EYE FAR FEW FIT FLY FOR FUN GAS GET GO GOD GOT GUN GUY HAD HAS HAT HE HER HEY HIM
+    HIS HIT HOT HOW I ICE IF ILL IN INK IS IT ITS JOB JOY KEY KID LAW LAY LED LET LIE LOT LOW
+    MAN MAP MAY ME MEN MOM MUD MY NET NEW NO NOR NOT NOW OAK ODD OF OFF OH OIL OK OLD ON ONE OR
+    OUR OUT OWE OWN PAY PEN PIN PUT RAN RED RUN SAD SAID SAW SAY SEA SEE SET SHE SHY SIT SIX SKY
+    SO SON SUN TAX TEA TEN THE THY TO TOO TOP TRY TWO UP USE WAR WAS WAY WE WET WHY WIN WON YES
+    YET YOU ZOO NASA NATO UNESCO UNICEF AIDS FIFA UEFA IKEA LASER RADAR SCUBA OPEC NAFTA ASEAN
+    HUD SWAT RAM ROM SIM GIF JPEG ZIP TED PETA COVID WIFI ASAP POTUS SCOTUS FEMA ERISA BASIC
+    COBOL UNIX LINUX CUDA NAND MIDI GUI UM HM MMM HMM SHH PSST BRR TSK AH AW EH EW HA HO OW UH
+    YO MR MRS MS DR ST PH
+    """
+)
+
+REGNAL = words(
+    """
+    Henry George Louis Charles James William Edward Richard John Philip Frederick Francis Peter
+    Catherine Elizabeth Mary Ivan Alexander Nicholas Paul Pius Benedict Gregory Leo Clement
+    Innocent Urban Napoleon Wilhelm Friedrich Otto Ferdinand Isabella Alfonso Carlos Juan Felipe
+    Pedro Christian Gustav Oscar Haakon Harald Olav Leopold Albert Baldwin Robert David 
+    Ramesses Ramses Thutmose Amenhotep Cleopatra Ptolemy Darius Xerxes Cyrus Theodosius
+    Constantine Justinian Mehmed Suleiman Selim Murad Umberto Victor Emmanuel Boniface Celestine
+    Sixtus Julius Rainier Margrethe Abdullah Hussein Hassan Mohammed Stephen Sigismund
+    Maximilian Rudolf Joseph
+    """
+)
+NOT_PERSONS = words(
+    """
+    Rocky Fantasy Apollo Saturn Vatican Mark Quest Gear Wars Trek Soul Souls Creed Evil Duty
+    Kombat Theft Auto Halo Diablo Civilization Bowl Titan Type Model Gemini Polaris Poseidon
+    Minuteman Atlas Hawk Symphony Sonata Concerto Ultima Warcraft Starcraft Street_Fighter Space
+    Kings Corinthians Samuel Chronicles Timothy Thessalonians Region Zone Group Site Schedule
+    Annex Form Rule List Pentium Godfather Scream Saw
+    """
 )
 NUMBERED_THINGS = (
-    "Chapter|Part|Volume|Vol|Act|Scene|Book|Section|Article|Appendix|World War|War|Type|Phase|Stage|Level|"
+    "Chapter|Part|Volume|Vol|Act|Scene|Book|Section|Article|Appendix|World War|War|Type|Phase|Stage|"
+    "Level|"
     "Class|Title|Grade|Episode|Super Bowl|Canto|Figure|Fig|Table|Lesson|Unit|Module|Step|Round|"
     "Division|Category|Tier|Psalm|Sonnet|Opus|Page|Plate|Amendment|Factor|Nerve|Page|Day|Number|No"
-)
-# Words that begin a sentence: after them a preceding capital letter with a dot was not an initial.
-STARTERS = frozenset(
-    [
-        "The",
-        "A",
-        "An",
-        "It",
-        "He",
-        "She",
-        "They",
-        "We",
-        "You",
-        "I",
-        "In",
-        "On",
-        "At",
-        "This",
-        "That",
-        "These",
-        "Those",
-        "There",
-        "Here",
-        "But",
-        "And",
-        "Or",
-        "So",
-        "If",
-        "When",
-        "While",
-        "After",
-        "Before",
-        "As",
-        "For",
-        "From",
-        "To",
-        "Is",
-        "Are",
-        "Was",
-        "Were",
-        "His",
-        "Her",
-        "Their",
-        "My",
-        "Our",
-        "Its",
-        "What",
-        "Who",
-        "Why",
-        "How",
-    ]
 )

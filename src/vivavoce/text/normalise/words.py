@@ -15,40 +15,18 @@ from vivavoce.text.normalise.tables import (
     NUMBERED_THINGS,
     REGNAL,
     SPELLED,
-    STARTERS,
     STATES,
     STREETS,
     WORDS,
 )
+from vivavoce.text.wordlists import STARTERS, words
 
 ROMAN = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})\Z")
 ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
-ENDS_SENTENCE = frozenset(
-    [
-        "etc",
-        "inc",
-        "Inc",
-        "ltd",
-        "Ltd",
-        "Co",
-        "Corp",
-        "Jr",
-        "jr",
-        "Sr",
-        "sr",
-        "Esq",
-        "Ave",
-        "Blvd",
-        "Rd",
-        "St",
-        "Bros",
-        "al",
-        "lbs",
-        "oz",
-        "ft",
-        "hrs",
-        "mins",
-    ]
+ENDS_SENTENCE = words(
+    """
+    etc inc Inc ltd Ltd Co Corp Jr jr Sr sr Esq Ave Blvd Rd St Bros al lbs oz ft hrs mins
+    """
 )
 
 

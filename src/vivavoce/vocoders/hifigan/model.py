@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.functional import leaky_relu
 
+from vivavoce.device import full_precision
 from vivavoce.errors import ConfigError, UsageError
 from vivavoce.types import FeatureSpec
+from vivavoce.vocoders.hifigan import toom_cook
 from vivavoce.vocoders.hifigan.config import HifiganConfig
 from vivavoce.vocoders.vocoder import Vocoder
 
@@ -31,8 +33,12 @@ class Conv(nn.Conv1d):
         super().__init__(
             channels, out_channels, kernel, padding=padding, dilation=dilation, bias=bias
         )
+        self.pays_off = toom_cook.pays_off(channels, kernel)
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.pays_off and x.device.type == "cpu" and not torch.is_grad_enabled():
+            with full_precision(x):
+                return toom_cook.convolve(x.float(), self.weight, self.bias, self.dilation[0])
         weight = self.weight.unsqueeze(2)
         return F.conv2d(
             x, weight, self.bias, padding=(0, self.padding[0]), dilation=(1, self.dilation[0])

@@ -1,0 +1,159 @@
+"""Races one of our models against a peer's: the same weights and input, in turns, two processes.
+
+The peer lives in its own interpreter (`--peer`), where `peer_worker.py` builds its model with random
+weights at official size. Those weights come to us through our own converter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vivavoce.synthesis.convert import read_foreign
+from vivavoce.weights import checkpoint
+from vivavoce.weights.adapt import strict_load
+
+PAUSE_S = 0.02
+"""Between turns: the other side's threads must have gone to sleep."""
+
+
+class Peer:
+    """A worker process in the peer's interpreter; every call waits for its answer."""
+
+    def __init__(self, python: str) -> None:
+        worker = Path(__file__).with_name("peer_worker.py")
+        self._process = subprocess.Popen(
+            [python, str(worker)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def ask(self, task: str, **arguments: Any) -> dict[str, Any]:
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(json.dumps({"do": task} | arguments) + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        if not answer:
+            sys.exit("The peer's process ended: run benchmarks/peer_worker.py by hand to see why.")
+        return json.loads(answer)
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+
+def arguments(description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--peer", required=True, help="the interpreter that has coqui-tts")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--runs", type=int, default=9, help="counted runs of each side")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", action="store_true")
+    return parser
+
+
+def build_ours(folder: Path, package: Any, n_tables: int) -> Any:
+    """Our module of the weights that the worker wrote, through the family's converter."""
+    tensors = checkpoint.read(folder / "model.pth", ("model",)).tensors
+    foreign = read_foreign(folder / "config.json")
+    tables = package.convert.tables(*(foreign, tensors)[:n_tables])
+    with torch.device("meta"):
+        module = package.build(tables)
+    strict_load(module, package.convert.adapt(tensors)[0])
+    return module
+
+
+def race(
+    options: argparse.Namespace,
+    task: dict[str, Any],
+    prepare: Callable[[Path, Tensor], Callable[[], Tensor]],
+) -> dict[str, Any]:
+    """Times in seconds, ours and theirs in turn, and the largest difference of the outputs.
+
+    `prepare(folder, input)` builds our side and returns what is timed; `task` goes to the worker.
+    """
+    torch.set_num_threads(options.threads)
+    peer = Peer(options.peer)
+    try:
+        with tempfile.TemporaryDirectory() as name:
+            built = peer.ask(
+                "build", folder=name, seed=options.seed, threads=options.threads, **task
+            )
+            folder = Path(name)
+            run = prepare(folder, read_tensor(folder / "input.npy"))
+            peer.ask("output")
+            theirs, ours = read_tensor(folder / "output.npy"), run()
+            result = {
+                "work": task,
+                "threads": options.threads,
+                "torch": {"ours": torch.__version__, "peer": built["torch"]},
+                "shape": list(ours.shape),
+                "largest_value": float(theirs.abs().max()),
+                "largest_error": float((ours - theirs).abs().max()),
+            }
+            times = take_turns(lambda: timed(run), lambda: peer.ask("run")["seconds"], options.runs)
+    finally:
+        peer.close()
+    middle = {side: median(values) for side, values in times.items()}
+    return result | {
+        "runs": options.runs,
+        "median_s": middle,
+        "min_s": {side: min(values) for side, values in times.items()},
+        "ratio": middle["ours"] / middle["peer"],
+        "ratio_of_pairs": median(a / b for a, b in zip(*times.values(), strict=True)),
+    }
+
+
+def take_turns(
+    ours: Callable[[], float], peer: Callable[[], float], runs: int, warm: int = 2
+) -> dict[str, list[float]]:
+    times: dict[str, list[float]] = {"ours": [], "peer": []}
+    for number in range(runs + warm):
+        for side, once in (("ours", ours), ("peer", peer)):
+            seconds = once()
+            time.sleep(PAUSE_S)
+            if number >= warm:
+                times[side].append(seconds)
+    return times
+
+
+def timed(run: Callable[[], Any]) -> float:
+    begin = time.perf_counter()
+    run()
+    return time.perf_counter() - begin
+
+
+def read_tensor(file: Path) -> Tensor:
+    return torch.from_numpy(np.load(file))
+
+
+def show(title: str, result: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(result))
+        return
+    print(f"{title}, {result['threads']} thread(s), {result['runs']} runs in turn")
+    for side, label in (("ours", "vivavoce"), ("peer", "coqui-tts")):
+        middle, least = result["median_s"][side], result["min_s"][side]
+        print(
+            f"  {label:<10} median {middle * 1e3:8.1f} ms   min {least * 1e3:8.1f} ms"
+            f"   torch {result['torch'][side]}"
+        )
+    print(f"  ratio of medians {result['ratio']:.3f}, median of pairs {result['ratio_of_pairs']:.3f}")
+    print(
+        f"  largest difference {result['largest_error']:.1e} where the largest value is "
+        f"{result['largest_value']:.2f}; shape {result['shape']}"
+    )
