@@ -21,7 +21,7 @@ def build_glow(symbols, **_):
     from TTS.tts.configs.glow_tts_config import GlowTTSConfig
     from TTS.tts.models.glow_tts import GlowTTS
 
-    config = GlowTTSConfig(num_chars=130, inference_noise_scale=0.0)
+    config = GlowTTSConfig(inference_noise_scale=0.0)
     model = GlowTTS(config)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -32,7 +32,7 @@ def build_glow(symbols, **_):
         projection = model.encoder.duration_predictor.proj
         torch.nn.init.normal_(projection.weight, 0.0, 1e-3)
         projection.bias.fill_(math.log(1 + 4.5))  # rounded up: five frames a symbol
-    ids = torch.randint(1, 130, (1, symbols))
+    ids = torch.randint(1, model.encoder.emb.num_embeddings, (1, symbols))
     lengths = torch.tensor([symbols])
     aux = {"x_lengths": lengths, "d_vectors": None, "speaker_ids": None}
     state = {k: v.clone() for k, v in model.state_dict().items()}

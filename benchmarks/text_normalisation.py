@@ -21,8 +21,8 @@ from vivavoce.text.normalise import normalise
 
 AUDIO = "normalize_with_audio"
 AND = re.compile(
-    r"(?:(?<=hundred)|(?<=thousand)|(?<=illion)) and (?=[a-z-]*(?:one|two|three|four|five|six|seven|"
-    r"eight|nine|ten|eleven|twelve|teen|ty)|zeroth|first|second|third|\w+ths?\b)"
+    r"(?:(?<=hundred)|(?<=thousand)|(?<=illion)) and (?=[a-z-]*(?:one|two|three|four|five|six|"
+    r"seven|eight|nine|ten|eleven|twelve|teen|ty)|zeroth|first|second|third|\w+ths?\b)"
 )
 
 

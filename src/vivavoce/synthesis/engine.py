@@ -203,7 +203,7 @@ class TTS:
             return ()
         frame_s = features.spec.hop_length / features.spec.sample_rate
         timed = words(utterance, features.durations[row].tolist(), frame_s)
-        return _shifted(timed, start_s)
+        return _shifted(timed, start_s + self.vocoder.edge_frames * frame_s)
 
     def _pause(self, seconds: float) -> np.ndarray:
         return np.zeros(round(seconds * self.sample_rate), dtype=np.float32)

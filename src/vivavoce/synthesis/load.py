@@ -10,7 +10,7 @@ from vivavoce import models, vocoders
 from vivavoce.errors import BadCheckpoint
 from vivavoce.synthesis import library
 from vivavoce.synthesis.engine import TTS
-from vivavoce.weights import store
+from vivavoce.weights import cache, store
 from vivavoce.weights.adapt import strict_load
 
 DEFAULT_MODEL = "kathleen"
@@ -32,15 +32,11 @@ def load(
     manifest, acoustic = _build(folder, "acoustic", models)
     chosen = str(vocoder or manifest.get("vocoder") or library.default_vocoder(manifest["name"]))
     _, decoder = _build(library.path(chosen, "vocoder"), "vocoder", vocoders)
-    acoustic.freeze()
-    decoder.eval().requires_grad_(False)
-    return TTS(
-        manifest["name"],
-        acoustic.to(selection.device),
-        decoder.to(selection.device),
-        selection,
-        manifest.get("options", {}),
-    )
+    acoustic = acoustic.freeze().to(selection.device)
+    decoder = decoder.eval().requires_grad_(False).to(selection.device)
+    if selection.device.type == "cpu":
+        decoder = devices.prepare_for_inference(decoder, cache_folder=cache.folder())
+    return TTS(manifest["name"], acoustic, decoder, selection, manifest.get("options", {}))
 
 
 def _build(folder: Path, kind: str, table: Any) -> tuple[dict[str, Any], Any]:

@@ -137,7 +137,7 @@ def _ends_after_stop(text: str, stop: int, following: int) -> bool:
         return False
     if low in MAY_END:
         return opens or (low == "etc" and next_word is not None)
-    if (len(token) == 1 and token.isupper() and token not in {"I"}) or _is_dotted_letters(token):
+    if (len(token) == 1 and token.isupper() and low != "i") or _is_dotted_letters(token):
         return opens
     if token.isdigit() and len(token) < 3:
         at_line_start = stop == len(token) or text[stop - len(token) - 1] == "\n"

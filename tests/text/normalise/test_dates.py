@@ -7,6 +7,8 @@ from collections.abc import Callable
 import pytest
 
 CASES = [
+    ("Since 1066", "Since ten sixty-six"),
+    ("the 2019/20 season", "the twenty nineteen to twenty season"),
     ("jan 15 2020", "January fifteenth twenty twenty"),
     ("August 23, 2002", "August twenty-third, two thousand two"),
     ("25th July 2012", "the twenty-fifth of July twenty twelve"),

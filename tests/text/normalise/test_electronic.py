@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 CASES = [
+    ("020 7946 0958", "zero two zero, seven nine four six, zero nine five eight"),
     ("a.bc@gmail.com", "a dot B C at gmail dot com"),
     ("www.x.org/a-1", "W W W dot X dot org slash a dash one"),
     ("Visit nvidia.com.", "Visit nvidia dot com."),

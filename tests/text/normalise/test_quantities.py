@@ -7,6 +7,9 @@ from collections.abc import Callable
 import pytest
 
 CASES = [
+    ("1.5M users", "one point five million users"),
+    ("H₂O", "H two O"),
+    ("8000000000 people", "eight billion people"),
     ("1/4", "one quarter"),
     ("22/3", "twenty-two thirds"),
     ("2 1/2", "two and a half"),

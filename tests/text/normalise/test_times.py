@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 CASES = [
+    ("It was 3 a.m. I was awake.", "It was three A M. I was awake."),
     ("10:30", "ten thirty"),
     ("10:05 a.m.", "ten oh five A M."),
     ("at 5 p.m. Friday", "at five P M Friday"),

@@ -7,6 +7,10 @@ from collections.abc import Callable
 import pytest
 
 CASES = [
+    ("Vol. II, p. 5", "Volume two, page five"),
+    ("Elizabeth II's reign", "Elizabeth the second's reign"),
+    ("x² and 10³", "x squared and ten cubed"),
+    ("C++, C#", "C plus plus, C sharp"),
     ("Dr. Smith lives on Elm Dr. in St. Louis.", "Doctor Smith lives on Elm Drive in Saint Louis."),
     ("St. Mary's Church on Main St. is old.", "Saint Mary's Church on Main Street is old."),
     ("Mr. and Mrs. Jones, Jr.", "Mister and Missus Jones, Junior."),

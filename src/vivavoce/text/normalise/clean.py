@@ -58,6 +58,8 @@ def _form(char: str, english: bool) -> str:
         return char
     if category == "Nd":
         return str(unicodedata.decimal(char))
+    if "₀" <= char <= "₉":
+        return str(unicodedata.digit(char))
     width = unicodedata.east_asian_width(char)
     if width == "F" or 0xFB00 <= ord(char) <= 0xFB06 or category == "Nl":
         return unicodedata.normalize("NFKC", char)

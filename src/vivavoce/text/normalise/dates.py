@@ -115,6 +115,14 @@ def _year_range(match: re.Match[str]) -> str | None:
     return f"{year(int(first))} to {second}"
 
 
+def _season(match: re.Match[str]) -> str | None:
+    """2019/20 is two years only if the second follows the first."""
+    first, second = int(match["a"]), match["b"]
+    if (first + 1) % 100 != int(second):
+        return None
+    return f"{year(first)} to {short_year(second)}"
+
+
 def _era(match: re.Match[str]) -> str:
     letters = ERAS[match["era"].replace(".", "").lower()]
     n = int(match["year"])
@@ -146,7 +154,8 @@ def bare_year(match: re.Match[str]) -> str | None:
     n = int(match[0])
     before = match.string[max(0, match.start() - 12) : match.start()]
     counted = COUNTED.match(match.string, match.end())
-    if not 1100 <= n < 2100 or (counted and not NUMBER_WORD.search(before.lower())):
+    named = NUMBER_WORD.search(before.lower())
+    if not (1000 if named else 1100) <= n < 2100 or (counted and not named):
         return None
     return year(n)
 
@@ -159,6 +168,7 @@ AD_FIRST = re.compile(r"\b(?P<era>A\.?D\.?) (?P<year>\d{1,4})\b")
 NOT_IN_NUMBER = r"(?<![\w.,/-])"
 
 RULES: list[Rule] = [
+    (_rx(r"(?<![\w.,/-])(?P<a>(?:19|20)\d\d)/(?P<b>\d\d)(?![\w/-]|[.,]\d)"), _season),
     (
         re.compile(
             r"(?<=%) ?[-–] ?(?=\d)|(?<=day) ?[-–] ?(?=(?:Mon|Tues|Wednes|Thurs|Fri|Satur"

@@ -21,6 +21,7 @@ from vivavoce.text.normalise.numbers import (
 )
 from vivavoce.text.normalise.rewriter import Rule
 
+SCALES = {"k": "thousand", "K": "thousand", "M": "million", "B": "billion", "bn": "billion"}
 SUFFIXES = {1: "st", 2: "nd", 3: "rd"}
 FIXED_FRACTIONS = {
     "24/7": "twenty-four seven", "50/50": "fifty-fifty", "20/20": "twenty twenty",
@@ -88,8 +89,15 @@ def _code(match: re.Match[str]) -> str:
     return _spaced(match, words)
 
 
+def _scaled(match: re.Match[str]) -> str:
+    """3k likes, 1.5M users."""
+    return f"{read(match['n'])} {SCALES[match['scale']]}"
+
+
 def _plain(match: re.Match[str]) -> str:
-    if match[0].isdigit() and len(match[0]) > 9:  # an account or serial number
+    if (
+        match[0].isdigit() and len(match[0]) > 9 and not match[0].endswith("000000")
+    ):  # an account or serial number
         return _spaced(match, digits(match[0]))
     return _spaced(match, read(match[0]))
 
@@ -126,6 +134,13 @@ FRACTIONS: list[Rule] = [
 ]
 
 RULES: list[Rule] = [
+    (
+        re.compile(
+            rf"(?<![\w.,])(?P<n>{NUMBER})(?P<scale>k|K|M|B|bn)(?= [a-z]{{3,}}s\b| people\b)"
+        ),
+        _scaled,
+    ),
+    (re.compile(r"(?<![\w.,])(?P<n>\d{1,6}\.\d{1,3})s\b"), lambda m: f"{read(m['n'])} seconds"),
     (
         re.compile(
             r"(?<![\w.,])(?P<n>\d{1,3}(?:,\d{3}){1,10}|\d{1,30})[- ]?(?P<suffix>(?<![- ])"

@@ -106,7 +106,7 @@ REGNAL = words(
     Henry George Louis Charles James William Edward Richard John Philip Frederick Francis Peter
     Catherine Elizabeth Mary Ivan Alexander Nicholas Paul Pius Benedict Gregory Leo Clement
     Innocent Urban Napoleon Wilhelm Friedrich Otto Ferdinand Isabella Alfonso Carlos Juan Felipe
-    Pedro Christian Gustav Oscar Haakon Harald Olav Leopold Albert Baldwin Robert David 
+    Pedro Christian Gustav Oscar Haakon Harald Olav Leopold Albert Baldwin Robert David
     Ramesses Ramses Thutmose Amenhotep Cleopatra Ptolemy Darius Xerxes Cyrus Theodosius
     Constantine Justinian Mehmed Suleiman Selim Murad Umberto Victor Emmanuel Boniface Celestine
     Sixtus Julius Rainier Margrethe Abdullah Hussein Hassan Mohammed Stephen Sigismund
@@ -123,8 +123,7 @@ NOT_PERSONS = words(
     """
 )
 NUMBERED_THINGS = (
-    "Chapter|Part|Volume|Vol|Act|Scene|Book|Section|Article|Appendix|World War|War|Type|Phase|Stage|"
-    "Level|"
-    "Class|Title|Grade|Episode|Super Bowl|Canto|Figure|Fig|Table|Lesson|Unit|Module|Step|Round|"
+    "Chapter|Part|Volume|Vol|Act|Scene|Book|Section|Article|Appendix|World War|War|Type|Phase|"
+    "Stage|Level|Class|Title|Grade|Episode|Super Bowl|Canto|Figure|Fig|Table|Lesson|Unit|Module|Step|Round|"
     "Division|Category|Tier|Psalm|Sonnet|Opus|Page|Plate|Amendment|Factor|Nerve|Page|Day|Number|No"
 )

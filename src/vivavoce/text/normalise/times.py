@@ -6,6 +6,7 @@ import re
 
 from vivavoce.text.normalise.numbers import SMALL, cardinal, plural
 from vivavoce.text.normalise.rewriter import Rule
+from vivavoce.text.normalise.words import closing_dot
 
 HALF = r"(?P<half>[ap])\.?m\b(?P<dot>\.?)"
 ZONES = r"(?:[ECMP][SD]T|GMT|UTC|CET|CEST|BST|IST|JST|AEST|ET|PT|CT|MT)"
@@ -30,10 +31,10 @@ def _suffix(match: re.Match[str]) -> str:
     words = f" {half.upper()} M" if half else ""
     if zone:
         words += " " + " ".join(zone.replace(".", "").upper())
-    ends = match[0].endswith(".") and match.end() == len(match.string)
+    dot = closing_dot(match) if match[0].endswith(".") else ""
     following = match.string[match.end() : match.end() + 1]
     gap = " " if following.isalnum() else ""
-    return words + ("." if ends else "") + gap
+    return words + dot + gap
 
 
 def _time(match: re.Match[str]) -> str | None:

@@ -39,8 +39,8 @@ def roman(text: str) -> int | None:
     return sum(-v if v < w else v for v, w in zip(values, following, strict=True))
 
 
-def _closing_dot(match: re.Match[str], may_end: bool = True) -> str:
-    """The dot of an abbreviation is also the full stop where a sentence ends with it."""
+def closing_dot(match: re.Match[str], may_end: bool = True) -> str:
+    """Whether the dot of an abbreviation is also the full stop where a sentence ends with it."""
     rest = match.string[match.end() : match.end() + 14]
     if not rest.strip():
         return "."
@@ -50,7 +50,7 @@ def _closing_dot(match: re.Match[str], may_end: bool = True) -> str:
 
 def _dotted(match: re.Match[str]) -> str | None:
     word = DOTTED[match["word"]]
-    return word + _closing_dot(match, match["word"] in ENDS_SENTENCE)
+    return word + closing_dot(match, match["word"] in ENDS_SENTENCE)
 
 
 def _inner(match: re.Match[str]) -> str | None:
@@ -84,13 +84,13 @@ def _saint_or_street(match: re.Match[str]) -> str | None:
         not match["next"] and match["name"]
     ):
         return None
-    return "Street" + _closing_dot(match)
+    return "Street" + closing_dot(match)
 
 
 def _address(match: re.Match[str]) -> str | None:
     number = match["number"]
     name = re.sub(r"\b([NSEW])\.? (?=\S)", lambda m: DIRECTIONS[m[1]] + " ", match["name"], count=1)
-    dot = _closing_dot(match) if match["dot"] else ""
+    dot = closing_dot(match) if match["dot"] else ""
     house = grouped_digits(number) if "0" not in number[1:2] or len(number) != 3 else digits(number)
     return f"{house} {name}{STREETS[match['kind'].lower()]}{dot}"
 
@@ -112,7 +112,7 @@ def _single_initial(match: re.Match[str]) -> str | None:
 
 def _letters_with_dots(match: re.Match[str]) -> str:
     letters = " ".join(match[0].replace(".", ""))
-    return letters + _closing_dot(match)
+    return letters + closing_dot(match)
 
 
 def _acronym(match: re.Match[str]) -> str | None:
@@ -212,7 +212,7 @@ EARLY: list[Rule] = [
         ),
         _thing_number,
     ),
-    (re.compile(r"\b(?P<name>[A-Z][a-z]{2,14}) (?P<roman>[IVX]{1,6})\b(?!')"), _regnal),
+    (re.compile(r"\b(?P<name>[A-Z][a-z]{2,14}) (?P<roman>[IVX]{1,6})\b(?!'(?!s\b))"), _regnal),
     (
         re.compile(r"(?<![\w.-])(?=[IVX]*[IV])(?:[VX]I{1,3}|XI?[IVX]{1,4}|IV|IX)(?![\w-])"),
         _lone_roman,
@@ -234,7 +234,10 @@ LATE: list[Rule] = [
     (re.compile(r"(?<![\w/])&(?=\w)|(?<=\w)&(?!\w)"), lambda m: " and "),
     (re.compile(r" ?& ?"), " and "),
     (re.compile(r"(?<!\w)#(?=\w)"), lambda m: "hash "),
+    (re.compile(r"(?<=\bC)#(?!\w)"), " sharp"),
     (re.compile(r"#"), " hash "),
+    (re.compile(r"(?<=\w) ?²"), " squared"),
+    (re.compile(r"(?<=\w) ?³"), " cubed"),
     (re.compile(r"@"), " at "),
     (re.compile(r"%"), " percent"),
     (re.compile(r"°"), " degree "),

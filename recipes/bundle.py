@@ -1,0 +1,47 @@
+"""Put a trained voice and its vocoder into the package: half precision, licence, defaults.
+
+python recipes/bundle.py runs/kathleen runs/kathleen-vocos
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import torch
+
+from vivavoce.train import export
+from vivavoce.weights import store
+
+BUNDLED = Path(__file__).parents[1] / "src" / "vivavoce" / "bundled"
+
+
+def bundle(run: Path, extra: dict) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        exported = Path(folder) / run.name
+        export(run, exported)
+        manifest, tensors = store.load(exported)
+    for key in ("format", "weights"):
+        manifest.pop(key, None)
+    target = BUNDLED / run.name
+    store.save(target, manifest | {"name": run.name} | extra, tensors, torch.float16)
+    for file in target.iterdir():
+        file.chmod(0o644)
+    size = sum(file.stat().st_size for file in target.iterdir())
+    print(f"{target.name}: {size / 1e6:.1f} MB")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("acoustic", type=Path)
+    parser.add_argument("vocoder", type=Path)
+    parser.add_argument("--noise-scale", type=float, default=0.333)
+    args = parser.parse_args()
+    about = {"licence": "CC0-1.0"}
+    options = {"noise_scale": args.noise_scale}
+    voice = {"languages": ["en"], "vocoder": args.vocoder.name, "options": options}
+    bundle(args.acoustic, about | voice)
+    bundle(args.vocoder, about)
+
+
+if __name__ == "__main__":
+    main()
