@@ -105,36 +105,45 @@ def race(
                 "largest_value": float(theirs.abs().max()),
                 "largest_error": float((ours - theirs).abs().max()),
             }
-            times = take_turns(lambda: timed(run), lambda: peer.ask("run")["seconds"], options.runs)
+            times = take_turns(lambda: timed(run), lambda: peer.ask("run"), options.runs)
     finally:
         peer.close()
-    middle = {side: median(values) for side, values in times.items()}
-    return result | {
-        "runs": options.runs,
+    return result | {"runs": options.runs, "wall": summary(times, "wall"), "cpu": summary(times, "cpu")}
+
+
+def summary(times: dict[str, list[dict[str, float]]], clock: str) -> dict[str, Any]:
+    """Seconds by `clock`; the ratio is ours over theirs, also as the median over pairs of turns."""
+    seconds = {side: [turn[clock] for turn in turns] for side, turns in times.items()}
+    middle = {side: median(values) for side, values in seconds.items()}
+    return {
         "median_s": middle,
-        "min_s": {side: min(values) for side, values in times.items()},
+        "min_s": {side: min(values) for side, values in seconds.items()},
         "ratio": middle["ours"] / middle["peer"],
-        "ratio_of_pairs": median(a / b for a, b in zip(*times.values(), strict=True)),
+        "ratio_of_pairs": median(a / b for a, b in zip(*seconds.values(), strict=True)),
     }
 
 
 def take_turns(
-    ours: Callable[[], float], peer: Callable[[], float], runs: int, warm: int = 2
-) -> dict[str, list[float]]:
-    times: dict[str, list[float]] = {"ours": [], "peer": []}
+    ours: Callable[[], dict[str, float]],
+    peer: Callable[[], dict[str, float]],
+    runs: int,
+    warm: int = 2,
+) -> dict[str, list[dict[str, float]]]:
+    times: dict[str, list[dict[str, float]]] = {"ours": [], "peer": []}
     for number in range(runs + warm):
         for side, once in (("ours", ours), ("peer", peer)):
-            seconds = once()
+            turn = once()
             time.sleep(PAUSE_S)
             if number >= warm:
-                times[side].append(seconds)
+                times[side].append(turn)
     return times
 
 
-def timed(run: Callable[[], Any]) -> float:
-    begin = time.perf_counter()
+def timed(run: Callable[[], Any]) -> dict[str, float]:
+    """Seconds by the wall and of this process' processor time."""
+    begin, cpu = time.perf_counter(), time.process_time()
     run()
-    return time.perf_counter() - begin
+    return {"wall": time.perf_counter() - begin, "cpu": time.process_time() - cpu}
 
 
 def read_tensor(file: Path) -> Tensor:
@@ -146,13 +155,13 @@ def show(title: str, result: dict[str, Any], as_json: bool) -> None:
         print(json.dumps(result))
         return
     print(f"{title}, {result['threads']} thread(s), {result['runs']} runs in turn")
-    for side, label in (("ours", "vivavoce"), ("peer", "coqui-tts")):
-        middle, least = result["median_s"][side], result["min_s"][side]
-        print(
-            f"  {label:<10} median {middle * 1e3:8.1f} ms   min {least * 1e3:8.1f} ms"
-            f"   torch {result['torch'][side]}"
-        )
-    print(f"  ratio of medians {result['ratio']:.3f}, median of pairs {result['ratio_of_pairs']:.3f}")
+    for clock in ("wall", "cpu"):
+        found = result[clock]
+        for side, label in (("ours", "vivavoce"), ("peer", "coqui-tts")):
+            middle, least = found["median_s"][side], found["min_s"][side]
+            print(f"  {clock:<4} {label:<10} median {middle * 1e3:8.1f} ms, min {least * 1e3:8.1f} ms")
+        pairs = found["ratio_of_pairs"]
+        print(f"  {clock:<4} ratio of medians {found['ratio']:.3f}, median of pairs {pairs:.3f}")
     print(
         f"  largest difference {result['largest_error']:.1e} where the largest value is "
         f"{result['largest_value']:.2f}; shape {result['shape']}"

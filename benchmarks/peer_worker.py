@@ -1,7 +1,7 @@
 """Runs a peer's model when asked, one JSON line per request. Needs the peer's interpreter only.
 
     {"do": "build", "model": "glow", "folder": FOLDER, ...} writes model.pth, config.json, input.npy
-    {"do": "run"} answers {"seconds": ...}; {"do": "output"} writes output.npy
+    {"do": "run"} answers {"wall": ..., "cpu": ...} in seconds; {"do": "output"} writes output.npy
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ def build_glow(symbols, **_):
                 torch.nn.init.normal_(parameter, 0.0, 0.3 / math.sqrt(parameter.shape[1]))
             elif name.endswith((".logs", ".end.bias")) or ".flows." in name and "bias" in name:
                 torch.nn.init.normal_(parameter, 0.0, 0.05)
+        model.encoder.proj_m.weight.mul_(8)  # a mel of Coqui's size, -4 to 4
         projection = model.encoder.duration_predictor.proj
         torch.nn.init.normal_(projection.weight, 0.0, 1e-3)
         projection.bias.fill_(math.log(1 + 4.5))  # rounded up: five frames a symbol
@@ -100,9 +101,9 @@ def main() -> None:
             np.save(folder / "output.npy", run().numpy())
             answer = {}
         else:
-            begin = time.perf_counter()
+            begin, cpu = time.perf_counter(), time.process_time()
             run()
-            answer = {"seconds": time.perf_counter() - begin}
+            answer = {"wall": time.perf_counter() - begin, "cpu": time.process_time() - cpu}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

@@ -11,7 +11,7 @@ import torch
 from vivavoce import config as configs
 from vivavoce import models, vocoders
 from vivavoce.errors import BadCheckpoint, UnknownModel, near_misses
-from vivavoce.weights import cache, checkpoint, stats, store
+from vivavoce.weights import cache, checkpoint, pickles, stats, store
 from vivavoce.weights.adapt import strict_load
 
 CONFIG_NAMES = ("config.json", "config.yaml", "config.yml")
@@ -35,16 +35,34 @@ def to_store(
     config = config or _beside(file)
     foreign = read_foreign(config)
     tensors = checkpoint.read(file, WEIGHTS_INSIDE).tensors
-    found = stats.beside(config.parent, (foreign.get("audio") or {}).get("stats_path"))
-    tables = package.convert.tables(foreign, tensors, found)
+    statistics = stats.beside(config.parent, (foreign.get("audio") or {}).get("stats_path"))
+    tables = package.convert.tables(foreign, tensors, statistics)
     ours, _ = package.convert.adapt(tensors)
     with torch.device("meta"):
         module = package.build(tables)
     strict_load(module, ours)
     folder = cache.models() / _safe(name)
     manifest = {"kind": kind, "family": family, "name": folder.name, "licence": licence}
-    store.save(folder, manifest | tables, module.state_dict())
+    named = {"speakers": found} if (found := speaker_names(config.parent, foreign)) else {}
+    store.save(folder, manifest | tables | named, module.state_dict())
     return folder
+
+
+def speaker_names(folder: Path, foreign: dict[str, Any]) -> list[str]:
+    """Names in the order of the embedding's rows, from the speaker file beside a configuration.
+
+    Coqui writes `{name: row}` as JSON or as a pickle. Empty when there is no such file.
+    """
+    arguments = foreign.get("model_args") or {}
+    wanted = foreign.get("speakers_file") or arguments.get("speakers_file") or ""
+    for name in (Path(wanted).name, "speaker_ids.json", "speakers.json", "speakers.pth"):
+        file = folder / name
+        if not name or not file.is_file():
+            continue
+        table = read_foreign(file) if is_config(file) else pickles.read(file).value
+        if isinstance(table, dict) and all(isinstance(row, int) for row in table.values()):
+            return [str(key) for key, _ in sorted(table.items(), key=lambda item: item[1])]
+    return []
 
 
 def read_foreign(file: Path) -> dict[str, Any]:

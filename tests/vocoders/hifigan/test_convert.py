@@ -74,6 +74,17 @@ def test_coquis_configuration() -> None:
     assert not vocoder.accepts.normalisation.signal_norm
 
 
-def test_statistics_in_a_file_are_refused() -> None:
+def test_statistics_come_from_their_file_or_not_at_all() -> None:
+    foreign = {"generator_model_params": {}, "audio": {"stats_path": "scale_stats.npy"}}
     with pytest.raises(BadCheckpoint, match="scale_stats"):
-        convert.features_from_coqui({"stats_path": "scale_stats.npy"})
+        convert.tables(foreign)
+    stats = ((0.5,) * 80, (2.0,) * 80)
+    found = build(convert.tables(foreign, {}, stats)).accepts.normalisation
+    assert found is not None
+    assert found.stats == stats
+
+
+def test_other_vocoders_of_coqui_are_refused() -> None:
+    foreign = {"generator_model": "multiband_melgan_generator", "generator_model_params": {}}
+    with pytest.raises(BadCheckpoint, match="multiband_melgan"):
+        convert.tables({**foreign, "audio": {}})

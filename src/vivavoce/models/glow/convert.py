@@ -118,8 +118,10 @@ def tables(
     speed = 1 / float(foreign.get("length_scale") or 1.0)
     noise = float(foreign.get("inference_noise_scale") or 0.0)
     text = {k: foreign[k] for k in _TEXT_KEYS if foreign.get(k) is not None}
+    config = config_from_coqui(foreign, tensors)
     return {
-        "config": to_dict(config_from_coqui(foreign, tensors)),
+        "config": to_dict(config),
+        "speakers": [str(row) for row in range(config.n_speakers)],
         "features": to_dict(features_from_coqui(foreign.get("audio") or {}, stats)),
         "text": {"kind": "coqui", "coqui": _without_none(text)},
         "options": {"speed": speed, "noise_scale": noise},

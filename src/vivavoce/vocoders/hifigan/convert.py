@@ -9,10 +9,11 @@ from typing import Any
 
 from torch import Tensor
 
-from vivavoce.audio.specs import COQUI_22K, HIFIGAN_22K
+from vivavoce.audio.coqui import Stats, features_from_coqui
+from vivavoce.audio.specs import HIFIGAN_22K
 from vivavoce.config import from_dict, to_dict
 from vivavoce.errors import BadCheckpoint
-from vivavoce.types import FeatureSpec, Normalisation
+from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.hifigan.config import HifiganConfig
 from vivavoce.weights.adapt import fold_weight_norm
 
@@ -67,19 +68,29 @@ _KEYS = {
 COQUI_EDGE_FRAMES = 5
 
 
-def tables(foreign: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """`config` and `features` of our model folder, from either's `config.json`.
+def tables(
+    foreign: Mapping[str, Any],
+    tensors: Mapping[str, Tensor] | None = None,
+    stats: Stats | None = None,
+) -> dict[str, dict[str, Any]]:
+    """`config` and `features` of our model folder, from the publication's or Coqui's `config.json`.
 
-    Raises BadCheckpoint for Coqui features normalised by a statistics file, which is not part of
-    the configuration.
+    `stats` are the statistics that Coqui's `audio` table names; the weights are not looked at.
+    Raises BadCheckpoint when it names some and none are given, and for Coqui's other vocoders.
     """
+    kind = foreign.get("generator_model", "hifigan_generator")
+    if kind != "hifigan_generator":
+        raise BadCheckpoint(
+            f"This vocoder is a '{kind}', not a HiFi-GAN.",
+            "Only Coqui's 'hifigan_generator' is implemented.",
+        )
     coqui = "generator_model_params" in foreign
     sizes = foreign["generator_model_params"] if coqui else foreign
     table: dict[str, Any] = {ours: sizes[k] for k, ours in _KEYS.items() if k in sizes}
     table["block"] = int(sizes.get("resblock_type", sizes.get("resblock", 1)))
     if coqui:
         table["edge_frames"] = COQUI_EDGE_FRAMES
-    features = features_from_coqui(foreign["audio"]) if coqui else _features(foreign)
+    features = features_from_coqui(foreign["audio"], stats) if coqui else _features(foreign)
     return {"config": to_dict(from_dict(HifiganConfig, table)), "features": to_dict(features)}
 
 
@@ -93,37 +104,4 @@ def _features(foreign: Mapping[str, Any]) -> FeatureSpec:
         n_mels=foreign["num_mels"],
         f_min=float(foreign["fmin"]),
         f_max=None if foreign["fmax"] is None else float(foreign["fmax"]),
-    )
-
-
-def features_from_coqui(audio: Mapping[str, Any]) -> FeatureSpec:
-    """The mel that Coqui's AudioProcessor makes with its `audio` table."""
-    if audio.get("stats_path"):
-        raise BadCheckpoint(
-            f"The features are normalised by a file, {audio['stats_path']}, that is not here.",
-            "Give its means and deviations as `stats` in the features' normalisation.",
-        )
-    natural = audio.get("log_func", "np.log10") == "np.log"
-    maximum = audio.get("mel_fmax")
-    normalisation = Normalisation(
-        min_level_db=float(audio.get("min_level_db", -100)),
-        ref_level_db=float(audio.get("ref_level_db", 20)),
-        gain=float(audio.get("spec_gain", 20)),
-        max_norm=float(audio.get("max_norm", 4)),
-        symmetric=bool(audio.get("symmetric_norm", True)),
-        clip=bool(audio.get("clip_norm", True)),
-        signal_norm=bool(audio.get("signal_norm", True)),
-    )
-    return replace(
-        COQUI_22K,
-        sample_rate=audio.get("sample_rate", 22050),
-        n_fft=audio.get("fft_size", 1024),
-        win_length=audio.get("win_length", 1024),
-        hop_length=audio.get("hop_length", 256),
-        n_mels=audio.get("num_mels", 80),
-        f_min=float(audio.get("mel_fmin", 0)),
-        f_max=None if maximum is None else float(maximum),
-        log="ln" if natural else "log10",
-        preemphasis=float(audio.get("preemphasis", 0)),
-        normalisation=normalisation,
     )

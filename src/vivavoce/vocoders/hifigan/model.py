@@ -102,9 +102,7 @@ class Stage(nn.Module):
             block(narrow, k, d)
             for k, d in zip(config.block_kernels, config.block_dilations, strict=True)
         )
-        self.condition = (
-            Conv(config.condition_dim, narrow, 1) if config.condition_stages else None
-        )
+        self.condition = Conv(config.condition_dim, narrow, 1) if config.condition_stages else None
 
     def forward(self, x: Tensor, speaker: Tensor | None) -> Tensor:
         x = self.upsample(leaky_relu(x, SLOPE))

@@ -38,13 +38,18 @@ def adapt(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
     return ours, dropped
 
 
-def tables(foreign: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def tables(
+    foreign: Mapping[str, Any], tensors: Mapping[str, Tensor] | None = None, stats: Any = None
+) -> dict[str, dict[str, Any]]:
     """`config` and `features` of our model folder, from the reference's configuration.
 
-    Takes its `config.yaml` as plain data, with or without the `init_args` level. The features keep
+    Takes its `config.yaml` as plain data, with or without the `init_args` level, and does not look
+    at the weights. The features keep
     our clamp of 1e-5: the models that speak through Vocos were trained with it, though Vocos
-    itself was with 1e-7. Raises BadCheckpoint for a Vocos without mel features.
+    itself was with 1e-7. Raises BadCheckpoint for a Vocos without mel features, or with statistics.
     """
+    if stats is not None:
+        raise BadCheckpoint("Vocos takes features without statistics.", "Check the configuration.")
     mel, backbone, head = (
         _arguments(foreign, part) for part in ("feature_extractor", "backbone", "head")
     )

@@ -1,0 +1,40 @@
+import pytest
+
+from tests.tiny import tiny_folders
+from vivavoce.errors import DownloadError, UnknownModel, UnknownVoice, VoiceError
+from vivavoce.synthesis import library
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("VIVAVOCE_HOME", str(tmp_path))
+    (tmp_path / "models").mkdir()
+    tiny_folders(tmp_path / "models", n_speakers=2)
+    return tmp_path
+
+
+def test_lists_the_catalogue_and_what_was_imported(home):
+    rows = {row["name"]: row for row in library.installed()}
+    assert rows["kathleen"]["source"] == "bundled"
+    assert not rows["vocos-mel-24khz"]["installed"]
+    imported = [row for row in rows.values() if str(home) in row.get("path", "")]
+    assert {row["kind"] for row in imported} == {"acoustic", "vocoder"}
+
+
+def test_voices_are_the_models_speakers(home):
+    names = {row["name"] for row in library.voices_list()}
+    assert {"speaker0", "speaker1"} <= names
+    assert library.voices_show("speaker1")["family"] == "glow"
+    with pytest.raises(UnknownVoice, match="speaker1"):
+        library.voices_show("speaker11")
+    with pytest.raises(VoiceError, match="part of the model"):
+        library.voices_remove("speaker1")
+
+
+def test_what_is_not_here_says_how_to_get_it(home):
+    with pytest.raises(UnknownModel, match="models import FILE --as glow"):
+        library.path("glow-tts-ljspeech")
+    with pytest.raises(DownloadError):
+        library.get("vocos-mel-24khz", offline=True)
+    with pytest.raises(UnknownModel, match="kathleen"):
+        library.show("kathlen")
