@@ -1,6 +1,6 @@
 """HiFi-GAN at official size, mel to samples, beside coqui-tts'.
 
-    python -m benchmarks.hifigan --peer PYTHON [--version v2] [--frames 500] [--threads 2] [--json]
+python -m benchmarks.hifigan --peer PYTHON [--version v2] [--frames 500] [--threads 2] [--json]
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from benchmarks import peer
 from torch import Tensor
 from torch.nn import functional as F
 
-from benchmarks import peer
 from vivavoce.vocoders import hifigan
 
 

@@ -1,7 +1,7 @@
 """Races one of our models against a peer's: the same weights and input, in turns, two processes.
 
-The peer lives in its own interpreter (`--peer`), where `peer_worker.py` builds its model with random
-weights at official size. Those weights come to us through our own converter.
+The peer lives in its own interpreter (`--peer`), where `peer_worker.py` builds its model at
+official size with random weights. Those weights come to us through our own converter.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class Peer:
         )
 
     def ask(self, task: str, **arguments: Any) -> dict[str, Any]:
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
+        assert self._process.stdout
         self._process.stdin.write(json.dumps({"do": task} | arguments) + "\n")
         self._process.stdin.flush()
         answer = self._process.stdout.readline()
@@ -108,7 +109,11 @@ def race(
             times = take_turns(lambda: timed(run), lambda: peer.ask("run"), options.runs)
     finally:
         peer.close()
-    return result | {"runs": options.runs, "wall": summary(times, "wall"), "cpu": summary(times, "cpu")}
+    return result | {
+        "runs": options.runs,
+        "wall": summary(times, "wall"),
+        "cpu": summary(times, "cpu"),
+    }
 
 
 def summary(times: dict[str, list[dict[str, float]]], clock: str) -> dict[str, Any]:
@@ -159,7 +164,9 @@ def show(title: str, result: dict[str, Any], as_json: bool) -> None:
         found = result[clock]
         for side, label in (("ours", "vivavoce"), ("peer", "coqui-tts")):
             middle, least = found["median_s"][side], found["min_s"][side]
-            print(f"  {clock:<4} {label:<10} median {middle * 1e3:8.1f} ms, min {least * 1e3:8.1f} ms")
+            print(
+                f"  {clock:<4} {label:<10} median {middle * 1e3:8.1f} ms, min {least * 1e3:8.1f} ms"
+            )
         pairs = found["ratio_of_pairs"]
         print(f"  {clock:<4} ratio of medians {found['ratio']:.3f}, median of pairs {pairs:.3f}")
     print(

@@ -1,7 +1,7 @@
 """Runs a peer's model when asked, one JSON line per request. Needs the peer's interpreter only.
 
-    {"do": "build", "model": "glow", "folder": FOLDER, ...} writes model.pth, config.json, input.npy
-    {"do": "run"} answers {"wall": ..., "cpu": ...} in seconds; {"do": "output"} writes output.npy
+{"do": "build", "model": "glow", "folder": FOLDER, ...} writes model.pth, config.json, input.npy
+{"do": "run"} answers {"wall": ..., "cpu": ...} in seconds; {"do": "output"} writes output.npy
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def build_glow(symbols, **_):
         for name, parameter in model.named_parameters():
             if name.endswith((".end.weight", "prenet.proj.weight")):
                 torch.nn.init.normal_(parameter, 0.0, 0.3 / math.sqrt(parameter.shape[1]))
-            elif name.endswith((".logs", ".end.bias")) or ".flows." in name and "bias" in name:
+            elif name.endswith((".logs", ".end.bias")) or (".flows." in name and "bias" in name):
                 torch.nn.init.normal_(parameter, 0.0, 0.05)
         model.encoder.proj_m.weight.mul_(8)  # a mel of Coqui's size, -4 to 4
         projection = model.encoder.duration_predictor.proj

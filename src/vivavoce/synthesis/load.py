@@ -32,7 +32,7 @@ def load(
     manifest, acoustic = _build(folder, "acoustic", models)
     chosen = str(vocoder or manifest.get("vocoder") or library.default_vocoder(manifest["name"]))
     _, decoder = _build(library.path(chosen, "vocoder"), "vocoder", vocoders)
-    acoustic = acoustic.freeze().to(selection.device)
+    acoustic = acoustic.to(selection.device).freeze()
     decoder = decoder.eval().requires_grad_(False).to(selection.device)
     if selection.device.type == "cpu":
         decoder = devices.prepare_for_inference(decoder, cache_folder=cache.folder())

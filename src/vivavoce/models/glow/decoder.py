@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from vivavoce.device import full_precision
 from vivavoce.models.glow.config import GlowConfig
+from vivavoce.models.glow.frozen import FrozenDecoder
 
 
 def squeeze(x: Tensor, n: int) -> Tensor:
@@ -176,11 +177,12 @@ class Decoder(nn.Module):
         channels = config.n_mels * config.n_squeeze
         self.steps = nn.ModuleList(FlowStep(channels) for _ in range(config.n_flows))
         self.couplings = nn.ModuleList(Coupling(config, dropout) for _ in range(config.n_flows))
+        self._fast: FrozenDecoder | None = None
 
     def forward(
         self, mel: Tensor, mask: Tensor, speaker: Tensor | None, initialise: bool = False
     ) -> tuple[Tensor, Tensor]:
-        """mel -> latent `[B, M, T']` and log-determinant `[B]` (training)."""
+        """Mel -> latent `[B, M, T']` and log-determinant `[B]` (training)."""
         x, mask = squeeze(mel, self.n_squeeze), self._squeezed_mask(mask)
         frames = mask.sum((1, 2))
         log_det = torch.zeros_like(frames)
@@ -195,13 +197,18 @@ class Decoder(nn.Module):
         return unsqueeze(x, self.n_squeeze), log_det
 
     def freeze(self) -> None:
+        """Compute the inverse maps once, on the final device; weights must not change afterwards."""
         for step in self.steps:
             step.freeze()
+        self._fast = FrozenDecoder(self) if FrozenDecoder.fits(self) else None
 
     def reverse(self, z: Tensor, mask: Tensor | None, speaker: Tensor | None) -> Tensor:
-        """latent -> mel; T is cut to a multiple of n_squeeze."""
+        """Latent -> mel; T is cut to a multiple of n_squeeze."""
         x = squeeze(z, self.n_squeeze)
         mask = None if mask is None else self._squeezed_mask(mask)
+        if self._fast is not None and x.device.type == "cpu":
+            mask = x.new_ones(x.shape[0], 1, x.shape[2]) if mask is None else mask
+            return unsqueeze(self._fast.reverse(x, mask, speaker), self.n_squeeze)
         for step, coupling in zip(reversed(self.steps), reversed(self.couplings), strict=True):
             a, b = x.chunk(2, 1)
             shift, log_scale = coupling.parameters_of(a, mask, speaker)

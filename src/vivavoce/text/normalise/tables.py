@@ -124,6 +124,7 @@ NOT_PERSONS = words(
 )
 NUMBERED_THINGS = (
     "Chapter|Part|Volume|Vol|Act|Scene|Book|Section|Article|Appendix|World War|War|Type|Phase|"
-    "Stage|Level|Class|Title|Grade|Episode|Super Bowl|Canto|Figure|Fig|Table|Lesson|Unit|Module|Step|Round|"
+    "Stage|Level|Class|Title|Grade|Episode|Super Bowl|Canto|Figure|Fig|Table|Lesson|"
+    "Unit|Module|Step|Round|"
     "Division|Category|Tier|Psalm|Sonnet|Opus|Page|Plate|Amendment|Factor|Nerve|Page|Day|Number|No"
 )

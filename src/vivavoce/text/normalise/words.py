@@ -190,7 +190,7 @@ EARLY: list[Rule] = [
     (
         re.compile(
             rf"\b(?P<word>{_alternatives(dict.fromkeys(NUMBERED, ''))})\.(?= ?[(#]?(?:\d"
-            rf"|[IVX]{1, 5}\b))",
+            rf"|[IVX]{{1,5}}\b))",
             re.IGNORECASE,
         ),
         _numbered,

@@ -24,7 +24,10 @@ LAST_SLOPE = 0.01  # the published code leaves PyTorch's default here, and the w
 
 
 class Conv(nn.Conv1d):
-    """A convolution over T of `[B, C, 1, T]`, same length; the weight is `[C', C, K]`."""
+    """A convolution over T of `[B, C, 1, T]`, same length; the weight is `[C', C, K]`.
+
+    Two dimensions because only their kernels know the channels-last layout.
+    """
 
     def __init__(
         self, channels: int, out_channels: int, kernel: int, dilation: int = 1, bias: bool = True
@@ -115,6 +118,7 @@ class Stage(nn.Module):
 
 
 def _laid_out(features: Tensor) -> Tensor:
+    """`[B, C, 1, T]`, channels last on the CPU, where that layout is the faster one."""
     x = features.unsqueeze(2)
     return x.contiguous(memory_format=torch.channels_last) if x.device.type == "cpu" else x
 
