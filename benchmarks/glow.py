@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import peer
 from torch import Tensor
 
+from benchmarks import peer
 from vivavoce.models import glow
 from vivavoce.nn.noise import Noise
 from vivavoce.types import Tokens

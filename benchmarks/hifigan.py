@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from benchmarks import peer
 from torch import Tensor
 from torch.nn import functional as F
 
+from benchmarks import peer
 from vivavoce.vocoders import hifigan
 
 

@@ -33,8 +33,7 @@ TIMED = [Word("Hello", 0.0, 0.5), Word("there.", 0.6, 1.0), Word("Next", 3661.5,
 
 def test_srt_and_vtt():
     assert subtitles(TIMED, "srt") == (
-        "1\n00:00:00,000 --> 00:00:01,000\nHello there.\n\n"
-        "2\n01:01:01,500 --> 01:01:02,250\nNext\n"
+        "1\n00:00:00,000 --> 00:00:01,000\nHello there.\n\n2\n01:01:01,500 --> 01:01:02,250\nNext\n"
     )
     vtt = subtitles(TIMED, "vtt")
     assert vtt.startswith("WEBVTT\n\n1\n00:00:00.000 --> 00:00:01.000\n")

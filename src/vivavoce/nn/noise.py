@@ -1,4 +1,4 @@
-"""Random numbers as an argument: drawn on the CPU in float32, so a seed means the same everywhere."""
+"""Random numbers as an argument: drawn on the CPU in float32, so a seed is the same everywhere."""
 
 from __future__ import annotations
 

@@ -6,13 +6,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from vivavoce import config as configs
 from vivavoce import models, vocoders
 from vivavoce.errors import BadCheckpoint, UnknownModel, near_misses
 from vivavoce.weights import cache, checkpoint, pickles, stats, store
-from vivavoce.weights.adapt import strict_load
+from vivavoce.weights.adapt import strict_load, without_numbers
 
 CONFIG_NAMES = ("config.json", "config.yaml", "config.yml")
 WEIGHTS_INSIDE = ("ema_model_state_dict", "model", "generator", "model_state_dict", "state_dict")
@@ -22,9 +20,7 @@ def is_config(file: Path) -> bool:
     return file.suffix in (".json", ".yaml", ".yml")
 
 
-def to_store(
-    file: Path, family: str, config: Path | None, name: str, licence: str = ""
-) -> Path:
+def to_store(file: Path, family: str, config: Path | None, name: str, licence: str = "") -> Path:
     """Read, adapt, check by loading strictly, store; the new model folder.
 
     Raises UnknownModel for the family, BadCheckpoint for weights that do not fit, ConfigError.
@@ -38,7 +34,7 @@ def to_store(
     statistics = stats.beside(config.parent, (foreign.get("audio") or {}).get("stats_path"))
     tables = package.convert.tables(foreign, tensors, statistics)
     ours, _ = package.convert.adapt(tensors)
-    with torch.device("meta"):
+    with without_numbers():
         module = package.build(tables)
     strict_load(module, ours)
     folder = cache.models() / _safe(name)

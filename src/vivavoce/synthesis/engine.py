@@ -43,7 +43,12 @@ class TTS:
     """Made by `vivavoce.load`. Holds weights only: one object may serve many callers."""
 
     def __init__(
-        self, name: str, model: Any, vocoder: Vocoder, selection: Selection, defaults: dict[str, Any]
+        self,
+        name: str,
+        model: Any,
+        vocoder: Vocoder,
+        selection: Selection,
+        defaults: dict[str, Any],
     ) -> None:
         self.name, self.model, self.vocoder, self.selection = name, model, vocoder, selection
         self.defaults = defaults
@@ -94,7 +99,9 @@ class TTS:
         speaker, chosen = self._voice(voice), self._options(speed, options)
         start_s = 0.0
         for utterance in plan(text, self.model.tokenise):
-            for chunk in self._utterance(utterance, speaker, chosen, seed, start_s, stages or Stages()):
+            for chunk in self._utterance(
+                utterance, speaker, chosen, seed, start_s, stages or Stages()
+            ):
                 start_s += len(chunk.samples) / self.sample_rate
                 yield chunk
 
@@ -150,7 +157,9 @@ class TTS:
             "acoustic",
             device,
             lambda: list(
-                self.model.generate([utterance.tokens], voice, options, Noise(seed, [utterance.index]))
+                self.model.generate(
+                    [utterance.tokens], voice, options, Noise(seed, [utterance.index])
+                )
             ),
         )
         self._check(utterance, features[0], 0)
@@ -158,14 +167,13 @@ class TTS:
         parts = (self._accepted(f) for f in features)
         window = 2 * self.vocoder.receptive_field + STREAM_FRAMES
         pieces = stream_windows(self.vocoder, parts, min(window, self.vocoder.window_frames))
-        waiting: np.ndarray | None = None
+        waiting = np.zeros(0, dtype=np.float32)  # the last piece is known when none follows
         while (piece := stages.timed("vocoder", device, lambda: next(pieces, None))) is not None:
-            if waiting is not None:
+            if len(waiting):
                 yield AudioChunk(waiting, self.sample_rate, start_s, text.start, text.end)
                 start_s += len(waiting) / self.sample_rate
             waiting = guard.feed(piece[0].float().cpu().numpy())
         warnings = utterance.warnings + guard.finish()
-        assert waiting is not None
         samples = np.concatenate([waiting, self._pause(text.pause_s)])
         yield AudioChunk(samples, self.sample_rate, start_s, text.start, text.end, timed, warnings)
 
@@ -180,13 +188,8 @@ class TTS:
         samples = decode_windowed(self.vocoder, self._accepted(features), lengths).float().cpu()
         for row, utterance in enumerate(utterances):
             self._check(utterance, features, row)
-            length = self._n_samples(lengths[row])
+            length = min(self.vocoder.n_samples(lengths[row]), samples.shape[1])
             yield samples[row, :length].numpy(), self._words(utterance, features, row, 0.0)
-
-    def _n_samples(self, frames: int) -> int:
-        spec = self.vocoder.accepts
-        frames += 2 * self.vocoder.edge_frames
-        return (frames - (spec.framing == "center")) * spec.hop_length
 
     def _accepted(self, features: Features) -> Tensor:
         return convert(features.values, features.spec, self.vocoder.accepts)

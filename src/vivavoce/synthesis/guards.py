@@ -20,7 +20,7 @@ def check_duration(frames: int, tokens: int, frame_s: float, text: str) -> None:
     seconds = frames * frame_s
     if not SHORTEST_TOKEN_S * tokens <= seconds <= LONGEST_TOKEN_S * tokens + 2:
         raise GuardError(
-            f"The model gave {seconds:.2f} s for {tokens} tokens ('{text[:40]}'): that is not speech.",
+            f"The model gave {seconds:.2f} s for {tokens} tokens ('{text[:40]}'): not speech.",
             _ADVICE,
         )
 

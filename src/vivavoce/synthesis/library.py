@@ -14,9 +14,7 @@ def installed() -> list[dict[str, Any]]:
     """Every known model and vocoder: the catalogue, then what was imported."""
     rows = [_row(entry) for entry in catalog.entries()]
     names = {row["name"] for row in rows}
-    return rows + [
-        _facts(folder) for folder in _imported() if folder.name not in names
-    ]
+    return rows + [_facts(folder) for folder in _imported() if folder.name not in names]
 
 
 def show(name: str) -> dict[str, Any]:
@@ -120,7 +118,7 @@ def voices_show(name: str) -> dict[str, Any]:
 def voices_add(name: str, recording: Path, **_details: Any) -> Path:
     """Raises VoiceError: no model family here makes a voice from a recording yet."""
     raise VoiceError(
-        f"Cannot make the voice '{name}' from {recording}: no installed model family clones voices.",
+        f"Cannot make the voice '{name}' from {recording}: no model here clones voices.",
         "Train one instead: see docs/training.md.",
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from vivavoce import device as devices
 from vivavoce import models, vocoders
@@ -11,7 +11,10 @@ from vivavoce.errors import BadCheckpoint
 from vivavoce.synthesis import library
 from vivavoce.synthesis.engine import TTS
 from vivavoce.weights import cache, store
-from vivavoce.weights.adapt import strict_load
+from vivavoce.weights.adapt import strict_load, without_numbers
+
+if TYPE_CHECKING:
+    from vivavoce.vocoders.vocoder import Vocoder
 
 DEFAULT_MODEL = "kathleen"
 
@@ -35,7 +38,7 @@ def load(
     acoustic = acoustic.to(selection.device).freeze()
     decoder = decoder.eval().requires_grad_(False).to(selection.device)
     if selection.device.type == "cpu":
-        decoder = devices.prepare_for_inference(decoder, cache_folder=cache.folder())
+        decoder = cast("Vocoder", devices.prepare_for_inference(decoder, "auto", cache.folder()))
     return TTS(manifest["name"], acoustic, decoder, selection, manifest.get("options", {}))
 
 
@@ -46,9 +49,7 @@ def _build(folder: Path, kind: str, table: Any) -> tuple[dict[str, Any], Any]:
             f"{manifest['name']} is of kind '{manifest['kind']}', not '{kind}'.",
             "A model speaks through a vocoder: name the model first, the vocoder with --vocoder.",
         )
-    import torch
-
-    with torch.device("meta"):
+    with without_numbers():
         module = table.family(manifest["family"]).build(manifest)
     strict_load(module, tensors)
     return manifest, module

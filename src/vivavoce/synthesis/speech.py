@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from os import PathLike
+from pathlib import Path
 
 from vivavoce.audio import io
 from vivavoce.types import Audio, Word
@@ -17,7 +17,7 @@ class Speech(Audio):
     warnings: tuple[str, ...] = ()
     seed: int = 0
 
-    def save(self, path: str | PathLike[str]) -> None:
+    def save(self, path: str | Path) -> None:
         """Write to a file; its extension is the format.
 
         Raises UnknownFormat for an extension that cannot be written, OutputError when the file

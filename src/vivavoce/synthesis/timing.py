@@ -50,7 +50,9 @@ def subtitles(timed: Sequence[Word], kind: str) -> str:
     Raises UnknownFormat for another kind.
     """
     if kind == "json":
-        rows = [{"word": w.text, "start": round(w.start_s, 3), "end": round(w.end_s, 3)} for w in timed]
+        rows = [
+            {"word": w.text, "start": round(w.start_s, 3), "end": round(w.end_s, 3)} for w in timed
+        ]
         return json.dumps(rows, ensure_ascii=False, indent=1) + "\n"
     if kind not in ("srt", "vtt"):
         raise UnknownFormat(

@@ -46,9 +46,7 @@ def error(a, b):
 
 
 def rows(ids, lengths):
-    return [
-        Tokens(tuple(r[:n].tolist()), (0,) * int(n)) for r, n in zip(ids, lengths, strict=True)
-    ]
+    return [Tokens(tuple(r[:n].tolist()), (0,) * int(n)) for r, n in zip(ids, lengths, strict=True)]
 
 
 @pytest.mark.parity

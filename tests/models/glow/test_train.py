@@ -79,7 +79,9 @@ def test_flow_inverts_and_its_determinant_is_true():
     latent, log_det = decoder(mel, mask, None)
     assert torch.allclose(decoder.reverse(latent, None, None), mel, atol=1e-5)
     jacobian = torch.autograd.functional.jacobian(forward, mel.flatten())
-    assert float(log_det.detach()) == pytest.approx(float(torch.linalg.slogdet(jacobian)[1]), abs=1e-4)
+    assert float(log_det.detach()) == pytest.approx(
+        float(torch.linalg.slogdet(jacobian)[1]), abs=1e-4
+    )
 
 
 def test_padding_does_not_change_a_rows_loss(batch):

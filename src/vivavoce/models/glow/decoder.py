@@ -6,6 +6,8 @@ frames are real, speaker `[B, G, 1]`.
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -179,6 +181,12 @@ class Decoder(nn.Module):
         self.couplings = nn.ModuleList(Coupling(config, dropout) for _ in range(config.n_flows))
         self._fast: FrozenDecoder | None = None
 
+    @property
+    def flows(self) -> list[tuple[FlowStep, Coupling]]:
+        """In the order of training; speech goes through them backwards."""
+        pairs = list(zip(self.steps, self.couplings, strict=True))
+        return cast("list[tuple[FlowStep, Coupling]]", pairs)
+
     def forward(
         self, mel: Tensor, mask: Tensor, speaker: Tensor | None, initialise: bool = False
     ) -> tuple[Tensor, Tensor]:
@@ -186,7 +194,7 @@ class Decoder(nn.Module):
         x, mask = squeeze(mel, self.n_squeeze), self._squeezed_mask(mask)
         frames = mask.sum((1, 2))
         log_det = torch.zeros_like(frames)
-        for step, coupling in zip(self.steps, self.couplings, strict=True):
+        for step, coupling in self.flows:
             if initialise:
                 step.initialise(x.float(), mask)
             x, per_frame = step(x)
@@ -197,8 +205,8 @@ class Decoder(nn.Module):
         return unsqueeze(x, self.n_squeeze), log_det
 
     def freeze(self) -> None:
-        """Compute the inverse maps once, on the final device; weights must not change afterwards."""
-        for step in self.steps:
+        """Compute the inverse maps, once, on the final device. Weights must not change then."""
+        for step, _ in self.flows:
             step.freeze()
         self._fast = FrozenDecoder(self) if FrozenDecoder.fits(self) else None
 
@@ -209,7 +217,7 @@ class Decoder(nn.Module):
         if self._fast is not None and x.device.type == "cpu":
             mask = x.new_ones(x.shape[0], 1, x.shape[2]) if mask is None else mask
             return unsqueeze(self._fast.reverse(x, mask, speaker), self.n_squeeze)
-        for step, coupling in zip(reversed(self.steps), reversed(self.couplings), strict=True):
+        for step, coupling in reversed(self.flows):
             a, b = x.chunk(2, 1)
             shift, log_scale = coupling.parameters_of(a, mask, speaker)
             b = (b - shift) * (-log_scale).exp()

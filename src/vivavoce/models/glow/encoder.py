@@ -23,9 +23,7 @@ class ChannelNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        rows = F.layer_norm(
-            x.transpose(1, 2), (x.shape[1],), self.weight, self.bias, eps=1e-4
-        )
+        rows = F.layer_norm(x.transpose(1, 2), (x.shape[1],), self.weight, self.bias, eps=1e-4)
         return rows.transpose(1, 2)
 
 

@@ -58,8 +58,7 @@ class FrozenDecoder:
         self.transforms = transforms(coupling.wavenet.inputs[0].kernel_size[0])  # type: ignore[index]
         with torch.no_grad():
             self.flows = [
-                pack(coupling, step, self.transforms.taps)  # type: ignore[arg-type]
-                for step, coupling in zip(decoder.steps, decoder.couplings, strict=True)
+                pack(coupling, step, self.transforms.taps) for step, coupling in decoder.flows
             ]
 
     @staticmethod

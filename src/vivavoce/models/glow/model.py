@@ -130,7 +130,7 @@ def build(manifest: Mapping[str, Any]) -> GlowTTS:
 
 
 def pad_tokens(tokens: Sequence[Tokens], device: torch.device) -> tuple[Tensor, Tensor]:
-    """ids `[B, L]` padded with 0, and the float mask `[B, 1, L]`."""
+    """Ids `[B, L]` padded with 0, and the float mask `[B, 1, L]`."""
     longest = max(len(t) for t in tokens)
     ids = torch.zeros(len(tokens), longest, dtype=torch.long)
     for row, entry in enumerate(tokens):

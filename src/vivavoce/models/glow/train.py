@@ -137,7 +137,7 @@ class GlowTask(nn.Module):
 
 
 def log_likelihoods(mean: Tensor, log_scale: Tensor, z: Tensor) -> Tensor:
-    """log N(z_t; mean_l, scale_l) for every token and frame: `[B, L, T]` from `[B, M, L|T]`."""
+    """Log N(z_t; mean_l, scale_l) for every token and frame: `[B, L, T]` from `[B, M, L|T]`."""
     precision = (-2 * log_scale).exp()
     constant = (-0.5 * math.log(2 * math.pi) - log_scale - 0.5 * mean.square() * precision).sum(1)
     squares = torch.matmul(precision.transpose(1, 2), -0.5 * z.square())
@@ -151,4 +151,3 @@ def _normalise_weights(coupling: Coupling) -> None:
         convs.append(coupling.wavenet.condition)
     for conv in convs:
         parametrizations.weight_norm(conv)
-

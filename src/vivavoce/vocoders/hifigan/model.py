@@ -36,15 +36,17 @@ class Conv(nn.Conv1d):
         super().__init__(
             channels, out_channels, kernel, padding=padding, dilation=dilation, bias=bias
         )
+        self.same = padding
         self.pays_off = toom_cook.pays_off(channels, kernel)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
+        x = input
         if self.pays_off and x.device.type == "cpu" and not torch.is_grad_enabled():
             with full_precision(x):
                 return toom_cook.convolve(x.float(), self.weight, self.bias, self.dilation[0])
         weight = self.weight.unsqueeze(2)
         return F.conv2d(
-            x, weight, self.bias, padding=(0, self.padding[0]), dilation=(1, self.dilation[0])
+            x, weight, self.bias, padding=(0, self.same), dilation=(1, self.dilation[0])
         )
 
 
@@ -52,15 +54,20 @@ class Upsampling(nn.ConvTranspose1d):
     """`[B, C, 1, T]` to `[B, C', 1, rate T]`."""
 
     def __init__(self, channels: int, out_channels: int, kernel: int, rate: int) -> None:
-        super().__init__(channels, out_channels, kernel, rate, (kernel - rate) // 2)
+        super().__init__(channels, out_channels, kernel, rate)
+        self.trim = (kernel - rate) // 2
 
-    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+    def forward(
+        self,
+        input: Tensor,  # noqa: A002 - torch's name
+        output_size: list[int] | None = None,
+    ) -> Tensor:
         return F.conv_transpose2d(
-            x,
+            input,
             self.weight.unsqueeze(2),
             self.bias,
             stride=(1, self.stride[0]),
-            padding=(0, self.padding[0]),
+            padding=(0, self.trim),
         )
 
 

@@ -39,7 +39,8 @@ def _matrices() -> tuple[Tensor, Tensor, Tensor]:
     signal = np.linalg.inv(powers(N_POINTS)).T
     scale = 2.0 ** np.round(np.log2(np.abs(signal).max(axis=1, keepdims=True)))
     signal, taps, output = signal / scale, powers(TILE) * scale, powers(TILE).T
-    return tuple(torch.from_numpy(m.astype(np.float32)) for m in (signal, taps, output))
+    first, second, third = (torch.from_numpy(m.astype(np.float32)) for m in (signal, taps, output))
+    return first, second, third
 
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, dilation: int) -> Tensor:
