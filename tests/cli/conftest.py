@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny import tiny_tts
 
+from tests.tiny import tiny_tts
 from vivavoce.cli import main
 
 

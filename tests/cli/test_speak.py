@@ -9,9 +9,9 @@ import sys
 import numpy as np
 import pytest
 import soundfile
-from tiny import tiny_folders, tiny_tts
 
-from cli.conftest import Terminal
+from tests.cli.conftest import Terminal
+from tests.tiny import tiny_folders, tiny_tts
 
 TEXT = "Hello there. This is the second sentence."
 

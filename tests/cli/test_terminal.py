@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cli.conftest import Terminal
+from tests.cli.conftest import Terminal
 from vivavoce.cli import terminal
 from vivavoce.cli.terminal import Progress, emit, facts, table
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.conftest import Terminal
+from tests.cli.conftest import Terminal
 from vivavoce.cli import train
 from vivavoce.cli.terminal import Progress
 

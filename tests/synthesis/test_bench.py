@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from tiny import tiny_tts
 
+from tests.tiny import tiny_tts
 from vivavoce.synthesis import bench
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from train import fake
+from tests.train import fake
 from vivavoce import config, models
 from vivavoce.train.recipe import Recipe
 
@@ -42,9 +42,9 @@ class Attempt:
 
 @pytest.fixture(scope="session")
 def attempt() -> Iterator[Attempt]:
-    path = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
+    path = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
     with subprocess.Popen(
-        [sys.executable, "-m", "train.fake"],
+        [sys.executable, "-m", "tests.train.fake"],
         env={**os.environ, **path},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -60,7 +60,7 @@ def toy_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def toy_tables(toy_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    monkeypatch.setitem(models.FAMILIES, "fake", "train.fake_family")
+    monkeypatch.setitem(models.FAMILIES, "fake", "tests.train.fake_family")
     return {
         "name": "toy",
         "family": "fake",

@@ -146,7 +146,7 @@ def write_data(folder: Path, count: int = 12) -> Path:
 def register() -> None:
     from vivavoce import models
 
-    models.FAMILIES["fake"] = "train.fake_family"
+    models.FAMILIES["fake"] = "tests.train.fake_family"
 
 
 def attempt(

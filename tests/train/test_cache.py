@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from train.fake import SPEC
+from tests.train.fake import SPEC
 from vivavoce.audio import features, io
 from vivavoce.errors import AudioError, OutputError
 from vivavoce.train.cache import Cache

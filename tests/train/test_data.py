@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from train.fake import SPEC, OnePhase, TwoPhases
+from tests.train.fake import SPEC, OnePhase, TwoPhases
 from vivavoce.errors import TrainingError
 from vivavoce.train import data, manifest
 from vivavoce.train.cache import Cache

@@ -5,7 +5,7 @@ import socket
 import pytest
 import torch
 
-from train.records import records
+from tests.train.records import records
 from vivavoce.train import distributed, train
 from vivavoce.train.distributed import Group
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from train.fake import TwoPhases
-from train.test_data import load
+from tests.train.fake import TwoPhases
+from tests.train.test_data import load
 from vivavoce.train.data import Data
 from vivavoce.train.loader import Loader
 from vivavoce.train.sampler import Position, Sampler

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from train.records import records
+from tests.train.records import records
 from vivavoce.train import train
 
 OVERRIDES = {

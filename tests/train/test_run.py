@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from train.records import records
+from tests.train.records import records
 from vivavoce.errors import ConfigError, OutputError, TrainingError
 from vivavoce.train import checkpoint, recipe, train
 

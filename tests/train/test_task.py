@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from train.fake import OnePhase, TwoPhases
+from tests.train.fake import OnePhase, TwoPhases
 from vivavoce.train.task import Task
 
 

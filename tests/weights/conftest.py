@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from weights.server import serving
+from tests.weights.server import serving
 
 
 @pytest.fixture

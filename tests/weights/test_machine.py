@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.weights import opcodes as op
 from vivavoce.errors import BadCheckpoint, UnsafeCheckpoint
 from vivavoce.weights.inert import StandIn
 from vivavoce.weights.machine import Machine
-from weights import opcodes as op
 
 
 def no_storage(_):

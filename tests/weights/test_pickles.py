@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import nn
 
+from tests.weights import opcodes as op
 from vivavoce.errors import BadCheckpoint, UnsafeCheckpoint
 from vivavoce.weights import pickles
 from vivavoce.weights.inert import StandIn
-from weights import opcodes as op
 
 FORMATS = pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
 

@@ -1,3 +1,3 @@
-from train.fake import build_task
+from tests.train.fake import build_task
 
 __all__ = ["build_task"]
