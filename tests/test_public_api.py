@@ -94,8 +94,7 @@ def test_signatures_are_pinned() -> None:
 
 
 def test_speak_is_load_and_speak(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tiny import tiny_tts
-
+    from tests.tiny import tiny_tts
     from vivavoce.synthesis import load as loading
 
     asked = []

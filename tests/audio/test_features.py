@@ -13,14 +13,11 @@ from vivavoce.audio.features import (
     extract,
     normalise,
     preemphasise,
-    read_statistics,
 )
 from vivavoce.errors import (
     AudioError,
-    BadCheckpoint,
     ConfigError,
     IncompatibleFeatures,
-    UnsafeCheckpoint,
 )
 from vivavoce.types import FeatureSpec, Normalisation
 
@@ -192,29 +189,6 @@ def test_convert_refuses_other_differences():
     other = replace(specs.COQUI_22K, f_max=8000.0)
     with pytest.raises(IncompatibleFeatures, match="f_max"):
         convert(torch.zeros(1, 80, 2), specs.COQUI_22K, other)
-
-
-def test_statistics_from_a_table_and_a_file(tmp_path):
-    table = {"mel_mean": np.arange(3.0), "mel_std": np.ones(3)}
-    np.savez(tmp_path / "stats.npz", **table)
-    want = ((0.0, 1.0, 2.0), (1.0, 1.0, 1.0))
-    assert read_statistics(table) == want
-    assert read_statistics(tmp_path / "stats.npz") == want
-    with pytest.raises(BadCheckpoint, match="linear_mean"):
-        read_statistics(table, "linear")
-
-
-def test_pickled_statistics_are_refused_and_nothing_runs(tmp_path):
-    class Trap:
-        def __reduce__(self):
-            return (tmp_path.joinpath("ran").touch, ())
-
-    np.save(tmp_path / "scale_stats.npy", np.array(Trap(), dtype=object), allow_pickle=True)
-    with pytest.raises(UnsafeCheckpoint):
-        read_statistics(tmp_path / "scale_stats.npy")
-    assert not (tmp_path / "ran").exists()
-    with pytest.raises(BadCheckpoint):
-        read_statistics(tmp_path / "missing.npy")
 
 
 def test_a_tone_lands_in_its_band():

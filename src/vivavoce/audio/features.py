@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from vivavoce.audio import stft, tables
-from vivavoce.errors import BadCheckpoint, ConfigError, UnsafeCheckpoint
+from vivavoce.errors import ConfigError
 from vivavoce.types import FeatureSpec, Normalisation
 
 BLOCK_FRAMES = 4096
@@ -134,44 +130,6 @@ def denormalise(values: Tensor, norm: Normalisation) -> Tensor:
     scaled = values.clamp(low, high) if norm.clip else values
     unit = (scaled - low) / (high - low)
     return (unit * -norm.min_level_db + norm.min_level_db + norm.ref_level_db) / norm.gain
-
-
-def read_statistics(
-    source: str | Path | Mapping[str, Any], kind: str = "mel"
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and deviation per band for `Normalisation.stats`, of the `mel` or `linear` features.
-
-    `source` is a table with `mel_mean` and `mel_std` (or `linear_*`), or an `.npz` file of it.
-    Coqui's own `scale_stats.npy` is a pickle: it raises UnsafeCheckpoint here, since nothing in
-    this package runs pickle code; `vivavoce.weights` reads it into such a table.
-    """
-    if isinstance(source, Mapping):
-        return _statistics_pair(source, kind)
-    try:
-        table = np.load(source, allow_pickle=False)
-    except ValueError as error:
-        raise UnsafeCheckpoint(
-            f"{source} holds a pickle.", "Read it with vivavoce.weights and pass the table."
-        ) from error
-    except OSError as error:
-        raise BadCheckpoint(f"Cannot read {source}: {error}.", "Check the file.") from error
-    if not isinstance(table, np.lib.npyio.NpzFile):
-        raise BadCheckpoint(f"{source} holds one array.", "Give a table of mean and deviation.")
-    with table:
-        return _statistics_pair(table, kind)
-
-
-def _statistics_pair(
-    table: Mapping[str, Any], kind: str
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    names = f"{kind}_mean", f"{kind}_std"
-    missing = [name for name in names if name not in table]
-    if missing:
-        raise BadCheckpoint(
-            f"The statistics have no {' and no '.join(missing)}.", f"They hold: {', '.join(table)}."
-        )
-    mean, deviation = (np.asarray(table[n], np.float64).reshape(-1).tolist() for n in names)
-    return tuple(mean), tuple(deviation)
 
 
 def _limits(norm: Normalisation) -> tuple[float, float]:

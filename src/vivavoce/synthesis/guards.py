@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from vivavoce.audio.guards import clipping_ratio, dc_offset, is_silent, nonfinite_count
 from vivavoce.errors import GuardError
 
 SHORTEST_TOKEN_S, LONGEST_TOKEN_S = 0.005, 1.0
-SILENCE_RMS = 10 ** (-55 / 20)
+SILENCE_DB = -55.0
 DC_LIMIT = 0.02
 CLIPPED_SHARE = 0.001
 _ADVICE = "Try another --seed, or check the model with `vivavoce doctor`."
@@ -27,33 +28,27 @@ def check_duration(frames: int, tokens: int, frame_s: float, text: str) -> None:
 
 @dataclass
 class SampleGuard:
-    """Watches one utterance's samples as they come. `feed` each piece, then `finish`."""
+    """Watches one utterance's samples as they come: `feed` each piece, then `finish`."""
 
     text: str
-    n: int = 0
-    total: float = 0.0
-    squares: float = 0.0
-    clipped: int = 0
-    peak: float = field(default=0.0)
+    pieces: list[np.ndarray] = field(default_factory=list)
 
     def feed(self, samples: np.ndarray) -> np.ndarray:
         """The samples within [-1, 1]. Raises GuardError for NaN or infinity."""
-        if not np.isfinite(samples).all():
+        if nonfinite_count(samples):
             raise GuardError(f"The model gave NaN or infinity for '{self.text[:40]}'.", _ADVICE)
-        self.n += samples.size
-        self.total += float(samples.sum(dtype=np.float64))
-        self.squares += float(np.square(samples, dtype=np.float64).sum())
-        self.peak = max(self.peak, float(np.abs(samples).max(initial=0.0)))
-        self.clipped += int((np.abs(samples) > 1.0).sum())
+        self.pieces.append(samples)
         return samples.clip(-1.0, 1.0)
 
     def finish(self) -> tuple[str, ...]:
         """What to warn about. Raises GuardError for an utterance that is silent throughout."""
-        if not self.n or (self.squares / self.n) ** 0.5 < SILENCE_RMS:
+        samples = np.concatenate(self.pieces or [np.zeros(0, np.float32)])
+        if is_silent(samples, SILENCE_DB):
             raise GuardError(f"The model gave silence for '{self.text[:40]}'.", _ADVICE)
         warnings = []
-        if abs(self.total / self.n) > DC_LIMIT:
-            warnings.append(f"constant offset of {self.total / self.n:+.3f} in '{self.text[:40]}'")
-        if self.clipped > CLIPPED_SHARE * self.n:
-            warnings.append(f"{self.clipped} clipped samples in '{self.text[:40]}'")
+        offset, clipped = dc_offset(samples), clipping_ratio(samples, limit=1.0)
+        if abs(offset) > DC_LIMIT:
+            warnings.append(f"constant offset of {offset:+.3f} in '{self.text[:40]}'")
+        if clipped > CLIPPED_SHARE:
+            warnings.append(f"{clipped:.1%} of the samples clipped in '{self.text[:40]}'")
         return tuple(warnings)
