@@ -177,3 +177,31 @@ def test_speaker_names_and_comments(tmp_path):
     assert speaker_names(tmp_path, {}) == ["a", "b"]
     (tmp_path / "c.json").write_text('{\n  // a note\n  "url": "http://x.y"\n}')
     assert read_foreign(tmp_path / "c.json") == {"url": "http://x.y"}
+
+
+@pytest.mark.parity
+def test_a_vocos_in_the_official_files_comes_in_and_sounds_the_same(
+    load_parity, tmp_path, monkeypatch
+):
+    from vivavoce.vocoders.vocos import build
+    from vivavoce.weights.adapt import strict_load
+
+    monkeypatch.setenv("VIVAVOCE_HOME", str(tmp_path / "home"))
+    recording = load_parity("vocos_center_tiny")
+    lines = []
+    for part, name in (
+        ("feature_extractor", "MelSpectrogramFeatures"),
+        ("backbone", "VocosBackbone"),
+        ("head", "ISTFTHead"),
+    ):
+        lines += [f"{part}:", f"  class_path: vocos.{name}", "  init_args:"]
+        lines += [f"    {k}: {v}" for k, v in recording.meta["config"][part].items()]
+    (tmp_path / "config.yaml").write_text("\n".join(lines) + "\n")
+    torch.save(recording.weights, tmp_path / "pytorch_model.bin")
+    folder = library.import_checkpoint(tmp_path / "pytorch_model.bin", "vocos", name="official")
+    manifest, tensors = store.load(folder)
+    vocoder = build(manifest)
+    strict_load(vocoder, tensors)
+    with torch.no_grad():
+        wave = vocoder.eval().decode(recording.inputs["mel"])
+    assert float((wave - recording.outputs["wave"]).abs().max()) <= 1e-5

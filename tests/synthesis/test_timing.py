@@ -39,6 +39,12 @@ def test_srt_and_vtt():
     assert vtt.startswith("WEBVTT\n\n1\n00:00:00.000 --> 00:00:01.000\n")
 
 
+def test_an_abbreviation_ends_no_cue():
+    timed = [Word("Dr.", 0.0, 0.4), Word("Smith.", 0.45, 0.9), Word("He", 1.3, 1.5)]
+    assert subtitles(timed, "srt").count("-->") == 2
+    assert "\nDr. Smith.\n" in subtitles(timed, "srt")
+
+
 def test_json_has_every_word():
     rows = json.loads(subtitles(TIMED, "json"))
     assert rows[1] == {"word": "there.", "start": 0.6, "end": 1.0}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -68,20 +69,25 @@ def test_pruning_keeps_the_newest_and_the_best(tmp_path):
     assert len(list(tmp_path.iterdir())) == 3
 
 
-@pytest.fixture
+@contextmanager
 def small_files() -> Iterator[None]:
-    """No file may grow beyond 1000 bytes: writing fails as on a full disk."""
+    """No file may grow beyond 1000 bytes: writing fails as on a full disk.
+
+    Only around the call itself: the test runner's own output may be a file.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_leaves_the_earlier_ones_and_nothing_else(tmp_path, small_files):
+def test_a_full_disk_leaves_the_earlier_ones_and_nothing_else(tmp_path):
     checkpoint.save(tmp_path, 1, TENSORS, {})
-    with pytest.raises(OutputError, match="step-00000002"):
+    with pytest.raises(OutputError, match="step-00000002"), small_files():
         checkpoint.save(tmp_path, 2, {"large": torch.zeros(10_000)}, {})
-    with pytest.raises(OutputError):
+    with pytest.raises(OutputError), small_files():
         checkpoint.save(tmp_path, 1, TENSORS, {"large": "x" * 2000})
     assert [p.name for p in tmp_path.iterdir()] == ["step-00000001"]
     assert checkpoint.read(tmp_path, 1).state["step"] == 1

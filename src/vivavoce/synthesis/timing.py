@@ -10,6 +10,7 @@ from vivavoce.errors import UnknownFormat, near_misses
 from vivavoce.synthesis.plan import Utterance
 from vivavoce.types import Word
 
+SENTENCE_PAUSE_S = 0.2
 _SOURCE_WORD = re.compile(r"\S+")
 
 
@@ -72,12 +73,18 @@ def _cues(timed: Sequence[Word], max_chars: int = 42) -> list[list[Word]]:
     for word in timed:
         line = cues[-1] if cues else []
         full = sum(len(w.text) + 1 for w in line) + len(word.text) > max_chars
-        ended = bool(line) and line[-1].text.rstrip("\"'”’)").endswith((".", "!", "?", "…"))
+        ended = bool(line) and _ends_sentence(line[-1], word)
         if not line or full or ended:
             cues.append([word])
         else:
             line.append(word)
     return cues
+
+
+def _ends_sentence(word: Word, following: Word) -> bool:
+    """A full stop with a pause behind it; "Dr." has none."""
+    stopped = word.text.rstrip("\"'”’)").endswith((".", "!", "?", "…"))
+    return stopped and following.start_s - word.end_s >= SENTENCE_PAUSE_S
 
 
 def _clock(seconds: float, separator: str) -> str:
