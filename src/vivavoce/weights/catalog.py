@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
@@ -71,8 +72,12 @@ class _Catalog:
     model: tuple[Entry, ...]
 
 
+@cache
 def entries(file: Path | None = None) -> tuple[Entry, ...]:
-    """Every entry, in the file's order. Raises ConfigError where the file contradicts itself."""
+    """Every entry, in the file's order; a file is read once.
+
+    Raises ConfigError where it contradicts itself.
+    """
     found = config.load(_Catalog, file or Path(str(files("vivavoce.weights"))) / CATALOG).model
     names = Counter(entry.name for entry in found)
     vocoders = {entry.name for entry in found if entry.kind == "vocoder"}
