@@ -38,3 +38,10 @@ def test_what_is_not_here_says_how_to_get_it(home):
         library.get("vocos-mel-24khz", offline=True)
     with pytest.raises(UnknownModel, match="kathleen"):
         library.show("kathlen")
+
+
+def test_every_unknown_name_has_advice(home, tmp_path):
+    with pytest.raises(UnknownModel, match="models list"):
+        library.show("xyzzy")
+    with pytest.raises(UnknownModel, match=r"no model\.toml.*models import"):
+        library.path(str(tmp_path))

@@ -171,5 +171,11 @@ def _default_name(file: Path) -> str:
 
 
 def _unknown(name: str, kind: str = "") -> UnknownModel:
+    if Path(name).exists():
+        return UnknownModel(
+            f"{name} is not a model folder: it has no {store.MANIFEST}.",
+            "Foreign checkpoints are brought in with `vivavoce models import FILE --as FAMILY`.",
+        )
     known = [row["name"] for row in installed() if not kind or row["kind"] == kind]
-    return UnknownModel(f"No {kind or 'model'} is called '{name}'.", near_misses(name, known))
+    advice = near_misses(name, known) or "`vivavoce models list` shows all."
+    return UnknownModel(f"No {kind or 'model'} is called '{name}'.", advice)
