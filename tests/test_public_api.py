@@ -20,7 +20,10 @@ NAMES = {
     "__version__",
     "errors",
     "load",
+    "load_voice",
+    "make_voice",
     "read_audio",
+    "save_voice",
     "speak",
     "train",
     "write_audio",
@@ -90,6 +93,9 @@ def test_signatures_are_pinned() -> None:
     assert parameters(vivavoce.speak) == ["text", "model", "vocoder", "device", "how"]
     assert parameters(vivavoce.TTS.speak) == ["self", "text", "voice", "speed", "seed", "options"]
     assert parameters(vivavoce.Speech.save) == ["self", "path"]
+    assert parameters(vivavoce.load_voice) == ["name"]
+    assert parameters(vivavoce.save_voice) == ["path", "voice"]
+    assert parameters(vivavoce.make_voice)[:4] == ["recording", "transcript", "name", "model"]
     assert parameters(vivavoce.read_audio)[:2] == ["source", "sample_rate"]
 
 

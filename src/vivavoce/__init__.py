@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from vivavoce.synthesis.engine import TTS
     from vivavoce.synthesis.load import load
     from vivavoce.synthesis.speech import Speech
+    from vivavoce.synthesis.voices import load_voice, make_voice
     from vivavoce.types import Audio, AudioChunk, Voice, Word
+    from vivavoce.weights.voices import save as save_voice
 
 __version__ = "0.1.0"
 
@@ -34,7 +36,10 @@ __all__ = [
     "__version__",
     "errors",
     "load",
+    "load_voice",
+    "make_voice",
     "read_audio",
+    "save_voice",
     "speak",
     "train",
     "write_audio",
@@ -50,7 +55,10 @@ _PLACES = {
     "Word": ("vivavoce.types", "Word"),
     "errors": ("vivavoce.errors", ""),
     "load": ("vivavoce.synthesis.load", "load"),
+    "load_voice": ("vivavoce.synthesis.voices", "load_voice"),
+    "make_voice": ("vivavoce.synthesis.voices", "make_voice"),
     "read_audio": ("vivavoce.audio.io", "read"),
+    "save_voice": ("vivavoce.weights.voices", "save"),
     "train": ("vivavoce.train", ""),
     "write_audio": ("vivavoce.audio.io", "write"),
 }

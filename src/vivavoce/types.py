@@ -61,7 +61,8 @@ class Tokens:
     `ids` are vocabulary indices. `word_index[i]` is the number of the word (counted from 0 over
     `words`) that token `i` belongs to, or -1 for silence, blanks and punctuation.
     `word_starts[n]` is the offset in the source text of what word `n` was read from.
-    `unknown` lists characters the vocabulary does not have, which were left out.
+    `unknown` lists characters the vocabulary does not have, which are not spoken. `text` is the
+    normalised text that the ids were made from.
     """
 
     ids: tuple[int, ...]
@@ -69,6 +70,7 @@ class Tokens:
     words: tuple[str, ...] = ()
     word_starts: tuple[int, ...] = ()
     unknown: tuple[str, ...] = ()
+    text: str = ""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -162,13 +164,15 @@ class FeatureSpec:
 class Features:
     """What an acoustic model emits: `values` `[B, C, T]` float32, zero past `lengths` `[B]` frames.
 
-    `durations` `[B, L]` are frames per token where the model knows them exactly.
+    `durations` `[B, L]` are frames per token where the model knows them exactly. The decoded
+    samples are to be multiplied by `gain`: how loud the voice's own recording was.
     """
 
     values: Tensor
     lengths: Tensor
     spec: FeatureSpec
     durations: Tensor | None = None
+    gain: float = 1.0
 
 
 @dataclass(frozen=True)

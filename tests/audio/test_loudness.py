@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vivavoce.audio import loudness
-from vivavoce.audio.loudness import integrated_lufs, normalise_loudness, peak_db, rms_db
+from vivavoce.audio.loudness import integrated_lufs, normalise_loudness, peak_db, rms, rms_db
 from vivavoce.types import Audio
 
 
@@ -91,3 +91,8 @@ def test_normalise_reaches_the_target_or_the_peak_limit():
     assert limited.samples.dtype == np.float32
     nothing = Audio(np.zeros(24000, np.float32), 24000)
     assert normalise_loudness(nothing, -20.0) is nothing
+
+
+def test_rms_of_something_and_of_nothing():
+    assert rms(np.array([0.3, -0.4], np.float32)) == pytest.approx(0.125**0.5)
+    assert rms(np.zeros(0, np.float32)) == 0.0

@@ -40,6 +40,7 @@ def calls(monkeypatch):
     monkeypatch.setattr(f"{place}.get", get)
     monkeypatch.setattr(f"{place}.import_checkpoint", import_checkpoint)
     monkeypatch.setattr(f"{place}.path", lambda name: Path("cache") / name)
+    monkeypatch.setattr(f"{place}.remark", lambda folder: f"Read as {folder.name}.")
     return made
 
 
@@ -65,6 +66,7 @@ def test_get_says_the_licence_before_the_first_download_only(cli, calls):
     first = cli("models", "get", "two")
     assert first.out == f"{Path('cache/two')}\n"
     assert "licence MIT" in first.err
+    assert "Read as two." in first.err
     assert "licence" not in cli("models", "get", "one", "--offline").err
     assert calls == [("get", "two", None), ("get", "one", True)]
 
@@ -73,6 +75,7 @@ def test_import(cli, calls):
     result = cli("models", "import", "a.pth", "--as", "x", "--config", "c.json", "--name", "mine")
     assert calls == [("import", "a.pth", "x", "c.json", "mine")]
     assert "mine" in result.out
+    assert "Read as mine." in result.err
     assert cli("models", "import", "a.pth").code == 2
 
 

@@ -9,8 +9,8 @@ import torch
 from vivavoce.errors import BadCheckpoint, UnknownModel, UnsafeCheckpoint
 from vivavoce.models.glow.config import GlowConfig
 from vivavoce.models.glow.model import GlowTTS
-from vivavoce.synthesis import library
-from vivavoce.synthesis.convert import read_foreign, speaker_names, to_store
+from vivavoce.synthesis import library, voices
+from vivavoce.synthesis.convert import speaker_names
 from vivavoce.types import FeatureSpec
 from vivavoce.weights import store
 
@@ -130,17 +130,17 @@ def test_a_coqui_glow_comes_in_and_gives_the_same_mel(foreign):
         for m in (original, model)
     ]
     assert torch.allclose(*mels, atol=1e-4)
-    assert any(row["name"] == "VCTK_p226" for row in library.voices_list())
+    assert any(row["name"] == "VCTK_p226" for row in voices.voices_list())
 
 
 def test_missing_configuration_and_unknown_family_are_named(tmp_path):
-    (tmp_path / "x.pth").write_bytes(b"PK")
+    torch.save({"a": torch.ones(1)}, tmp_path / "x.pth")
     with pytest.raises(BadCheckpoint, match="no configuration"):
-        to_store(tmp_path / "x.pth", "vocos", None, "x")
+        library.import_checkpoint(tmp_path / "x.pth", "vocos")
     with pytest.raises(UnknownModel, match="vocos"):
-        to_store(tmp_path / "x.pth", "vokos", None, "x")
+        library.import_checkpoint(tmp_path / "x.pth", "vokos")
     with pytest.raises(BadCheckpoint, match="no file"):
-        to_store(tmp_path / "nothing.pth", "vocos", None, "x")
+        library.import_checkpoint(tmp_path / "nothing.pth", "vocos")
 
 
 def test_malicious_and_truncated_files_leave_nothing(foreign, tmp_path):
@@ -171,12 +171,10 @@ def test_weights_of_another_size_are_named(foreign):
         library.import_checkpoint(folder / "model_file.pth", "glow")
 
 
-def test_speaker_names_and_comments(tmp_path):
+def test_speaker_names(tmp_path):
     assert speaker_names(tmp_path, {}) == []
     torch.save({"b": 1, "a": 0}, tmp_path / "speakers.pth")
     assert speaker_names(tmp_path, {}) == ["a", "b"]
-    (tmp_path / "c.json").write_text('{\n  // a note\n  "url": "http://x.y"\n}')
-    assert read_foreign(tmp_path / "c.json") == {"url": "http://x.y"}
 
 
 @pytest.mark.parity

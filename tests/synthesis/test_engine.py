@@ -30,11 +30,10 @@ def test_stream_is_speak(tts):
 def test_streamed_windows_equal_one_whole_decoding(tts):
     """The vocoder's windows leave no trace: against decoding each utterance at once."""
     from vivavoce.nn.noise import Noise
-    from vivavoce.synthesis.plan import plan
 
     text = "word " * 40
-    (utterance,) = plan(text, tts.model.tokenise)
-    options = tts._options(0.2, {})  # slow, so that there are many windows
+    (utterance,) = tts._plan(text, tts._request(None, 0.2, 0, "error", {}))
+    options = tts._request(None, 0.2, 0, "error", {}).options  # slow: there are many windows
     (features,) = tts.model.generate([utterance.tokens], tts.model.voice(), options, Noise(0))
     assert features.values.shape[2] > 200
     with torch.inference_mode():

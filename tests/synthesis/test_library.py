@@ -1,7 +1,7 @@
 import pytest
 
 from tests.tiny import tiny_folders
-from vivavoce.errors import DownloadError, UnknownModel, UnknownVoice, VoiceError
+from vivavoce.errors import DownloadError, UnknownModel
 from vivavoce.synthesis import library
 
 
@@ -19,16 +19,6 @@ def test_lists_the_catalogue_and_what_was_imported(home):
     assert not rows["vocos-mel-24khz"]["installed"]
     imported = [row for row in rows.values() if str(home) in row.get("path", "")]
     assert {row["kind"] for row in imported} == {"acoustic", "vocoder"}
-
-
-def test_voices_are_the_models_speakers(home):
-    names = {row["name"] for row in library.voices_list()}
-    assert {"speaker0", "speaker1"} <= names
-    assert library.voices_show("speaker1")["family"] == "glow"
-    with pytest.raises(UnknownVoice, match="speaker1"):
-        library.voices_show("speaker11")
-    with pytest.raises(VoiceError, match="part of the model"):
-        library.voices_remove("speaker1")
 
 
 def test_what_is_not_here_says_how_to_get_it(home):

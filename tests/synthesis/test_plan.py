@@ -2,7 +2,12 @@ import pytest
 
 from vivavoce.errors import TextError
 from vivavoce.synthesis.plan import plan
+from vivavoce.text.split import chunks
 from vivavoce.types import Tokens
+
+
+def by(limit):
+    return lambda text: chunks(text, limit)
 
 
 def spell(text):
@@ -13,7 +18,7 @@ def spell(text):
 
 def test_offsets_point_into_the_source():
     text = "One sentence.  Another one here! \n\n And a third?"
-    found = list(plan(text, spell, max_chars=20))
+    found = list(plan(text, by(20), spell))
     assert [u.index for u in found] == list(range(len(found)))
     for utterance in found:
         chunk = utterance.chunk
@@ -27,17 +32,17 @@ def test_a_megabyte_is_planned_lazily():
         seen.append(text)
         return spell(text)
 
-    utterances = plan("A short sentence. " * 60_000, tokenise)
+    utterances = plan("A short sentence. " * 60_000, by(220), tokenise)
     for _ in range(3):
         next(utterances)
     assert len(seen) <= 4
 
 
 def test_wordless_chunks_are_left_out_and_all_wordless_is_an_error():
-    found = list(plan("Hello. *** ... Again.", spell, max_chars=12))
+    found = list(plan("Hello. *** ... Again.", by(12), spell))
     assert all(u.tokens.speakable for u in found)
     with pytest.raises(TextError, match="CYRILLIC SMALL LETTER ZHE"):
-        list(plan("жжж", spell))
+        list(plan("жжж", by(220), spell))
 
 
 def test_a_tokeniser_that_refuses_a_chunk_does_not_end_the_text():
@@ -46,5 +51,5 @@ def test_a_tokeniser_that_refuses_a_chunk_does_not_end_the_text():
             raise TextError("none known")
         return spell(text)
 
-    texts = [u.chunk.text for u in plan("жжж жжж. Hello there.", tokenise, max_chars=12)]
+    texts = [u.chunk.text for u in plan("жжж жжж. Hello there.", by(12), tokenise)]
     assert " ".join(texts) == "Hello there."

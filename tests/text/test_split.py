@@ -14,7 +14,12 @@ from vivavoce.text.split import (
     SENTENCE_PAUSE_S,
     chunks,
     sentences,
+    word_spans,
 )
+
+
+def utf8(text: str) -> int:
+    return len(text.encode())
 
 
 @pytest.mark.parametrize(
@@ -120,3 +125,68 @@ def test_a_chunk_holds_at_least_one_character() -> None:
     with pytest.raises(UsageError, match="0 characters"):
         chunks("a", 0)
     assert list(chunks("", 5)) == []
+
+
+@pytest.mark.parametrize(
+    ("limit", "parts"),
+    [
+        (20, ["Hello there.", " How are you?", " I am fine, thanks;", " and you: well!"]),
+        (30, ["你好，世界。", "今天天气很好！", "我们去公园吧？好的。"]),
+        (20, ["One. Two three four!", " Five?"]),
+        (20, []),
+    ],
+)
+def test_chunks_bounded_in_bytes(limit: int, parts: list[str]) -> None:
+    found = [c.text for c in chunks("".join(parts), limit, utf8)]
+    assert found == [part.strip() for part in parts]
+
+
+def test_the_first_chunk_can_be_smaller() -> None:
+    source = "Yes. No. The rain, which had begun at noon, went on. It was late."
+    assert [c.text for c in chunks(source, 60, first=12)] == ["Yes. No.", source[9:]]
+    clause = [c.text for c in chunks(source[9:], 60, first=12)]
+    assert clause == ["The rain,", "which had begun at noon, went on. It was late."]
+    assert [c.text for c in chunks(source[9:], 20, first=90)] == [
+        c.text for c in chunks(source[9:], 20)
+    ]
+    long = [c.text for c in chunks("alpha beta gamma delta", 12, first=6)]
+    assert long == ["alpha", "beta gamma", "delta"]
+    with pytest.raises(UsageError, match="0 characters"):
+        chunks("a", 5, first=0)
+
+
+@pytest.mark.parametrize(("limit", "first"), [(4, None), (9, 5), (30, 8), (200, 30)])
+def test_bytes_are_never_exceeded_and_nothing_is_lost(limit: int, first: int | None) -> None:
+    draw = random.Random(limit)
+    alphabet = "aaabcdE FGh.i,!?;…\n\n 。、)(\"'é\u0301 1.5中文字，\t"
+    for _ in range(60):
+        source = "".join(draw.choices(alphabet, k=draw.randrange(200)))
+        end, room = 0, first or limit
+        for chunk in chunks(source, limit, utf8, first):
+            assert chunk.text == source[chunk.start : chunk.end]
+            assert source[end : chunk.start].strip() == ""
+            assert 0 < utf8(chunk.text) <= room
+            end, room = chunk.end, limit
+        assert source[end:].strip() == ""
+
+
+def test_a_character_larger_than_the_limit_stands_alone() -> None:
+    assert [c.text for c in chunks("中文 a", 2, utf8)] == ["中", "文", "a"]
+
+
+@pytest.mark.parametrize(
+    "source", ["A. " * 30000, "今天天气很好" * 20000, "x" * 100000, "ab " * 40000]
+)
+@pytest.mark.parametrize("limit", [100, 10**6])
+def test_long_texts_end_in_bytes_too(source: str, limit: int) -> None:
+    found = "".join(c.text for c in chunks(source, limit, utf8))
+    assert "".join(found.split()) == "".join(source.split())
+
+
+def test_words_stand_without_the_marks_around_them() -> None:
+    def spelled(text: str) -> list[str]:
+        return [text[start:end] for start, end in word_spans(text)]
+
+    assert spelled('"Don\'t," he said - (well-known).') == ["Don't", "he", "said", "well-known"]
+    assert spelled("你好，世界。Yes") == ["你好", "世界", "Yes"]
+    assert spelled(" ... ") == []

@@ -18,16 +18,59 @@ FRAME_S = 0.01
 def trim_silence(audio: Audio, threshold_db: float = -42.0, keep_s: float = 0.0) -> Audio:
     """Without the silence at both ends, but for `keep_s` of it. All silence gives no samples.
 
-    Silent are frames of 10 ms whose RMS lies below the threshold (dB of full scale).
+    Silent are frames of 10 ms, counted from either end, whose RMS lies below the threshold (dB of
+    full scale).
+    """
+    ways = audio.samples, audio.samples[::-1]
+    before, after = (_lead(s, audio.sample_rate, threshold_db) for s in ways)
+    kept = round(keep_s * audio.sample_rate)
+    n = len(audio.samples)
+    if before == n:
+        return replace(audio, samples=audio.samples[:0])
+    return replace(audio, samples=audio.samples[max(0, before - kept) : n - max(0, after - kept)])
+
+
+def _lead(samples: NDArray[np.float32], sample_rate: int, threshold_db: float) -> int:
+    """How many samples of silence there are before the first frame that is not."""
+    per_frame = max(1, round(FRAME_S * sample_rate))
+    loud = _frame_energies(samples, per_frame) >= from_db(threshold_db) ** 2
+    return int(loud.argmax()) * per_frame if loud.any() else len(samples)
+
+
+def pauses(
+    audio: Audio, at_least_s: float, threshold_db: float = -42.0
+) -> list[tuple[float, float]]:
+    """Where it is silent for so long or longer: start and end of each, seconds, ends included.
+
+    Silent is what `trim_silence` calls silent.
     """
     per_frame = max(1, round(FRAME_S * audio.sample_rate))
-    loud = np.flatnonzero(_frame_energies(audio.samples, per_frame) >= from_db(threshold_db) ** 2)
-    if not len(loud):
-        return replace(audio, samples=audio.samples[:0])
-    kept = round(keep_s * audio.sample_rate)
-    start = max(0, int(loud[0]) * per_frame - kept)
-    stop = min(len(audio.samples), (int(loud[-1]) + 1) * per_frame + kept)
-    return replace(audio, samples=audio.samples[start:stop])
+    quiet = _frame_energies(audio.samples, per_frame) < from_db(threshold_db) ** 2
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], quiet, [False]]).astype(np.int8)))
+    runs = np.minimum(edges * per_frame, len(audio.samples)).reshape(-1, 2)
+    long = runs[runs[:, 1] - runs[:, 0] >= round(at_least_s * audio.sample_rate)]
+    return [(start, end) for start, end in (long / audio.sample_rate).tolist()]
+
+
+def shorten_pauses(audio: Audio, longest_s: float, threshold_db: float = -42.0) -> Audio:
+    """The middle taken out of every silence that is longer, the ends' silences too."""
+    rate = audio.sample_rate
+    kept = np.ones(len(audio.samples), bool)
+    for start, end in pauses(audio, longest_s, threshold_db):
+        kept[round((start + longest_s / 2) * rate) : round((end - longest_s / 2) * rate)] = False
+    return replace(audio, samples=audio.samples[kept])
+
+
+def cut(audio: Audio, start_s: float = 0.0, end_s: float | None = None) -> Audio:
+    """From one second to another (default: the end). Raises AudioError where nothing is left."""
+    end_s = audio.duration_s if end_s is None else end_s
+    if not 0.0 <= start_s < min(end_s, audio.duration_s):
+        raise AudioError(
+            f"There is nothing between {start_s:g} s and {end_s:g} s.",
+            f"The audio is {audio.duration_s:.2f} s long.",
+        )
+    first, last = (round(s * audio.sample_rate) for s in (start_s, min(end_s, audio.duration_s)))
+    return replace(audio, samples=audio.samples[first:last])
 
 
 def _frame_energies(samples: NDArray[np.float32], per_frame: int) -> NDArray[np.float64]:

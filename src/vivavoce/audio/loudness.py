@@ -33,11 +33,14 @@ def peak_db(samples: NDArray[np.float32]) -> float:
     return to_db(float(np.abs(samples).max(initial=0.0)))
 
 
+def rms(samples: NDArray[np.float32]) -> float:
+    """Root mean square of `[S]`; 0 for no samples."""
+    return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if len(samples) else 0.0
+
+
 def rms_db(samples: NDArray[np.float32]) -> float:
     """Root mean square of `[S]` in dB: -3.01 for a sine of full scale."""
-    if not len(samples):
-        return float("-inf")
-    return to_db(float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))))
+    return to_db(rms(samples))
 
 
 def integrated_lufs(audio: Audio) -> float:

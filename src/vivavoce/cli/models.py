@@ -41,6 +41,8 @@ def get(name: Name, offline: Offline = False, as_json: Json = False) -> None:
         say(f"{name}: licence {known.get('licence') or 'not stated'}")
     with Progress(name, "bytes") as progress:
         folder = library.get(name, progress, offline or None)
+    if remark := library.remark(folder):
+        say(remark)
     emit({"name": name, "path": str(folder)}, as_json, lambda data: data["path"])
 
 
@@ -56,6 +58,8 @@ def import_model(
     from vivavoce.synthesis import library
 
     folder = library.import_checkpoint(file, family, config=config, name=name)
+    if remark := library.remark(folder):
+        say(remark)
     data = {"name": folder.name, "path": str(folder)}
     emit(data, as_json, lambda found: f"{found['name']}  {found['path']}")
 

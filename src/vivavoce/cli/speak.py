@@ -62,12 +62,23 @@ def speak(
 
     from vivavoce.synthesis.load import load  # torch comes in here
 
+    download(model, vocoder)
     tts = load(model, vocoder=vocoder, device=device)
     if verbose:
         say(f"acoustic  {tts.name} on {tts.selection.device}: {tts.selection.reason}")
         say(f"vocoder   {type(tts.vocoder).__name__.lower()} on {tts.selection.device}")
     summary = perform(tts, source, target, audio_format, captions, how)
     report(summary, as_json, verbose)
+
+
+def download(*places: str | None) -> None:
+    """Bring what is given by its address, with a bar: the first time it may take minutes."""
+    from vivavoce.synthesis import library
+
+    for place in places:
+        if place and "://" in place:
+            with Progress(place, "bytes") as progress:
+                library.prepare(place, progress)
 
 
 def destination(output: str, audio_format: str | None, as_json: bool) -> Path | None:
@@ -121,7 +132,7 @@ def perform(
 ) -> dict[str, Any]:
     """Speak into the target piece by piece; what there is to say about it, as plain data."""
     from vivavoce.audio.io import StreamWriter
-    from vivavoce.synthesis.engine import Stages
+    from vivavoce.synthesis.render import Stages
     from vivavoce.synthesis.timing import subtitles
 
     stages, warnings = Stages(), list[str]()

@@ -1,4 +1,4 @@
-"""A linear layer whose float32 weights lie in oneDNN's order. Imported only when it is used."""
+"""A linear layer whose weights lie in oneDNN's order. Imported only when it is used."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from vivavoce.device.kernels import MIN_WEIGHTS
 
 
 class PackedLinear(nn.Module):
-    """`nn.Linear` for frozen float32 weights on the CPU: `[..., in]` to `[..., out]`.
+    """`nn.Linear` for frozen weights on the CPU, float32 or bfloat16: `[..., in]` to `[..., out]`.
 
     It has no `weight`: code that reads `layer.weight` fails instead of computing with a copy.
     """
@@ -27,13 +27,18 @@ class PackedLinear(nn.Module):
         weight = linear.weight
         return (
             weight.device.type == "cpu"
-            and weight.dtype == torch.float32
+            and weight.dtype in (torch.float32, torch.bfloat16)
             and weight.numel() >= MIN_WEIGHTS
             and not linear._forward_pre_hooks  # weight norm and the like compute it anew
         )
 
     def forward(self, x: Tensor) -> Tensor:
         return packed_linear(x, self._packed, self.bias)
+
+    def gelu(self, x: Tensor) -> Tensor:
+        """GELU (its tanh form) of the layer, without another pass over memory."""
+        operator = torch.ops.mkldnn._linear_pointwise
+        return operator(x, self._packed, self.bias, "gelu", [], "tanh")
 
 
 def pack(weight: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from vivavoce.errors import UnknownModel, near_misses
 from vivavoce.types import Workload
 
 FAMILIES = {
+    "f5": "vivavoce.models.f5",
     "glow": "vivavoce.models.glow",
 }
 
@@ -22,6 +23,14 @@ def family(name: str) -> ModuleType:
     if name not in FAMILIES:
         raise UnknownModel(f"There is no model family '{name}'.", near_misses(name, FAMILIES))
     return importlib.import_module(FAMILIES[name])
+
+
+def cloning_families() -> list[str]:
+    """Families that make voices from recordings: their package has `make_voice`.
+
+    Such a package has `describe_voice(voice) -> dict` too: facts for people.
+    """
+    return [name for name in FAMILIES if hasattr(family(name), "make_voice")]
 
 
 def workloads() -> dict[str, Workload]:

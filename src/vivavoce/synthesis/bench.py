@@ -71,7 +71,7 @@ def bench(
 
 def measure(tts: TTS, text: str) -> dict[str, Any]:
     """One run: seconds of audio, to the first piece, of work per second of audio, per stage."""
-    from vivavoce.synthesis.engine import Stages
+    from vivavoce.synthesis.render import Stages
 
     stages, samples, first = Stages(), 0, 0.0
     begin = time.perf_counter()

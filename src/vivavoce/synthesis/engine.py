@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from vivavoce.audio.features import convert
+from vivavoce.audio import io
 from vivavoce.config import from_dict
-from vivavoce.device import Selection, synchronise
-from vivavoce.nn.noise import Noise
-from vivavoce.synthesis.guards import SampleGuard, check_duration
+from vivavoce.device import Selection
+from vivavoce.errors import UsageError, VoiceError, near_misses
+from vivavoce.synthesis.join import Piece, joined
 from vivavoce.synthesis.plan import Utterance, plan
+from vivavoce.synthesis.render import Renderer, Request, Stages
 from vivavoce.synthesis.speech import Speech
-from vivavoce.synthesis.timing import words
-from vivavoce.types import AudioChunk, Features, Voice, Word
-from vivavoce.vocoders.vocoder import Vocoder, decode_windowed, stream_windows
+from vivavoce.synthesis.voices import load_voice
+from vivavoce.types import Audio, AudioChunk, Voice
+from vivavoce.vocoders.vocoder import Vocoder
 
-STREAM_FRAMES = 64  # new frames per streamed piece, beside the vocoder's context
-
-
-@dataclass
-class Stages:
-    """Seconds spent per stage, for `bench`."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def timed(self, stage: str, device: torch.device, work: Callable[[], Any]) -> Any:
-        begin = time.perf_counter()
-        result = work()
-        synchronise(device)
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - begin
-        return result
+ON_PROBLEM = ("error", "warn")
 
 
 class TTS:
@@ -52,6 +36,7 @@ class TTS:
     ) -> None:
         self.name, self.model, self.vocoder, self.selection = name, model, vocoder, selection
         self.defaults = defaults
+        self.renderer = Renderer(model, vocoder, selection.device)
         model.spec.require(vocoder.accepts, ignore=("normalisation",))
 
     @property
@@ -64,23 +49,41 @@ class TTS:
         """Names of the model's own speakers."""
         return self.model.speaker_names
 
-    def speak(
-        self,
-        text: str,
-        voice: str | Voice | None = None,
-        *,
-        speed: float = 1.0,
-        seed: int = 0,
-        **options: Any,
-    ) -> Speech:
-        """The whole text as one piece of audio.
+    @property
+    def clones(self) -> bool:
+        """Whether the model speaks with voices made from recordings."""
+        return self.model.clones
 
-        `speed` 1.0 is natural, larger is faster; the same `seed` gives the same samples.
+    def voice(
+        self,
+        recording: str | Path | Audio,
+        transcript: str = "",
+        *,
+        name: str = "voice",
+        language: str = "en",
+        licence: str = "",
+        transcriber: Callable[[Audio, str], str] | None = None,
+    ) -> Voice:
+        """A voice from a few seconds of speech and the words said in it, ready for `speak`.
+
+        Without a transcript `transcriber` (audio, language -> words) is asked.
+        Raises AudioError, VoiceError (also where the model cannot clone).
+        """
+        if not self.clones:
+            raise VoiceError(
+                f"'{self.name}' has its own speakers and clones no voices.",
+                "`vivavoce models list` shows models; f5-v1 is one that clones.",
+            )
+        audio = recording if isinstance(recording, Audio) else io.read(recording)
+        return self.model.make_voice(audio, transcript, name, language, licence, transcriber)
+
+    def speak(self, text: str, voice: str | Voice | None = None, **how: Any) -> Speech:
+        """The whole text as one piece of audio; `how` is what `stream` takes.
+
         Raises TextError, UnknownVoice, ConfigError (an option the model does not have) and
         GuardError (what came out is not speech).
         """
-        pieces = list(self.stream(text, voice, speed=speed, seed=seed, **options))
-        return self._join(pieces, seed)
+        return self._collected(list(self.stream(text, voice, **how)), how.get("seed", 0))
 
     def stream(
         self,
@@ -89,21 +92,28 @@ class TTS:
         *,
         speed: float = 1.0,
         seed: int = 0,
+        on_problem: str = "error",
+        on_step: Callable[[int, int], None] | None = None,
         stages: Stages | None = None,
         **options: Any,
     ) -> Iterator[AudioChunk]:
         """The same samples as `speak`, piece by piece, as soon as they are there.
 
-        Sentences are spoken one after the other, so memory does not grow with the text.
+        `speed` 1.0 is natural, larger is faster; the same `seed` gives the same samples.
+        Utterances are spoken one after the other, so memory does not grow with the text. One
+        that does not come out as speech is tried once more with another draw; then `on_problem`
+        decides: "error" raises GuardError, "warn" keeps what there is and says so.
+        `on_step(done, all)` is called within an utterance where the model works in steps; what
+        it raises ends the work.
         """
-        speaker, chosen = self._voice(voice), self._options(speed, options)
-        start_s = 0.0
-        for utterance in plan(text, self.model.tokenise):
-            for chunk in self._utterance(
-                utterance, speaker, chosen, seed, start_s, stages or Stages()
-            ):
-                start_s += len(chunk.samples) / self.sample_rate
-                yield chunk
+        request = self._request(voice, speed, seed, on_problem, options)
+        request = request.watched(on_step, stages)
+        pieces = (
+            piece
+            for utterance in self._plan(text, request)
+            for piece in self.renderer.utterance(utterance, request)
+        )
+        yield from joined(pieces, blend=self.clones)
 
     def batch(
         self,
@@ -112,139 +122,73 @@ class TTS:
         *,
         speed: float = 1.0,
         seed: int = 0,
+        on_problem: str = "error",
         batch_size: int = 8,
         **options: Any,
     ) -> list[Speech]:
         """Many texts at once, in order. Each comes out as `speak` would give it (to 1e-4)."""
-        speaker, chosen = self._voice(voice), self._options(speed, options)
+        request = self._request(voice, speed, seed, on_problem, options)
         work = [
             (number, utterance)
             for number, text in enumerate(texts)
-            for utterance in plan(text, self.model.tokenise)
+            for utterance in self._plan(text, request)
         ]
         work.sort(key=lambda item: len(item[1].tokens))
-        done: dict[tuple[int, int], tuple[Utterance, np.ndarray, tuple[Word, ...]]] = {}
+        done: dict[int, dict[int, list[Piece]]] = {n: {} for n in range(len(texts))}
         for first in range(0, len(work), batch_size):
             group = work[first : first + batch_size]
-            rows = self._rows([u for _, u in group], speaker, chosen, seed)
-            for (number, utterance), (samples, timed) in zip(group, rows, strict=True):
-                done[number, utterance.index] = (utterance, samples, timed)
-        return [self._collect(done, number, seed) for number in range(len(texts))]
+            rows = self.renderer.batch([u for _, u in group], request)
+            for (number, utterance), pieces in zip(group, rows, strict=True):
+                done[number][utterance.index] = pieces
+        return [self._joined(done[number], seed) for number in range(len(texts))]
 
-    def _voice(self, voice: str | Voice | None) -> Voice:
-        return voice if isinstance(voice, Voice) else self.model.voice(voice)
+    def _plan(self, text: str, request: Request) -> Iterable[Utterance]:
+        voice, options = request.voice, request.options
+        return plan(
+            text,
+            lambda whole: self.model.chunks(whole, voice, options),
+            lambda chunk: self.model.tokenise(chunk, voice, options),
+        )
 
-    def _options(self, speed: float, options: dict[str, Any]) -> Any:
+    def _request(
+        self,
+        voice: str | Voice | None,
+        speed: float,
+        seed: int,
+        on_problem: str,
+        options: dict[str, Any],
+    ) -> Request:
+        if on_problem not in ON_PROBLEM:
+            raise UsageError(
+                f"on_problem is '{on_problem}'.", near_misses(on_problem, ON_PROBLEM)
+            )
         table = self.defaults | options
         table["speed"] = speed * self.defaults.get("speed", 1.0)
-        return from_dict(self.model.options_type, table)
+        chosen = from_dict(self.model.options_type, table)
+        return Request(self._voice(voice), chosen, seed, on_problem == "warn")
 
-    @torch.inference_mode()
-    def _utterance(
-        self,
-        utterance: Utterance,
-        voice: Voice,
-        options: Any,
-        seed: int,
-        start_s: float,
-        stages: Stages,
-    ) -> Iterator[AudioChunk]:
-        """One utterance's pieces; the last one carries its words, warnings and pause."""
-        text = utterance.chunk
-        device = self.selection.device
-        guard = SampleGuard(text.text)
-        features: list[Features] = stages.timed(
-            "acoustic",
-            device,
-            lambda: list(
-                self.model.generate(
-                    [utterance.tokens], voice, options, Noise(seed, [utterance.index])
-                )
-            ),
-        )
-        self._check(utterance, features[0], 0)
-        timed = self._words(utterance, features[0], 0, start_s)
-        parts = (self._accepted(f) for f in features)
-        window = 2 * self.vocoder.receptive_field + STREAM_FRAMES
-        pieces = stream_windows(self.vocoder, parts, min(window, self.vocoder.window_frames))
-        waiting = np.zeros(0, dtype=np.float32)  # the last piece is known when none follows
-        while (piece := stages.timed("vocoder", device, lambda: next(pieces, None))) is not None:
-            if len(waiting):
-                yield AudioChunk(waiting, self.sample_rate, start_s, text.start, text.end)
-                start_s += len(waiting) / self.sample_rate
-            waiting = guard.feed(piece[0].float().cpu().numpy())
-        warnings = utterance.warnings + guard.finish()
-        samples = np.concatenate([waiting, self._pause(text.pause_s)])
-        yield AudioChunk(samples, self.sample_rate, start_s, text.start, text.end, timed, warnings)
-
-    @torch.inference_mode()
-    def _rows(
-        self, utterances: list[Utterance], voice: Voice, options: Any, seed: int
-    ) -> Iterable[tuple[np.ndarray, tuple[Word, ...]]]:
-        tokens = [u.tokens for u in utterances]
-        noise = Noise(seed, [u.index for u in utterances])
-        (features,) = self.model.generate(tokens, voice, options, noise)
-        lengths = features.lengths.tolist()
-        samples = decode_windowed(self.vocoder, self._accepted(features), lengths).float().cpu()
-        for row, utterance in enumerate(utterances):
-            self._check(utterance, features, row)
-            length = min(self.vocoder.n_samples(lengths[row]), samples.shape[1])
-            yield samples[row, :length].numpy(), self._words(utterance, features, row, 0.0)
-
-    def _accepted(self, features: Features) -> Tensor:
-        return convert(features.values, features.spec, self.vocoder.accepts)
-
-    def _check(self, utterance: Utterance, features: Features, row: int) -> None:
-        frame_s = features.spec.hop_length / features.spec.sample_rate
-        frames = int(features.lengths[row])
-        check_duration(frames, len(utterance.tokens), frame_s, utterance.chunk.text)
-
-    def _words(
-        self, utterance: Utterance, features: Features, row: int, start_s: float
-    ) -> tuple[Word, ...]:
-        if features.durations is None:
-            return ()
-        frame_s = features.spec.hop_length / features.spec.sample_rate
-        timed = words(utterance, features.durations[row].tolist(), frame_s)
-        return _shifted(timed, start_s + self.vocoder.edge_frames * frame_s)
-
-    def _pause(self, seconds: float) -> np.ndarray:
-        return np.zeros(round(seconds * self.sample_rate), dtype=np.float32)
-
-    def _collect(
-        self,
-        done: dict[tuple[int, int], tuple[Utterance, np.ndarray, tuple[Word, ...]]],
-        number: int,
-        seed: int,
-    ) -> Speech:
-        pieces: list[AudioChunk] = []
-        start_s = 0.0
-        index = 0
-        while (number, index) in done:
-            utterance, samples, timed = done[number, index]
-            text = utterance.chunk
-            guard = SampleGuard(text.text)
-            samples = np.concatenate([guard.feed(samples), self._pause(text.pause_s)])
-            warnings = utterance.warnings + guard.finish()
-            shifted = _shifted(timed, start_s)
-            pieces.append(
-                AudioChunk(
-                    samples, self.sample_rate, start_s, text.start, text.end, shifted, warnings
-                )
+    def _voice(self, voice: str | Voice | None) -> Voice:
+        if isinstance(voice, str) and self.clones and voice not in self.voices:
+            voice = load_voice(voice)
+        if not isinstance(voice, Voice):
+            return self.model.voice(voice)
+        if voice.family != self.model.family:
+            raise VoiceError(
+                f"Voice '{voice.name}' was made for {voice.family} models; '{self.name}' is of "
+                f"the family {self.model.family}.",
+                "Make it again from its recording: `vivavoce voices add --model`.",
             )
-            start_s += len(samples) / self.sample_rate
-            index += 1
-        return self._join(pieces, seed)
+        return voice
 
-    def _join(self, pieces: list[AudioChunk], seed: int) -> Speech:
+    def _joined(self, utterances: dict[int, list[Piece]], seed: int) -> Speech:
+        pieces = [piece for index in sorted(utterances) for piece in utterances[index]]
+        return self._collected(list(joined(pieces, blend=self.clones)), seed)
+
+    def _collected(self, chunks: list[AudioChunk], seed: int) -> Speech:
         return Speech(
-            np.concatenate([p.samples for p in pieces]),
+            np.concatenate([c.samples for c in chunks]),
             self.sample_rate,
-            tuple(w for p in pieces for w in p.words),
-            tuple(w for p in pieces for w in p.warnings),
+            tuple(w for c in chunks for w in c.words),
+            tuple(w for c in chunks for w in c.warnings),
             seed,
         )
-
-
-def _shifted(timed: tuple[Word, ...], start_s: float) -> tuple[Word, ...]:
-    return tuple(Word(w.text, w.start_s + start_s, w.end_s + start_s) for w in timed)

@@ -1,4 +1,7 @@
-"""Is this speech? Every utterance passes here before anybody hears it. Knows samples and counts."""
+"""Is this speech? Every utterance passes here before anybody hears it. Knows samples and counts.
+
+`lenient` turns what would be an error into a warning, but for numbers that are none.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,14 @@ CLIPPED_SHARE = 0.001
 _ADVICE = "Try another --seed, or check the model with `vivavoce doctor`."
 
 
-def check_duration(frames: int, tokens: int, frame_s: float, text: str) -> None:
+def check_duration(
+    frames: int, tokens: int, frame_s: float, text: str, lenient: bool = False
+) -> tuple[str, ...]:
     """Raises GuardError when an utterance's length is absurd for its number of tokens."""
     seconds = frames * frame_s
-    if not SHORTEST_TOKEN_S * tokens <= seconds <= LONGEST_TOKEN_S * tokens + 2:
-        raise GuardError(
-            f"The model gave {seconds:.2f} s for {tokens} tokens ('{text[:40]}'): not speech.",
-            _ADVICE,
-        )
+    if SHORTEST_TOKEN_S * tokens <= seconds <= LONGEST_TOKEN_S * tokens + 2:
+        return ()
+    return _refuse(f"The model gave {seconds:.2f} s for {tokens} tokens ('{text[:40]}')", lenient)
 
 
 @dataclass
@@ -31,6 +34,7 @@ class SampleGuard:
     """Watches one utterance's samples as they come: `feed` each piece, then `finish`."""
 
     text: str
+    lenient: bool = False
     pieces: list[np.ndarray] = field(default_factory=list)
 
     def feed(self, samples: np.ndarray) -> np.ndarray:
@@ -44,7 +48,7 @@ class SampleGuard:
         """What to warn about. Raises GuardError for an utterance that is silent throughout."""
         samples = np.concatenate(self.pieces or [np.zeros(0, np.float32)])
         if is_silent(samples, SILENCE_DB):
-            raise GuardError(f"The model gave silence for '{self.text[:40]}'.", _ADVICE)
+            return _refuse(f"The model gave silence for '{self.text[:40]}'", self.lenient)
         warnings = []
         offset, clipped = dc_offset(samples), clipping_ratio(samples, limit=1.0)
         if abs(offset) > DC_LIMIT:
@@ -52,3 +56,9 @@ class SampleGuard:
         if clipped > CLIPPED_SHARE:
             warnings.append(f"{clipped:.1%} of the samples clipped in '{self.text[:40]}'")
         return tuple(warnings)
+
+
+def _refuse(what: str, lenient: bool) -> tuple[str, ...]:
+    if lenient:
+        return (f"{what[0].lower()}{what[1:]}",)
+    raise GuardError(f"{what}: not speech.", _ADVICE)

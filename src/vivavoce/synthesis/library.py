@@ -1,30 +1,53 @@
-"""What is on this machine and what could be: models, vocoders, voices by name, as plain data."""
+"""What is on this machine and what could be: models and vocoders by name, as plain data."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from vivavoce.errors import UnknownModel, VoiceError, near_misses
+from vivavoce.errors import BadCheckpoint, UnknownModel, near_misses
 from vivavoce.weights import cache, catalog, fetch, store
 from vivavoce.weights.catalog import Entry
+from vivavoce.weights.source import Source, parse
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vivavoce.synthesis.foreign import Foreign
+    from vivavoce.weights.download import Progress
+
+OnProgress = Callable[[int, int | None, str], None]  # done, of how much, a note
+_UNSTATED: dict[str, Any] = {"languages": [], "licence": ""}
 
 
 def installed() -> list[dict[str, Any]]:
     """Every known model and vocoder: the catalogue, then what was imported."""
     rows = [_row(entry) for entry in catalog.entries()]
     names = {row["name"] for row in rows}
-    return rows + [_facts(folder) for folder in _imported() if folder.name not in names]
+    others = (folder for folder in _imported() if folder.name not in names)
+    return rows + [_UNSTATED | _facts(folder) for folder in others]
 
 
 def show(name: str) -> dict[str, Any]:
-    """The catalogue's facts about a model and, where it is here, its manifest's tables."""
+    """The catalogue's facts about a model and, where it is here, its manifest's tables.
+
+    A checkpoint's path or address will do as well: what is read from it.
+    """
     known = {entry.name: _row(entry) for entry in catalog.entries()}
     here = _find(name)
-    if name not in known and here is None:
+    if here is not None:
+        return _UNSTATED | known.get(name, {}) | _facts(here)
+    if name in known:
+        return known[name]
+    found = _foreign(name)
+    if found is None:
         raise _unknown(name)
-    facts = known.get(name, {})
-    return facts | _facts(here) if here else facts
+    manifest, _ = _read(found)
+    return _UNSTATED | manifest | {"installed": True, "path": str(found.weights)}
 
 
 def path(name: str, kind: str = "") -> Path:
@@ -54,21 +77,64 @@ def default_vocoder(name: str) -> str:
     return vocoder
 
 
-def get(name: str, on_progress: Any = None, offline: bool | None = None) -> Path:
-    """Download a catalogued model, convert it, keep it; its folder. Does nothing if it is here.
+def open_model(name: str, kind: str = "") -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """A model's manifest and its tensors under our names, mapped where the file allows it.
 
-    Raises DownloadError, BadCheckpoint.
+    `name` is a name, a folder of ours, or the path or address of a foreign checkpoint, which is
+    read where it lies. Raises UnknownModel, BadCheckpoint, DownloadError.
     """
+    from vivavoce.synthesis import convert
+
+    if (found := _foreign(name)) is not None:
+        return _read(found)
+    folder = path(name, kind)
+    manifest = store.read_manifest(folder)
+    address = manifest.get("weights", {}).get("source")
+    if not address:
+        return store.load(folder)
+    file = fetch.cached(_source(address))
+    if file is None:
+        raise UnknownModel(
+            f"The weights of '{name}' are gone from {address}.", f"Run: vivavoce models get {name}"
+        )
+    return manifest, convert.adapted(file, manifest["family"])
+
+
+def prepare(name: str, on_progress: OnProgress | None = None) -> None:
+    """Download the checkpoint that a path or address means; does nothing for what is here."""
+    _foreign(name, on_progress)
+
+
+def get(name: str, on_progress: OnProgress | None = None, offline: bool | None = None) -> Path:
+    """Download a catalogued model and its vocoder and make them ready; the model's folder.
+
+    Safetensors stay in the Hub's cache and are read there; pickles are converted, once. Does
+    nothing if all is here. Raises DownloadError, BadCheckpoint.
+    """
+    entry = {entry.name: entry for entry in catalog.entries()}.get(name)
+    folder = _get(name, on_progress, offline)
+    if entry and entry.vocoder:
+        _get(entry.vocoder, on_progress, offline)
+    return folder
+
+
+def _get(name: str, on_progress: OnProgress | None, offline: bool | None) -> Path:
     here = _find(name)
     if here is not None:
+        address = store.read_manifest(here).get("weights", {}).get("source")
+        if address:
+            fetch.fetch(_source(address), progress=_told(on_progress), offline=offline)
         return here
     entry = catalog.resolve(name)
-    files = list(fetch.fetch_entry(entry, on_progress, offline).values())
-    from vivavoce.synthesis.convert import is_config, to_store
+    files = fetch.fetch_entry(entry, _told(on_progress), offline)
+    from vivavoce.synthesis.convert import to_store
+    from vivavoce.synthesis.foreign import Foreign, is_weights
 
-    weights = next(file for file in files if not is_config(file))
-    config = next((file for file in files if is_config(file)), None)
-    return to_store(weights, entry.family, config, name, entry.licence)
+    named = next(source for source in entry.sources if is_weights(files[source.file]))
+    weights = files.pop(named.file)
+    source = fetch.pinned(named, weights)
+    found = Foreign(weights, source, tuple(files.values()), entry.variant, entry.licence)
+    return to_store(found, entry.family, name, copy=weights.suffix != ".safetensors")
 
 
 def import_checkpoint(
@@ -76,57 +142,54 @@ def import_checkpoint(
 ) -> Path:
     """Convert a foreign checkpoint into a model folder of ours. No code in it is run.
 
-    Without `config`, `config.json` or `config.yaml` beside the checkpoint is read. Raises
-    BadCheckpoint, UnsafeCheckpoint, UnknownModel (the family), ConfigError.
+    What belongs to it (a configuration, a vocabulary) is looked for beside it. The original is
+    not needed afterwards. Raises BadCheckpoint, UnsafeCheckpoint, UnknownModel (the family),
+    ConfigError.
     """
     from vivavoce.synthesis.convert import to_store
+    from vivavoce.synthesis.foreign import Foreign
 
-    return to_store(Path(file), family, config, name or _default_name(Path(file)))
-
-
-def voices_list() -> list[dict[str, Any]]:
-    """The speakers of every model that is here."""
-    rows = []
-    for entry in installed():
-        if entry["installed"] and entry["kind"] == "acoustic":
-            speakers = store.read_manifest(path(entry["name"])).get("speakers") or ["default"]
-            rows += [
-                {
-                    "name": speaker,
-                    "model": entry["name"],
-                    "family": entry["family"],
-                    "language": ", ".join(entry["languages"]),
-                    "licence": entry["licence"],
-                }
-                for speaker in speakers
-            ]
-    return rows
+    file = Path(file).absolute()
+    found = Foreign(file, Source("path", path=file), (config,) if config else ())
+    return to_store(found, family, name or _default_name(found.source))
 
 
-def voices_show(name: str) -> dict[str, Any]:
-    """Raises UnknownVoice."""
-    from vivavoce.errors import UnknownVoice
-
-    rows = voices_list()
-    found = next((row for row in rows if row["name"] == name), None)
-    if found is None:
-        known = [row["name"] for row in rows]
-        raise UnknownVoice(f"No voice is called '{name}'.", near_misses(name, known))
-    return found
+def remark(folder: Path) -> str:
+    """What was decided about weights that do not tell themselves, and why; else nothing."""
+    variant = store.read_manifest(folder).get("variant")
+    return f"Read as {variant['name']}: {variant['reason']}." if variant else ""
 
 
-def voices_add(name: str, recording: Path, **_details: Any) -> Path:
-    """Raises VoiceError: no model family here makes a voice from a recording yet."""
-    raise VoiceError(
-        f"Cannot make the voice '{name}' from {recording}: no model here clones voices.",
-        "Train one instead: see docs/training.md.",
-    )
+def _foreign(name: str, on_progress: OnProgress | None = None) -> Foreign | None:
+    """The foreign checkpoint that a path or an address means; names come first."""
+    if _find(name) is not None or name in {entry.name for entry in catalog.entries()}:
+        return None
+    from vivavoce.synthesis import foreign
+
+    found = foreign.at(name, _told(on_progress))
+    entry = catalog.at(found.source) if found and found.source.kind == "hf" else None
+    if found is None or entry is None:
+        return found
+    return replace(found, variant=entry.variant, licence=entry.licence)
 
 
-def voices_remove(name: str) -> None:
-    """Raises UnknownVoice for an unknown name, VoiceError for a model's own speaker."""
-    found = voices_show(name)
-    raise VoiceError(f"'{name}' is part of the model '{found['model']}'.", "It cannot be removed.")
+def _read(found: Foreign) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    from vivavoce.synthesis import convert
+
+    manifest, tensors = convert.read(found)
+    return manifest | {"name": _default_name(found.source)}, tensors
+
+
+def _told(on_progress: OnProgress | None) -> Progress | None:
+    """What downloads report, for a listener that is told what is done, of how much, and a note."""
+    return (lambda name, done, total: on_progress(done, total, name)) if on_progress else None
+
+
+def _source(address: str) -> Source:
+    source = parse(address)
+    if source is None:
+        raise BadCheckpoint(f"'{address}' is not where weights can be.", "Get the model again.")
+    return source
 
 
 def _imported() -> list[Path]:
@@ -162,12 +225,16 @@ def _row(entry: Entry) -> dict[str, Any]:
 
 def _facts(folder: Path) -> dict[str, Any]:
     manifest = store.read_manifest(folder)
-    return {"languages": [], "licence": ""} | manifest | {"installed": True, "path": str(folder)}
+    return manifest | {"installed": True, "path": str(folder)}
 
 
-def _default_name(file: Path) -> str:
-    generic = {"model", "model_file", "best_model", "pytorch_model", "checkpoint", "generator"}
-    return file.resolve().parent.name if file.stem in generic else file.stem
+def _default_name(source: Source) -> str:
+    """The file's name, or its folder's where the file's says nothing."""
+    place = source.path or PurePosixPath(
+        source.repo or "/", source.file or urlsplit(source.url).path
+    )
+    says_nothing = re.fullmatch(r"(pytorch_|best_)?model(_\w+)?|checkpoint|generator", place.stem)
+    return place.parent.name if says_nothing else place.stem
 
 
 def _unknown(name: str, kind: str = "") -> UnknownModel:

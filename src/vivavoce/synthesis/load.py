@@ -10,7 +10,7 @@ from vivavoce import models, vocoders
 from vivavoce.errors import BadCheckpoint
 from vivavoce.synthesis import library
 from vivavoce.synthesis.engine import TTS
-from vivavoce.weights import cache, store
+from vivavoce.weights import cache
 from vivavoce.weights.adapt import strict_load, without_numbers
 
 if TYPE_CHECKING:
@@ -24,17 +24,17 @@ def load(
 ) -> TTS:
     """A model and its vocoder, ready to speak.
 
-    `model` is a name (`vivavoce models list`) or a model folder; without it the bundled voice
-    speaks, offline. `vocoder` replaces the one the model names. `device` is auto, cpu, cuda[:n]
-    or mps; `TTS.selection.reason` says why it was chosen.
+    `model` is a name (`vivavoce models list`), a model folder, or the path or `hf://` address of a
+    foreign checkpoint, which is read where it lies; without it the bundled voice speaks, offline.
+    `vocoder` replaces the one the model names. `device` is auto, cpu, cuda[:n] or mps;
+    `TTS.selection.reason` says why it was chosen.
 
     Raises UnknownModel, BadCheckpoint, IncompatibleFeatures, UnsupportedDevice.
     """
     selection = devices.select(device)
-    folder = library.path(str(model or DEFAULT_MODEL))
-    manifest, acoustic = _build(folder, "acoustic", models)
+    manifest, acoustic = _build(str(model or DEFAULT_MODEL), "acoustic", models)
     chosen = str(vocoder or manifest.get("vocoder") or library.default_vocoder(manifest["name"]))
-    _, decoder = _build(library.path(chosen, "vocoder"), "vocoder", vocoders)
+    _, decoder = _build(chosen, "vocoder", vocoders)
     acoustic = acoustic.to(selection.device).freeze()
     decoder = decoder.eval().requires_grad_(False).to(selection.device)
     if selection.device.type == "cpu":
@@ -42,8 +42,8 @@ def load(
     return TTS(manifest["name"], acoustic, decoder, selection, manifest.get("options", {}))
 
 
-def _build(folder: Path, kind: str, table: Any) -> tuple[dict[str, Any], Any]:
-    manifest, tensors = store.load(folder)
+def _build(name: str, kind: str, table: Any) -> tuple[dict[str, Any], Any]:
+    manifest, tensors = library.open_model(name, kind)
     if manifest["kind"] != kind:
         raise BadCheckpoint(
             f"{manifest['name']} is of kind '{manifest['kind']}', not '{kind}'.",

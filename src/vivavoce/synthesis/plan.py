@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from vivavoce.errors import TextError
 from vivavoce.text.check import describe, speakable
-from vivavoce.text.split import chunks
 from vivavoce.types import Chunk, Tokens
-
-MAX_CHARS = 220  # about 15 s of speech: longer utterances than training saw drift
 
 
 @dataclass(frozen=True)
@@ -24,18 +21,18 @@ class Utterance:
 
 
 def plan(
-    text: str, tokenise: Callable[[str], Tokens], max_chars: int = MAX_CHARS
+    text: str, cut: Callable[[str], Iterable[Chunk]], tokenise: Callable[[str], Tokens]
 ) -> Iterator[Utterance]:
     """The utterances of `text`, made as they are asked for, so memory stays flat.
 
-    Chunks without a word (a row of asterisks, say) are left out. Raises TextError when the text
-    has nothing to speak: before the first utterance if that shows in the text alone, at the end
-    if the voice knows none of its characters.
+    `cut` and `tokenise` are the model's. Chunks without a word (a row of asterisks, say) are left
+    out. Raises TextError when the text has nothing to speak: before the first utterance if that
+    shows in the text alone, at the end if the voice knows none of its characters.
     """
     text = speakable(text)
     index = 0
     unknown: dict[str, None] = {}
-    for chunk in chunks(text, max_chars):
+    for chunk in cut(text):
         tokens = _tokens(chunk, tokenise)
         fresh = [c for c in tokens.unknown if c not in unknown]
         unknown |= dict.fromkeys(fresh)
@@ -60,7 +57,7 @@ def _tokens(chunk: Chunk, tokenise: Callable[[str], Tokens]) -> Tokens:
 def _warning(unknown: list[str]) -> tuple[str, ...]:
     if not unknown:
         return ()
-    return (f"left out characters this voice does not know: {_named(unknown)}",)
+    return (f"characters this voice does not know are not spoken: {_named(unknown)}",)
 
 
 def _named(unknown: dict[str, None] | list[str]) -> str:

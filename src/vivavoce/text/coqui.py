@@ -6,7 +6,6 @@ Knows no phonemizer: it is handed in. XTTS has its own tokenizer.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from vivavoce.errors import ConfigError, TextError
 from vivavoce.text.check import describe
 from vivavoce.text.coqui_cleaners import clean
+from vivavoce.text.split import word_spans
 from vivavoce.types import Tokens
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -69,7 +69,7 @@ class CoquiText:
         starts = [
             m.start()
             for m in WORD.finditer(text)
-            for _ in _words(clean(m[0], self.cleaner, language))
+            for _ in word_spans(clean(m[0], self.cleaner, language))
         ]
         if self.use_phonemes:
             if phonemise is None:
@@ -87,7 +87,7 @@ class CoquiText:
         words said, the nearest in order counts. Without them offsets are those in `said`.
         """
         index = {symbol: i for i, symbol in enumerate(self.vocabulary.symbols)}
-        words = _words(said)
+        words = word_spans(said)
         owner = {i: n for n, (start, end) in enumerate(words) for i in range(start, end)}
         kept = [(index[c], owner.get(i, -1)) for i, c in enumerate(said) if c in index]
         unknown = tuple(c for c in dict.fromkeys(said) if c not in index)
@@ -178,20 +178,6 @@ def _plain(symbols: list[str], names: Mapping[str, Any]) -> Vocabulary:
     index = {symbol: i for i, symbol in enumerate(symbols)}
     roles = {role: index.get(names.get(role) or "") for role in ("pad", "blank", "bos", "eos")}
     return Vocabulary(tuple(symbols), **roles)
-
-
-def _words(said: str) -> list[tuple[int, int]]:
-    """Where each word stands, without the punctuation around it."""
-    spans = []
-    for match in WORD.finditer(said):
-        start, end = match.span()
-        while start < end and unicodedata.category(said[start])[0] == "P":
-            start += 1
-        while end > start and unicodedata.category(said[end - 1])[0] == "P":
-            end -= 1
-        if end > start:
-            spans.append((start, end))
-    return spans
 
 
 def _needed(index: int | None, role: str) -> int:

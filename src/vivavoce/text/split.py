@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
 
 from vivavoce.errors import UsageError
 from vivavoce.text.wordlists import STARTERS, words
@@ -26,6 +27,7 @@ BOUNDARY = re.compile(
 CLAUSE = re.compile(rf"[,;:—–)\]][{CLOSERS}]*+(?=\s)|[，、；：،؛—…]|--")
 SPACE = re.compile(r"\s++")
 WORD = re.compile(r"[^\W\d_]+")
+WRITTEN = re.compile(r"[^\s、。，．！？；：…「」『』（）《》]+")
 LAST_TOKEN = re.compile(r"[^\s\"'“‘«(\[—–/]*\Z")
 
 # Never the last word of a sentence, or only where a common sentence opener follows.
@@ -55,33 +57,48 @@ def sentences(text: str) -> list[Chunk]:
     return list(iter_sentences(text))
 
 
-def chunks(text: str, max_chars: int) -> Iterator[Chunk]:
-    """Pieces of at most `max_chars` characters, in order, made while they are asked for.
+def chunks(
+    text: str, limit: int, size: Callable[[str], int] = len, first: int | None = None
+) -> Iterator[Chunk]:
+    """Pieces of at most `limit` (in what `size` counts), in order, made while they are asked for.
 
     Short sentences of one paragraph share a piece; a longer sentence is cut after a clause, else
     at a space, else anywhere between two characters. Only whitespace lies between the pieces.
-    Raises UsageError when `max_chars` is below 1.
+    `first` bounds the first piece alone, so that its audio comes early. `size` is a sum over
+    characters, each at least 1 (characters, UTF-8 bytes); a character larger than the limit
+    stands alone. Raises UsageError when a bound is below 1.
     """
-    if max_chars < 1:
-        raise UsageError(f"A chunk cannot hold {max_chars} characters.", "Give at least 1.")
-    return _chunks(text, max_chars)
+    smallest = limit if first is None else min(first, limit)
+    if smallest < 1:
+        raise UsageError(f"A chunk cannot hold {smallest} characters.", "Give at least 1.")
+    return _chunks(text, limit, size, smallest)
 
 
-def _chunks(text: str, max_chars: int) -> Iterator[Chunk]:
-    held: Chunk | None = None
+def _chunks(text: str, limit: int, size: Callable[[str], int], room: int) -> Iterator[Chunk]:
+    """`room` is the limit of the first piece."""
+    held: Chunk | None = None  # begins a piece; `stop`, `pause` and `used` say how far it got
+    stop, pause, used = 0, 0.0, 0
     for sentence in iter_sentences(text):
-        if held and held.pause_s < PARAGRAPH_PAUSE_S and sentence.end - held.start <= max_chars:
-            held = _piece(text, held.start, sentence.end, sentence.pause_s)
-            continue
+        if held and pause < PARAGRAPH_PAUSE_S:
+            more = size(text[stop : sentence.end])
+            if used + more <= room:
+                stop, pause, used = sentence.end, sentence.pause_s, used + more
+                continue
         if held:
-            yield held
-        held = None
-        if sentence.end - sentence.start <= max_chars:
-            held = sentence
+            yield _piece(text, held.start, stop, pause)
+            held, room = None, limit
+        used = size(sentence.text)
+        if room < used and room < limit:
+            head, start = _cut_off(text, sentence.start, sentence.end, room, size)
+            yield head
+            sentence = _piece(text, start, sentence.end, sentence.pause_s)
+            used, room = size(sentence.text), limit
+        if used <= room:
+            held, stop, pause = sentence, sentence.end, sentence.pause_s
         else:
-            yield from _cut(text, sentence, max_chars)
+            yield from _cut(text, sentence, limit, size)
     if held:
-        yield held
+        yield _piece(text, held.start, stop, pause)
 
 
 def iter_sentences(text: str) -> Iterator[Chunk]:
@@ -104,6 +121,23 @@ def iter_sentences(text: str) -> Iterator[Chunk]:
     end = _trim(text, start, len(text))
     if end > start:
         yield _piece(text, start, end, SENTENCE_PAUSE_S)
+
+
+def word_spans(text: str) -> list[tuple[int, int]]:
+    """Where each word stands, without the punctuation around it.
+
+    A word is what lies between spaces or the marks of scripts that write none.
+    """
+    spans = []
+    for match in WRITTEN.finditer(text):
+        start, end = match.span()
+        while start < end and unicodedata.category(text[start])[0] == "P":
+            start += 1
+        while end > start and unicodedata.category(text[end - 1])[0] == "P":
+            end -= 1
+        if end > start:
+            spans.append((start, end))
+    return spans
 
 
 def _piece(text: str, start: int, end: int, pause_s: float) -> Chunk:
@@ -151,27 +185,41 @@ def _is_dotted_letters(token: str) -> bool:
     return len(parts) > 1 and all(part.isalpha() and len(part) < 3 for part in parts)
 
 
-def _cut(text: str, sentence: Chunk, max_chars: int) -> Iterator[Chunk]:
+def _cut(text: str, sentence: Chunk, limit: int, size: Callable[[str], int]) -> Iterator[Chunk]:
     """Pieces of one sentence that is too long."""
     start, end = sentence.start, sentence.end
-    while end - start > max_chars:
-        rest = end - start
+    rest = size(sentence.text)
+    while rest > limit:
         # Near the end the rest is shared out, so that no single word is left over.
-        limit = (
-            max_chars
-            if rest >= 2 * max_chars
-            else max(rest - max_chars, min(max_chars, rest * 2 // 3))
-        )
-        stop, pause = _best_cut(text, start, start + max(1, limit), rest)
-        piece_end = _trim(text, start, stop)
-        if piece_end > start:
-            yield _piece(text, start, piece_end, pause)
-        start = _skip_space(text, stop, end)
+        room = limit if rest >= 2 * limit else max(rest - limit, min(limit, rest * 2 // 3))
+        piece, following = _cut_off(text, start, end, room, size)
+        yield piece
+        rest -= size(text[start:following])
+        start = following
     if end > start:
         yield _piece(text, start, end, sentence.pause_s)
 
 
-def _best_cut(text: str, start: int, limit: int, rest: int) -> tuple[int, float]:
+def _cut_off(
+    text: str, start: int, end: int, room: int, size: Callable[[str], int]
+) -> tuple[Chunk, int]:
+    """The best beginning of `text[start:end]` that fits the room, and where the rest begins."""
+    stop, pause = _best_cut(text, start, _fitting(text, start, end, room, size))
+    piece = _piece(text, start, _trim(text, start, stop), pause)
+    return piece, _skip_space(text, stop, end)
+
+
+def _fitting(text: str, start: int, end: int, room: int, size: Callable[[str], int]) -> int:
+    """The farthest place up to which `text[start:]` fits the room, at least one character on."""
+    farthest = min(end, start + room)
+    if size(text[start:farthest]) <= room:
+        return farthest
+    candidates = range(start + 1, farthest + 1)
+    fits = bisect_right(candidates, room, key=lambda stop: size(text[start:stop]))
+    return start + max(1, fits)
+
+
+def _best_cut(text: str, start: int, limit: int) -> tuple[int, float]:
     """Where to cut `text[start:limit]`, and the pause there."""
     earliest = start + (limit - start) // 3
     clauses = [m.end() for m in CLAUSE.finditer(text, start, min(limit + 1, len(text)))]

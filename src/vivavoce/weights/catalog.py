@@ -25,6 +25,7 @@ class Entry:
     `parameters` counts weights, `vocoder` names another entry. `files` lie in the Hugging Face
     repository `repo` at `revision`; `sha256` maps some of them to their checksums. `bundled`
     names a folder inside this package instead. An entry with neither has to be imported by path.
+    `variant` is a word for the family's own use, where the weights alone do not tell what they are.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Entry:
     parameters: int = 0
     notes: str = ""
     bundled: str = ""
+    variant: str = ""
 
     def __post_init__(self) -> None:
         if self.repo and self.bundled:
@@ -90,6 +92,13 @@ def entries(file: Path | None = None) -> tuple[Entry, ...]:
                 near_misses(entry.vocoder, vocoders),
             )
     return found
+
+
+def at(place: Source) -> Entry | None:
+    """The entry that lists this file of the Hub, whatever its revision."""
+    same = ((entry, source) for entry in entries() for source in entry.sources)
+    listed = (entry for entry, s in same if (s.repo, s.file) == (place.repo, place.file))
+    return next(listed, None)
 
 
 def resolve(name: str, kind: str = "") -> Entry:

@@ -5,17 +5,17 @@ Knows files and containers, not models: which nested dictionary is wanted is the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
+import torch
 from torch import Tensor
 
 from vivavoce.errors import BadCheckpoint, near_misses
-from vivavoce.weights import inert, pickles
+from vivavoce.weights import inert, mapped, pickles
 
 MAX_DEPTH = 12
 MAX_VALUES = 50_000
@@ -68,13 +68,23 @@ def read(path: str | Path, inside: Sequence[str] = ()) -> Checkpoint:
 
 def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors (views of the mapped file) and header metadata. Raises BadCheckpoint."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {k: file.get_tensor(k) for k in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except SafetensorError as error:
-        raise BadCheckpoint(f"{path} is not intact ({error}).", pickles.DAMAGED) from error
-    except OSError as error:
-        raise BadCheckpoint(f"Cannot read {path}: {error}.", "Check the path.") from error
+    return mapped.read(path)
+
+
+def refuse_not_finite(tensors: Iterable[tuple[str, Tensor]]) -> None:
+    """Raises BadCheckpoint naming the first tensor with a NaN or an infinity in it.
+
+    Reads every number: for the moment when a file comes in, not for every time it is used.
+    """
+    for name, tensor in tensors:
+        # The sum is not finite when a number is not; a sum that overflows needs the closer look.
+        if tensor.is_floating_point() and not tensor.sum(dtype=torch.float32).isfinite():
+            wrong = tensor.numel() - int(tensor.float().isfinite().sum())
+            if wrong:
+                raise BadCheckpoint(
+                    f"'{name}' holds {wrong} values that are not numbers (NaN or infinity).",
+                    "The training went wrong before this was saved: take an earlier checkpoint.",
+                )
 
 
 def _state_dicts(value: Any) -> dict[str, dict[str, Any]]:

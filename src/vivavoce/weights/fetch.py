@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import inspect
 import os
-from pathlib import Path
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from vivavoce.errors import DownloadError, UsageError
 from vivavoce.weights import cache
 from vivavoce.weights.catalog import Entry
 from vivavoce.weights.download import AGAIN, Progress, download, file_sha256
-from vivavoce.weights.source import Source
+from vivavoce.weights.source import Source, hf
+
+
+class _Absent(DownloadError):
+    """The server was asked and has no such file."""
 
 
 def is_offline(offline: bool | None = None) -> bool:
@@ -67,6 +73,28 @@ def fetch(
     return _fetch_hub(source, sha256, progress)
 
 
+def fetch_near(source: Source, name: str) -> Path | None:
+    """The file called `name` in the folder of a Hub file, else in the folders above it.
+
+    None when the repository has none; what it was once found not to have is not asked for again.
+    """
+    folder = PurePosixPath(source.file).parent
+    for place in (folder, *folder.parents):
+        wanted = hf(source.repo, str(place / name), source.revision)
+        if not _known_absent(wanted):
+            with suppress(_Absent):
+                return fetch(wanted)
+    return None
+
+
+def pinned(source: Source, file: Path) -> Source:
+    """The source at the very commit that `file`, its copy in the Hub's cache, is of."""
+    folders = file.parts
+    if source.kind != "hf" or "snapshots" not in folders:
+        return source
+    return replace(source, revision=folders[folders.index("snapshots") + 1])
+
+
 def missing(entry: Entry) -> tuple[Source, ...]:
     """What `fetch_entry` would download: print `entry.announcement` first when there is any."""
     return tuple(source for source in entry.sources if cached(source) is None)
@@ -115,7 +143,9 @@ def _fetch_hub(source: Source, sha256: str, progress: Progress | None) -> Path:
             f"{source} does not exist or is not open to you.",
             "Check the name; for a gated repository accept its terms there and set HF_TOKEN.",
         ) from error
-    except (errors.RemoteEntryNotFoundError, errors.RevisionNotFoundError) as error:
+    except errors.RemoteEntryNotFoundError as error:
+        raise _Absent(f"{source} does not exist.", "Check file and revision.") from error
+    except errors.RevisionNotFoundError as error:
         raise DownloadError(f"{source} does not exist.", "Check file and revision.") from error
     except (OSError, ValueError, RuntimeError, _http_error()) as error:
         cause = error.__cause__ or error
@@ -128,6 +158,15 @@ def _fetch_hub(source: Source, sha256: str, progress: Progress | None) -> Path:
             "It was thrown away. Check the revision.",
         )
     return path
+
+
+def _known_absent(source: Source) -> bool:
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(
+        source.repo, source.file, cache_dir=cache.hub(), revision=source.revision or None
+    )
+    return found is not None and not isinstance(found, str)
 
 
 def _http_error() -> type[Exception]:

@@ -23,6 +23,7 @@ import torch
 from vivavoce.errors import BadCheckpoint
 from vivavoce.weights import inert
 from vivavoce.weights.machine import Machine
+from vivavoce.weights.mapped import DAMAGED
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_PROTOCOL = 1001
@@ -31,7 +32,6 @@ _BROKEN = (
     *(zipfile.BadZipFile, struct.error, EOFError, MemoryError),
     *(ValueError, LookupError, OverflowError, NotImplementedError),
 )
-DAMAGED = "The file is incomplete or damaged; download it again."
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from torch import Tensor
 from vivavoce import config
 from vivavoce.errors import BadCheckpoint, ConfigError, OutputError, UsageError
 from vivavoce.weights.checkpoint import read_safetensors
-from vivavoce.weights.pickles import DAMAGED
+from vivavoce.weights.mapped import DAMAGED
 
 FORMAT = 1
 MANIFEST = "model.toml"
@@ -34,19 +34,22 @@ def save(
     manifest: Mapping[str, Any],
     tensors: Mapping[str, Tensor],
     dtype: torch.dtype | None = None,
+    source: str = "",
 ) -> None:
     """Write a model folder, all or nothing; an older model there is replaced at the last moment.
 
     `manifest` needs `kind` (acoustic or vocoder), `family` and `name`; `format` and `weights` are
     filled in. `dtype` is how floating-point tensors are stored (`torch.float16` halves the file;
-    loading gives float32 again). Other files in the folder are kept. Raises OutputError.
+    loading gives float32 again). With `source`, the address or path of a foreign file that is kept
+    elsewhere, no tensors are written: `weights.source` tells whoever opens the folder where they
+    are. Other files in the folder are kept. Raises OutputError.
     """
     folder = Path(folder)
     _recover(folder)
     taken = folder.is_dir() and not (folder / MANIFEST).exists() and any(folder.iterdir())
     if taken or folder.is_file():
         raise OutputError(f"{folder} is not a model folder, and not empty.", "Choose another name.")
-    stored = _stored(tensors, dtype)
+    stored = tensors if source else _stored(tensors, dtype)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         fresh = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}")
@@ -54,7 +57,7 @@ def save(
     except OSError as error:
         raise OutputError(f"Cannot write {folder}: {error.strerror}.") from error
     try:
-        _write(fresh, manifest, stored)
+        _write(fresh, manifest, stored, source)
         _keep_other_files(folder, fresh)
         _swap(fresh, folder)
     except (OSError, SafetensorError) as error:
@@ -135,12 +138,17 @@ def _stored(tensors: Mapping[str, Tensor], dtype: torch.dtype | None) -> dict[st
     return result
 
 
-def _write(folder: Path, manifest: Mapping[str, Any], tensors: dict[str, Tensor]) -> None:
-    save_file(tensors, folder / TENSORS)
-    weights = {
-        "sha256": _sha256(folder / TENSORS),
-        "parameters": sum(t.numel() for t in tensors.values() if t.is_floating_point()),
+def _write(
+    folder: Path, manifest: Mapping[str, Any], tensors: Mapping[str, Tensor], source: str
+) -> None:
+    weights: dict[str, Any] = {
+        "parameters": sum(t.numel() for t in tensors.values() if t.is_floating_point())
     }
+    if source:
+        weights["source"] = source
+    else:
+        save_file(dict(tensors), folder / TENSORS)
+        weights["sha256"] = _sha256(folder / TENSORS)
     full = {**manifest, "format": FORMAT, "weights": weights}
     (folder / MANIFEST).write_text(_toml(full), encoding="utf-8")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torch import Tensor
@@ -49,6 +49,11 @@ _RENAMES = (
 )
 _FLOW = re.compile(r"^decoder\.flows\.(\d+)\.(.+)$")
 _FLOW_STEP = {"logs": "log_scale", "bias": "bias", "weight": "mixing"}
+
+
+def recognises(names: Iterable[str]) -> bool:
+    """Whether tensors of these names are a Coqui GlowTTS."""
+    return {"encoder.emb.weight", "decoder.flows.0.logs"} <= set(names)
 
 
 def adapt(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:

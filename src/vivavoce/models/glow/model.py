@@ -17,7 +17,10 @@ from vivavoce.models.glow.config import GlowConfig, GlowOptions
 from vivavoce.models.glow.decoder import Decoder
 from vivavoce.models.glow.encoder import TextEncoder
 from vivavoce.nn.noise import Noise
-from vivavoce.types import Features, FeatureSpec, Tokens, Voice
+from vivavoce.text.split import chunks
+from vivavoce.types import Chunk, Features, FeatureSpec, Tokens, Voice
+
+MAX_CHARS = 220  # about 15 s of speech: longer utterances than training saw drift
 
 
 class GlowTTS(nn.Module):
@@ -25,6 +28,8 @@ class GlowTTS(nn.Module):
 
     family = "glow"
     options_type = GlowOptions
+    clones = False
+    stream_frames = 64  # new frames per streamed piece, beside the vocoder's context
 
     def __init__(
         self,
@@ -45,7 +50,12 @@ class GlowTTS(nn.Module):
         if self.speakers is not None:
             nn.init.uniform_(self.speakers.weight, -0.1, 0.1)
 
-    def tokenise(self, text: str) -> Tokens:
+    def chunks(self, text: str, _voice: Voice, _options: GlowOptions) -> Iterator[Chunk]:
+        return chunks(text, MAX_CHARS)
+
+    def tokenise(
+        self, text: str, _voice: Voice | None = None, _options: GlowOptions | None = None
+    ) -> Tokens:
         """Raises TextError when nothing of `text` can be spoken."""
         return glow_text.encode(self.text, text)
 
@@ -59,7 +69,12 @@ class GlowTTS(nn.Module):
 
     @torch.inference_mode()
     def generate(
-        self, tokens: Sequence[Tokens], voice: Voice, options: GlowOptions, noise: Noise
+        self,
+        tokens: Sequence[Tokens],
+        voice: Voice,
+        options: GlowOptions,
+        noise: Noise,
+        on_step: Any = None,  # noqa: ARG002 - there are no steps
     ) -> Iterator[Features]:
         """One `Features` with a row per entry of `tokens`.
 
@@ -112,7 +127,7 @@ class GlowTTS(nn.Module):
             )
         return F.normalize(vector).expand(n_rows, -1).unsqueeze(2)
 
-    def freeze(self) -> GlowTTS:
+    def freeze(self, _linears: Any = None) -> GlowTTS:
         """Ready for inference: evaluation mode, inverse maps computed once."""
         self.eval().requires_grad_(False)
         self.decoder.freeze()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +28,12 @@ _RENAMES = (
     (r"\.convs2\.(\d+)\.", r".plain.\1."),
 )
 _BLOCK = re.compile(r"^resblocks\.(\d+)\.")
+
+
+def recognises(names: Iterable[str]) -> bool:
+    """Whether tensors of these names are a HiFi-GAN generator, with or without its prefix."""
+    short = {name.removeprefix(_GENERATOR) for name in names}
+    return "conv_post.bias" in short and "ups.0.bias" in short
 
 
 def adapt(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:

@@ -7,68 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.functional import leaky_relu
 
-from vivavoce.device import full_precision
 from vivavoce.errors import ConfigError, UsageError
+from vivavoce.nn.convolution import Conv, Upsampling, laid_out
 from vivavoce.types import FeatureSpec
-from vivavoce.vocoders.hifigan import toom_cook
 from vivavoce.vocoders.hifigan.config import HifiganConfig
 from vivavoce.vocoders.vocoder import Vocoder
 
 SLOPE = 0.1
 LAST_SLOPE = 0.01  # the published code leaves PyTorch's default here, and the weights know it
-
-
-class Conv(nn.Conv1d):
-    """A convolution over T of `[B, C, 1, T]`, same length; the weight is `[C', C, K]`.
-
-    Two dimensions because only their kernels know the channels-last layout.
-    """
-
-    def __init__(
-        self, channels: int, out_channels: int, kernel: int, dilation: int = 1, bias: bool = True
-    ) -> None:
-        padding = dilation * (kernel - 1) // 2
-        super().__init__(
-            channels, out_channels, kernel, padding=padding, dilation=dilation, bias=bias
-        )
-        self.same = padding
-        self.pays_off = toom_cook.pays_off(channels, kernel)
-
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
-        x = input
-        if self.pays_off and x.device.type == "cpu" and not torch.is_grad_enabled():
-            with full_precision(x):
-                return toom_cook.convolve(x.float(), self.weight, self.bias, self.dilation[0])
-        weight = self.weight.unsqueeze(2)
-        return F.conv2d(
-            x, weight, self.bias, padding=(0, self.same), dilation=(1, self.dilation[0])
-        )
-
-
-class Upsampling(nn.ConvTranspose1d):
-    """`[B, C, 1, T]` to `[B, C', 1, rate T]`."""
-
-    def __init__(self, channels: int, out_channels: int, kernel: int, rate: int) -> None:
-        super().__init__(channels, out_channels, kernel, rate)
-        self.trim = (kernel - rate) // 2
-
-    def forward(
-        self,
-        input: Tensor,  # noqa: A002 - torch's name
-        output_size: list[int] | None = None,
-    ) -> Tensor:
-        return F.conv_transpose2d(
-            input,
-            self.weight.unsqueeze(2),
-            self.bias,
-            stride=(1, self.stride[0]),
-            padding=(0, self.trim),
-        )
 
 
 class ResidualPairs(nn.Module):
@@ -124,12 +73,6 @@ class Stage(nn.Module):
         return total.div_(len(self.blocks))
 
 
-def _laid_out(features: Tensor) -> Tensor:
-    """`[B, C, 1, T]`, channels last on the CPU, where that layout is the faster one."""
-    x = features.unsqueeze(2)
-    return x.contiguous(memory_format=torch.channels_last) if x.device.type == "cpu" else x
-
-
 class Hifigan(Vocoder):
     """Features `[B, C, T]` to samples `[B, T * hop]` in [-1, 1].
 
@@ -162,7 +105,7 @@ class Hifigan(Vocoder):
         if (speaker is None) != (self.condition is None):
             need = "needs a" if self.condition is not None else "takes no"
             raise UsageError(f"This HiFi-GAN {need} speaker vector.")
-        x = self.first(_laid_out(features))
+        x = self.first(laid_out(features))
         if self.condition is not None and speaker is not None:
             speaker = speaker.unsqueeze(2)
             x = x + self.condition(speaker)

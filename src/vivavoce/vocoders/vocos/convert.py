@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torch import Tensor
@@ -24,6 +24,11 @@ _RENAMES = (
 )
 # Windows and filter banks, which we make ourselves.
 _DROPPED = ("feature_extractor.", "head.istft.window")
+
+
+def recognises(names: Iterable[str]) -> bool:
+    """Whether tensors of these names are a Vocos."""
+    return {"backbone.convnext.0.dwconv.weight", "head.out.weight"} <= set(names)
 
 
 def adapt(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:

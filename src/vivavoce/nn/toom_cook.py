@@ -19,7 +19,9 @@ from torch.nn import functional as F
 TILE = 4
 POINTS = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5)  # and infinity
 N_POINTS = 2 * TILE - 1
-CHUNK = 2**20
+SHORTEST = 1536
+"""Time steps from which on the work on the weights, done every time, is repaid."""
+CHUNK = 2**21
 """Values transformed at a time, so that they stay in the processor's cache."""
 
 

@@ -1,0 +1,32 @@
+"""Rotary positions, by the fastest exact form on the device. Knows no models."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+BASE = 10000.0
+
+
+def rotary_table(n_positions: int, width: int, device: torch.device) -> Tensor:
+    """Cosine and sine `[N, width / 2, 2]` of n / 10000^(2k / width).
+
+    Made on the CPU in float32, as where models were trained, and moved.
+    """
+    frequencies = 1.0 / BASE ** (torch.arange(0, width, 2).float() / width)
+    angles = torch.outer(torch.arange(n_positions).float(), frequencies)
+    return torch.stack([angles.cos(), angles.sin()], dim=-1).to(device)
+
+
+def rotated(x: Tensor, table: Tensor) -> Tensor:
+    """`[..., N, H, K]` with its pairs (2k, 2k + 1) turned, as float32 `[..., H, N, K]`."""
+    x = x.float().transpose(-3, -2)
+    if x.device.type == "cpu" and not torch.is_grad_enabled():
+        # A complex product is one pass over memory; Apple's GPU has no complex numbers.
+        pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)))
+        out = torch.empty(pairs.shape, dtype=pairs.dtype)
+        torch.mul(pairs, torch.view_as_complex(table), out=out)
+        return torch.view_as_real(out).flatten(-2)
+    even, odd = x[..., 0::2], x[..., 1::2]
+    cos, sin = table.unbind(-1)
+    return torch.stack([even * cos - odd * sin, odd * cos + even * sin], dim=-1).flatten(-2)

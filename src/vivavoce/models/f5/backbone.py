@@ -1,0 +1,114 @@
+"""What a flow's backbone is: prepared once per trajectory, then asked at every point in time.
+
+Shapes: B rows, N frames, D width, M mels, S points in time.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from vivavoce.device.linears import Linears
+from vivavoce.device.rotary import rotary_table
+from vivavoce.models.f5.config import F5Config
+from vivavoce.models.f5.layers import InputEmbedding, TextEmbedding, TimeEmbedding
+
+
+@dataclass(frozen=True)
+class Context:
+    """What stays the same along a trajectory.
+
+    `constant` `[R, N, D]` is the input layer's share of reference and text; with guidance R is 2 B,
+    the unconditioned rows last. `real` `[R, N]` and `lengths` only where rows differ in length.
+    """
+
+    constant: Tensor
+    rotary: Tensor
+    real: Tensor | None = None
+    lengths: tuple[int, ...] | None = None
+
+
+class Backbone(nn.Module, ABC):
+    """Shared by DiT and UNetT. Products run in `dtype`; what is added up stays in float32."""
+
+    extra_frames = 0
+
+    def __init__(self, config: F5Config) -> None:
+        super().__init__()
+        self.config = config
+        self.dtype = torch.float32
+        self.time = TimeEmbedding(config.dim)
+        self.text = TextEmbedding(config)
+        self.input = InputEmbedding(config)
+        self.output = nn.Linear(config.dim, config.n_mels)
+
+    def context(
+        self,
+        reference: Tensor,
+        ids: Sequence[Tensor],
+        lengths: Sequence[int],
+        guided: bool = False,
+        drop_reference: bool = False,
+        drop_text: bool = False,
+    ) -> Context:
+        """`reference` `[B, N, M]`, zero where speech is to be made; `ids[b]` `[L]`.
+
+        `guided` adds a row per row that knows neither reference nor text; the two `drop`s take
+        them from the first rows.
+        """
+        rows = [(drop_reference, drop_text), (True, True)] if guided else [(drop_reference, drop_text)]
+        constant = torch.cat(
+            [
+                self.input.constant(
+                    torch.zeros_like(reference) if no_reference else reference,
+                    self._texts(ids, lengths, no_text),
+                )
+                for no_reference, no_text in rows
+            ]
+        )
+        n_frames = reference.shape[1]
+        rotary = rotary_table(n_frames + self.extra_frames, self.config.head_dim, reference.device)
+        if all(n == n_frames for n in lengths):
+            return Context(constant, rotary)
+        every = list(lengths) * len(rows)
+        ends = torch.tensor(every, device=reference.device)
+        real = torch.arange(n_frames, device=reference.device) < ends[:, None]
+        return Context(constant, rotary, real, tuple(n + self.extra_frames for n in every))
+
+    def _texts(self, ids: Sequence[Tensor], lengths: Sequence[int], drop: bool) -> Tensor:
+        """`[B, N, text_dim]`: each row encoded at its own length."""
+        rows = [self.text(row, n, drop) for row, n in zip(ids, lengths, strict=True)]
+        return nn.utils.rnn.pad_sequence(rows, batch_first=True)
+
+    def forward(self, x: Tensor, schedule: list[Tensor], context: Context) -> Tensor:
+        """The flow at `x` `[B, N, M]`: `[R, N, M]` float32, R as in the context."""
+        h = self.input(x, context.constant, context.real)
+        return self.transform(h, schedule, context).float()
+
+    @abstractmethod
+    def schedule(self, times: Tensor) -> list[Tensor]:
+        """What the weights make of points in time `[S]`; entry s of each is handed to `forward`."""
+
+    @abstractmethod
+    def transform(self, h: Tensor, schedule: list[Tensor], context: Context) -> Tensor:
+        """Embedded input `[R, N, D]` to flow `[R, N, M]`."""
+
+    @abstractmethod
+    def forget_schedule_weights(self) -> None:
+        """Let go of what only `schedule` needs; it cannot be called again."""
+
+    def freeze(self, linears: Linears) -> None:
+        """For inference: products joined, in the order and number format of `linears`."""
+        self.dtype = linears.dtype
+        self.input.freeze(linears)
+        for block in self.children_to_freeze():
+            block.freeze(linears)
+
+    def children_to_freeze(self) -> nn.ModuleList:
+        blocks = self.blocks
+        assert isinstance(blocks, nn.ModuleList)
+        return blocks

@@ -1,0 +1,84 @@
+"""The diffusion transformer of F5-TTS (arXiv:2410.06885, 3.1). Knows no text and no sampling.
+
+Shapes: B rows, N frames, D width, M mels, S points in time.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vivavoce.device.linears import Linears
+from vivavoce.models.f5.backbone import Backbone, Context
+from vivavoce.models.f5.config import F5Config
+from vivavoce.models.f5.layers import EPS, Attention, FeedForward
+
+
+class Block(nn.Module):
+    """Attention and feed-forward, both shifted, scaled and gated by the point in time."""
+
+    def __init__(self, config: F5Config) -> None:
+        super().__init__()
+        self.modulation = nn.Linear(config.dim, 6 * config.dim)
+        self.attention = Attention(config)
+        self.feed_forward = FeedForward(config.dim, config.ff_mult)
+
+    def forward(self, h: Tensor, modulation: Tensor, context: Context, dtype: torch.dtype) -> Tensor:
+        """`h` `[B, N, D]` float32; `modulation` `[6 D]`, or `[B, 6 D]` in training."""
+        shift_a, scale_a, gate_a, shift_f, scale_f, gate_f = modulation.chunk(6, dim=-1)
+        x = modulated(h, scale_a, shift_a).to(dtype)
+        h = gated(h, self.attention(x, context.rotary, context.lengths), gate_a)
+        x = modulated(h, scale_f, shift_f).to(dtype)
+        return gated(h, self.feed_forward(x), gate_f)
+
+    def freeze(self, linears: Linears) -> None:
+        self.attention.freeze(linears)
+        self.feed_forward.freeze(linears)
+
+
+class DiT(Backbone):
+    def __init__(self, config: F5Config) -> None:
+        super().__init__(config)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
+        self.modulation = nn.Linear(config.dim, 2 * config.dim)
+        self.skip = nn.Linear(2 * config.dim, config.dim, bias=False) if config.long_skip else None
+        for layer in (*(b.modulation for b in self.blocks), self.modulation, self.output):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def schedule(self, times: Tensor) -> list[Tensor]:
+        """Everything that depends on the time alone: per block `[S, 6 D]`, and last `[S, 2 D]`."""
+        time = F.silu(self.time(times))
+        return [layer(time) for layer in (*(b.modulation for b in self.blocks), self.modulation)]
+
+    def transform(self, h: Tensor, schedule: list[Tensor], context: Context) -> Tensor:
+        first = h.clone() if self.skip is not None else h
+        for block, modulation in zip(self.blocks, schedule, strict=False):
+            h = block(h, modulation, context, self.dtype)
+        if self.skip is not None:
+            h = self.skip(torch.cat([h, first], dim=-1))
+        scale, shift = schedule[-1].chunk(2, dim=-1)
+        return self.output(modulated(h, scale, shift))
+
+    def forget_schedule_weights(self) -> None:
+        for layer in (self, *self.blocks):
+            layer.modulation = nn.Identity()
+
+
+def modulated(h: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """Layer norm without weights of its own, then scaled by 1 + `scale` and shifted.
+
+    One kernel where all rows share the point in time.
+    """
+    if scale.dim() == 1:
+        return F.layer_norm(h, h.shape[-1:], 1 + scale, shift, EPS)
+    return F.layer_norm(h, h.shape[-1:], eps=EPS) * (1 + scale[:, None]) + shift[:, None]
+
+
+def gated(h: Tensor, change: Tensor, gate: Tensor) -> Tensor:
+    """`h + gate * change`, in the place of `h` where nobody needs it for gradients."""
+    gate = gate if gate.dim() == 1 else gate[:, None]
+    if torch.is_grad_enabled():
+        return torch.addcmul(h, change, gate)
+    return h.addcmul_(change.float(), gate)

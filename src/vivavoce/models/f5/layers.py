@@ -1,0 +1,218 @@
+"""What both backbones are made of: time, text and input embeddings, rotation, attention.
+
+Knows no sampling and no text rules. Shapes: B rows, N frames, D width, H heads, M mels, L tokens.
+Tables are made on the CPU in float32, as in training, and moved.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vivavoce.device.attention import attention
+from vivavoce.device.linears import Linears, linear_gelu
+from vivavoce.device.rotary import BASE, rotary_table, rotated
+from vivavoce.models.f5.config import F5Config
+
+TIME_WIDTH = 256
+TEXT_KERNEL = 7
+POSITION_KERNEL = 31
+POSITION_GROUPS = 16
+EPS = 1e-6
+
+class TimeEmbedding(nn.Module):
+    """A point of the flow, 0 noise to 1 speech, as a vector; always in float32."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.expand = nn.Linear(TIME_WIDTH, dim)
+        self.contract = nn.Linear(dim, dim)
+
+    def forward(self, times: Tensor) -> Tensor:
+        """`[S]` to `[S, D]`."""
+        half = TIME_WIDTH // 2
+        frequencies = torch.exp(torch.arange(half).float() * -(math.log(BASE) / (half - 1)))
+        angles = 1000.0 * times.float().unsqueeze(1) * frequencies.to(times.device)
+        waves = torch.cat([angles.sin(), angles.cos()], dim=1)
+        return self.contract(F.silu(self.expand(waves)))
+
+
+class GlobalResponseNorm(nn.Module):
+    """Channels compete by their energy over the whole of time (arXiv:2301.00808, 3.3)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.zeros(width))
+        self.beta = nn.Parameter(torch.zeros(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, N, C]`, every row as long as it really is: padding would take part."""
+        energy = torch.linalg.vector_norm(x, dim=1, keepdim=True)
+        relative = energy / (energy.mean(dim=-1, keepdim=True) + EPS)
+        return torch.addcmul(x + self.beta, x * relative, self.gamma)
+
+
+class TextBlock(nn.Module):
+    """ConvNeXt V2 over frames."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv1d(dim, dim, TEXT_KERNEL, padding=TEXT_KERNEL // 2, groups=dim)
+        self.norm = nn.LayerNorm(dim, eps=EPS)
+        self.expand = nn.Linear(dim, 2 * dim)
+        self.response = GlobalResponseNorm(2 * dim)
+        self.contract = nn.Linear(2 * dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, N, D]`."""
+        y = self.norm(self.depthwise(x.transpose(1, 2)).transpose(1, 2))
+        return x + self.contract(self.response(F.gelu(self.expand(y))))
+
+
+class TextEmbedding(nn.Module):
+    """Tokens, one per frame from the first on and filler after them, as vectors per frame."""
+
+    def __init__(self, config: F5Config) -> None:
+        super().__init__()
+        self.mask_text, self.stretch = config.mask_text, config.stretch_text
+        self.embedding = nn.Embedding(config.n_tokens + 1, config.text_dim)
+        self.blocks = nn.ModuleList(TextBlock(config.text_dim) for _ in range(config.text_layers))
+
+    def forward(self, ids: Tensor, n_frames: int, drop: bool = False) -> Tensor:
+        """Ids `[L]` to `[N, text_dim]`. `drop` forgets which tokens, not how many there are.
+
+        One utterance at its own length: the energies in `GlobalResponseNorm` are sums over time.
+        """
+        ids = F.pad(ids[:n_frames] + 1, (0, max(0, n_frames - len(ids)))).unsqueeze(0)
+        real = (ids != 0).unsqueeze(-1)
+        x = self.embedding(torch.zeros_like(ids) if drop else ids)
+        if self.blocks:
+            places = rotary_table(n_frames, x.shape[-1], x.device)
+            x = x + torch.cat(places.unbind(-1), dim=1)
+            x = self._masked(x, real)
+            for block in self.blocks:
+                x = self._masked(block(x), real)
+        return (self._stretched(x, real) if self.stretch else x)[0]
+
+    def _masked(self, x: Tensor, real: Tensor) -> Tensor:
+        return x * real if self.mask_text else x
+
+    def _stretched(self, x: Tensor, real: Tensor) -> Tensor:
+        """Each token for equally many frames; the last ones take what is left over."""
+        n_frames, n_tokens = x.shape[1], int(real.sum())
+        if not n_tokens:
+            return torch.zeros_like(x)
+        every, left = divmod(n_frames, n_tokens)
+        repeats = torch.full((n_tokens,), every)
+        repeats[n_tokens - left :] += 1
+        index = torch.repeat_interleave(torch.arange(n_tokens), repeats).to(x.device)
+        return x[:, :n_tokens][:, index]
+
+
+class InputEmbedding(nn.Module):
+    """Noisy mel, reference mel and text, joined frame by frame, with their neighbourhood."""
+
+    def __init__(self, config: F5Config) -> None:
+        super().__init__()
+        self.n_mels = config.n_mels
+        self.projection = nn.Linear(2 * config.n_mels + config.text_dim, config.dim)
+        self.position = nn.ModuleList(
+            nn.Conv1d(
+                config.dim,
+                config.dim,
+                POSITION_KERNEL,
+                padding=POSITION_KERNEL // 2,
+                groups=POSITION_GROUPS,
+            )
+            for _ in range(2)
+        )
+
+    def constant(self, reference: Tensor, text: Tensor) -> Tensor:
+        """What does not change along a trajectory: `[B, N, M]`, `[B, N, text_dim]` to `[B, N, D]`."""
+        known = torch.cat([reference, text], dim=-1)
+        return F.linear(known, self.projection.weight[:, self.n_mels :], self.projection.bias)
+
+    def forward(self, x: Tensor, constant: Tensor, real: Tensor | None) -> Tensor:
+        """`x` `[B, N, M]`, which may have fewer rows than `constant`: they are then repeated."""
+        moving = F.linear(x, self.projection.weight[:, : self.n_mels])
+        h = constant + moving.repeat(len(constant) // len(x), 1, 1)
+        h = h if real is None else h * real.unsqueeze(-1)
+        near = h.transpose(1, 2)
+        for conv in self.position:
+            near = F.mish(conv(near.to(conv.weight.dtype)))
+            near = near if real is None else near * real.unsqueeze(1)
+        return h + near.transpose(1, 2)
+
+    def freeze(self, linears: Linears) -> None:
+        self.position.to(linears.dtype)
+
+
+class Attention(nn.Module):
+    """Every frame looks at every frame of its own row; the first `rotary_heads` are rotated."""
+
+    def __init__(self, config: F5Config) -> None:
+        super().__init__()
+        self.heads, self.rotary_heads = config.heads, config.rotary_heads or config.heads
+        inner = config.heads * config.head_dim
+        self.query, self.key, self.value = (nn.Linear(config.dim, inner) for _ in range(3))
+        self.output = nn.Linear(inner, config.dim)
+        self.query_norm = nn.RMSNorm(config.head_dim, EPS) if config.qk_norm else None
+        self.key_norm = nn.RMSNorm(config.head_dim, EPS) if config.qk_norm else None
+        self.joint: nn.Module | None = None
+
+    def forward(self, x: Tensor, rotary: Tensor, lengths: tuple[int, ...] | None) -> Tensor:
+        """`[B, N, D]`; `lengths` only where rows differ."""
+        n_rows, n_frames, _ = x.shape
+        q, k, v = self._projected(x).view(n_rows, n_frames, 3, self.heads, -1).unbind(2)
+        if self.query_norm is not None and self.key_norm is not None:
+            q, k = self.query_norm(q.float()), self.key_norm(k.float())
+        q, k = (self._turned(t, rotary).to(x.dtype) for t in (q, k))
+        out = attention(q, k, v.transpose(1, 2), lengths)
+        return self.output(out.transpose(1, 2).reshape(n_rows, n_frames, -1))
+
+    def _turned(self, x: Tensor, rotary: Tensor) -> Tensor:
+        """`[B, N, H, K]` to `[B, H, N, K]` float32."""
+        if self.rotary_heads == self.heads:
+            return rotated(x, rotary)
+        first, rest = x.split([self.rotary_heads, self.heads - self.rotary_heads], dim=2)
+        return torch.cat([rotated(first, rotary), rest.float().transpose(1, 2)], dim=1)
+
+    def _projected(self, x: Tensor) -> Tensor:
+        """`[B, N, 3 H K]`."""
+        if self.joint is not None:
+            return self.joint(x)
+        return torch.cat([layer(x) for layer in (self.query, self.key, self.value)], dim=-1)
+
+    def freeze(self, linears: Linears) -> None:
+        """One product instead of three. The single layers are let go of."""
+        layers = (self.query, self.key, self.value)
+        joint = joined([m.weight for m in layers], [m.bias for m in layers])
+        del self.query, self.key, self.value
+        self.joint = linears(joint)
+        self.output = linears(self.output)
+
+
+def joined(weights: list[Tensor], biases: list[Tensor]) -> nn.Linear:
+    """Layers with one input as one layer."""
+    weight = torch.cat([w.detach() for w in weights])
+    layer = nn.Linear(weight.shape[1], weight.shape[0], device="meta")
+    layer.weight = nn.Parameter(weight, requires_grad=False)
+    layer.bias = nn.Parameter(torch.cat([b.detach() for b in biases]), requires_grad=False)
+    return layer
+
+
+class FeedForward(nn.Module):
+    def __init__(self, dim: int, mult: int) -> None:
+        super().__init__()
+        self.expand = nn.Linear(dim, dim * mult)
+        self.contract = nn.Linear(dim * mult, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, N, D]`."""
+        return self.contract(linear_gelu(self.expand, x))
+
+    def freeze(self, linears: Linears) -> None:
+        self.expand, self.contract = linears(self.expand), linears(self.contract)

@@ -1,0 +1,228 @@
+"""F5-TTS and E2, whole: a voice and a text -> the mel of that voice saying it.
+
+Knows no vocoder. Shapes: B rows, N frames (reference and speech), M mels, T frames of speech.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vivavoce.audio.features import FeatureExtractor
+from vivavoce.config import from_dict
+from vivavoce.device import bucket_length
+from vivavoce.device.linears import Linears
+from vivavoce.errors import ConfigError, TextError, UnknownVoice
+from vivavoce.models.f5 import chunking
+from vivavoce.models.f5 import text as f5_text
+from vivavoce.models.f5.config import F5Config, F5Options
+from vivavoce.models.f5.dit import DiT
+from vivavoce.models.f5.sampler import Progress, evaluations, guided, sample
+from vivavoce.models.f5.unett import UNetT
+from vivavoce.models.f5.voice import make_voice, reference
+from vivavoce.nn.noise import Noise
+from vivavoce.text.split import chunks
+from vivavoce.text.vocabulary import Vocabulary
+from vivavoce.types import Chunk, Features, FeatureSpec, Tokens, Voice
+
+FIRST_SHARE = 0.4  # of the budget for the first chunk, so that the first audio comes early
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A mel `[N, M]` to be completed: given where `known` `[N]`, and the ids of all it says."""
+
+    mel: Tensor
+    known: Tensor
+    ids: Tensor
+
+
+class F5TTS(nn.Module):
+    """Chen et al. 2024, arXiv:2410.06885 (F5, `dit`); Eskimez et al. 2024, arXiv:2406.18009 (E2)."""
+
+    family = "f5"
+    options_type = F5Options
+    clones = True
+    stream_frames = 0  # an utterance is heard when all of it has been judged
+    speaker_names: tuple[str, ...] = ()
+    make_voice = staticmethod(make_voice)
+
+    def __init__(
+        self, config: F5Config, spec: FeatureSpec, text: f5_text.TextConfig, variant: str = ""
+    ) -> None:
+        super().__init__()
+        self.config, self.spec, self.text, self.variant = config, spec, text, variant
+        self.vocabulary = Vocabulary(text.vocabulary)
+        self.backbone = UNetT(config) if config.backbone == "unett" else DiT(config)
+        self.kept: dict[tuple[float, ...], list[Tensor]] = {}
+
+    def voice(self, name: str | None = None) -> Voice:
+        """There are no own speakers. Raises UnknownVoice."""
+        raise UnknownVoice(
+            f"This model has no speaker '{name}'." if name else "This model needs a voice.",
+            "Make one: `vivavoce voices add NAME ref.wav --transcript ...`, then --voice NAME; "
+            "or give --ref ref.wav --transcript ... with the text.",
+        )
+
+    def chunks(self, text: str, voice: Voice, options: F5Options) -> Iterator[Chunk]:
+        """By the bytes that fit the model's window beside the voice's recording."""
+        samples, _ = reference(voice)
+        seconds = len(samples) / self.spec.sample_rate
+        limit = chunking.budget(voice.transcript, seconds, options.speed)
+        english = options.normalise and voice.language.lower().startswith("en")
+        size = chunking.spoken_bytes if english else chunking.utf8_bytes
+        return chunks(text, limit, size, max(chunking.LEAST_BUDGET, int(limit * FIRST_SHARE)))
+
+    def tokenise(self, text: str, voice: Voice, options: F5Options) -> Tokens:
+        """Raises TextError when nothing of `text` can be spoken, MissingExtra for Chinese."""
+        normalise = options.normalise and self.text.normalise
+        return f5_text.encode(self.text, self.vocabulary, text, voice.language, normalise)
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        tokens: Sequence[Tokens],
+        voice: Voice,
+        options: F5Options,
+        noise: Noise,
+        on_step: Progress | None = None,
+    ) -> Iterator[Features]:
+        """One `Features` with a row per entry of `tokens`; the reference is not part of it.
+
+        The last frame of the reference is given to the model and not copied into the result.
+        """
+        if any(len(t) == 0 for t in tokens):
+            raise TextError("There is nothing to speak.", "Give at least one word.")
+        samples, gain = reference(voice)
+        mel = self.mel(samples)
+        gaps = [self._continuation(mel, len(samples), voice, t.text, options) for t in tokens]
+        full = self.complete(gaps, options, noise, on_step, voice)
+        lengths = [len(gap.mel) - len(mel) for gap in gaps]
+        values = torch.zeros(len(gaps), self.spec.n_mels, max(lengths), device=full.device)
+        for row, length in enumerate(lengths):
+            values[row, :, :length] = full[row, len(mel) : len(mel) + length].t()
+        yield Features(values, torch.tensor(lengths), self.spec, gain=gain)
+
+    @torch.inference_mode()
+    def edit(
+        self,
+        samples: Tensor,
+        keep: Sequence[tuple[int, int]],
+        gaps: Sequence[int],
+        text: str,
+        options: F5Options,
+        noise: Noise,
+        voice: Voice | None = None,
+        on_step: Progress | None = None,
+    ) -> Features:
+        """Samples `[S]` with other frames between the kept ones.
+
+        `keep` are spans of frames that stay, in order; `gaps[i]` frames are made after the i-th.
+        `text` is what all of it says in the end. Kept frames come out as they were. A `voice` is
+        only needed to tell v0 from v1 where nothing else does.
+        """
+        mel = self.mel(samples)
+        parts, known = [], []
+        for (start, stop), gap in zip(keep, gaps, strict=True):
+            parts += [mel[start:stop], mel.new_zeros(gap, mel.shape[1])]
+            known += [True] * (stop - start) + [False] * gap
+        whole = Gap(torch.cat(parts), torch.tensor(known, device=mel.device), self._ids("", text))
+        full = self.complete([whole], options, noise, on_step, voice)
+        return Features(full.transpose(1, 2), torch.tensor([full.shape[1]]), self.spec)
+
+    def complete(
+        self,
+        gaps: Sequence[Gap],
+        options: F5Options,
+        noise: Noise,
+        on_step: Progress | None = None,
+        voice: Voice | None = None,
+    ) -> Tensor:
+        """The mels `[B, N, M]` with their gaps filled; row b is right up to its own length."""
+        if self.variant == "unknown" and voice is not None:
+            self.settle(voice)
+        device = self.backbone.output.weight.device
+        lengths = [len(gap.mel) for gap in gaps]
+        n_frames = bucket_length(max(lengths), device)
+        mels = torch.zeros(len(gaps), n_frames, self.spec.n_mels, device=device)
+        known = torch.zeros(len(gaps), n_frames, 1, dtype=torch.bool, device=device)
+        for row, gap in enumerate(gaps):
+            mels[row, : len(gap.mel)] = gap.mel
+            known[row, : len(gap.mel), 0] = gap.known
+        drawn = torch.zeros(len(gaps), n_frames, self.spec.n_mels)
+        drawn[:, : max(lengths)] = noise.normal(lengths, self.spec.n_mels).transpose(1, 2)
+        given = torch.where(known, mels, torch.zeros_like(mels))
+        ids = [gap.ids for gap in gaps]
+        context = self.backbone.context(given, ids, lengths, guided(options))
+        schedule = self._schedule(options, device)
+        x = sample(self.backbone, drawn.to(device), context, schedule, options, on_step)
+        return torch.where(known, mels, x)
+
+    def mel(self, samples: Tensor) -> Tensor:
+        """`[S]` to `[N, M]` on the model's device."""
+        device = self.backbone.output.weight.device
+        extractor = FeatureExtractor(self.spec)
+        return extractor(samples.cpu()[None])[0].t().contiguous().to(device)
+
+    def settle(self, voice: Voice) -> None:
+        """Choose between v0 and v1 by which explains the voice's recording better."""
+        from vivavoce.models.f5.probe import probe
+
+        samples, _ = reference(voice)
+        ids = self._ids(voice.transcript, "")
+        self.variant = probe(self.backbone, self.mel(samples), ids)
+
+    def freeze(self, linears: Linears | None = None) -> F5TTS:
+        """Ready for inference: evaluation mode, products as `linears` computes them."""
+        self.eval().requires_grad_(False)
+        self.backbone.freeze(linears or Linears())
+        return self
+
+    def _continuation(
+        self, mel: Tensor, n_samples: int, voice: Voice, text: str, options: F5Options
+    ) -> Gap:
+        """The reference's mel, and room behind it for `text`."""
+        ids = self._ids(voice.transcript, text)
+        reference_frames = n_samples // self.spec.hop_length
+        n_frames = chunking.n_frames(
+            voice.transcript, reference_frames, text, options.speed, options.duration_s
+        )
+        n_frames = max(n_frames, len(ids) + 1, len(mel) + 1)
+        room = mel.new_zeros(n_frames - len(mel), mel.shape[1])
+        known = torch.arange(n_frames, device=mel.device) < len(mel)
+        return Gap(torch.cat([mel, room]), known, ids)
+
+    def _ids(self, transcript: str, text: str) -> Tensor:
+        ids = f5_text.joined_ids(self.vocabulary, transcript, text, self.text.kind)
+        return torch.tensor(ids, dtype=torch.long, device=self.backbone.output.weight.device)
+
+    def _schedule(self, options: F5Options, device: torch.device) -> list[Tensor]:
+        times = evaluations(options)
+        key = tuple(times.tolist())
+        if key in self.kept:
+            return self.kept[key]
+        if self.kept:
+            raise ConfigError(
+                "With low_memory the weights for another schedule are gone.",
+                "Load the model again to change steps, method or sway.",
+            )
+        schedule = self.backbone.schedule(times.to(device))
+        if options.low_memory:
+            self.kept[key] = schedule
+            self.backbone.forget_schedule_weights()
+        return schedule
+
+
+def build(manifest: Mapping[str, Any]) -> F5TTS:
+    """From a model's tables (`config`, `features`, `text`, `variant`)."""
+    variant = manifest.get("variant") or {}
+    return F5TTS(
+        from_dict(F5Config, manifest["config"], "config"),
+        from_dict(FeatureSpec, manifest["features"], "features"),
+        from_dict(f5_text.TextConfig, manifest["text"], "text"),
+        variant.get("name", ""),
+    )

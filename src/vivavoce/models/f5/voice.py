@@ -1,0 +1,185 @@
+"""A recording and its words as a voice of F5-TTS and E2. Knows no files and no text rules.
+
+As the published inference prepares its reference (edges, pauses, loudness, resampler), but for its
+faults: nothing is cut without its words, and what cannot be a voice is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vivavoce.audio import edit
+from vivavoce.audio.loudness import rms, rms_db, to_db
+from vivavoce.audio.resample import resample, sinc_resample
+from vivavoce.errors import AudioError, VoiceError
+from vivavoce.types import Audio, Voice
+
+FAMILY = "f5"
+SAMPLE_RATE = 24_000
+TARGET_RMS = 0.1
+"""Quieter references are raised to it; louder ones stay."""
+
+EDGE_DB = -42.0
+PAUSE_DB = -50.0
+LONGEST_PAUSE_S = 2.0
+TAIL_S = 0.05
+SHORTEST_S = 1.0
+LONGEST_S = 15.0
+"""The window that the models speak well in, reference included, is 22 s."""
+
+CUT_AFTER_S = 4.0
+CUT_BEFORE_S = 12.0
+CUT_PAUSE_S = 0.1
+CHARACTERS_PER_S = (2.0, 40.0)
+LARGEST_SAMPLE = 8.0
+"""Beyond it samples are not floats around full scale, but integers or noise."""
+
+
+def make_voice(
+    audio: Audio,
+    transcript: str,
+    name: str,
+    language: str = "en",
+    licence: str = "",
+    transcriber: Callable[[Audio, str], str] | None = None,
+) -> Voice:
+    """The voice heard in 1 to 15 s of speech whose words are `transcript`.
+
+    Its tensors: `samples` `[S]` float32, 24 kHz, raised to an RMS of 0.1 where below, and `rms`, a
+    scalar, the recording's own. Without a transcript the `transcriber` (audio, language -> words)
+    is asked; only then is a longer recording cut, at its longest pause between 4 and 12 s.
+    Raises AudioError (empty, silent, NaN, not mono), VoiceError (too short, too long, a transcript
+    that is missing or cannot be of this recording).
+    """
+    speech = _speech(audio)
+    words = " ".join(transcript.split())
+    if not words and transcriber is not None:
+        speech = _cut_at_pause(speech)
+        words = " ".join(transcriber(speech, language).split())
+    _require_fit(speech, words)
+    samples, level = _levelled(edit.pad(speech, after_s=TAIL_S))
+    tensors = {"samples": samples, "rms": torch.tensor(level, dtype=torch.float32)}
+    return Voice(name, FAMILY, tensors, language, words, licence)
+
+
+def reference(voice: Voice) -> tuple[Tensor, float]:
+    """The voice's samples `[S]`, 24 kHz, and the factor that makes speech as loud as the recording.
+
+    Raises VoiceError for a voice of another family or one that lacks what F5 needs.
+    """
+    if voice.family != FAMILY:
+        raise VoiceError(
+            f"The voice '{voice.name}' is one of {voice.family}; this model needs one of {FAMILY}.",
+            "Make it again from its recording: vivavoce voices add.",
+        )
+    samples = voice.tensors.get("samples", torch.zeros(0))
+    level = voice.tensors.get("rms", torch.zeros(1))
+    whole = (
+        samples.dim() == 1
+        and len(samples) >= SHORTEST_S * SAMPLE_RATE
+        and samples.dtype == torch.float32
+        and level.numel() == 1
+        and float(level) > 0.0
+        and bool(voice.transcript.strip())
+    )
+    if not whole:
+        raise VoiceError(
+            f"The voice '{voice.name}' lacks its recording, its loudness or its words.",
+            "Make it again: vivavoce voices add.",
+        )
+    return samples, min(1.0, float(level) / TARGET_RMS)
+
+
+def describe_voice(voice: Voice) -> dict[str, Any]:
+    """What a person may want to know of the reference: `duration_s`, `loudness_db`."""
+    samples, _ = reference(voice)
+    return {
+        "duration_s": round(len(samples) / SAMPLE_RATE, 2),
+        "loudness_db": round(to_db(float(voice.tensors["rms"])), 1),
+    }
+
+
+def _speech(audio: Audio) -> Audio:
+    """Checked, without silence at its ends and with no long pauses."""
+    samples = np.asarray(audio.samples)
+    if samples.ndim != 1:
+        raise AudioError(f"Samples of shape {samples.shape} are not mono.", "Give shape [S].")
+    if not len(samples):
+        raise AudioError("The recording is empty.", "Give one to fifteen seconds of speech.")
+    if not np.isfinite(samples).all():
+        raise AudioError("The recording holds NaN or infinite samples.", "Export it again.")
+    largest = float(np.abs(samples).max())
+    if largest > LARGEST_SAMPLE:
+        raise AudioError(f"Samples reach {largest:.4g}.", "Give floats between -1 and 1.")
+    audio = replace(audio, samples=samples.astype(np.float32, copy=False))
+    speech = edit.trim_silence(audio, EDGE_DB)
+    if not len(speech.samples):
+        raise AudioError(
+            f"The recording is silent, or nearly (RMS {rms_db(audio.samples):.0f} dB).",
+            "Check the file and the microphone; record closer or louder.",
+        )
+    if speech.duration_s < SHORTEST_S:
+        raise VoiceError(
+            f"The recording holds {speech.duration_s:.2f} s of speech;"
+            f" {SHORTEST_S:g} s is the least.",
+            "Three to twelve seconds are best.",
+        )
+    return edit.shorten_pauses(speech, LONGEST_PAUSE_S, PAUSE_DB)
+
+
+def _cut_at_pause(speech: Audio) -> Audio:
+    if speech.duration_s <= LONGEST_S:
+        return speech
+    found = [
+        (end - start, start)
+        for start, end in edit.pauses(speech, CUT_PAUSE_S, EDGE_DB)
+        if CUT_AFTER_S <= start <= CUT_BEFORE_S
+    ]
+    if not found:
+        raise _too_long(speech, "It has no pause to be cut at.")
+    return edit.cut(speech, 0.0, max(found)[1])
+
+
+def _require_fit(speech: Audio, words: str) -> None:
+    """Raises VoiceError unless the words can be what is said."""
+    seconds = speech.duration_s
+    if not any(c.isalnum() for c in words):
+        raise VoiceError(
+            "There is no transcript of the recording.",
+            "Give --transcript, or install 'vivavoce[asr]' and give --transcribe.",
+        )
+    if seconds > LONGEST_S:
+        raise _too_long(speech, "")
+    slowest, fastest = CHARACTERS_PER_S
+    if not slowest <= len(words) / seconds <= fastest:
+        raise VoiceError(
+            f"The transcript has {len(words)} characters for {seconds:.1f} s of speech,"
+            f" {len(words) / seconds:.1f} a second (people say {slowest:g} to {fastest:g}).",
+            "Give the words that are said in the recording, all of them and no others.",
+        )
+
+
+def _too_long(speech: Audio, why: str) -> VoiceError:
+    return VoiceError(
+        f"The recording holds {speech.duration_s:.1f} s of speech; a voice takes {LONGEST_S:g} s"
+        f" at most. {why}".rstrip(),
+        "Give the seconds to use (--start, --end) and the transcript of just those.",
+    )
+
+
+def _levelled(audio: Audio) -> tuple[Tensor, float]:
+    """At 24 kHz and loud enough, and the RMS before: measured as upstream does, tail included."""
+    level = rms(audio.samples)
+    samples = torch.from_numpy(audio.samples * np.float32(max(1.0, TARGET_RMS / level)))
+    try:
+        # what the published models were fed with: differs from soxr at the band's edge
+        samples = sinc_resample(samples[None], audio.sample_rate, SAMPLE_RATE)[0]
+    except AudioError:  # rates that share no factor
+        samples = torch.from_numpy(resample(samples.numpy(), audio.sample_rate, SAMPLE_RATE))
+    return samples.contiguous(), level

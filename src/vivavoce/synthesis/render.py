@@ -1,0 +1,196 @@
+"""Planned utterances to samples: the acoustic model, the vocoder, the guards, a second try.
+
+Knows the stages' contracts, not how utterances follow one another.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vivavoce.audio.features import convert
+from vivavoce.device import synchronise
+from vivavoce.errors import GuardError
+from vivavoce.nn.noise import Noise
+from vivavoce.synthesis.guards import SampleGuard, check_duration
+from vivavoce.synthesis.join import Piece
+from vivavoce.synthesis.plan import Utterance
+from vivavoce.synthesis.timing import words
+from vivavoce.types import AudioChunk, Features, Voice, Word
+from vivavoce.vocoders.vocoder import Vocoder, decode_windowed, stream_windows
+
+ATTEMPTS = 2
+FRESH = 1 << 20  # noise of another attempt: no text has as many utterances
+
+
+@dataclass
+class Stages:
+    """Seconds spent per stage, for `bench`."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def timed(self, stage: str, device: torch.device, work: Callable[[], Any]) -> Any:
+        begin = time.perf_counter()
+        result = work()
+        synchronise(device)
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - begin
+        return result
+
+
+@dataclass(frozen=True)
+class Request:
+    """How to speak: the voice, the model's options, the seed, what to do about bad results."""
+
+    voice: Voice
+    options: Any
+    seed: int = 0
+    lenient: bool = False
+    on_step: Callable[[int, int], None] | None = None
+    stages: Stages = field(default_factory=Stages)
+
+    def watched(
+        self, on_step: Callable[[int, int], None] | None, stages: Stages | None
+    ) -> Request:
+        return replace(self, on_step=on_step, stages=stages or self.stages)
+
+    def noise(self, indices: Sequence[int], attempt: int) -> Noise:
+        return Noise(self.seed, [index + attempt * FRESH for index in indices])
+
+
+@dataclass(frozen=True)
+class Renderer:
+    """One model and one vocoder, joined by the features that both mean the same by."""
+
+    model: Any
+    vocoder: Vocoder
+    device: torch.device
+
+    def utterance(self, utterance: Utterance, request: Request) -> Iterator[Piece]:
+        """One utterance's pieces, tried again while nothing of a bad one has been handed out."""
+        for attempt in range(ATTEMPTS):
+            last = attempt == ATTEMPTS - 1
+            pieces = self._attempt(utterance, request, attempt, request.lenient and last)
+            try:
+                head = next(pieces)
+            except GuardError:
+                if last:
+                    raise
+                continue
+            whole = head.pause_s is not None
+            if whole and head.audio.warnings and not last:
+                continue
+            yield _with(head, utterance.warnings)
+            for piece in pieces:
+                yield _with(piece, utterance.warnings)
+            return
+
+    @torch.inference_mode()
+    def batch(self, utterances: Sequence[Utterance], request: Request) -> Iterator[list[Piece]]:
+        """The pieces of each; one that did not come out well is done again on its own."""
+        for utterance, pieces in zip(utterances, self._rows(utterances, request), strict=True):
+            if pieces is None:
+                yield list(self.utterance(utterance, request))
+            else:
+                yield [_with(piece, utterance.warnings) for piece in pieces]
+
+    @torch.inference_mode()
+    def _attempt(
+        self, utterance: Utterance, request: Request, attempt: int, lenient: bool
+    ) -> Iterator[Piece]:
+        guard = SampleGuard(utterance.chunk.text, lenient)
+        noise = request.noise([utterance.index], attempt)
+        found: list[Features] = request.stages.timed(
+            "acoustic",
+            self.device,
+            lambda: list(
+                self.model.generate(
+                    [utterance.tokens], request.voice, request.options, noise, request.on_step
+                )
+            ),
+        )
+        warnings = self._check(utterance, found[0], 0, lenient)
+        pieces = self._decoded(found)
+        waiting: np.ndarray | None = None  # the last piece is known when none follows
+        while True:
+            piece = request.stages.timed("vocoder", self.device, lambda: next(pieces, None))
+            if piece is None:
+                break
+            if waiting is not None:
+                yield Piece(self._chunk(utterance, waiting))
+            waiting = guard.feed(piece[0].float().cpu().numpy() * found[0].gain)
+        samples = np.zeros(0, np.float32) if waiting is None else waiting
+        audio = self._chunk(utterance, samples)
+        audio = replace(
+            audio, words=self._words(utterance, found[0], 0), warnings=warnings + guard.finish()
+        )
+        yield Piece(audio, utterance.chunk.pause_s)
+
+    def _decoded(self, found: list[Features]) -> Iterator[Tensor]:
+        window = self.vocoder.window_frames
+        if self.model.stream_frames:
+            window = min(window, 2 * self.vocoder.receptive_field + self.model.stream_frames)
+        return stream_windows(self.vocoder, (self._accepted(f) for f in found), window)
+
+    def _rows(
+        self, utterances: Sequence[Utterance], request: Request
+    ) -> Iterator[list[Piece] | None]:
+        tokens = [u.tokens for u in utterances]
+        noise = request.noise([u.index for u in utterances], 0)
+        (features,) = self.model.generate(tokens, request.voice, request.options, noise)
+        lengths = features.lengths.tolist()
+        samples = decode_windowed(self.vocoder, self._accepted(features), lengths).float().cpu()
+        for row, utterance in enumerate(utterances):
+            length = min(self.vocoder.n_samples(lengths[row]), samples.shape[1])
+            yield self._row(utterance, features, row, samples[row, :length].numpy())
+
+    def _row(
+        self, utterance: Utterance, features: Features, row: int, samples: np.ndarray
+    ) -> list[Piece] | None:
+        guard = SampleGuard(utterance.chunk.text)
+        try:
+            warnings = self._check(utterance, features, row, lenient=False)
+            audio = self._chunk(utterance, guard.feed(samples * features.gain))
+            warnings += guard.finish()
+        except GuardError:
+            return None
+        if warnings:
+            return None
+        audio = replace(audio, words=self._words(utterance, features, row))
+        return [Piece(audio, utterance.chunk.pause_s)]
+
+    def _accepted(self, features: Features) -> Tensor:
+        return convert(features.values, features.spec, self.vocoder.accepts)
+
+    def _check(
+        self, utterance: Utterance, features: Features, row: int, lenient: bool
+    ) -> tuple[str, ...]:
+        frames, tokens = int(features.lengths[row]), len(utterance.tokens)
+        frame_s = 1 / features.spec.frame_rate
+        return check_duration(frames, tokens, frame_s, utterance.chunk.text, lenient)
+
+    def _words(self, utterance: Utterance, features: Features, row: int) -> tuple[Word, ...]:
+        """Where the model knows them: counted from the utterance's first sample."""
+        if features.durations is None:
+            return ()
+        frame_s = 1 / features.spec.frame_rate
+        edge_s = self.vocoder.edge_frames * frame_s
+        timed = words(utterance, features.durations[row].tolist(), frame_s)
+        return tuple(Word(w.text, w.start_s + edge_s, w.end_s + edge_s) for w in timed)
+
+    def _chunk(self, utterance: Utterance, samples: np.ndarray) -> AudioChunk:
+        text, rate = utterance.chunk, self.vocoder.accepts.sample_rate
+        return AudioChunk(samples, rate, 0.0, text.start, text.end)
+
+
+def _with(piece: Piece, warnings: tuple[str, ...]) -> Piece:
+    """What was noticed before speaking comes with the last piece."""
+    if piece.pause_s is None or not warnings:
+        return piece
+    audio = piece.audio
+    return replace(piece, audio=replace(audio, warnings=warnings + audio.warnings))

@@ -1,0 +1,104 @@
+"""Safetensors as mapped memory that is given back tensor by tensor. Knows only this file format.
+
+The whole file is one private mapping: reading a tensor brings its pages in, writing to it changes
+no file. When the last view of a tensor is gone its pages go too, although the others stay, so that
+a model can be repacked piece by piece without two copies of it in memory.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import struct
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from vivavoce.errors import BadCheckpoint
+
+DAMAGED = "The file is incomplete or damaged; download it again."
+_DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+    "BOOL": torch.bool,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U64": torch.uint64,
+    "U32": torch.uint32,
+    "U16": torch.uint16,
+    "U8": torch.uint8,
+    "C64": torch.complex64,
+}
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The file's tensors by name, and its header's metadata. Raises BadCheckpoint."""
+    return dict(each(path)), _checked(path)
+
+
+def each(path: Path) -> Iterator[tuple[str, Tensor]]:
+    """One tensor after the other: what the caller lets go of takes no memory. As `read`."""
+    _checked(path)
+    with _blame(path), path.open("rb") as file:
+        (size,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(size))
+        mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    header.pop("__metadata__", None)
+    for name, entry in header.items():
+        begin, end = (8 + size + offset for offset in entry["data_offsets"])
+        with _blame(path):
+            tensor = _tensor(mapping, begin, end, _DTYPES[entry["dtype"]], entry["shape"])
+        yield name, tensor
+        del tensor
+
+
+def _tensor(
+    mapping: mmap.mmap, begin: int, end: int, dtype: torch.dtype, shape: list[int]
+) -> Tensor:
+    if begin == end:
+        return torch.empty(shape, dtype=dtype)
+    content = np.frombuffer(mapping, np.uint8, end - begin, begin)
+    if begin % dtype.itemsize:
+        content = content.copy()
+    else:
+        # The array lives as long as any view of the tensor: torch keeps it for the storage.
+        weakref.finalize(content, _give_back, mapping, begin, end).atexit = False
+    return torch.from_numpy(content).view(dtype).reshape(shape)
+
+
+def _give_back(mapping: mmap.mmap, begin: int, end: int) -> None:
+    """Drop the pages between two offsets; those shared with a neighbour stay."""
+    first = -(-begin // mmap.PAGESIZE) * mmap.PAGESIZE
+    last = end // mmap.PAGESIZE * mmap.PAGESIZE
+    if last > first and hasattr(mmap, "MADV_DONTNEED"):
+        with suppress(OSError, ValueError):  # only advice: without it they are dropped later
+            mapping.madvise(mmap.MADV_DONTNEED, first, last - first)
+
+
+def _checked(path: Path) -> dict[str, str]:
+    """The metadata, once the format's own library has found the file whole and consistent."""
+    with _blame(path), safe_open(path, framework="pt") as file:
+        return file.metadata() or {}
+
+
+@contextmanager
+def _blame(path: Path) -> Iterator[None]:
+    """Whatever reading raises, as BadCheckpoint about `path`."""
+    try:
+        yield
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise BadCheckpoint(f"{path} is not intact ({error}).", DAMAGED) from error
+    except OSError as error:
+        raise BadCheckpoint(f"Cannot read {path}: {error}.", "Check the path.") from error

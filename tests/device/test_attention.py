@@ -1,0 +1,38 @@
+"""Every form gives what the formula says, and a shorter row does not see its padding."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from vivavoce.device.attention import attention
+
+
+def formula(q, k, v):
+    scores = q.double() @ k.double().transpose(-1, -2) / math.sqrt(q.shape[-1])
+    return scores.softmax(-1) @ v.double()
+
+
+@pytest.mark.parametrize(("dtype", "limit"), [(torch.float32, 1e-6), (torch.bfloat16, 2e-2)])
+def test_whole_rows(dtype, limit):
+    q, k, v = (torch.randn(2, 3, 40, 16).to(dtype) for _ in range(3))
+    with torch.inference_mode():
+        out = attention(q, k, v)
+    assert out.dtype == dtype
+    assert float((out - formula(q, k, v)).abs().max()) <= limit
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_rows_of_their_own_length(dtype):
+    q, k, v = (torch.randn(2, 3, 40, 16).to(dtype) for _ in range(3))
+    with torch.inference_mode():
+        out = attention(q, k, v, (40, 25))
+        spoilt = [t.clone() for t in (q, k, v)]
+        for tensor in spoilt:
+            tensor[1, :, 25:] = 100.0
+        again = attention(*spoilt, (40, 25))
+        alone = attention(q[1:, :, :25], k[1:, :, :25], v[1:, :, :25])
+    assert torch.equal(out[:, :, :25], again[:, :, :25])
+    assert torch.equal(out[1:, :, :25], alone)
