@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vivavoce.synthesis.convert import read_foreign
+from vivavoce.synthesis.foreign import read_config
 from vivavoce.weights import checkpoint
 from vivavoce.weights.adapt import strict_load
 
@@ -70,7 +70,7 @@ def arguments(description: str) -> argparse.ArgumentParser:
 def build_ours(folder: Path, package: Any, n_tables: int) -> Any:
     """Our module of the weights that the worker wrote, through the family's converter."""
     tensors = checkpoint.read(folder / "model.pth", ("model",)).tensors
-    foreign = read_foreign(folder / "config.json")
+    foreign = read_config(folder / "config.json")
     tables = package.convert.tables(*(foreign, tensors)[:n_tables])
     with torch.device("meta"):
         module = package.build(tables)
@@ -155,14 +155,14 @@ def read_tensor(file: Path) -> Tensor:
     return torch.from_numpy(np.load(file))
 
 
-def show(title: str, result: dict[str, Any], as_json: bool) -> None:
+def show(title: str, result: dict[str, Any], as_json: bool, other: str = "coqui-tts") -> None:
     if as_json:
         print(json.dumps(result))
         return
     print(f"{title}, {result['threads']} thread(s), {result['runs']} runs in turn")
     for clock in ("wall", "cpu"):
         found = result[clock]
-        for side, label in (("ours", "vivavoce"), ("peer", "coqui-tts")):
+        for side, label in (("ours", "vivavoce"), ("peer", other)):
             middle, least = found["median_s"][side], found["min_s"][side]
             print(
                 f"  {clock:<4} {label:<10} median {middle * 1e3:8.1f} ms, min {least * 1e3:8.1f} ms"

@@ -65,7 +65,42 @@ def build_hifigan(version, frames, **_):
     return state, json.loads(config.to_json()), features, lambda: model.inference(features)
 
 
-BUILD = {"glow": build_glow, "hifigan": build_hifigan}
+def build_f5(frames, reference, letters, steps, **_):
+    """F5-TTS v1 Base: its own CFM and sampler, with nothing that starts at zero left there."""
+    import torch
+    from f5_tts.model import CFM, DiT
+
+    sizes = {"dim": 1024, "depth": 22, "heads": 16, "ff_mult": 2, "text_dim": 512}
+    vocabulary = 2545
+    network = DiT(**sizes, conv_layers=4, text_num_embeds=vocabulary, mel_dim=100)
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if "norm.linear" in name or "norm_out.linear" in name or "proj_out" in name:
+                torch.nn.init.normal_(parameter, 0.0, 0.02)
+            elif name.endswith(("grn.gamma", "grn.beta")):
+                torch.nn.init.normal_(parameter, 0.0, 0.1)
+    model = CFM(transformer=network, mel_spec_kwargs={"n_mel_channels": 100}).eval()
+    known = torch.randn(1, reference, 100) * 2 - 4
+    ids = torch.randint(0, vocabulary, (1, letters))
+    state = {f"ema_model.{k}": v for k, v in model.state_dict().items()}
+
+    def run():
+        found, _ = model.sample(
+            known,
+            ids,
+            frames,
+            steps=steps,
+            cfg_strength=2.0,
+            sway_sampling_coef=-1.0,
+            seed=SAMPLE_SEED,
+        )
+        return found
+
+    return state, {"ids": ids[0].tolist()}, known, run
+
+
+SAMPLE_SEED = 7
+BUILD = {"glow": build_glow, "hifigan": build_hifigan, "f5": build_f5}
 
 
 def build(folder, model, seed, threads, **arguments):

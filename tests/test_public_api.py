@@ -89,9 +89,16 @@ def test_error_types_are_pinned() -> None:
 
 
 def test_signatures_are_pinned() -> None:
-    assert parameters(vivavoce.load) == ["model", "vocoder", "device"]
-    assert parameters(vivavoce.speak) == ["text", "model", "vocoder", "device", "how"]
-    assert parameters(vivavoce.TTS.speak) == ["self", "text", "voice", "speed", "seed", "options"]
+    assert parameters(vivavoce.load) == ["model", "vocoder", "device", "precision", "fast"]
+    assert parameters(vivavoce.speak) == [
+        *("text", "model", "vocoder", "device", "precision", "fast", "how")
+    ]
+    assert parameters(vivavoce.TTS.speak) == ["self", "text", "voice", "how"]
+    assert parameters(vivavoce.TTS.stream) == [
+        *("self", "text", "voice", "speed", "seed", "on_problem", "on_step", "stages", "options")
+    ]
+    assert parameters(vivavoce.TTS.voice)[:3] == ["self", "recording", "transcript"]
+    assert parameters(vivavoce.TTS.edit)[:4] == ["self", "recording", "replacements", "target"]
     assert parameters(vivavoce.Speech.save) == ["self", "path"]
     assert parameters(vivavoce.load_voice) == ["name"]
     assert parameters(vivavoce.save_voice) == ["path", "voice"]
@@ -111,7 +118,9 @@ def test_speak_is_load_and_speak(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(loading, "load", load)
     speech = vivavoce.speak("Hello there.", model="tiny", seed=3)
-    assert asked == [("tiny", {"vocoder": None, "device": "auto"})]
+    assert asked == [
+        ("tiny", {"vocoder": None, "device": "auto", "precision": "float32", "fast": False})
+    ]
     assert isinstance(speech, vivavoce.Speech)
     assert speech.seed == 3
     assert len(speech.samples) > 0

@@ -38,7 +38,8 @@ def tiny_model(n_speakers: int = 0) -> Any:
     return GlowTTS(config, VOCOS_24K, text, names)
 
 
-def tiny_vocoder() -> Any:
+def tiny_vocoder(louder: float = 0.0) -> Any:
+    """Its magnitudes are around 1; `louder` (in nepers) is added to their logarithms."""
     import torch
 
     from vivavoce.audio.specs import VOCOS_24K
@@ -46,7 +47,10 @@ def tiny_vocoder() -> Any:
     from vivavoce.vocoders.vocos.model import Vocos
 
     torch.manual_seed(2)
-    return Vocos(VocosConfig(dim=32, hidden_dim=48, n_layers=2), VOCOS_24K).eval()
+    vocoder = Vocos(VocosConfig(dim=32, hidden_dim=48, n_layers=2), VOCOS_24K).eval()
+    with torch.no_grad():
+        vocoder.head.bias[: VOCOS_24K.n_fft // 2 + 1] += louder
+    return vocoder
 
 
 def tiny_tts(n_speakers: int = 0) -> TTS:
@@ -64,17 +68,7 @@ def tiny_folders(folder: Path, n_speakers: int = 0) -> tuple[Path, Path]:
 
     model, vocoder = tiny_model(n_speakers), tiny_vocoder()
     features = to_dict(model.spec)
-    store.save(
-        folder / "tiny-vocos",
-        {
-            "kind": "vocoder",
-            "family": "vocos",
-            "name": "tiny-vocos",
-            "config": asdict(vocoder.config),
-            "features": features,
-        },
-        vocoder.state_dict(),
-    )
+    _store_vocoder(folder, vocoder)
     store.save(
         folder / "tiny",
         {
@@ -90,3 +84,100 @@ def tiny_folders(folder: Path, n_speakers: int = 0) -> tuple[Path, Path]:
         model.state_dict(),
     )
     return folder / "tiny", folder / "tiny-vocos"
+
+
+def _store_vocoder(folder: Path, vocoder: Any) -> None:
+    from vivavoce.config import to_dict
+    from vivavoce.weights import store
+
+    store.save(
+        folder / "tiny-vocos",
+        {
+            "kind": "vocoder",
+            "family": "vocos",
+            "name": "tiny-vocos",
+            "config": asdict(vocoder.config),
+            "features": to_dict(vocoder.accepts),
+        },
+        vocoder.state_dict(),
+    )
+
+
+F5_VOCABULARY = tuple(
+    " abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,;:!?'\"-()[]"
+)
+F5_LOUDER = 3.0  # else all of it would be taken for a pause
+F5_WORDS = "Some words that were said in the clip."
+
+
+def tiny_f5_model() -> Any:
+    """F5 with seeded weights in which every layer has a say, and a vocabulary for English."""
+    import torch
+
+    from vivavoce.audio.specs import VOCOS_24K
+    from vivavoce.models.f5.config import F5Config
+    from vivavoce.models.f5.model import F5TTS
+    from vivavoce.models.f5.text import TextConfig
+
+    torch.manual_seed(3)
+    config = F5Config(
+        dim=32,
+        depth=1,
+        heads=2,
+        head_dim=16,
+        text_dim=16,
+        text_layers=1,
+        n_tokens=len(F5_VOCABULARY),
+    )
+    model = F5TTS(config, VOCOS_24K, TextConfig(F5_VOCABULARY))
+    for name, parameter in model.named_parameters():
+        if "modulation" in name or ".output." in name:
+            torch.nn.init.normal_(parameter, 0.0, 0.02)
+    return model
+
+
+def tiny_f5() -> TTS:
+    """A whole engine that clones, on the CPU, two steps an utterance."""
+    from vivavoce.device import select
+    from vivavoce.synthesis.engine import TTS
+
+    model, steps = tiny_f5_model().freeze(), {"steps": 2, "pruned": False}
+    return TTS("tiny-f5", model, tiny_vocoder(F5_LOUDER), select("cpu"), steps)
+
+
+def tiny_f5_folders(
+    folder: Path, louder: float = F5_LOUDER, broken: bool = False
+) -> tuple[Path, Path]:
+    """The same as stored folders; `broken` gives NaN, -20 nepers of loudness give silence."""
+    import torch
+
+    from vivavoce.config import to_dict
+    from vivavoce.weights import store
+
+    model = tiny_f5_model()
+    if broken:
+        torch.nn.init.constant_(model.backbone.output.bias, float("nan"))
+    _store_vocoder(folder, tiny_vocoder(louder))
+    store.save(
+        folder / "tiny-f5",
+        {
+            "kind": "acoustic",
+            "family": "f5",
+            "name": "tiny-f5",
+            "vocoder": str(folder / "tiny-vocos"),
+            "config": to_dict(model.config),
+            "features": to_dict(model.spec),
+            "text": to_dict(model.text),
+            "options": {"steps": 2, "pruned": False},
+        },
+        model.state_dict(),
+    )
+    return folder / "tiny-f5", folder / "tiny-vocos"
+
+
+def tiny_voice(name: str = "me", seed: int = 0, seconds: float = 3.0) -> Any:
+    """A voice of noise with the outline of speech."""
+    from tests.speechlike import speechlike
+    from vivavoce.models.f5.voice import make_voice
+
+    return make_voice(speechlike(seconds, level=0.1, seed=seed), F5_WORDS, name)

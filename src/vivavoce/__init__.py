@@ -70,6 +70,8 @@ def speak(
     model: str | Path | None = None,
     vocoder: str | Path | None = None,
     device: str = "auto",
+    precision: str = "float32",
+    fast: bool = False,
     **how: Any,
 ) -> Speech:
     """Load, speak once, forget. To speak more than once, keep what `load` returns.
@@ -79,7 +81,8 @@ def speak(
     """
     from vivavoce.synthesis.load import load
 
-    return load(model, vocoder=vocoder, device=device).speak(text, **how)
+    tts = load(model, vocoder=vocoder, device=device, precision=precision, fast=fast)
+    return tts.speak(text, **how)
 
 
 def __getattr__(name: str) -> Any:

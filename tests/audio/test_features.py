@@ -90,12 +90,32 @@ def test_speaker_encoder_power_matches_the_reference(load_parity):
     assert (got - want).abs().max() <= 1e-5 * want.abs().max()
 
 
-def test_vocos_golden_values_of_a_chirp():
-    mel = extract(chirp(), specs.VOCOS_24K)
-    assert mel.shape == (1, 100, 47)
-    assert mel[0, 50, [0, 1, 10, 24, 46]].tolist() == pytest.approx(
-        [-1.306758, -1.999842, -7.167023, 2.899987, 0.306492], abs=1e-3
-    )
+CHIRP_FRAMES = [0, 1, 10, 24, -1]
+CHIRP_BANDS = {  # printed by the two front ends of F5: mean, spread, values of four bands
+    "VOCOS_24K": (-7.027778, 4.340882, {
+        0: [3.504267, 2.796036, -7.928497, -10.648845, -1.581298],
+        10: [2.811687, 3.889957, -6.092041, -9.724141, -1.218331],
+        50: [-1.306758, -1.999842, -7.167023, 2.899987, 0.306492],
+        99: [-2.31154, -3.004713, -11.512925, -11.512925, 0.255979]}),
+    "BIGVGAN_24K": (-9.632029, 3.294883, {
+        0: [0.301864, -1.554225, -9.973248, -11.512925, -5.658846],
+        10: [-2.127189, -0.94601, -8.758484, -11.512925, -5.50901],
+        50: [-5.740575, -7.508209, -10.904639, 0.362846, -5.233416],
+        99: [-8.338806, -10.100793, -11.512925, -11.512925, -6.595407]}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHIRP_BANDS)
+def test_golden_values_of_a_chirp(name):
+    mean, spread, bands = CHIRP_BANDS[name]
+    mel = extract(chirp(), NAMED[name])
+    assert mel.shape == (1, 100, 47 if name == "VOCOS_24K" else 46)
+    assert float(mel.mean()) == pytest.approx(mean, abs=1e-3)
+    assert float(mel.std()) == pytest.approx(spread, abs=1e-3)
+    for band, values in bands.items():
+        # the loudest magnitude is 49: 3e-6 is the transform's rounding in float32
+        found, expected = mel[0, band, CHIRP_FRAMES].exp(), torch.tensor(values).exp()
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=3e-6)
 
 
 @pytest.mark.parametrize("spec", NAMED.values(), ids=NAMED.keys())

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.tiny import tiny_tts
+from tests.tiny import tiny_f5_folders, tiny_tts
 from vivavoce.cli import main
 
 
@@ -56,14 +56,26 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+DEFAULT = ("float32", False)
+
+
 @pytest.fixture
 def loads(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """A tiny voice is loaded, whatever is asked for; what was asked is listed."""
     asked: list[dict[str, Any]] = []
 
-    def load(model: object = None, *, vocoder: object = None, device: str = "auto") -> Any:
-        asked.append({"model": model, "vocoder": vocoder, "device": device})
+    def load(
+        model: object = None, *, precision: str = "float32", fast: bool = False, **how: Any
+    ) -> Any:
+        lower = {"precision": precision, "fast": fast}
+        asked.append({"model": model} | how | {k: v for k, v in lower.items() if v not in DEFAULT})
         return tiny_tts(n_speakers=2)
 
     monkeypatch.setattr("vivavoce.synthesis.load.load", load)
     return asked
+
+
+@pytest.fixture(scope="session")
+def clones(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The folder of a stored model that clones."""
+    return str(tiny_f5_folders(tmp_path_factory.mktemp("f5"))[0])

@@ -14,6 +14,12 @@ def test_bench_prints_what_was_measured(cli, loads):
     assert "MiB" in out
 
 
+def test_fast_and_precision_reach_the_loading(cli, loads):
+    assert cli("bench", "--runs", "1", "--fast", "--precision", "bfloat16").code == 0
+    assert loads[0]["fast"] is True
+    assert loads[0]["precision"] == "bfloat16"
+
+
 def test_no_runs_measure_nothing(cli, loads):
     result = cli("bench", "--runs", "0")
     assert result.code == 2

@@ -36,6 +36,10 @@ def test_facts_nest_and_leave_out_the_empty():
     ]
 
 
+def test_a_long_list_is_counted():
+    assert facts({"vocabulary": ["a"] * 2545}).split(maxsplit=1)[1] == "2545 entries"
+
+
 def test_emit_prints_json_or_text(capsys):
     emit({"a": "ü", "p": sys}, True, str)
     assert json.loads(capsys.readouterr().out)["a"] == "ü"

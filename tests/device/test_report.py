@@ -52,12 +52,13 @@ def test_extras_are_named_with_their_versions(monkeypatch):
 
 
 def test_extras_are_those_of_the_project():
+    import re
     import tomllib
     from pathlib import Path
 
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     declared = {
-        extra: tuple(text.partition(">=")[0] for text in texts)
+        extra: tuple(re.split("[=>]", text)[0] for text in texts)
         for extra, texts in project["optional-dependencies"].items()
     }
     assert report.__globals__["EXTRAS"] == declared

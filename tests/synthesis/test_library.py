@@ -35,3 +35,24 @@ def test_every_unknown_name_has_advice(home, tmp_path):
         library.show("xyzzy")
     with pytest.raises(UnknownModel, match=r"no model\.toml.*models import"):
         library.path(str(tmp_path))
+
+
+def test_a_model_is_got_with_its_vocoder(home, monkeypatch):
+    got = []
+    monkeypatch.setattr(library, "_get", lambda name, *_: got.append(name) or home / name)
+    assert library.get("f5-v0-bigvgan") == home / "f5-v0-bigvgan"
+    assert got == ["f5-v0-bigvgan", "bigvgan-v2-24khz-100band-256x"]
+    got.clear()
+    library.get("vocos-mel-24khz")
+    assert got == ["vocos-mel-24khz"]
+
+
+def test_facts_about_a_model_that_is_here_keep_what_the_catalogue_says(home):
+    facts = library.show("kathleen")
+    assert facts["languages"] == ["en"]
+    assert facts["config"]
+
+
+def test_preparing_a_name_does_nothing(home):
+    library.prepare("f5-v1")
+    library.prepare("kathleen")

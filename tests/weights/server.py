@@ -53,7 +53,8 @@ class Handler(BaseHTTPRequestHandler):
         content = site.files.get(path)
         code = site.status.get(path, 200 if content is not None else 404)
         if code >= 400 or content is None:
-            self._head(code, {"Content-Length": "0"})
+            missing = {"X-Error-Code": "EntryNotFound"} if "X-Repo-Commit" in site.headers else {}
+            self._head(code, site.headers | missing | {"Content-Length": "0"})
             return
         etag = ("W/" if site.weak else "") + f'"{hashlib.sha256(content).hexdigest()}"'
         start = self._start(span, etag)

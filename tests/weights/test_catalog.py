@@ -51,6 +51,34 @@ def test_unknown_names_give_the_nearest():
         catalog.resolve("kathleen", "vocoder")
 
 
+F5 = [entry for entry in catalog.entries() if entry.family == "f5"]
+
+
+def test_the_f5_family_is_complete():
+    """The official checkpoints, and those in the list that upstream keeps."""
+    names = {entry.name for entry in F5}
+    assert {"f5-v1", "f5-v1-no-zero-init", "f5-v0", "f5-v0-bigvgan", "e2"} <= names
+    languages = {language for entry in F5 for language in entry.languages}
+    assert {"ar", "de", "en", "es", "fi", "fr", "hi", "it", "ja", "lv", "ru", "zh"} == languages
+
+
+@pytest.mark.parametrize("entry", F5, ids=lambda entry: entry.name)
+def test_an_f5_entry_has_all_that_loading_needs(entry):
+    weights, vocabulary = entry.files
+    assert weights.endswith((".safetensors", ".pt"))
+    assert vocabulary.rsplit("/", maxsplit=1)[-1].startswith("vocab")
+    assert entry.licence in {"CC-BY-NC-4.0", "CC-BY-4.0", "CC0-1.0", "Apache-2.0"}
+    assert entry.variant in {"v0", "v1"} or entry.name == "f5-arabic"
+    assert ("v1" in weights) == (entry.variant == "v1")
+    assert entry.vocoder.startswith("bigvgan-" if "bigvgan" in weights else "vocos-mel-24khz")
+
+
+def test_an_entry_is_found_by_its_file():
+    place = Source("hf", "SWivid/F5-TTS", "F5TTS_v1_Base/model_1250000.safetensors", "abc")
+    assert catalog.at(place) == catalog.resolve("f5-v1")
+    assert catalog.at(Source("hf", "SWivid/F5-TTS", "other.pt")) is None
+
+
 BASE = '[[model]]\nname = "a"\nkind = "vocoder"\nfamily = "f"\n'
 
 

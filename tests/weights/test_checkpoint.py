@@ -117,3 +117,18 @@ def test_a_genuine_old_checkpoint(data_folder):
     read = checkpoint.read(path, inside=("model", "generator"))
     assert (read.source, len(read.tensors), read.foreign) == ("generator", 234, ())
     assert sum(t.numel() for t in read.tensors.values()) == 928_514
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_a_number_that_is_none_is_named(wrong, dtype):
+    tensors = {"a": torch.ones(3), "b.c": torch.tensor([1.0, wrong, wrong], dtype=dtype)}
+    with pytest.raises(BadCheckpoint, match=r"'b\.c' holds 2 values"):
+        checkpoint.refuse_not_finite(tensors.items())
+
+
+def test_large_numbers_and_whole_ones_are_numbers():
+    largest = torch.full((8,), torch.finfo(torch.float32).max)
+    tensors = {"large": largest, "steps": torch.tensor(7), "none": torch.empty(0)}
+    checkpoint.refuse_not_finite(tensors.items())
+    checkpoint.refuse_not_finite({"half": torch.full((4096,), 6e4).half()}.items())

@@ -133,6 +133,32 @@ def test_what_the_hub_does_not_have(hub):
         fetch.fetch(source.hf("org/repo", "other.bin"))
 
 
+def test_a_file_near_another(hub):
+    """In the same folder, else further up; what is missing is asked for once."""
+    hub.files["/org/repo/resolve/main/a/vocab.txt"] = b"a"
+    model = source.hf("org/repo", "a/b/c/model.bin")
+    found = fetch.fetch_near(model, "vocab.txt")
+    assert found is not None
+    assert found.read_bytes() == b"a"
+    hub.requests.clear()
+    assert fetch.fetch_near(model, "vocab.txt") == found
+    assert hub.requests == []
+    hub.files["/org/repo/resolve/main/a/b/vocab.txt"] = b"b"
+    assert fetch.fetch_near(source.hf("org/repo", "x/model.bin"), "vocab.txt") is None
+
+
+def test_an_unreachable_hub_is_not_taken_for_a_missing_file(monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    with pytest.raises(DownloadError, match="could not be downloaded"):
+        fetch.fetch_near(HUB_FILE, "vocab.txt")
+
+
+def test_a_source_is_pinned_to_the_commit_of_its_file(hub, tmp_path):
+    assert fetch.pinned(HUB_FILE, fetch.fetch(HUB_FILE)).revision == COMMIT
+    assert fetch.pinned(HUB_FILE, tmp_path / FILE) == HUB_FILE
+
+
 def test_a_hub_that_cannot_be_reached(monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
     monkeypatch.setattr(time, "sleep", lambda _: None)  # it tries six times

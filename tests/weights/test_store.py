@@ -190,3 +190,13 @@ def test_weights_of_another_family_are_refused_with_a_reason(tmp_path):
     store.save(tmp_path / "m", MANIFEST, tensors())
     with pytest.raises(BadCheckpoint, match="another model family"):
         adapt.strict_load(nn.Conv1d(1, 1, 3), store.load(tmp_path / "m")[1])
+
+
+def test_a_folder_that_only_says_where_the_weights_are(tmp_path):
+    """An older copy of the weights in the folder goes; what else lies there stays."""
+    store.save(tmp_path / "m", MANIFEST, tensors())
+    (tmp_path / "m" / "notes.txt").write_text("mine")
+    store.save(tmp_path / "m", MANIFEST, tensors(), source="hf://o/r/x.safetensors@abc")
+    assert sorted(f.name for f in (tmp_path / "m").iterdir()) == [store.MANIFEST, "notes.txt"]
+    weights = store.read_manifest(tmp_path / "m")["weights"]
+    assert weights == {"parameters": 12, "source": "hf://o/r/x.safetensors@abc"}

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vivavoce.cli.options import Device, Json, Model, Vocoder
+from vivavoce.cli.options import Device, Fast, Json, Model, Precision, Vocoder
 from vivavoce.cli.terminal import Progress, emit, facts
 from vivavoce.errors import UsageError
 
@@ -15,6 +15,9 @@ def bench(
     model: Model = None,
     vocoder: Vocoder = None,
     device: Device = "auto",
+    precision: Precision = "float32",
+    fast: Fast = False,
+    voice: Annotated[str | None, typer.Option("--voice", "-v", help="Who speaks.")] = None,
     text: Annotated[str | None, typer.Option(help="What to speak [default: one sentence].")] = None,
     runs: Annotated[int, typer.Option(help="Medians over this many.")] = 3,
     as_json: Json = False,
@@ -32,6 +35,9 @@ def bench(
             model,
             vocoder=vocoder,
             device=device,
+            precision=precision,
+            fast=fast,
+            voice=voice,
             text=text or measuring.TEXT,
             runs=runs,
             on_progress=progress,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+
+from vivavoce.errors import UsageError
+
+OWN_OPTIONS = ("text", "voice", "speed", "seed", "on_problem", "on_step", "stages", "language")
 
 Model = Annotated[
     str | None,
@@ -13,6 +18,64 @@ Model = Annotated[
 Vocoder = Annotated[
     str | None, typer.Option(help="Another vocoder than the model's own: name, address or path.")
 ]
+Text = Annotated[str | None, typer.Argument(metavar="TEXT|-", help="- is standard input.")]
+Precision = Annotated[
+    str, typer.Option(help="float32, bfloat16, float16 or fastest, for models that may.")
+]
+Fast = Annotated[bool, typer.Option("--fast", help="Fewer steps, and the fastest precision here.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Ask no server: what is here or nothing.")]
+Output = Annotated[
+    str, typer.Option("--output", "-o", help="Audio file, or - [default: speech.wav].")
+]
+Format = Annotated[
+    str | None, typer.Option("--format", help="wav, flac … [default: by the name, wav for -].")
+]
+Transcript = Annotated[
+    str | None, typer.Option(help="The words said in the recording (- for standard input).")
+]
+TranscriptFile = Annotated[Path | None, typer.Option(help="A text file with those words.")]
+Transcribe = Annotated[
+    bool, typer.Option("--transcribe", help="Find out the words: vivavoce[asr].")
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-V", help="Say what runs where.")]
+Speed = Annotated[float, typer.Option(help="Larger is faster.")]
+
+# How to speak. What is not given is not passed on: the model's own default holds, and a model
+# without such an option is not bothered.
+Seed = Annotated[int, typer.Option(help="The same seed gives the same audio.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A model's option.")
+]
+Steps = Annotated[int | None, typer.Option(help="Fewer is faster, more is finer (7, 16, 32).")]
+Guidance = Annotated[
+    float | None, typer.Option(help="How closely to follow voice and text; 0 is twice as fast.")
+]
+NoNormalise = Annotated[
+    bool, typer.Option("--no-normalise", help="Leave numbers and dates as they are written.")
+]
+OnProblem = Annotated[
+    str, typer.Option(metavar="error|warn", help="What to do with audio that is not speech.")
+]
+Language = Annotated[str | None, typer.Option(help="Of the recording, BCP 47 [default: en].")]
+
+
+def model_options(
+    settings: list[str] | None,
+    steps: int | None,
+    guidance: float | None,
+    no_normalise: bool,
+    duration: float | None = None,
+) -> dict[str, Any]:
+    """What was asked of the model, `--set` included. Raises UsageError, ConfigError."""
+    from vivavoce.config import apply_overrides
+
+    options = apply_overrides({}, settings or [])
+    for name in options:
+        if name in OWN_OPTIONS:
+            flag = name.replace("_", "-")
+            raise UsageError(f"'{name}' is not set with --set.", f"Use --{flag}.")
+    normalise = False if no_normalise else None
+    named = {"steps": steps, "guidance": guidance, "normalise": normalise, "duration_s": duration}
+    return options | {name: value for name, value in named.items() if value is not None}

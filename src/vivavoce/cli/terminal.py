@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self
 
+MANY = 30  # a longer list is counted, not printed
+
 
 def say(message: str) -> None:
     """Something a person may want to know: never part of the result."""
@@ -49,6 +51,8 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
+        if len(value) > MANY:
+            return f"{len(value)} entries"
         return ", ".join(_cell(v) for v in value)
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 

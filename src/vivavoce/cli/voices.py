@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vivavoce.cli.files import read_text
-from vivavoce.cli.options import Json
+from vivavoce.cli.options import Json, Transcribe, Transcript, TranscriptFile
 from vivavoce.cli.terminal import emit, facts, say, table
 from vivavoce.errors import UsageError
 
@@ -29,15 +29,9 @@ def list_voices(as_json: Json = False) -> None:
 def add(
     name: Annotated[str, typer.Argument(help="What to call the voice.")],
     recording: Annotated[Path, typer.Argument(help="Three to twelve seconds of clear speech.")],
-    transcript: Annotated[
-        str | None, typer.Option(help="The words said in it (- for standard input).")
-    ] = None,
-    transcript_file: Annotated[
-        Path | None, typer.Option(help="A text file with those words.")
-    ] = None,
-    transcribe: Annotated[
-        bool, typer.Option("--transcribe", help="Find out the words: vivavoce[asr].")
-    ] = False,
+    transcript: Transcript = None,
+    transcript_file: TranscriptFile = None,
+    transcribe: Transcribe = False,
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="A model the voice is for, or its kin.")
     ] = None,

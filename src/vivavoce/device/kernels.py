@@ -26,9 +26,12 @@ if TYPE_CHECKING:
 
 KERNELS = ("auto", "default", "onednn")
 CACHE_FILE = "kernels.json"
+_RACERS = ("default", "onednn", "bfloat16")
 
 MIN_GAIN = 1.05
 """oneDNN must be this many times as fast: less is not worth a second path."""
+MIN_GAIN_BFLOAT16 = 1.3
+"""bfloat16 must be this many times as fast as float32: it costs precision."""
 MAX_ERROR = 1e-5
 """Largest difference between the two products, relative to the largest value."""
 MIN_WEIGHTS = 524288
@@ -39,11 +42,19 @@ SHAPE = (128, 512, 1536)
 
 @dataclass(frozen=True)
 class KernelChoice:
-    """`name` is "default" or "onednn"; `gflops` the speed of each that was measured."""
+    """`name` is "default" or "onednn", for float32; `gflops` the speed of each that was measured,
+    and of "bfloat16" in oneDNN.
+    """
 
     name: str
     reason: str
     gflops: dict[str, float]
+
+    @property
+    def prefers_bfloat16(self) -> bool:
+        """Whether bfloat16 was clearly faster here than float32: the processor has it."""
+        full = [speed for name, speed in self.gflops.items() if name != "bfloat16"]
+        return self.gflops.get("bfloat16", 0.0) >= MIN_GAIN_BFLOAT16 * max(full, default=1e9)
 
 
 def prepare_for_inference(
@@ -58,13 +69,15 @@ def prepare_for_inference(
 
     Raises UsageError for an unknown `kernel`.
     """
+    import torch
     from torch import nn
 
     from vivavoce.device.onednn import PackedLinear
 
     if kernel not in KERNELS:
         raise UsageError(f"No kernel is called '{kernel}'.", near_misses(kernel, KERNELS))
-    layers = [m for m in module.modules() if type(m) is nn.Linear and PackedLinear.gains(m)]
+    linear = [m for m in module.modules() if type(m) is nn.Linear]
+    layers = [m for m in linear if m.weight.dtype == torch.float32 and PackedLinear.gains(m)]
     if not layers or kernel == "default":
         return module
     if kernel == "auto" and choose_kernel(cache_folder).name == "default":
@@ -106,6 +119,7 @@ def measure(repeats: int = 5) -> KernelChoice:
     with torch.inference_mode():
         try:
             times, error = _race(x, weight, bias, repeats)
+            times |= _half(x, weight, bias, repeats)
         except (RuntimeError, AttributeError) as failure:
             return KernelChoice("default", f"oneDNN failed: {str(failure).splitlines()[0]}", {})
     gflops = {k: round(2e-9 * rows * n_in * n_out / t, 1) for k, t in times.items()}
@@ -139,6 +153,24 @@ def _race(
             run()
             best[name] = min(best[name], time.perf_counter() - start)
     return best, error
+
+
+def _half(
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, repeats: int
+) -> dict[str, float]:
+    """The least seconds of the same product in bfloat16; nothing where oneDNN has none here."""
+    from vivavoce.device.onednn import pack, packed_linear
+
+    x, weight, bias = (t.bfloat16() for t in (x, weight, bias))
+    best = float("inf")
+    with contextlib.suppress(RuntimeError):
+        packed = pack(weight)
+        packed_linear(x, packed, bias)
+        for _ in range(repeats):
+            start = time.perf_counter()
+            packed_linear(x, packed, bias)
+            best = min(best, time.perf_counter() - start)
+    return {"bfloat16": best} if best < float("inf") else {}
 
 
 def cpu_model() -> str:
@@ -176,7 +208,8 @@ def _has_onednn() -> bool:
 def _machine() -> str:
     import torch
 
-    return f"{cpu_model()} | torch {torch.__version__} | {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return f"{cpu_model()} | torch {torch.__version__} | {threads} threads | {len(_RACERS)} ways"
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -14,9 +14,11 @@ from typing import Any
 from vivavoce.errors import UnsupportedDevice
 
 EXTRAS = {
+    "asr": ("faster-whisper",),
     "media": ("av",),
     "phonemes": ("espeakng-loader",),
     "train": ("tensorboard", "pillow"),
+    "zh": ("jieba", "pypinyin"),
 }
 """Optional extras and the distributions each brings, as in pyproject.toml."""
 

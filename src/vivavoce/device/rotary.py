@@ -19,14 +19,12 @@ def rotary_table(n_positions: int, width: int, device: torch.device) -> Tensor:
 
 
 def rotated(x: Tensor, table: Tensor) -> Tensor:
-    """`[..., N, H, K]` with its pairs (2k, 2k + 1) turned, as float32 `[..., H, N, K]`."""
-    x = x.float().transpose(-3, -2)
+    """`[..., N, H, K]` with its pairs (2k, 2k + 1) turned by the angle of (n, k); float32."""
+    x, table = x.float(), table.unsqueeze(-3)
     if x.device.type == "cpu" and not torch.is_grad_enabled():
         # A complex product is one pass over memory; Apple's GPU has no complex numbers.
         pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)))
-        out = torch.empty(pairs.shape, dtype=pairs.dtype)
-        torch.mul(pairs, torch.view_as_complex(table), out=out)
-        return torch.view_as_real(out).flatten(-2)
+        return torch.view_as_real(pairs * torch.view_as_complex(table)).flatten(-2)
     even, odd = x[..., 0::2], x[..., 1::2]
     cos, sin = table.unbind(-1)
     return torch.stack([even * cos - odd * sin, odd * cos + even * sin], dim=-1).flatten(-2)

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 TILE = 4
 POINTS = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5)  # and infinity
 N_POINTS = 2 * TILE - 1
-SHORTEST = 1536
+SHORTEST = 1024
 """Time steps from which on the work on the weights, done every time, is repaid."""
 CHUNK = 2**21
 """Values transformed at a time, so that they stay in the processor's cache."""
@@ -66,7 +66,8 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, dilation: int) -> T
         last = min(first + chunk, n_tiles)
         span = padded[:, first * step : (last + groups) * step]
         tiles = _tiles(span, last - first + groups - 1, dilation, at_points, out_channels)
-        result[:, first * step : last * step] = tiles
+        steps = result[:, first * step : last * step]
+        steps.view(batch, last - first, TILE, dilation, out_channels).copy_(tiles)
     if bias is not None:
         result += bias
     shaped = result[:, :length].transpose(1, 2).unsqueeze(2)
@@ -74,15 +75,16 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, dilation: int) -> T
 
 
 def _filter_at_points(weight: Tensor, groups: int) -> Tensor:
-    """`[C', C, K]` to one filter over tiles a point, `[7 C', C, 1, G]`."""
+    """`[C', C, K]` to one filter over tiles a point, `[7 C', C, 1, G]`, channels last."""
     out_channels, channels, kernel = weight.shape
-    taps = F.pad(weight, (0, TILE * groups - kernel)).reshape(-1, TILE)
-    at_points = _matrices()[1] @ taps.T
-    return at_points.reshape(N_POINTS * out_channels, channels, 1, groups)
+    taps = F.pad(weight, (0, TILE * groups - kernel)).view(out_channels, channels, groups, TILE)
+    at_points = _matrices()[1] @ taps.permute(3, 0, 2, 1).reshape(TILE, -1)
+    at_points = at_points.view(N_POINTS * out_channels, 1, groups, channels)
+    return at_points.permute(0, 3, 1, 2)
 
 
 def _tiles(span: Tensor, n: int, dilation: int, at_points: Tensor, out_channels: int) -> Tensor:
-    """`[B, S, C]`, from which `n` tiles are read, to `[B, S', C']`."""
+    """`[B, S, C]`, from which `n` tiles are read, to `[B, N, 4, phases, C']`."""
     signal, _, output = _matrices()
     batch, _, channels = span.shape
     row = dilation * channels
@@ -94,4 +96,4 @@ def _tiles(span: Tensor, n: int, dilation: int, at_points: Tensor, out_channels:
     products = F.conv2d(seen, at_points, groups=N_POINTS).permute(0, 2, 3, 1)
     products = products.reshape(batch, dilation, -1, N_POINTS, out_channels)
     steps = torch.matmul(output, products)  # [B, phase, N, 4, C']
-    return steps.permute(0, 2, 3, 1, 4).reshape(batch, -1, out_channels)
+    return steps.permute(0, 2, 3, 1, 4)

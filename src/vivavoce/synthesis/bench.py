@@ -23,6 +23,9 @@ def bench(
     *,
     vocoder: str | None = None,
     device: str = "auto",
+    precision: str = "float32",
+    fast: bool = False,
+    voice: str | None = None,
     text: str = TEXT,
     runs: int = 3,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
@@ -39,13 +42,13 @@ def bench(
     from vivavoce.device import memory, peak_memory
     from vivavoce.synthesis.load import load
 
-    tts = load(model, vocoder=vocoder, device=device)
+    tts = load(model, vocoder=vocoder, device=device, precision=precision, fast=fast)
     loaded = time.perf_counter()
-    cold = measure(tts, text)
+    cold = measure(tts, text, voice)
     on_progress(1, runs + 1)
     timed = []
     for number in range(runs):
-        timed.append(measure(tts, text))
+        timed.append(measure(tts, text, voice))
         on_progress(number + 2, runs + 1)
     place = tts.selection.device
     return {
@@ -69,13 +72,13 @@ def bench(
     }
 
 
-def measure(tts: TTS, text: str) -> dict[str, Any]:
+def measure(tts: TTS, text: str, voice: str | None = None) -> dict[str, Any]:
     """One run: seconds of audio, to the first piece, of work per second of audio, per stage."""
     from vivavoce.synthesis.render import Stages
 
     stages, samples, first = Stages(), 0, 0.0
     begin = time.perf_counter()
-    for chunk in tts.stream(text, stages=stages):
+    for chunk in tts.stream(text, voice, stages=stages):
         first = first or time.perf_counter() - begin
         samples += len(chunk.samples)
     elapsed = time.perf_counter() - begin

@@ -12,12 +12,14 @@ from vivavoce.audio import io
 from vivavoce.config import from_dict
 from vivavoce.device import Selection
 from vivavoce.errors import UsageError, VoiceError, near_misses
+from vivavoce.synthesis import edits
+from vivavoce.synthesis.cast import Cast, Role, plan_cast
 from vivavoce.synthesis.join import Piece, joined
 from vivavoce.synthesis.plan import Utterance, plan
 from vivavoce.synthesis.render import Renderer, Request, Stages
 from vivavoce.synthesis.speech import Speech
 from vivavoce.synthesis.voices import load_voice
-from vivavoce.types import Audio, AudioChunk, Voice
+from vivavoce.types import Audio, AudioChunk, Tokens, Voice
 from vivavoce.vocoders.vocoder import Vocoder
 
 ON_PROBLEM = ("error", "warn")
@@ -54,6 +56,11 @@ class TTS:
         """Whether the model speaks with voices made from recordings."""
         return self.model.clones
 
+    @property
+    def times_words(self) -> bool:
+        """Whether speech comes with its words' times: models that clone know only whole lengths."""
+        return not self.clones
+
     def voice(
         self,
         recording: str | Path | Audio,
@@ -77,7 +84,7 @@ class TTS:
         audio = recording if isinstance(recording, Audio) else io.read(recording)
         return self.model.make_voice(audio, transcript, name, language, licence, transcriber)
 
-    def speak(self, text: str, voice: str | Voice | None = None, **how: Any) -> Speech:
+    def speak(self, text: str, voice: str | Voice | Cast | None = None, **how: Any) -> Speech:
         """The whole text as one piece of audio; `how` is what `stream` takes.
 
         Raises TextError, UnknownVoice, ConfigError (an option the model does not have) and
@@ -88,7 +95,7 @@ class TTS:
     def stream(
         self,
         text: str,
-        voice: str | Voice | None = None,
+        voice: str | Voice | Cast | None = None,
         *,
         speed: float = 1.0,
         seed: int = 0,
@@ -99,6 +106,8 @@ class TTS:
     ) -> Iterator[AudioChunk]:
         """The same samples as `speak`, piece by piece, as soon as they are there.
 
+        `voice` may be voices by name: each speaks what follows its `[name]` in the text, "main"
+        what follows none.
         `speed` 1.0 is natural, larger is faster; the same `seed` gives the same samples.
         Utterances are spoken one after the other, so memory does not grow with the text. One
         that does not come out as speech is tried once more with another draw; then `on_problem`
@@ -106,12 +115,15 @@ class TTS:
         `on_step(done, all)` is called within an utterance where the model works in steps; what
         it raises ends the work.
         """
-        request = self._request(voice, speed, seed, on_problem, options)
-        request = request.watched(on_step, stages)
+
+        def request(role: Role) -> Request:
+            made = self._request(role.voice, speed * role.speed, seed, on_problem, options)
+            return made.watched(on_step, stages)
+
         pieces = (
             piece
-            for utterance in self._plan(text, request)
-            for piece in self.renderer.utterance(utterance, request)
+            for utterance, how in plan_cast(text, voice, request, self._plan)
+            for piece in self.renderer.utterance(utterance, how)
         )
         yield from joined(pieces, blend=self.clones)
 
@@ -142,6 +154,43 @@ class TTS:
                 done[number][utterance.index] = pieces
         return [self._joined(done[number], seed) for number in range(len(texts))]
 
+    def edit(
+        self,
+        recording: str | Path | Audio,
+        replacements: Sequence[tuple[Any, ...]],
+        target: str,
+        *,
+        language: str = "en",
+        speed: float = 1.0,
+        seed: int = 0,
+        on_problem: str = "error",
+        on_step: Callable[[int, int], None] | None = None,
+        **options: Any,
+    ) -> Speech:
+        """The recording with other words: `(start_s, end_s, words)`, or with the seconds to take.
+
+        `target` is all that is said in the end, the new words included. Outside the replaced
+        spans the recording's own samples stay, at the model's rate. Raises AudioError, VoiceError
+        (the model cannot do this), UsageError (times, words, more than 30 s), TextError,
+        GuardError.
+        """
+        if not hasattr(self.model, "edit"):
+            raise VoiceError(
+                f"'{self.name}' cannot edit recordings.",
+                "`vivavoce models list` shows models; f5-v1 is one that can.",
+            )
+        audio = edits.read(recording, self.model.spec.sample_rate)
+        found = edits.check([edits.Replacement(*r) for r in replacements], target, audio)
+        voice, gain = edits.as_voice(audio, target, self.model.family, language)
+        request = self._request(voice, speed, seed, on_problem, options).watched(on_step, None)
+
+        def tokens(text: str) -> Tokens:
+            return self.model.tokenise(text, voice, request.options)
+
+        pace, spec = request.options.speed, self.model.spec
+        pieces = edits.plan(found, audio, spec, lambda t: tokens(t).text, target, pace)
+        return edits.perform(self.renderer, audio, tokens(target), pieces, request, gain)
+
     def _plan(self, text: str, request: Request) -> Iterable[Utterance]:
         voice, options = request.voice, request.options
         return plan(
@@ -152,22 +201,22 @@ class TTS:
 
     def _request(
         self,
-        voice: str | Voice | None,
+        voice: str | Voice | Callable[[], Voice] | None,
         speed: float,
         seed: int,
         on_problem: str,
         options: dict[str, Any],
     ) -> Request:
         if on_problem not in ON_PROBLEM:
-            raise UsageError(
-                f"on_problem is '{on_problem}'.", near_misses(on_problem, ON_PROBLEM)
-            )
+            raise UsageError(f"on_problem is '{on_problem}'.", near_misses(on_problem, ON_PROBLEM))
         table = self.defaults | options
         table["speed"] = speed * self.defaults.get("speed", 1.0)
         chosen = from_dict(self.model.options_type, table)
         return Request(self._voice(voice), chosen, seed, on_problem == "warn")
 
-    def _voice(self, voice: str | Voice | None) -> Voice:
+    def _voice(self, voice: str | Voice | Callable[[], Voice] | None) -> Voice:
+        if callable(voice):
+            voice = voice()
         if isinstance(voice, str) and self.clones and voice not in self.voices:
             voice = load_voice(voice)
         if not isinstance(voice, Voice):

@@ -13,7 +13,8 @@ import numpy as np
 from vivavoce.audio.loudness import from_db
 from vivavoce.types import AudioChunk, Word
 
-QUIET_DB = -42.0
+QUIET_DB = -22.0  # beside the utterance's own level: quiet voices have their pauses lower
+NOTHING_DB = -58.0  # of full scale: below it there is nothing to lose
 FRAME_S = 0.01
 OVERLAP_S = 0.15
 EDGE_S = 0.005
@@ -34,8 +35,9 @@ def joined(pieces: Iterable[Piece], blend: bool) -> Iterator[AudioChunk]:
     """The pieces with pauses between the utterances and their places in the whole.
 
     Plain: digital silence follows each utterance. With `blend` the silence that utterances bring
-    along counts as pause, and two of them are cross-faded with equal power within it: room tone
-    goes on, and no sound of either is lost. What may still be blended is held back.
+    along counts as pause, which is at least as long as wanted, and two of them are cross-faded
+    with equal power within it: room tone goes on, and no sound of either is lost. What may still
+    be blended is held back.
     """
     timeline = _Timeline(blend)
     for piece in pieces:
@@ -51,14 +53,14 @@ class _Timeline:
         self.pause_s = 0.0  # wanted after it
         self.start_s = 0.0  # where the current utterance began
         self.inside = False
+        self.last: AudioChunk | None = None
 
     def add(self, piece: Piece) -> Iterator[AudioChunk]:
         audio, samples = piece.audio, piece.audio.samples
         rate = audio.sample_rate
         if not self.inside:
-            before = self.done + len(self.held)
-            samples = self._after_held(samples, rate)
-            self.start_s = (before if self.blend else self.done) / rate
+            samples, offset = self._after_held(samples, rate)
+            self.start_s = (self.done + offset) / rate
         self.inside = piece.pause_s is None
         words = tuple(_shifted(w, self.start_s) for w in audio.words)
         if piece.pause_s is not None:
@@ -70,10 +72,12 @@ class _Timeline:
         self.last = audio
 
     def finish(self) -> Iterator[AudioChunk]:
-        if len(self.held):
-            rate = self.last.sample_rate
-            pause = np.zeros(max(0, round(self.pause_s * rate) - len(self.held)), np.float32)
-            tail = np.concatenate([_faded(self.held, rate, end=True), pause])
+        if self.last is None:
+            return
+        rate = self.last.sample_rate
+        pause = np.zeros(max(0, round(self.pause_s * rate) - len(self.held)), np.float32)
+        tail = np.concatenate([_faded(self.held, rate, end=True), pause])
+        if len(tail):
             start_s = self.done / rate
             yield replace(self.last, samples=tail, start_s=start_s, words=(), warnings=())
 
@@ -84,29 +88,34 @@ class _Timeline:
         self.held, self.pause_s = samples[len(samples) - quiet :], pause_s
         return samples[: len(samples) - quiet]
 
-    def _after_held(self, samples: np.ndarray, rate: int) -> np.ndarray:
-        """The held end blended into the beginning, the pause between made as long as wanted."""
-        if not self.blend or not self.done:
-            return samples
+    def _after_held(self, samples: np.ndarray, rate: int) -> tuple[np.ndarray, int]:
+        """The held end blended into the beginning, and where in that the beginning is."""
+        if not self.blend or self.last is None:
+            return samples, 0
         quiet, wanted = quiet_samples(samples, rate), round(self.pause_s * rate)
         brought = len(self.held) + quiet
         overlap = min(len(self.held), quiet, round(OVERLAP_S * rate), max(0, brought - wanted))
         missing = max(0, wanted - brought)
+        begins = len(self.held) - overlap + missing
         if overlap:
-            return np.concatenate(
-                [self.held[: len(self.held) - overlap], _crossed(self.held, samples, overlap)]
-            )
+            crossed = _crossed(self.held, samples, overlap)
+            return np.concatenate([self.held[:begins], crossed]), begins
         end, begin = _faded(self.held, rate, end=True), _faded(samples, rate, end=False)
-        return np.concatenate([end, np.zeros(missing, np.float32), begin])
+        return np.concatenate([end, np.zeros(missing, np.float32), begin]), begins
 
 
 def quiet_samples(samples: np.ndarray, rate: int) -> int:
-    """How many samples at the beginning lie below `QUIET_DB`, in whole frames of 10 ms."""
-    size = round(FRAME_S * rate)
-    frames = samples[: len(samples) // size * size].reshape(-1, size)
-    energy = np.mean(np.square(frames, dtype=np.float64), axis=1)
-    loud = np.flatnonzero(energy > from_db(QUIET_DB) ** 2)
-    return int(loud[0]) * size if len(loud) else len(samples)
+    """How many samples at the beginning are a pause, in frames of 10 ms and a rest.
+
+    What counts as quiet follows the level of all of `samples`, a whole utterance.
+    """
+    starts = np.arange(0, len(samples), round(FRAME_S * rate))
+    energy = np.add.reduceat(np.square(samples, dtype=np.float64), starts)
+    level = energy.sum() / max(1, len(samples))
+    energy /= np.diff(starts, append=len(samples))
+    limit = max(level * from_db(QUIET_DB) ** 2, from_db(NOTHING_DB) ** 2)
+    loud = np.flatnonzero(energy > limit)
+    return int(starts[loud[0]]) if len(loud) else len(samples)
 
 
 def _crossed(before: np.ndarray, after: np.ndarray, n: int) -> np.ndarray:

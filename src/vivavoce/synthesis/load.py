@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from vivavoce import device as devices
 from vivavoce import models, vocoders
+from vivavoce.device.linears import choose_linears
 from vivavoce.errors import BadCheckpoint
 from vivavoce.synthesis import library
 from vivavoce.synthesis.engine import TTS
@@ -20,14 +22,22 @@ DEFAULT_MODEL = "kathleen"
 
 
 def load(
-    model: str | Path | None = None, *, vocoder: str | Path | None = None, device: str = "auto"
+    model: str | Path | None = None,
+    *,
+    vocoder: str | Path | None = None,
+    device: str = "auto",
+    precision: str = "float32",
+    fast: bool = False,
 ) -> TTS:
     """A model and its vocoder, ready to speak.
 
     `model` is a name (`vivavoce models list`), a model folder, or the path or `hf://` address of a
     foreign checkpoint, which is read where it lies; without it the bundled voice speaks, offline.
     `vocoder` replaces the one the model names. `device` is auto, cpu, cuda[:n] or mps;
-    `TTS.selection.reason` says why it was chosen.
+    `TTS.selection.reason` says why it was chosen. `precision` is float32, bfloat16, float16 or
+    auto; lower ones are for the large products of models that have measured what they cost (F5),
+    everything else stays in float32. `fast` asks for the model's quick settings as defaults (fewer
+    steps) in the precision that is fastest here.
 
     Raises UnknownModel, BadCheckpoint, IncompatibleFeatures, UnsupportedDevice.
     """
@@ -35,11 +45,17 @@ def load(
     manifest, acoustic = _build(str(model or DEFAULT_MODEL), "acoustic", models)
     chosen = str(vocoder or manifest.get("vocoder") or library.default_vocoder(manifest["name"]))
     _, decoder = _build(chosen, "vocoder", vocoders)
-    acoustic = acoustic.to(selection.device).freeze()
+    wanted = "fastest" if fast else precision
+    chosen_precision = devices.choose_precision(wanted, selection.device, cache.folder())
+    linears = choose_linears(selection.device, chosen_precision, cache.folder())
+    reason = f"{selection.reason}; {chosen_precision.reason}"
+    selection = replace(selection, dtype=chosen_precision.dtype, reason=reason)
+    acoustic = acoustic.to(selection.device).freeze(linears)
     decoder = decoder.eval().requires_grad_(False).to(selection.device)
     if selection.device.type == "cpu":
         decoder = cast("Vocoder", devices.prepare_for_inference(decoder, "auto", cache.folder()))
-    return TTS(manifest["name"], acoustic, decoder, selection, manifest.get("options", {}))
+    defaults = manifest.get("options", {}) | (acoustic.fast_options if fast else {})
+    return TTS(manifest["name"], acoustic, decoder, selection, defaults)
 
 
 def _build(name: str, kind: str, table: Any) -> tuple[dict[str, Any], Any]:

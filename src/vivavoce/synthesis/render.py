@@ -54,9 +54,7 @@ class Request:
     on_step: Callable[[int, int], None] | None = None
     stages: Stages = field(default_factory=Stages)
 
-    def watched(
-        self, on_step: Callable[[int, int], None] | None, stages: Stages | None
-    ) -> Request:
+    def watched(self, on_step: Callable[[int, int], None] | None, stages: Stages | None) -> Request:
         return replace(self, on_step=on_step, stages=stages or self.stages)
 
     def noise(self, indices: Sequence[int], attempt: int) -> Noise:
@@ -123,7 +121,8 @@ class Renderer:
                 break
             if waiting is not None:
                 yield Piece(self._chunk(utterance, waiting))
-            waiting = guard.feed(piece[0].float().cpu().numpy() * found[0].gain)
+                guard.lenient = request.lenient  # too late for another attempt
+            waiting = guard.feed(piece[0].float().cpu().numpy()) * found[0].gain
         samples = np.zeros(0, np.float32) if waiting is None else waiting
         audio = self._chunk(utterance, samples)
         audio = replace(
@@ -132,10 +131,15 @@ class Renderer:
         yield Piece(audio, utterance.chunk.pause_s)
 
     def _decoded(self, found: list[Features]) -> Iterator[Tensor]:
-        window = self.vocoder.window_frames
-        if self.model.stream_frames:
-            window = min(window, 2 * self.vocoder.receptive_field + self.model.stream_frames)
-        return stream_windows(self.vocoder, (self._accepted(f) for f in found), window)
+        """Piece by piece; a model that does not stream is judged whole before it is heard."""
+        window, new_frames = self.vocoder.window_frames, self.model.stream_frames
+        if new_frames:
+            window = min(window, 2 * self.vocoder.receptive_field + new_frames)
+        pieces = stream_windows(self.vocoder, (self._accepted(f) for f in found), window)
+        if new_frames:
+            yield from pieces
+        else:
+            yield torch.cat(list(pieces), dim=-1)
 
     def _rows(
         self, utterances: Sequence[Utterance], request: Request
@@ -155,7 +159,7 @@ class Renderer:
         guard = SampleGuard(utterance.chunk.text)
         try:
             warnings = self._check(utterance, features, row, lenient=False)
-            audio = self._chunk(utterance, guard.feed(samples * features.gain))
+            audio = self._chunk(utterance, guard.feed(samples) * features.gain)
             warnings += guard.finish()
         except GuardError:
             return None

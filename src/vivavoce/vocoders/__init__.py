@@ -10,6 +10,7 @@ from vivavoce.errors import UnknownModel, near_misses
 from vivavoce.types import Workload
 
 FAMILIES = {
+    "bigvgan": "vivavoce.vocoders.bigvgan",
     "hifigan": "vivavoce.vocoders.hifigan",
     "vocos": "vivavoce.vocoders.vocos",
 }

@@ -49,10 +49,6 @@ def test_short_texts_take_a_natural_time() -> None:
     assert seconds("Yes.", 2.0) == pytest.approx(seconds("Yes.") / 2, abs=0.02)
 
 
-def test_a_fixed_length_is_that_of_the_speech() -> None:
-    assert n_frames(TRANSCRIPT, FRAMES, "Hello there.", speed=2.0, speech_s=2.0) == FRAMES + 187
-
-
 def test_chunks_by_the_budget_fill_the_window() -> None:
     text = "Nobody knew where the old man had come from, nor did he tell. " * 40
     room = budget(TRANSCRIPT, 4.5)

@@ -76,8 +76,12 @@ def test_first_block(recorded):
 
 @pytest.mark.parametrize(
     ("name", "drops"),
-    [("cond", {}), ("uncond", {"drop_reference": True, "drop_text": True}),
-     ("drop_audio_only", {"drop_reference": True}), ("cfg_infer", {"guided": True})],
+    [
+        ("cond", {}),
+        ("uncond", {"drop_reference": True, "drop_text": True}),
+        ("drop_audio_only", {"drop_reference": True}),
+        ("cfg_infer", {"guided": True}),
+    ],
 )
 def test_flow(recorded, name, drops):
     recording, model = recorded

@@ -10,6 +10,7 @@ import torch
 
 from vivavoce.audio.specs import HIFIGAN_22K
 from vivavoce.errors import ConfigError, UsageError
+from vivavoce.nn import toom_cook
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.hifigan import Hifigan, HifiganConfig, build, convert
 from vivavoce.vocoders.hifigan.config import V1, V2, V3
@@ -158,6 +159,22 @@ def test_no_tensor_is_longer_than_apples_limit(monkeypatch) -> None:
         monkeypatch.setattr(torch.nn.functional, name, watched)
     decode_windowed(toy(), torch.zeros(1, 80, 300))
     assert 50_000 < longest <= 65_536
+
+
+@torch.no_grad()
+def test_a_wide_generator_decodes_the_same_with_fewer_products(monkeypatch) -> None:
+    monkeypatch.setattr(toom_cook, "SHORTEST", 1)
+    vocoder = Hifigan(HifiganConfig(width=256), HIFIGAN_22K).eval()
+    chosen = [m for m in vocoder.modules() if getattr(m, "pays_off", False)]
+    assert len(chosen) == 18  # 7 and 11 taps at 128 channels, 11 at 64
+    mel = torch.randn(1, 80, 40)
+    fast, windowed = vocoder.decode(mel), decode_windowed(vocoder, mel, window_frames=34)
+    for module in chosen:
+        module.pays_off = False
+    plain = vocoder.decode(mel)
+    assert not torch.equal(fast, plain)
+    assert (fast - plain).abs().max() <= 1e-5 * plain.abs().max()
+    assert (windowed - plain).abs().max() <= 1e-5 * plain.abs().max()
 
 
 def test_the_speaker_must_be_there_exactly_when_needed() -> None:

@@ -6,8 +6,9 @@ Shapes: B rows, N frames, D width, M mels, S points in time.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +36,7 @@ class Context:
 class Backbone(nn.Module, ABC):
     """Shared by DiT and UNetT. Products run in `dtype`; what is added up stays in float32."""
 
+    blocks: nn.ModuleList
     extra_frames = 0
 
     def __init__(self, config: F5Config) -> None:
@@ -60,7 +62,7 @@ class Backbone(nn.Module, ABC):
         `guided` adds a row per row that knows neither reference nor text; the two `drop`s take
         them from the first rows.
         """
-        rows = [(drop_reference, drop_text), (True, True)] if guided else [(drop_reference, drop_text)]
+        rows = [(drop_reference, drop_text)] + [(True, True)] * guided
         constant = torch.cat(
             [
                 self.input.constant(
@@ -97,18 +99,13 @@ class Backbone(nn.Module, ABC):
     def transform(self, h: Tensor, schedule: list[Tensor], context: Context) -> Tensor:
         """Embedded input `[R, N, D]` to flow `[R, N, M]`."""
 
-    @abstractmethod
     def forget_schedule_weights(self) -> None:
         """Let go of what only `schedule` needs; it cannot be called again."""
+        self.time = nn.Identity()
 
     def freeze(self, linears: Linears) -> None:
         """For inference: products joined, in the order and number format of `linears`."""
         self.dtype = linears.dtype
         self.input.freeze(linears)
-        for block in self.children_to_freeze():
+        for block in cast("Iterable[Any]", self.blocks):
             block.freeze(linears)
-
-    def children_to_freeze(self) -> nn.ModuleList:
-        blocks = self.blocks
-        assert isinstance(blocks, nn.ModuleList)
-        return blocks

@@ -38,22 +38,13 @@ def budget(transcript: str, reference_s: float, speed: float = 1.0) -> int:
     return found
 
 
-def n_frames(
-    transcript: str,
-    reference_frames: int,
-    text: str,
-    speed: float = 1.0,
-    speech_s: float = 0.0,
-) -> int:
+def n_frames(transcript: str, reference_frames: int, text: str, speed: float = 1.0) -> int:
     """Frames (93.75 per second) of the reference and the speech of `text` together.
 
     The speech takes the reference's time per byte, as in the published inference; for less than
     10 bytes up to 0.4 s more, the less text the more, because a word alone is begun and ended
-    slowly (the published rule takes 3.3 times as long there and forgets `speed`). `speech_s`
-    above 0 fixes the length of the speech instead.
+    slowly (the published rule takes 3.3 times as long there and forgets `speed`).
     """
-    if speech_s > 0.0:
-        return reference_frames + int(speech_s * FRAME_RATE)
     n_bytes = utf8_bytes(text)
     per_byte = reference_frames / utf8_bytes(prompt_for(transcript))
     extra = SHORT_EXTRA_S * FRAME_RATE * max(0.0, 1.0 - n_bytes / SHORT_BYTES)

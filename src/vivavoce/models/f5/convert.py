@@ -23,6 +23,8 @@ from vivavoce.weights.adapt import strip
 COMPANIONS = {"vocabulary": ("vocab*.txt", "hf://SWivid/F5-TTS/F5TTS_v1_Base/vocab.txt")}
 CONFIG_NEEDED = False
 
+# By the vocoder that reads it, whose first word is the training code's name for the features.
+_FRONT_ENDS = {"vocos-mel-24khz": VOCOS_24K, "bigvgan-v2-24khz-100band-256x": BIGVGAN_24K}
 _PREFIXES = ("ema_model.", "_orig_mod.", "module.", "transformer.")
 # Counters of the trainer, and tables that we make ourselves.
 _DROPPED = re.compile(
@@ -215,20 +217,18 @@ def _count(ours: Mapping[str, Tensor], pattern: str) -> int:
 
 def _features(settings: Mapping[str, Any], source: str, n_mels: int) -> tuple[FeatureSpec, str]:
     """The mel front end, which only settings or names can tell, and the vocoder that reads it."""
+    known = {vocoder.partition("-")[0]: vocoder for vocoder in _FRONT_ENDS}
     kind = str(settings.get("mel_spec_type") or "")
     if not kind:
-        named = any("bigvgan" in part.lower() for part in last_parts(source))
-        kind = "bigvgan" if named else "vocos"
-    known = {
-        "vocos": (VOCOS_24K, "vocos-mel-24khz"),
-        "bigvgan": (BIGVGAN_24K, "bigvgan-v2-24khz-100band-256x"),
-    }
+        kind, *others = known
+        said = " ".join(last_parts(source)).lower()
+        kind = next((other for other in others if other in said), kind)
     if kind not in known:
         raise BadCheckpoint(
             f"Its configuration asks for the mel type '{kind}', which is not implemented.",
             f"Known: {', '.join(known)}.",
         )
-    spec, vocoder = known[kind]
+    spec = _FRONT_ENDS[known[kind]]
     own = replace(
         spec,
         n_mels=n_mels,
@@ -237,4 +237,4 @@ def _features(settings: Mapping[str, Any], source: str, n_mels: int) -> tuple[Fe
         win_length=int(settings.get("win_length") or spec.win_length),
         hop_length=int(settings.get("hop_length") or spec.hop_length),
     )
-    return own, vocoder if own == spec else ""
+    return own, known[kind] if own == spec else ""

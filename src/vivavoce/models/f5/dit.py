@@ -24,8 +24,13 @@ class Block(nn.Module):
         self.attention = Attention(config)
         self.feed_forward = FeedForward(config.dim, config.ff_mult)
 
-    def forward(self, h: Tensor, modulation: Tensor, context: Context, dtype: torch.dtype) -> Tensor:
-        """`h` `[B, N, D]` float32; `modulation` `[6 D]`, or `[B, 6 D]` in training."""
+    def forward(
+        self, h: Tensor, modulation: Tensor, context: Context, dtype: torch.dtype
+    ) -> Tensor:
+        """`h` `[B, N, D]` float32, overwritten where no gradients are kept.
+
+        `modulation` is `[6 D]`, or `[B, 6 D]` in training.
+        """
         shift_a, scale_a, gate_a, shift_f, scale_f, gate_f = modulation.chunk(6, dim=-1)
         x = modulated(h, scale_a, shift_a).to(dtype)
         h = gated(h, self.attention(x, context.rotary, context.lengths), gate_a)
@@ -40,17 +45,19 @@ class Block(nn.Module):
 class DiT(Backbone):
     def __init__(self, config: F5Config) -> None:
         super().__init__(config)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
+        blocks = [Block(config) for _ in range(config.depth)]
+        self.blocks = nn.ModuleList(blocks)
         self.modulation = nn.Linear(config.dim, 2 * config.dim)
         self.skip = nn.Linear(2 * config.dim, config.dim, bias=False) if config.long_skip else None
-        for layer in (*(b.modulation for b in self.blocks), self.modulation, self.output):
+        for layer in (*(b.modulation for b in blocks), self.modulation, self.output):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
     def schedule(self, times: Tensor) -> list[Tensor]:
         """Everything that depends on the time alone: per block `[S, 6 D]`, and last `[S, 2 D]`."""
         time = F.silu(self.time(times))
-        return [layer(time) for layer in (*(b.modulation for b in self.blocks), self.modulation)]
+        blocks = (block.get_submodule("modulation") for block in self.blocks)
+        return [layer(time) for layer in (*blocks, self.modulation)]
 
     def transform(self, h: Tensor, schedule: list[Tensor], context: Context) -> Tensor:
         first = h.clone() if self.skip is not None else h
@@ -62,6 +69,7 @@ class DiT(Backbone):
         return self.output(modulated(h, scale, shift))
 
     def forget_schedule_weights(self) -> None:
+        super().forget_schedule_weights()
         for layer in (self, *self.blocks):
             layer.modulation = nn.Identity()
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vivavoce.device import full_precision
 from vivavoce.device.attention import attention
 from vivavoce.device.linears import Linears, linear_gelu
 from vivavoce.device.rotary import BASE, rotary_table, rotated
@@ -22,6 +23,7 @@ TEXT_KERNEL = 7
 POSITION_KERNEL = 31
 POSITION_GROUPS = 16
 EPS = 1e-6
+
 
 class TimeEmbedding(nn.Module):
     """A point of the flow, 0 noise to 1 speech, as a vector; always in float32."""
@@ -35,9 +37,10 @@ class TimeEmbedding(nn.Module):
         """`[S]` to `[S, D]`."""
         half = TIME_WIDTH // 2
         frequencies = torch.exp(torch.arange(half).float() * -(math.log(BASE) / (half - 1)))
-        angles = 1000.0 * times.float().unsqueeze(1) * frequencies.to(times.device)
-        waves = torch.cat([angles.sin(), angles.cos()], dim=1)
-        return self.contract(F.silu(self.expand(waves)))
+        with full_precision(times):
+            angles = 1000.0 * times.float().unsqueeze(1) * frequencies.to(times.device)
+            waves = torch.cat([angles.sin(), angles.cos()], dim=1)
+            return self.contract(F.silu(self.expand(waves)))
 
 
 class GlobalResponseNorm(nn.Module):
@@ -131,7 +134,7 @@ class InputEmbedding(nn.Module):
         )
 
     def constant(self, reference: Tensor, text: Tensor) -> Tensor:
-        """What does not change along a trajectory: `[B, N, M]`, `[B, N, text_dim]` to `[B, N, D]`."""
+        """What stays along a trajectory: `[B, N, M]` and `[B, N, text_dim]` to `[B, N, D]`."""
         known = torch.cat([reference, text], dim=-1)
         return F.linear(known, self.projection.weight[:, self.n_mels :], self.projection.bias)
 
@@ -140,9 +143,9 @@ class InputEmbedding(nn.Module):
         moving = F.linear(x, self.projection.weight[:, : self.n_mels])
         h = constant + moving.repeat(len(constant) // len(x), 1, 1)
         h = h if real is None else h * real.unsqueeze(-1)
-        near = h.transpose(1, 2)
+        near = h.transpose(1, 2).to(next(self.position.parameters()).dtype)
         for conv in self.position:
-            near = F.mish(conv(near.to(conv.weight.dtype)))
+            near = F.mish(conv(near))
             near = near if real is None else near * real.unsqueeze(1)
         return h + near.transpose(1, 2)
 
@@ -155,7 +158,8 @@ class Attention(nn.Module):
 
     def __init__(self, config: F5Config) -> None:
         super().__init__()
-        self.heads, self.rotary_heads = config.heads, config.rotary_heads or config.heads
+        self.heads = config.heads
+        self.rotary_heads = min(config.rotary_heads or config.heads, config.heads)
         inner = config.heads * config.head_dim
         self.query, self.key, self.value = (nn.Linear(config.dim, inner) for _ in range(3))
         self.output = nn.Linear(inner, config.dim)
@@ -170,15 +174,15 @@ class Attention(nn.Module):
         if self.query_norm is not None and self.key_norm is not None:
             q, k = self.query_norm(q.float()), self.key_norm(k.float())
         q, k = (self._turned(t, rotary).to(x.dtype) for t in (q, k))
-        out = attention(q, k, v.transpose(1, 2), lengths)
+        out = attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), lengths)
         return self.output(out.transpose(1, 2).reshape(n_rows, n_frames, -1))
 
     def _turned(self, x: Tensor, rotary: Tensor) -> Tensor:
-        """`[B, N, H, K]` to `[B, H, N, K]` float32."""
+        """`[B, N, H, K]` in float32."""
         if self.rotary_heads == self.heads:
             return rotated(x, rotary)
         first, rest = x.split([self.rotary_heads, self.heads - self.rotary_heads], dim=2)
-        return torch.cat([rotated(first, rotary), rest.float().transpose(1, 2)], dim=1)
+        return torch.cat([rotated(first, rotary), rest.float()], dim=2)
 
     def _projected(self, x: Tensor) -> Tensor:
         """`[B, N, 3 H K]`."""
@@ -215,4 +219,5 @@ class FeedForward(nn.Module):
         return self.contract(linear_gelu(self.expand, x))
 
     def freeze(self, linears: Linears) -> None:
-        self.expand, self.contract = linears(self.expand), linears(self.contract)
+        self.expand = linears(self.expand)
+        self.contract = linears(self.contract)

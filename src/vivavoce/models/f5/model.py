@@ -42,11 +42,12 @@ class Gap:
 
 
 class F5TTS(nn.Module):
-    """Chen et al. 2024, arXiv:2410.06885 (F5, `dit`); Eskimez et al. 2024, arXiv:2406.18009 (E2)."""
+    """Chen et al., arXiv:2410.06885 (F5, `dit`); Eskimez et al., arXiv:2406.18009 (E2, `unett`)."""
 
     family = "f5"
     options_type = F5Options
     clones = True
+    fast_options: Mapping[str, Any] = {"steps": 7}
     stream_frames = 0  # an utterance is heard when all of it has been judged
     speaker_names: tuple[str, ...] = ()
     make_voice = staticmethod(make_voice)
@@ -188,9 +189,9 @@ class F5TTS(nn.Module):
         """The reference's mel, and room behind it for `text`."""
         ids = self._ids(voice.transcript, text)
         reference_frames = n_samples // self.spec.hop_length
-        n_frames = chunking.n_frames(
-            voice.transcript, reference_frames, text, options.speed, options.duration_s
-        )
+        n_frames = chunking.n_frames(voice.transcript, reference_frames, text, options.speed)
+        if options.duration_s:
+            n_frames = len(mel) + round(options.duration_s * self.spec.frame_rate)
         n_frames = max(n_frames, len(ids) + 1, len(mel) + 1)
         room = mel.new_zeros(n_frames - len(mel), mel.shape[1])
         known = torch.arange(n_frames, device=mel.device) < len(mel)

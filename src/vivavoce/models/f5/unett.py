@@ -37,7 +37,9 @@ class Layer(nn.Module):
         self.feed_forward_norm = Norm(config.dim)
         self.feed_forward = FeedForward(config.dim, config.ff_mult)
 
-    def forward(self, h: Tensor, earlier: Tensor | None, context: Context, dtype: torch.dtype) -> Tensor:
+    def forward(
+        self, h: Tensor, earlier: Tensor | None, context: Context, dtype: torch.dtype
+    ) -> Tensor:
         """`h` `[R, N + 1, D]` float32; `earlier` is what the mirrored layer began with."""
         if earlier is not None and self.skip is not None:
             h = self.skip(torch.cat([h, earlier], dim=-1).to(dtype)).float()
@@ -81,6 +83,3 @@ class UNetT(Backbone):
                 kept.append(h)
             h = layer(h, earlier, context, self.dtype)
         return self.output(self.norm(h)[:, 1:])
-
-    def forget_schedule_weights(self) -> None:
-        """There is next to nothing: E2 has no modulation."""

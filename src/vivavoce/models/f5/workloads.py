@@ -9,8 +9,9 @@ from typing import Any
 import torch
 
 from vivavoce.audio.specs import VOCOS_24K
+from vivavoce.device.linears import Linears
 from vivavoce.models.f5.config import F5Config, F5Options
-from vivavoce.models.f5.model import F5TTS, Gap
+from vivavoce.models.f5.model import F5TTS
 from vivavoce.models.f5.text import TextConfig
 from vivavoce.models.f5.voice import FAMILY
 from vivavoce.nn.noise import Noise
@@ -45,16 +46,16 @@ def workloads() -> dict[str, Workload]:
     return {work.name: work for work in found}
 
 
-def random_model(config: F5Config, device: Any) -> F5TTS:
+def random_model(config: F5Config, device: Any, linears: Linears | None = None) -> F5TTS:
     """Seeded weights in which every layer has a say: nothing starts at zero."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         text = TextConfig(LETTERS, normalise=False)
         model = F5TTS(replace(config, n_tokens=len(LETTERS)), VOCOS_24K, text)
         for name, parameter in model.named_parameters():
-            if "modulation" in name or ".output." in name:
+            if any(part in name for part in ("modulation", ".output.", ".response.")):
                 torch.nn.init.normal_(parameter, 0.0, 0.02)
-    return model.to(device).freeze()
+    return model.to(device).freeze(linears)
 
 
 def random_voice(seconds: float) -> Voice:

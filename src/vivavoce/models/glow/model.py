@@ -29,6 +29,7 @@ class GlowTTS(nn.Module):
     family = "glow"
     options_type = GlowOptions
     clones = False
+    fast_options: Mapping[str, Any] = {}
     stream_frames = 64  # new frames per streamed piece, beside the vocoder's context
 
     def __init__(
@@ -74,7 +75,7 @@ class GlowTTS(nn.Module):
         voice: Voice,
         options: GlowOptions,
         noise: Noise,
-        on_step: Any = None,  # noqa: ARG002 - there are no steps
+        on_step: Any = None,
     ) -> Iterator[Features]:
         """One `Features` with a row per entry of `tokens`.
 

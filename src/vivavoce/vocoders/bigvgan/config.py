@@ -7,7 +7,7 @@ from math import prod
 from typing import Literal
 
 ACTIVATION_REACH = 5
-"""Steps on each side that one step of an anti-aliased activation depends on: 2 x 12 taps, halved."""
+"""Steps on each side that a step of an activation depends on, through both of its filters."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +28,11 @@ _RENAMES = (
 _BLOCK = re.compile(r"^resblocks\.(\d+)\.")
 # The low-pass filters, which we make ourselves.
 _DROPPED = re.compile(r"(^|\.)(upsample|downsample\.lowpass)\.filter$")
+
+
+def recognises(names: Iterable[str]) -> bool:
+    """Whether tensors of these names are a BigVGAN generator."""
+    return {"activation_post.act.alpha", "ups.0.0.bias"} <= set(names)
 
 
 def adapt(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:

@@ -1,0 +1,94 @@
+"""BigVGAN v2 at official size, mel to samples, beside the publication's code in this process.
+
+python -m benchmarks.bigvgan --reference FOLDER [--frames 563] [--threads 2] [--json FILE]
+
+FOLDER is a checkout of github.com/NVIDIA/BigVGAN. The same random weights go into both models.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks import peer
+from vivavoce.vocoders import bigvgan
+from vivavoce.weights.adapt import strict_load, without_numbers
+
+CONFIG = Path("configs/bigvgan_v2_24khz_100band_256x.json")
+
+
+def reference(folder: Path) -> tuple[Any, dict[str, Any]]:
+    """The publication's generator with weight norm folded, and its configuration.
+
+    Its `utils` draws pictures; only two functions of it are needed here, so that is not loaded.
+    """
+    stand_in: Any = ModuleType("utils")
+    stand_in.init_weights = lambda module: None
+    stand_in.get_padding = lambda kernel, dilation=1: dilation * (kernel - 1) // 2
+    sys.modules["utils"] = stand_in
+    sys.path.insert(0, str(folder))
+    foreign = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    sizes = importlib.import_module("env").AttrDict(foreign)
+    model = importlib.import_module("bigvgan").BigVGAN(sizes)
+    for name, parameter in model.named_parameters():
+        if name.endswith((".alpha", ".beta")):
+            torch.nn.init.normal_(parameter, std=0.5)
+    model.remove_weight_norm()
+    return model.eval().requires_grad_(False), foreign
+
+
+def ours(theirs: Any, foreign: dict[str, Any]) -> Callable[[Tensor], Tensor]:
+    with without_numbers():
+        model = bigvgan.build(bigvgan.convert.tables(foreign))
+    strict_load(model, bigvgan.convert.adapt(theirs.state_dict())[0])
+    return model.eval().requires_grad_(False).decode
+
+
+@torch.inference_mode()
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--reference", type=Path, required=True)
+    parser.add_argument("--frames", type=int, default=563)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--runs", type=int, default=5, help="counted runs of each side")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(1)
+    theirs, foreign = reference(options.reference)
+    decode = ours(theirs, foreign)
+    mel = torch.randn(1, 100, options.frames) * 2 - 5
+    expected, found = theirs(mel)[:, 0], decode(mel)
+    times = peer.take_turns(
+        lambda: peer.timed(lambda: decode(mel)),
+        lambda: peer.timed(lambda: theirs(mel)),
+        options.runs,
+        warm=0,  # the comparison above was each side's first run
+    )
+    result = {
+        "work": {"model": "bigvgan_v2_24khz_100band_256x", "frames": options.frames},
+        "threads": options.threads,
+        "torch": torch.__version__,
+        "shape": list(found.shape),
+        "largest_value": float(expected.abs().max()),
+        "largest_error": float((found - expected).abs().max()),
+        "runs": options.runs,
+        "wall": peer.summary(times, "wall"),
+        "cpu": peer.summary(times, "cpu"),
+    }
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    peer.show(f"BigVGAN v2, {options.frames} frames", result, False, "BigVGAN")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""F5-TTS v1 Base at official size, noise to mel, beside the peer's: same weights, noise and work.
+
+    python benchmarks/f5.py --peer PYTHON_OF_THE_PEER [--json FILE] [--steps 32] [--runs 1]
+
+Both sides take turns, in two processes. `--json` gets a list of objects: name, ours_s, peer_s,
+ratio, max_abs_error. The first error is that of our mel beside the peer's; those of lower
+precision and of fewer steps are beside our own float32 mel of the same steps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import torch
+from torch import Tensor
+
+from benchmarks import peer
+from vivavoce.device import choose_precision
+from vivavoce.device.linears import choose_linears
+from vivavoce.models import f5
+from vivavoce.models.f5.config import F5Options
+from vivavoce.models.f5.sampler import evaluations, guided, sample
+from vivavoce.weights import cache, checkpoint
+from vivavoce.weights.adapt import strict_load, without_numbers
+
+SAMPLE_SEED = 7
+FAST = 7
+"""Steps of the fast preset."""
+
+
+def ours(folder: Path, precision: str) -> Any:
+    """Our model of the weights that the worker wrote, as `load` prepares it."""
+    tensors = checkpoint.read(folder / "model.pth", ("model",)).tensors
+    rows = next(v for k, v in tensors.items() if k.endswith("text_embed.text_embed.weight"))
+    words = "\n".join([" ", *(f"word{n}" for n in range(len(rows) - 2))])
+    found = {"vocabulary": words, "variant": "v1"}
+    tables = f5.convert.tables({"found": found}, tensors)
+    with without_numbers():
+        model = f5.build(tables)
+    strict_load(model, f5.convert.adapt(tensors)[0])
+    device = torch.device("cpu")
+    linears = choose_linears(device, choose_precision(precision, device), cache.folder())
+    return model.freeze(linears)
+
+
+def work(model: Any, folder: Path, frames: int, steps: int) -> Callable[[], Tensor]:
+    """The whole of it, as `generate` does: context, schedule, every step."""
+    known = peer.read_tensor(folder / "input.npy")
+    ids = torch.tensor(json.loads((folder / "config.json").read_text())["ids"])
+    torch.manual_seed(SAMPLE_SEED)
+    noise = torch.randn(1, frames, known.shape[2])
+    given = torch.zeros_like(noise)
+    given[:, : known.shape[1]] = known
+    options = F5Options(steps=steps)
+
+    @torch.inference_mode()
+    def run() -> Tensor:
+        context = model.backbone.context(given, [ids], [frames], guided(options))
+        schedule = model.backbone.schedule(evaluations(options))
+        x = sample(model.backbone, noise, context, schedule, options)
+        x[:, : known.shape[1]] = known
+        return x
+
+    return run
+
+
+def timed(run: Callable[[], Tensor]) -> tuple[float, Tensor]:
+    begin = time.perf_counter()
+    found = run()
+    return time.perf_counter() - begin, found
+
+
+def measure(options: argparse.Namespace, folder: Path, worker: peer.Peer) -> list[dict[str, Any]]:
+    runs: dict[str, tuple[str, int]] = {
+        f"float32, {options.steps} steps": ("float32", options.steps),
+        f"bfloat16, {options.steps} steps": ("bfloat16", options.steps),
+        f"fast preset: bfloat16, {FAST} steps": ("bfloat16", FAST),
+        f"float32, {FAST} steps": ("float32", FAST),
+    }
+    models = {precision: ours(folder, precision) for precision in ("float32", "bfloat16")}
+    gc.collect()
+    seconds: dict[str, list[float]] = {name: [] for name in (*runs, "peer")}
+    mels: dict[str, Tensor] = {}
+    for _ in range(options.runs):
+        seconds["peer"].append(worker.ask("run")["wall"])
+        for name, (precision, steps) in runs.items():
+            spent, mels[name] = timed(work(models[precision], folder, options.frames, steps))
+            seconds[name].append(spent)
+    worker.ask("output")
+    reference = peer.read_tensor(folder / "output.npy")
+    first = next(iter(runs))
+    beside = {name: mels[f"float32, {steps} steps"] for name, (_, steps) in runs.items()}
+    beside[first] = reference
+    beside[f"float32, {FAST} steps"] = mels[first]
+    theirs = median(seconds["peer"])
+    return [
+        {
+            "name": f"F5-TTS v1 Base, {name}",
+            "ours_s": round(median(seconds[name]), 3),
+            "peer_s": round(theirs, 3),
+            "ratio": round(median(seconds[name]) / theirs, 4),
+            "max_abs_error": float((mels[name] - beside[name]).abs().max()),
+        }
+        for name in runs
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--peer", required=True, help="the interpreter that has f5-tts")
+    parser.add_argument("--json", type=Path, help="file for the results")
+    parser.add_argument("--frames", type=int, default=1125, help="6 s of reference, 6 s of speech")
+    parser.add_argument("--steps", type=int, default=32)
+    parser.add_argument("--runs", type=int, default=1, help="turns of each side")
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    worker = peer.Peer(options.peer)
+    try:
+        with tempfile.TemporaryDirectory() as name:
+            task = {"frames": options.frames, "reference": options.frames // 2, "letters": 150}
+            worker.ask(
+                "build",
+                folder=name,
+                model="f5",
+                seed=1,
+                threads=options.threads,
+                steps=options.steps,
+                **task,
+            )
+            results = measure(options, Path(name), worker)
+    finally:
+        worker.close()
+    for row in results:
+        print(
+            f"{row['name']:45} ours {row['ours_s']:8.2f} s, peer {row['peer_s']:8.2f} s, ratio "
+            f"{row['ratio']:.3f}, largest difference {row['max_abs_error']:.1e}"
+        )
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

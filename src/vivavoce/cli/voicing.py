@@ -1,0 +1,133 @@
+"""Who speaks: a voice by name, a recording, a cast. Mistakes are told before a model is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vivavoce.cli.files import read_text
+from vivavoce.cli.terminal import say
+from vivavoce.errors import UsageError
+
+if TYPE_CHECKING:
+    from vivavoce.synthesis.cast import Cast, Role, Script
+    from vivavoce.synthesis.engine import TTS
+    from vivavoce.synthesis.transcribe import Transcriber
+    from vivavoce.types import Audio, Voice
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """Who was asked for: at most one of `name` and `recording`; a script names others."""
+
+    name: str | None = None
+    recording: Audio | None = None
+    label: str = ""  # what the recording is called
+    transcript: str = ""
+    language: str = "en"
+    transcriber: Transcriber | None = None
+    script: Script | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The model's, as the script has them."""
+        return dict(self.script.options) if self.script else {}
+
+
+def speaker(
+    name: str | None,
+    ref: Path | None,
+    transcript: str | None,
+    transcript_file: Path | None,
+    language: str | None,
+    transcribe: bool,
+    cast: Path | None,
+) -> Speaker:
+    """The options as they belong together, recordings and cast read.
+
+    Raises UsageError, AudioError, ConfigError, MissingExtra.
+    """
+    words = transcript is not None or transcript_file is not None
+    if name is not None and ref is not None:
+        raise UsageError("There is a --voice and a --ref.", "Give one of them.")
+    if words and ref is None:
+        raise UsageError("There is a transcript and no recording.", "Give it with --ref.")
+    if words and transcribe:
+        raise UsageError("There is a transcript and --transcribe.", "Give one of them.")
+    if ref is None and cast is None and (transcribe or language):
+        option = "--transcribe" if transcribe else "--language"
+        raise UsageError(f"{option} is about a recording; there is none.", "Give it with --ref.")
+    from vivavoce.audio import io
+    from vivavoce.synthesis import cast as casts
+    from vivavoce.synthesis.transcribe import default_transcriber
+
+    return Speaker(
+        name,
+        None if ref is None else io.read(ref),
+        "" if ref is None else ref.name,
+        read_text(transcript, transcript_file) if words else "",
+        language or "en",
+        default_transcriber() if transcribe else None,
+        None if cast is None else casts.read(cast),
+    )
+
+
+def source_text(text: str | None, file: Path | None, who: Speaker, cast: Path | None) -> str:
+    """What to speak, from the command line, else from the cast file, whose unused keys are told."""
+    if who.script is None:
+        return read_text(text, file)
+    if who.script.unused:
+        say(f"warning: not used of {cast}: {', '.join(who.script.unused)}")
+    if text is None and file is None and who.script.text:
+        return who.script.text
+    return read_text(text, file)
+
+
+def voice_of(tts: TTS, who: Speaker, text: str) -> str | Voice | Cast | None:
+    """What the engine takes as voice. Raises VoiceError where the model cannot clone."""
+    from vivavoce.synthesis.cast import MAIN, names_in
+
+    main: str | Voice | None = who.name
+    if who.recording is not None:
+        main = _made(tts, who, who.recording, who.transcript, Path(who.label).stem)
+    first = {} if main is None else {MAIN: main}
+    if who.script is not None:
+        return _roles(tts, who) | first
+    known = {*tts.voices, *_saved(tts)}
+    found: dict[str, str | Voice | Role] = {n: n for n in names_in(text, known)}
+    return found | first if found else main
+
+
+def label_of(voice: str | Voice | Cast | None, who: Speaker) -> str | list[str] | None:
+    """The voice in a summary."""
+    if voice is None or isinstance(voice, str):
+        return voice
+    return sorted(voice) if not hasattr(voice, "family") else who.label  # type: ignore[arg-type]
+
+
+def _roles(tts: TTS, who: Speaker) -> dict[str, str | Voice | Role]:
+    """Each made when its first line comes."""
+    from vivavoce.synthesis.cast import Role
+
+    parts = who.script.parts if who.script else {}
+    return {
+        name: Role(partial(_made, tts, who, part.recording, part.transcript, name), part.speed)
+        for name, part in parts.items()
+    }
+
+
+def _saved(tts: TTS) -> list[str]:
+    from vivavoce.weights import voices
+
+    return [path.stem for path in voices.saved()] if tts.clones else []
+
+
+def _made(tts: TTS, who: Speaker, recording: Path | Audio, transcript: str, name: str) -> Voice:
+    transcriber = None if transcript else who.transcriber
+    how = {"name": name, "language": who.language, "transcriber": transcriber}
+    voice = tts.voice(recording, transcript, **how)  # type: ignore[arg-type]
+    if transcriber:
+        say(f"transcript of {name}: {voice.transcript}")
+    return voice

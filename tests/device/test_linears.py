@@ -1,0 +1,100 @@
+"""Whatever kernel and number format: the layer's result, to the precision of the format."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from vivavoce.device import Precision, choose_kernel
+from vivavoce.device.kernels import MIN_WEIGHTS
+from vivavoce.device.linears import PLAIN, Linears, choose_linears, linear_gelu
+from vivavoce.device.onednn import PackedLinear
+
+LARGE, SMALL = (512, 1024), (24, 40)
+# float32 sums in another order; bfloat16 keeps 8 bits of inputs, weights and result
+LIMITS = {torch.float32: 5e-6, torch.bfloat16: 2e-2}
+CPU = torch.device("cpu")
+
+onednn = pytest.mark.skipif(
+    not torch.backends.mkldnn.is_available(), reason="oneDNN is not built into this torch"
+)
+formats = pytest.mark.parametrize("dtype", LIMITS)
+sizes = pytest.mark.parametrize("size", [LARGE, SMALL])
+ways = pytest.mark.parametrize("packed", [False, pytest.param(True, marks=onednn)])
+
+
+def near(found: torch.Tensor, expected: torch.Tensor, dtype: torch.dtype) -> bool:
+    assert found.dtype == dtype
+    return float((found.float() - expected).abs().max()) <= LIMITS[dtype]
+
+
+@formats
+@sizes
+@ways
+@torch.inference_mode()
+def test_as_the_plain_layer(dtype, size, packed):
+    layer, x = nn.Linear(*size), torch.randn(2, 7, size[0])
+    expected = layer(x)
+    ours = Linears(dtype, packed)(layer)
+    assert isinstance(ours, PackedLinear) == (packed and size == LARGE)
+    assert near(ours(x.to(dtype)), expected, dtype)
+    assert near(linear_gelu(ours, x.to(dtype)), F.gelu(expected, approximate="tanh"), dtype)
+
+
+@formats
+@ways
+@torch.inference_mode()
+def test_without_a_bias(dtype, packed):
+    layer, x = nn.Linear(*LARGE, bias=False), torch.randn(3, LARGE[0])
+    assert near(Linears(dtype, packed)(layer)(x.to(dtype)), layer(x), dtype)
+
+
+@formats
+@sizes
+@ways
+def test_the_given_layer_stays_as_it_was(dtype, size, packed):
+    layer = nn.Linear(*size)
+    before = {name: value.clone() for name, value in layer.state_dict().items()}
+    Linears(dtype, packed)(layer)
+    assert type(layer) is nn.Linear
+    assert layer.state_dict().keys() == before.keys()
+    assert all(torch.equal(value, before[name]) for name, value in layer.state_dict().items())
+
+
+def test_nothing_to_do_copies_nothing():
+    layer = nn.Linear(*LARGE)
+    assert PLAIN(layer).weight.data_ptr() == layer.weight.data_ptr()
+    assert not any(p.requires_grad for p in PLAIN(layer).parameters())
+
+
+@onednn
+def test_small_layers_gain_nothing():
+    assert LARGE[0] * LARGE[1] >= MIN_WEIGHTS > SMALL[0] * SMALL[1]
+    assert not PackedLinear.gains(nn.Linear(*SMALL))
+    assert not PackedLinear.gains(nn.Linear(*LARGE).half())
+    assert not PackedLinear.gains(nn.Linear(*LARGE, device="meta"))
+
+
+@onednn
+@pytest.mark.parametrize("kernel", ["default", "onednn"])
+def test_chosen_by_the_machine_s_measurement(tmp_path, kernel):
+    choose_kernel(tmp_path)
+    (file,) = tmp_path.iterdir()
+    (key,) = json.loads(file.read_text())
+    file.write_text(json.dumps({key: {"name": kernel, "reason": "a test", "gflops": {}}}))
+    single = Precision(torch.float32, "a test")
+    assert choose_linears(CPU, single, tmp_path) == Linears(torch.float32, kernel == "onednn")
+    # only oneDNN multiplies lower formats quickly, whatever was measured in float32
+    half = Precision(torch.bfloat16, "a test")
+    assert choose_linears(CPU, half, tmp_path) == Linears(torch.bfloat16, True)
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_accelerators_have_their_own_kernels(device):
+    precision = Precision(torch.float16, "a test")
+    found = choose_linears(torch.device(device), precision, None)
+    assert found == Linears(torch.float16, packed=False)

@@ -1,0 +1,59 @@
+"""Convolutions in two dimensions are those in one; the one with fewer products where it pays."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from vivavoce.nn import toom_cook
+from vivavoce.nn.convolution import Conv, Upsampling, laid_out
+
+
+@pytest.mark.parametrize("dilation", [1, 3])
+@torch.no_grad()
+def test_a_convolution_keeps_the_length(dilation: int) -> None:
+    layer, x = Conv(6, 4, 7, dilation), torch.randn(2, 6, 50)
+    expected = F.conv1d(x, layer.weight, layer.bias, padding=3 * dilation, dilation=dilation)
+    torch.testing.assert_close(layer(laid_out(x))[:, :, 0], expected)
+
+
+@pytest.mark.parametrize(("kernel", "rate"), [(8, 4), (4, 2), (5, 3)])
+@torch.no_grad()
+def test_an_upsampling_multiplies_the_length(kernel: int, rate: int) -> None:
+    layer, x = Upsampling(6, 4, kernel, rate), torch.randn(2, 6, 11)
+    expected = F.conv_transpose1d(
+        x, layer.weight, layer.bias, stride=rate, padding=(kernel - rate) // 2
+    )
+    assert expected.shape[-1] == 11 * rate
+    torch.testing.assert_close(layer(laid_out(x))[:, :, 0], expected)
+
+
+@torch.no_grad()
+def test_fewer_products_for_long_signals_only(monkeypatch) -> None:
+    used = []
+    original = toom_cook.convolve
+
+    def watched(x, *rest):
+        used.append(x.shape[-1])
+        return original(x, *rest)
+
+    monkeypatch.setattr(toom_cook, "convolve", watched)
+    layer, x = Conv(128, 3, 7), torch.randn(1, 128, toom_cook.SHORTEST)
+    assert layer.pays_off
+    found = layer(laid_out(x))
+    torch.testing.assert_close(
+        found[:, :, 0],
+        F.conv1d(x, layer.weight, layer.bias, padding=3),
+        atol=1e-5,
+        rtol=0,
+    )
+    layer(laid_out(x[..., 1:]))
+    assert used == [toom_cook.SHORTEST]
+
+
+def test_training_takes_the_plain_convolution(monkeypatch) -> None:
+    monkeypatch.setattr(toom_cook, "convolve", None)
+    layer = Conv(128, 3, 7)
+    layer(laid_out(torch.randn(1, 128, toom_cook.SHORTEST))).sum().backward()
+    assert layer.weight.grad is not None
