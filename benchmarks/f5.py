@@ -27,7 +27,7 @@ from torch import Tensor
 
 from benchmarks import peer
 from vivavoce.device import choose_precision
-from vivavoce.device.linears import choose_linears
+from vivavoce.device.arithmetic import choose_arithmetic
 from vivavoce.models import f5
 from vivavoce.models.f5.config import F5Options
 from vivavoce.models.f5.sampler import evaluations, guided, sample
@@ -50,8 +50,8 @@ def ours(folder: Path, precision: str) -> Any:
         model = f5.build(tables)
     strict_load(model, f5.convert.adapt(tensors)[0])
     device = torch.device("cpu")
-    linears = choose_linears(device, choose_precision(precision, device), cache.folder())
-    return model.freeze(linears)
+    arithmetic = choose_arithmetic(device, choose_precision(precision, device), cache.folder())
+    return model.freeze(arithmetic)
 
 
 def work(model: Any, folder: Path, frames: int, steps: int) -> Callable[[], Tensor]:

@@ -8,35 +8,64 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+BLOCK_BYTES = 2_600_000
+"""Scores of one head that are computed at once."""
 
-def attention(q: Tensor, k: Tensor, v: Tensor, lengths: Sequence[int] | None = None) -> Tensor:
-    """softmax(q kᵀ / sqrt(K)) v for `[B, H, N, K]`; no causal mask.
+
+def attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    lengths: Sequence[int] | None = None,
+    separate: bool = False,
+) -> Tensor:
+    """softmax(q kᵀ) v for `[B, H, N, K]`, the queries already scaled; no causal mask.
 
     Row b attends to its first `lengths[b]` positions only; what comes out behind them means
-    nothing. Without `lengths` every position counts.
+    nothing. Without `lengths` every position counts. `separate` is for CPUs where two products
+    per head are faster than torch's fused kernel.
     """
     if q.device.type != "cpu":
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=_mask(q, lengths))
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=_mask(q, lengths), scale=1.0)
+    whole = by_products if separate and not torch.is_grad_enabled() else fused
     if lengths is None:
-        return _whole(q, k, v)
+        return whole(q, k, v)
     out = torch.zeros_like(q.transpose(1, 2)).transpose(1, 2)
     for row, n in enumerate(lengths):
         part = slice(row, row + 1)
-        out[part, :, :n] = _whole(q[part, :, :n], k[part, :, :n], v[part, :, :n])
+        out[part, :, :n] = whole(q[part, :, :n], k[part, :, :n], v[part, :, :n])
     return out
 
 
-def _whole(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """On a CPU in half precision, torch's fused kernel is slower than two products per head."""
-    if q.dtype == torch.float32 or torch.is_grad_enabled():
-        return F.scaled_dot_product_attention(q, k, v)
+def fused(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    return F.scaled_dot_product_attention(q, k, v, scale=1.0)
+
+
+def by_products(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Per head, and for as many queries at once as have scores that stay near the processor."""
     out = torch.empty_like(q.transpose(1, 2)).transpose(1, 2)
-    scale = q.shape[-1] ** -0.5
+    n = q.shape[2]
+    block = -(-n // -(-n * n * q.element_size() // BLOCK_BYTES))
     for row in range(q.shape[0]):
         for head in range(q.shape[1]):
-            scores = torch.mm(q[row, head] * scale, k[row, head].t())
-            out[row, head] = torch.mm(torch.softmax(scores, -1), v[row, head])
+            keys, values = _whole_rows(k[row, head]), _whole_rows(v[row, head].t())
+            for start in range(0, n, block):
+                queries = _whole_rows(q[row, head, start : start + block])
+                scores = torch.softmax(_product(queries, keys), -1)
+                out[row, head, start : start + block] = _product(scores, values)
     return out
+
+
+def _whole_rows(x: Tensor) -> Tensor:
+    """In float32 `_product` falls to its slowest form for rows that do not follow one another."""
+    return x.contiguous() if x.dtype == torch.float32 else x
+
+
+def _product(x: Tensor, y: Tensor) -> Tensor:
+    """`x yᵀ` by oneDNN, which torch itself asks in half precision only."""
+    if x.dtype != torch.float32:
+        return torch.mm(x, y.t())
+    return torch.ops.mkldnn._linear_pointwise(x, y, None, "none", [], "")
 
 
 def _mask(q: Tensor, lengths: Sequence[int] | None) -> Tensor | None:

@@ -14,7 +14,7 @@ import platform
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 KERNELS = ("auto", "default", "onednn")
 CACHE_FILE = "kernels.json"
-_RACERS = ("default", "onednn", "bfloat16")
+VERSION = 2
+"""Raised when something else is measured."""
 
 MIN_GAIN = 1.05
 """oneDNN must be this many times as fast: less is not worth a second path."""
@@ -38,17 +39,23 @@ MIN_WEIGHTS = 524288
 """Smaller layers lost time at some numbers of rows, larger ones at none (docs/decisions/LOG.md)."""
 SHAPE = (128, 512, 1536)
 """Rows, inputs and outputs of the product that is timed: 0.2 GFLOP, some 2 ms a core."""
+ATTENTION = (1, 3, 1024, 64)
+"""Rows, heads, positions and width of the attention that is timed: 0.8 GFLOP."""
 
 
 @dataclass(frozen=True)
 class KernelChoice:
-    """`name` is "default" or "onednn", for float32; `gflops` the speed of each that was measured,
-    and of "bfloat16" in oneDNN.
+    """What was measured to be fastest on this CPU.
+
+    `name` is "default" or "onednn", for linear layers in float32; `gflops` the speed of each that
+    was measured, and of "bfloat16" in oneDNN. `separate` lists number formats in which attention
+    is faster as two products than in torch's fused kernel.
     """
 
     name: str
     reason: str
     gflops: dict[str, float]
+    separate: tuple[str, ...] = ()
 
     @property
     def prefers_bfloat16(self) -> bool:
@@ -88,7 +95,7 @@ def prepare_for_inference(
 
 
 def choose_kernel(cache_folder: Path | None) -> KernelChoice:
-    """The faster kernel for linear layers, from the cache or measured now (under 0.1 s).
+    """The faster kernel for linear layers, from the cache or measured now (some 0.2 s).
 
     Without a folder to keep the answer nothing is measured: a choice that can change from run to
     run would change the last digits of the result with it.
@@ -100,7 +107,8 @@ def choose_kernel(cache_folder: Path | None) -> KernelChoice:
     file, key = Path(cache_folder) / CACHE_FILE, _machine()
     known = _read(file)
     with contextlib.suppress(KeyError, TypeError):
-        return KernelChoice(**known[key])
+        found = KernelChoice(**known[key])
+        return replace(found, separate=tuple(found.separate))
     choice = measure()
     with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not results
         _write(file, known | {key: asdict(choice)})
@@ -120,6 +128,7 @@ def measure(repeats: int = 5) -> KernelChoice:
         try:
             times, error = _race(x, weight, bias, repeats)
             times |= _half(x, weight, bias, repeats)
+            separate = _attention(repeats)
         except (RuntimeError, AttributeError) as failure:
             return KernelChoice("default", f"oneDNN failed: {str(failure).splitlines()[0]}", {})
     gflops = {k: round(2e-9 * rows * n_in * n_out / t, 1) for k, t in times.items()}
@@ -127,8 +136,9 @@ def measure(repeats: int = 5) -> KernelChoice:
     if error > MAX_ERROR:
         return KernelChoice("default", f"oneDNN differs by {error:.0e}", gflops)
     if gain < MIN_GAIN:
-        return KernelChoice("default", f"oneDNN is {gain:.2f} times as fast", gflops)
-    return KernelChoice("onednn", f"{gain:.2f} times as fast as the default", gflops)
+        reason = f"oneDNN is {gain:.2f} times as fast"
+        return KernelChoice("default", reason, gflops, separate)
+    return KernelChoice("onednn", f"{gain:.2f} times as fast as the default", gflops, separate)
 
 
 def _race(
@@ -173,6 +183,28 @@ def _half(
     return {"bfloat16": best} if best < float("inf") else {}
 
 
+def _attention(repeats: int) -> tuple[str, ...]:
+    """The number formats in which two products per head beat the fused kernel."""
+    import torch
+
+    from vivavoce.device.attention import by_products, fused
+
+    generator = torch.Generator().manual_seed(0)
+    drawn = [torch.randn(ATTENTION, generator=generator) / 3 for _ in range(3)]
+    found = []
+    for dtype in (torch.float32, torch.bfloat16):
+        q, k, v = (t.to(dtype) for t in drawn)
+        best = {fused: float("inf"), by_products: float("inf")}
+        for _ in range(repeats):
+            for form in best:
+                start = time.perf_counter()
+                form(q, k, v)
+                best[form] = min(best[form], time.perf_counter() - start)
+        if best[fused] >= MIN_GAIN * best[by_products]:
+            found.append(str(dtype).removeprefix("torch."))
+    return tuple(found)
+
+
 def cpu_model() -> str:
     """The processor's name as the system gives it; on Linux with family, model and stepping.
 
@@ -209,7 +241,7 @@ def _machine() -> str:
     import torch
 
     threads = torch.get_num_threads()
-    return f"{cpu_model()} | torch {torch.__version__} | {threads} threads | {len(_RACERS)} ways"
+    return f"{cpu_model()} | torch {torch.__version__} | {threads} threads | v{VERSION}"
 
 
 def _read(file: Path) -> dict[str, Any]:

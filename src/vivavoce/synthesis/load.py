@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from vivavoce import device as devices
 from vivavoce import models, vocoders
-from vivavoce.device.linears import choose_linears
+from vivavoce.device.arithmetic import choose_arithmetic
 from vivavoce.errors import BadCheckpoint
 from vivavoce.synthesis import library
 from vivavoce.synthesis.engine import TTS
@@ -47,10 +47,10 @@ def load(
     _, decoder = _build(chosen, "vocoder", vocoders)
     wanted = "fastest" if fast else precision
     chosen_precision = devices.choose_precision(wanted, selection.device, cache.folder())
-    linears = choose_linears(selection.device, chosen_precision, cache.folder())
+    arithmetic = choose_arithmetic(selection.device, chosen_precision, cache.folder())
     reason = f"{selection.reason}; {chosen_precision.reason}"
     selection = replace(selection, dtype=chosen_precision.dtype, reason=reason)
-    acoustic = acoustic.to(selection.device).freeze(linears)
+    acoustic = acoustic.to(selection.device).freeze(arithmetic)
     decoder = decoder.eval().requires_grad_(False).to(selection.device)
     if selection.device.type == "cpu":
         decoder = cast("Vocoder", devices.prepare_for_inference(decoder, "auto", cache.folder()))

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.models.f5.toy import KINDS, QUICK, tokens, toy, toy_voice
-from vivavoce.device.linears import Linears
+from vivavoce.device.arithmetic import Arithmetic
 from vivavoce.models.f5 import layers
 from vivavoce.models.f5.model import F5TTS
 from vivavoce.models.f5.workloads import random_model
@@ -16,7 +16,7 @@ LIMIT = 0.01  # of the flow's spread; 0.002 to 0.005 were measured
 
 
 def lower(kind: str) -> F5TTS:
-    return random_model(KINDS[kind], torch.device("cpu"), Linears(torch.bfloat16))
+    return random_model(KINDS[kind], torch.device("cpu"), Arithmetic(torch.bfloat16))
 
 
 def spoken(model: F5TTS) -> torch.Tensor:

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from tests.models.f5.reference import evaluate
-from vivavoce.device.linears import Linears
+from vivavoce.device.arithmetic import Arithmetic
 from vivavoce.models.f5.backbone import Backbone
 from vivavoce.models.f5.config import F5Config, F5Options
 from vivavoce.models.f5.dit import DiT
@@ -132,7 +132,7 @@ def test_flow(name, frozen):
     config, drops, expected = FLOWS[name]
     model = by_rule(config)
     if frozen:
-        model.freeze(Linears())
+        model.freeze(Arithmetic())
     place = torch.arange(N_FRAMES * 100, dtype=torch.float64).view(1, N_FRAMES, 100)
     x, reference = (0.37 * place).sin().float(), (0.21 * place).cos().float()
     reference[:, N_GIVEN:] = 0

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.models.f5.reference import backbone_of, evaluate, token_rows
-from vivavoce.device.linears import Linears
+from vivavoce.device.arithmetic import Arithmetic
 
 MODELS = (
     "f5_dit_v1_tiny",
@@ -26,7 +26,7 @@ def recorded(request, load_parity):
     recording = load_parity(name)
     model = backbone_of(recording.meta, recording.weights)
     if frozen:
-        model.freeze(Linears())
+        model.freeze(Arithmetic())
     return recording, model
 
 

@@ -13,7 +13,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from vivavoce.device.linears import Linears
+from vivavoce.device.arithmetic import Arithmetic
 from vivavoce.device.rotary import rotary_table
 from vivavoce.models.f5.config import F5Config
 from vivavoce.models.f5.layers import InputEmbedding, TextEmbedding, TimeEmbedding
@@ -103,9 +103,9 @@ class Backbone(nn.Module, ABC):
         """Let go of what only `schedule` needs; it cannot be called again."""
         self.time = nn.Identity()
 
-    def freeze(self, linears: Linears) -> None:
-        """For inference: products joined, in the order and number format of `linears`."""
-        self.dtype = linears.dtype
-        self.input.freeze(linears)
+    def freeze(self, arithmetic: Arithmetic) -> None:
+        """For inference: products joined, in the order and number format of `arithmetic`."""
+        self.dtype = arithmetic.dtype
+        self.input.freeze(arithmetic)
         for block in cast("Iterable[Any]", self.blocks):
-            block.freeze(linears)
+            block.freeze(arithmetic)

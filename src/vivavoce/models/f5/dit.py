@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vivavoce.device.linears import Linears
+from vivavoce.device.arithmetic import Arithmetic
 from vivavoce.models.f5.backbone import Backbone, Context
 from vivavoce.models.f5.config import F5Config
 from vivavoce.models.f5.layers import EPS, Attention, FeedForward
@@ -37,9 +37,9 @@ class Block(nn.Module):
         x = modulated(h, scale_f, shift_f).to(dtype)
         return gated(h, self.feed_forward(x), gate_f)
 
-    def freeze(self, linears: Linears) -> None:
-        self.attention.freeze(linears)
-        self.feed_forward.freeze(linears)
+    def freeze(self, arithmetic: Arithmetic) -> None:
+        self.attention.freeze(arithmetic)
+        self.feed_forward.freeze(arithmetic)
 
 
 class DiT(Backbone):

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from vivavoce.device import full_precision
 from vivavoce.device.attention import attention
-from vivavoce.device.linears import Linears, linear_gelu
+from vivavoce.device.arithmetic import Arithmetic, linear_gelu
 from vivavoce.device.rotary import BASE, rotary_table, rotated
 from vivavoce.models.f5.config import F5Config
 
@@ -149,8 +149,8 @@ class InputEmbedding(nn.Module):
             near = near if real is None else near * real.unsqueeze(1)
         return h + near.transpose(1, 2)
 
-    def freeze(self, linears: Linears) -> None:
-        self.position.to(linears.dtype)
+    def freeze(self, arithmetic: Arithmetic) -> None:
+        self.position.to(arithmetic.dtype)
 
 
 class Attention(nn.Module):
@@ -158,7 +158,7 @@ class Attention(nn.Module):
 
     def __init__(self, config: F5Config) -> None:
         super().__init__()
-        self.heads = config.heads
+        self.heads, self.scale = config.heads, config.head_dim**-0.5
         self.rotary_heads = min(config.rotary_heads or config.heads, config.heads)
         inner = config.heads * config.head_dim
         self.query, self.key, self.value = (nn.Linear(config.dim, inner) for _ in range(3))
@@ -166,6 +166,7 @@ class Attention(nn.Module):
         self.query_norm = nn.RMSNorm(config.head_dim, EPS) if config.qk_norm else None
         self.key_norm = nn.RMSNorm(config.head_dim, EPS) if config.qk_norm else None
         self.joint: nn.Module | None = None
+        self.separate = False
 
     def forward(self, x: Tensor, rotary: Tensor, lengths: tuple[int, ...] | None) -> Tensor:
         """`[B, N, D]`; `lengths` only where rows differ."""
@@ -173,8 +174,11 @@ class Attention(nn.Module):
         q, k, v = self._projected(x).view(n_rows, n_frames, 3, self.heads, -1).unbind(2)
         if self.query_norm is not None and self.key_norm is not None:
             q, k = self.query_norm(q.float()), self.key_norm(k.float())
+        if self.joint is None:
+            q = q * self.scale
         q, k = (self._turned(t, rotary).to(x.dtype) for t in (q, k))
-        out = attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), lengths)
+        q, k, v = (t.transpose(1, 2) for t in (q, k, v))
+        out = attention(q, k, v, lengths, self.separate)
         return self.output(out.transpose(1, 2).reshape(n_rows, n_frames, -1))
 
     def _turned(self, x: Tensor, rotary: Tensor) -> Tensor:
@@ -190,13 +194,16 @@ class Attention(nn.Module):
             return self.joint(x)
         return torch.cat([layer(x) for layer in (self.query, self.key, self.value)], dim=-1)
 
-    def freeze(self, linears: Linears) -> None:
-        """One product instead of three. The single layers are let go of."""
+    def freeze(self, arithmetic: Arithmetic) -> None:
+        """One product instead of three, queries scaled by it. The single layers are let go of."""
+        query: nn.Linear | nn.RMSNorm = self.query_norm or self.query
+        for parameter in query.parameters():
+            parameter.data = parameter.data * self.scale
         layers = (self.query, self.key, self.value)
         joint = joined([m.weight for m in layers], [m.bias for m in layers])
         del self.query, self.key, self.value
-        self.joint = linears(joint)
-        self.output = linears(self.output)
+        self.joint, self.separate = arithmetic.linear(joint), arithmetic.separate
+        self.output = arithmetic.linear(self.output)
 
 
 def joined(weights: list[Tensor], biases: list[Tensor]) -> nn.Linear:
@@ -218,6 +225,6 @@ class FeedForward(nn.Module):
         """`[B, N, D]`."""
         return self.contract(linear_gelu(self.expand, x))
 
-    def freeze(self, linears: Linears) -> None:
-        self.expand = linears(self.expand)
-        self.contract = linears(self.contract)
+    def freeze(self, arithmetic: Arithmetic) -> None:
+        self.expand = arithmetic.linear(self.expand)
+        self.contract = arithmetic.linear(self.contract)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from vivavoce.audio.features import FeatureExtractor
 from vivavoce.config import from_dict
 from vivavoce.device import bucket_length
-from vivavoce.device.linears import Linears
+from vivavoce.device.arithmetic import Arithmetic
 from vivavoce.errors import ConfigError, TextError, UnknownVoice
 from vivavoce.models.f5 import chunking
 from vivavoce.models.f5 import text as f5_text
@@ -177,10 +177,10 @@ class F5TTS(nn.Module):
         ids = self._ids(voice.transcript, "")
         self.variant = probe(self.backbone, self.mel(samples), ids)
 
-    def freeze(self, linears: Linears | None = None) -> F5TTS:
-        """Ready for inference: evaluation mode, products as `linears` computes them."""
+    def freeze(self, arithmetic: Arithmetic | None = None) -> F5TTS:
+        """Ready for inference: evaluation mode, products as `arithmetic` computes them."""
         self.eval().requires_grad_(False)
-        self.backbone.freeze(linears or Linears())
+        self.backbone.freeze(arithmetic or Arithmetic())
         return self
 
     def _continuation(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vivavoce.device.linears import Linears
+from vivavoce.device.arithmetic import Arithmetic
 from vivavoce.models.f5.backbone import Backbone, Context
 from vivavoce.models.f5.config import F5Config
 from vivavoce.models.f5.layers import Attention, FeedForward
@@ -49,11 +49,11 @@ class Layer(nn.Module):
         h = h + self.attention(x, context.rotary, context.lengths)
         return h + self.feed_forward(self.feed_forward_norm(h).to(dtype))
 
-    def freeze(self, linears: Linears) -> None:
-        self.attention.freeze(linears)
-        self.feed_forward.freeze(linears)
+    def freeze(self, arithmetic: Arithmetic) -> None:
+        self.attention.freeze(arithmetic)
+        self.feed_forward.freeze(arithmetic)
         if self.skip is not None:
-            self.skip = linears(self.skip)
+            self.skip = arithmetic.linear(self.skip)
 
 
 class UNetT(Backbone):

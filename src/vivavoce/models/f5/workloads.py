@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from vivavoce.audio.specs import VOCOS_24K
-from vivavoce.device.linears import Linears
+from vivavoce.device.arithmetic import Arithmetic
 from vivavoce.models.f5.config import F5Config, F5Options
 from vivavoce.models.f5.model import F5TTS
 from vivavoce.models.f5.text import TextConfig
@@ -46,7 +46,7 @@ def workloads() -> dict[str, Workload]:
     return {work.name: work for work in found}
 
 
-def random_model(config: F5Config, device: Any, linears: Linears | None = None) -> F5TTS:
+def random_model(config: F5Config, device: Any, arithmetic: Arithmetic | None = None) -> F5TTS:
     """Seeded weights in which every layer has a say: nothing starts at zero."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -55,7 +55,7 @@ def random_model(config: F5Config, device: Any, linears: Linears | None = None) 
         for name, parameter in model.named_parameters():
             if any(part in name for part in ("modulation", ".output.", ".response.")):
                 torch.nn.init.normal_(parameter, 0.0, 0.02)
-    return model.to(device).freeze(linears)
+    return model.to(device).freeze(arithmetic)
 
 
 def random_voice(seconds: float) -> Voice:

@@ -128,7 +128,7 @@ class GlowTTS(nn.Module):
             )
         return F.normalize(vector).expand(n_rows, -1).unsqueeze(2)
 
-    def freeze(self, _linears: Any = None) -> GlowTTS:
+    def freeze(self, _arithmetic: Any = None) -> GlowTTS:
         """Ready for inference: evaluation mode, inverse maps computed once."""
         self.eval().requires_grad_(False)
         self.decoder.freeze()

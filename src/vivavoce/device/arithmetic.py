@@ -1,6 +1,6 @@
-"""How a model's linear layers are computed on its device: number format and kernel, decided once.
+"""How a model's products are computed on its device: number format and kernels, decided once.
 
-Knows nothing about models. The choice of kernel is `kernels.py`'s.
+Knows nothing about models. What is faster here, `kernels.py` has measured.
 """
 
 from __future__ import annotations
@@ -22,16 +22,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Linears:
-    """Called with a loaded layer, gives one that computes in `dtype` with the chosen kernel.
-
-    The given layer is not kept: dropping it frees its weights, or the file they are mapped from.
-    """
+class Arithmetic:
+    """`packed`: linear layers in oneDNN's own order. `separate`: attention as two products."""
 
     dtype: torch.dtype = torch.float32
     packed: bool = False
+    separate: bool = False
 
-    def __call__(self, layer: nn.Linear) -> nn.Module:
+    def linear(self, layer: nn.Linear) -> nn.Module:
+        """A loaded layer as one that computes like this.
+
+        Where the result is another module it holds its own weights: dropping the given one frees
+        what it had, or the file that was mapped.
+        """
         if self.dtype != layer.weight.dtype:
             layer = copy.deepcopy(layer).to(self.dtype)
         if self.packed and PackedLinear.gains(layer):
@@ -39,18 +42,16 @@ class Linears:
         return layer.requires_grad_(False)
 
 
-PLAIN = Linears()
-
-
-def choose_linears(
+def choose_arithmetic(
     device: torch.device, precision: Precision, cache_folder: Path | None
-) -> Linears:
-    """What is fastest here: oneDNN's own order on CPUs where it was measured to win."""
+) -> Arithmetic:
+    """What was measured to be fastest here; on other devices than CPUs torch's own kernels."""
     if device.type != "cpu":
-        return Linears(precision.dtype)
+        return Arithmetic(precision.dtype)
+    choice = choose_kernel(cache_folder)
     lower = precision.dtype != torch.float32  # only oneDNN multiplies these on a CPU
-    packed = choose_kernel(cache_folder).name == "onednn" or lower
-    return Linears(precision.dtype, packed)
+    name = str(precision.dtype).removeprefix("torch.")
+    return Arithmetic(precision.dtype, choice.name == "onednn" or lower, name in choice.separate)
 
 
 def linear_gelu(layer: nn.Module, x: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from vivavoce.device import Precision, choose_kernel
 from vivavoce.device.kernels import MIN_WEIGHTS
-from vivavoce.device.linears import PLAIN, Linears, choose_linears, linear_gelu
+from vivavoce.device.arithmetic import Arithmetic, choose_arithmetic, linear_gelu
 from vivavoce.device.onednn import PackedLinear
 
 LARGE, SMALL = (512, 1024), (24, 40)
@@ -39,7 +39,7 @@ def near(found: torch.Tensor, expected: torch.Tensor, dtype: torch.dtype) -> boo
 def test_as_the_plain_layer(dtype, size, packed):
     layer, x = nn.Linear(*size), torch.randn(2, 7, size[0])
     expected = layer(x)
-    ours = Linears(dtype, packed)(layer)
+    ours = Arithmetic(dtype, packed).linear(layer)
     assert isinstance(ours, PackedLinear) == (packed and size == LARGE)
     assert near(ours(x.to(dtype)), expected, dtype)
     assert near(linear_gelu(ours, x.to(dtype)), F.gelu(expected, approximate="tanh"), dtype)
@@ -50,7 +50,7 @@ def test_as_the_plain_layer(dtype, size, packed):
 @torch.inference_mode()
 def test_without_a_bias(dtype, packed):
     layer, x = nn.Linear(*LARGE, bias=False), torch.randn(3, LARGE[0])
-    assert near(Linears(dtype, packed)(layer)(x.to(dtype)), layer(x), dtype)
+    assert near(Arithmetic(dtype, packed).linear(layer)(x.to(dtype)), layer(x), dtype)
 
 
 @formats
@@ -59,7 +59,7 @@ def test_without_a_bias(dtype, packed):
 def test_the_given_layer_stays_as_it_was(dtype, size, packed):
     layer = nn.Linear(*size)
     before = {name: value.clone() for name, value in layer.state_dict().items()}
-    Linears(dtype, packed)(layer)
+    Arithmetic(dtype, packed).linear(layer)
     assert type(layer) is nn.Linear
     assert layer.state_dict().keys() == before.keys()
     assert all(torch.equal(value, before[name]) for name, value in layer.state_dict().items())
@@ -67,8 +67,8 @@ def test_the_given_layer_stays_as_it_was(dtype, size, packed):
 
 def test_nothing_to_do_copies_nothing():
     layer = nn.Linear(*LARGE)
-    assert PLAIN(layer).weight.data_ptr() == layer.weight.data_ptr()
-    assert not any(p.requires_grad for p in PLAIN(layer).parameters())
+    assert Arithmetic().linear(layer).weight.data_ptr() == layer.weight.data_ptr()
+    assert not any(p.requires_grad for p in Arithmetic().linear(layer).parameters())
 
 
 @onednn
@@ -85,16 +85,19 @@ def test_chosen_by_the_machine_s_measurement(tmp_path, kernel):
     choose_kernel(tmp_path)
     (file,) = tmp_path.iterdir()
     (key,) = json.loads(file.read_text())
-    file.write_text(json.dumps({key: {"name": kernel, "reason": "a test", "gflops": {}}}))
+    chosen = {"name": kernel, "reason": "a test", "gflops": {}, "separate": ["bfloat16"]}
+    file.write_text(json.dumps({key: chosen}))
     single = Precision(torch.float32, "a test")
-    assert choose_linears(CPU, single, tmp_path) == Linears(torch.float32, kernel == "onednn")
+    assert choose_arithmetic(CPU, single, tmp_path) == Arithmetic(
+        torch.float32, kernel == "onednn"
+    )
     # only oneDNN multiplies lower formats quickly, whatever was measured in float32
     half = Precision(torch.bfloat16, "a test")
-    assert choose_linears(CPU, half, tmp_path) == Linears(torch.bfloat16, True)
+    assert choose_arithmetic(CPU, half, tmp_path) == Arithmetic(torch.bfloat16, True, True)
 
 
 @pytest.mark.parametrize("device", ["cuda", "mps"])
 def test_accelerators_have_their_own_kernels(device):
     precision = Precision(torch.float16, "a test")
-    found = choose_linears(torch.device(device), precision, None)
-    assert found == Linears(torch.float16, packed=False)
+    found = choose_arithmetic(torch.device(device), precision, None)
+    assert found == Arithmetic(torch.float16, packed=False)
