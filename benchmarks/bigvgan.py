@@ -54,6 +54,32 @@ def ours(theirs: Any, foreign: dict[str, Any]) -> Callable[[Tensor], Tensor]:
 
 
 @torch.inference_mode()
+def measure(folder: Path, frames: int, runs: int) -> dict[str, Any]:
+    """Both sides in turn, in this process and with its threads."""
+    torch.manual_seed(1)
+    theirs, foreign = reference(folder)
+    decode = ours(theirs, foreign)
+    mel = torch.randn(1, 100, frames) * 2 - 5
+    expected, found = theirs(mel)[:, 0], decode(mel)
+    times = peer.take_turns(
+        lambda: peer.timed(lambda: decode(mel)),
+        lambda: peer.timed(lambda: theirs(mel)),
+        runs,
+        warm=0,  # the comparison above was each side's first run
+    )
+    return {
+        "work": {"model": "bigvgan_v2_24khz_100band_256x", "frames": frames},
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "shape": list(found.shape),
+        "largest_value": float(expected.abs().max()),
+        "largest_error": float((found - expected).abs().max()),
+        "runs": runs,
+        "wall": peer.summary(times, "wall"),
+        "cpu": peer.summary(times, "cpu"),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reference", type=Path, required=True)
@@ -63,28 +89,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    torch.manual_seed(1)
-    theirs, foreign = reference(options.reference)
-    decode = ours(theirs, foreign)
-    mel = torch.randn(1, 100, options.frames) * 2 - 5
-    expected, found = theirs(mel)[:, 0], decode(mel)
-    times = peer.take_turns(
-        lambda: peer.timed(lambda: decode(mel)),
-        lambda: peer.timed(lambda: theirs(mel)),
-        options.runs,
-        warm=0,  # the comparison above was each side's first run
-    )
-    result = {
-        "work": {"model": "bigvgan_v2_24khz_100band_256x", "frames": options.frames},
-        "threads": options.threads,
-        "torch": torch.__version__,
-        "shape": list(found.shape),
-        "largest_value": float(expected.abs().max()),
-        "largest_error": float((found - expected).abs().max()),
-        "runs": options.runs,
-        "wall": peer.summary(times, "wall"),
-        "cpu": peer.summary(times, "cpu"),
-    }
+    result = measure(options.reference, options.frames, options.runs)
     if options.json:
         options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     peer.show(f"BigVGAN v2, {options.frames} frames", result, False, "BigVGAN")

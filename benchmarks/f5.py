@@ -4,7 +4,8 @@
 
 Both sides take turns, in two processes. `--json` gets a list of objects: name, ours_s, peer_s,
 ratio, max_abs_error. The first error is that of our mel beside the peer's; those of lower
-precision and of fewer steps are beside our own float32 mel of the same steps.
+precision and of fewer steps are beside our own float32 mel of the same steps. With `--bigvgan`
+the vocoder is raced too, against a checkout of its publication (benchmarks/bigvgan.py).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import torch
 from torch import Tensor
 
-from benchmarks import peer
+from benchmarks import bigvgan, peer
 from vivavoce.device import choose_precision
 from vivavoce.device.arithmetic import choose_arithmetic
 from vivavoce.models import f5
@@ -116,9 +117,22 @@ def measure(options: argparse.Namespace, folder: Path, worker: peer.Peer) -> lis
     ]
 
 
+def vocoder(folder: Path, frames: int) -> dict[str, Any]:
+    found = bigvgan.measure(folder, frames, runs=3)
+    seconds = found["wall"]["median_s"]
+    return {
+        "name": f"BigVGAN v2, {frames} frames",
+        "ours_s": round(seconds["ours"], 3),
+        "peer_s": round(seconds["peer"], 3),
+        "ratio": round(seconds["ours"] / seconds["peer"], 4),
+        "max_abs_error": found["largest_error"],
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peer", required=True, help="the interpreter that has f5-tts")
+    parser.add_argument("--bigvgan", type=Path, help="a checkout of github.com/NVIDIA/BigVGAN")
     parser.add_argument("--json", type=Path, help="file for the results")
     parser.add_argument("--frames", type=int, default=1125, help="6 s of reference, 6 s of speech")
     parser.add_argument("--steps", type=int, default=32)
@@ -142,6 +156,8 @@ def main() -> None:
             results = measure(options, Path(name), worker)
     finally:
         worker.close()
+    if options.bigvgan:
+        results.append(vocoder(options.bigvgan, options.frames // 2))
     for row in results:
         print(
             f"{row['name']:45} ours {row['ours_s']:8.2f} s, peer {row['peer_s']:8.2f} s, ratio "

@@ -10,8 +10,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from vivavoce.device import Precision, choose_kernel
-from vivavoce.device.kernels import MIN_WEIGHTS
 from vivavoce.device.arithmetic import Arithmetic, choose_arithmetic, linear_gelu
+from vivavoce.device.kernels import MIN_WEIGHTS
 from vivavoce.device.onednn import PackedLinear
 
 LARGE, SMALL = (512, 1024), (24, 40)

@@ -20,9 +20,9 @@ from vivavoce.audio.loudness import rms, rms_db
 from vivavoce.audio.resample import resample
 from vivavoce.errors import AudioError, GuardError, TextError, UsageError
 from vivavoce.synthesis.guards import SampleGuard, check_duration
+from vivavoce.synthesis.plan import unknown_warning
 from vivavoce.synthesis.render import ATTEMPTS, Renderer, Request
 from vivavoce.synthesis.speech import Speech
-from vivavoce.text.check import describe
 from vivavoce.types import Audio, FeatureSpec, Tokens, Voice
 from vivavoce.vocoders.vocoder import decode_windowed
 
@@ -153,9 +153,7 @@ def perform(
 ) -> Speech:
     """The recording with its gaps filled; tried once more where that is not speech."""
     samples, warnings = _tried(renderer, tokens, found, request)
-    if tokens.unknown:
-        told = f"characters this model does not know are not spoken: {describe(tokens.unknown)}"
-        warnings = (told, *warnings)
+    warnings = (*unknown_warning(tokens.unknown, tokens.text), *warnings)
     mended = set_in(audio, samples * np.float32(gain), found, renderer.model.spec.hop_length)
     return Speech(mended, audio.sample_rate, (), warnings, request.seed)
 

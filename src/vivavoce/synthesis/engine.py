@@ -58,8 +58,8 @@ class TTS:
 
     @property
     def times_words(self) -> bool:
-        """Whether speech comes with its words' times: models that clone know only whole lengths."""
-        return not self.clones
+        """Whether speech comes with its words' times: some models know only whole lengths."""
+        return self.model.times_words
 
     def voice(
         self,

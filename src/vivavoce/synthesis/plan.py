@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from vivavoce.errors import TextError
@@ -37,7 +37,7 @@ def plan(
         fresh = [c for c in tokens.unknown if c not in unknown]
         unknown |= dict.fromkeys(fresh)
         if tokens.speakable:
-            yield Utterance(chunk, tokens, index, _warning(fresh))
+            yield Utterance(chunk, tokens, index, unknown_warning(fresh, tokens.text or chunk.text))
             index += 1
     if not index:
         raise TextError(
@@ -54,11 +54,15 @@ def _tokens(chunk: Chunk, tokenise: Callable[[str], Tokens]) -> Tokens:
         return Tokens((), unknown=tuple(dict.fromkeys(c for c in chunk.text if not c.isspace())))
 
 
-def _warning(unknown: list[str]) -> tuple[str, ...]:
+def unknown_warning(unknown: Sequence[str], text: str) -> tuple[str, ...]:
+    """What to say about characters of `text` that no token stands for, if there are any."""
     if not unknown:
         return ()
-    return (f"characters this voice does not know are not spoken: {_named(unknown)}",)
+    count = sum(text.count(c) for c in unknown)
+    what = f"{count} characters that this voice does not know are"
+    what = what if count != 1 else "a character that this voice does not know is"
+    return (f"{what} not spoken: {_named(unknown)}",)
 
 
-def _named(unknown: dict[str, None] | list[str]) -> str:
+def _named(unknown: Iterable[str]) -> str:
     return describe(unknown) or "none"

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vivavoce.device import full_precision
-from vivavoce.device.attention import attention
 from vivavoce.device.arithmetic import Arithmetic, linear_gelu
+from vivavoce.device.attention import attention
 from vivavoce.device.rotary import BASE, rotary_table, rotated
 from vivavoce.models.f5.config import F5Config
 

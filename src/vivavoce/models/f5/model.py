@@ -47,6 +47,7 @@ class F5TTS(nn.Module):
     family = "f5"
     options_type = F5Options
     clones = True
+    times_words = False
     fast_options: Mapping[str, Any] = {"steps": 7}
     stream_frames = 0  # an utterance is heard when all of it has been judged
     speaker_names: tuple[str, ...] = ()
