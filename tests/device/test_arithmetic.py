@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 import torch
@@ -85,15 +86,37 @@ def test_chosen_by_the_machine_s_measurement(tmp_path, kernel):
     choose_kernel(tmp_path)
     (file,) = tmp_path.iterdir()
     (key,) = json.loads(file.read_text())
-    chosen = {"name": kernel, "reason": "a test", "gflops": {}, "separate": ["bfloat16"]}
-    file.write_text(json.dumps({key: chosen}))
+    file.write_text(json.dumps({key: {"name": kernel, "reason": "a test", "gflops": {}}}))
     single = Precision(torch.float32, "a test")
-    assert choose_arithmetic(CPU, single, tmp_path) == Arithmetic(
-        torch.float32, kernel == "onednn"
-    )
+    assert choose_arithmetic(CPU, single, tmp_path).packed == (kernel == "onednn")
     # only oneDNN multiplies lower formats quickly, whatever was measured in float32
-    half = Precision(torch.bfloat16, "a test")
-    assert choose_arithmetic(CPU, half, tmp_path) == Arithmetic(torch.bfloat16, True, True)
+    half = choose_arithmetic(CPU, Precision(torch.bfloat16, "a test"), tmp_path)
+    assert (half.dtype, half.packed) == (torch.bfloat16, True)
+
+
+@onednn
+def test_attention_is_measured_once_per_format(tmp_path, monkeypatch):
+    asked = []
+
+    def wins(dtype):
+        asked.append(dtype)
+        return dtype == torch.bfloat16
+
+    monkeypatch.setattr("vivavoce.device.kernels._separate_wins", wins)
+    for _ in range(2):
+        assert Arithmetic(torch.bfloat16, True, tmp_path).separate
+        assert not Arithmetic(torch.float32, True, tmp_path).separate
+    assert asked == [torch.bfloat16, torch.float32]
+    assert not Arithmetic(torch.bfloat16).separate  # nowhere to keep a measurement
+
+
+@onednn
+def test_the_race_of_attentions_is_run(monkeypatch):
+    from vivavoce.device import attention, kernels
+
+    monkeypatch.setattr(kernels, "ATTENTION", (1, 1, 16, 8))
+    monkeypatch.setattr(attention, "fused", lambda *_: time.sleep(0.002))
+    assert kernels._separate_wins(torch.float32, repeats=2)
 
 
 @pytest.mark.parametrize("device", ["cuda", "mps"])

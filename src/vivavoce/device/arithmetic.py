@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vivavoce.device.kernels import choose_kernel
+from vivavoce.device.kernels import choose_kernel, separate_attention
 from vivavoce.device.onednn import PackedLinear
 
 if TYPE_CHECKING:
@@ -23,11 +23,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """`packed`: linear layers in oneDNN's own order. `separate`: attention as two products."""
+    """`packed`: linear layers in oneDNN's own order. `cache_folder` keeps what was measured."""
 
     dtype: torch.dtype = torch.float32
     packed: bool = False
-    separate: bool = False
+    cache_folder: Path | None = None
+
+    @property
+    def separate(self) -> bool:
+        """Whether attention is to be two products; measured when it is first asked for."""
+        return separate_attention(self.dtype, self.cache_folder)
 
     def linear(self, layer: nn.Linear) -> nn.Module:
         """A loaded layer as one that computes like this.
@@ -48,10 +53,9 @@ def choose_arithmetic(
     """What was measured to be fastest here; on other devices than CPUs torch's own kernels."""
     if device.type != "cpu":
         return Arithmetic(precision.dtype)
-    choice = choose_kernel(cache_folder)
     lower = precision.dtype != torch.float32  # only oneDNN multiplies these on a CPU
-    name = str(precision.dtype).removeprefix("torch.")
-    return Arithmetic(precision.dtype, choice.name == "onednn" or lower, name in choice.separate)
+    packed = lower or choose_kernel(cache_folder).name == "onednn"
+    return Arithmetic(precision.dtype, packed, cache_folder)
 
 
 def linear_gelu(layer: nn.Module, x: Tensor) -> Tensor:

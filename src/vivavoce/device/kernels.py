@@ -14,7 +14,7 @@ import platform
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,14 +48,12 @@ class KernelChoice:
     """What was measured to be fastest on this CPU.
 
     `name` is "default" or "onednn", for linear layers in float32; `gflops` the speed of each that
-    was measured, and of "bfloat16" in oneDNN. `separate` lists number formats in which attention
-    is faster as two products than in torch's fused kernel.
+    was measured, and of "bfloat16" in oneDNN.
     """
 
     name: str
     reason: str
     gflops: dict[str, float]
-    separate: tuple[str, ...] = ()
 
     @property
     def prefers_bfloat16(self) -> bool:
@@ -95,7 +93,7 @@ def prepare_for_inference(
 
 
 def choose_kernel(cache_folder: Path | None) -> KernelChoice:
-    """The faster kernel for linear layers, from the cache or measured now (some 0.2 s).
+    """The faster kernel for linear layers, from the cache or measured now (under 0.1 s).
 
     Without a folder to keep the answer nothing is measured: a choice that can change from run to
     run would change the last digits of the result with it.
@@ -107,8 +105,7 @@ def choose_kernel(cache_folder: Path | None) -> KernelChoice:
     file, key = Path(cache_folder) / CACHE_FILE, _machine()
     known = _read(file)
     with contextlib.suppress(KeyError, TypeError):
-        found = KernelChoice(**known[key])
-        return replace(found, separate=tuple(found.separate))
+        return KernelChoice(**known[key])
     choice = measure()
     with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not results
         _write(file, known | {key: asdict(choice)})
@@ -128,7 +125,6 @@ def measure(repeats: int = 5) -> KernelChoice:
         try:
             times, error = _race(x, weight, bias, repeats)
             times |= _half(x, weight, bias, repeats)
-            separate = _attention(repeats)
         except (RuntimeError, AttributeError) as failure:
             return KernelChoice("default", f"oneDNN failed: {str(failure).splitlines()[0]}", {})
     gflops = {k: round(2e-9 * rows * n_in * n_out / t, 1) for k, t in times.items()}
@@ -136,9 +132,8 @@ def measure(repeats: int = 5) -> KernelChoice:
     if error > MAX_ERROR:
         return KernelChoice("default", f"oneDNN differs by {error:.0e}", gflops)
     if gain < MIN_GAIN:
-        reason = f"oneDNN is {gain:.2f} times as fast"
-        return KernelChoice("default", reason, gflops, separate)
-    return KernelChoice("onednn", f"{gain:.2f} times as fast as the default", gflops, separate)
+        return KernelChoice("default", f"oneDNN is {gain:.2f} times as fast", gflops)
+    return KernelChoice("onednn", f"{gain:.2f} times as fast as the default", gflops)
 
 
 def _race(
@@ -183,26 +178,37 @@ def _half(
     return {"bfloat16": best} if best < float("inf") else {}
 
 
-def _attention(repeats: int) -> tuple[str, ...]:
-    """The number formats in which two products per head beat the fused kernel."""
+def separate_attention(dtype: torch.dtype, cache_folder: Path | None) -> bool:
+    """Whether attention is faster here as two products per head than in torch's fused kernel.
+
+    From the cache, or measured now (some 0.2 s) and kept; False without a folder to keep it in.
+    """
+    if cache_folder is None or not _has_onednn():
+        return False
+    file = Path(cache_folder) / CACHE_FILE
+    known, key = _read(file), f"{_machine()} | attention in {dtype}"
+    if not isinstance(known.get(key), bool):
+        known[key] = _separate_wins(dtype)
+        with contextlib.suppress(OSError):
+            _write(file, known)
+    return known[key]
+
+
+def _separate_wins(dtype: torch.dtype, repeats: int = 15) -> bool:
     import torch
 
     from vivavoce.device.attention import by_products, fused
 
     generator = torch.Generator().manual_seed(0)
-    drawn = [torch.randn(ATTENTION, generator=generator) / 3 for _ in range(3)]
-    found = []
-    for dtype in (torch.float32, torch.bfloat16):
-        q, k, v = (t.to(dtype) for t in drawn)
-        best = {fused: float("inf"), by_products: float("inf")}
+    q, k, v = ((torch.randn(ATTENTION, generator=generator) / 3).to(dtype) for _ in range(3))
+    best = {fused: float("inf"), by_products: float("inf")}
+    with torch.inference_mode():
         for _ in range(repeats):
             for form in best:
                 start = time.perf_counter()
                 form(q, k, v)
                 best[form] = min(best[form], time.perf_counter() - start)
-        if best[fused] >= MIN_GAIN * best[by_products]:
-            found.append(str(dtype).removeprefix("torch."))
-    return tuple(found)
+    return best[fused] >= MIN_GAIN * best[by_products]
 
 
 def cpu_model() -> str:
