@@ -50,7 +50,7 @@ def ours(theirs: Any, foreign: dict[str, Any]) -> Callable[[Tensor], Tensor]:
     with without_numbers():
         model = bigvgan.build(bigvgan.convert.tables(foreign))
     strict_load(model, bigvgan.convert.adapt(theirs.state_dict())[0])
-    return model.eval().requires_grad_(False).decode
+    return model.freeze().decode
 
 
 @torch.inference_mode()

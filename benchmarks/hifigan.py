@@ -17,7 +17,7 @@ from vivavoce.vocoders import hifigan
 
 
 def prepare(folder: Path, features: Tensor) -> Callable[[], Tensor]:
-    model = peer.build_ours(folder, hifigan, 1).eval().requires_grad_(False)
+    model = peer.build_ours(folder, hifigan, 1).freeze()
     edge = (model.edge_frames, model.edge_frames)
 
     @torch.inference_mode()

@@ -57,3 +57,20 @@ def test_training_takes_the_plain_convolution(monkeypatch) -> None:
     layer = Conv(128, 3, 7)
     layer(laid_out(torch.randn(1, 128, toom_cook.SHORTEST))).sum().backward()
     assert layer.weight.grad is not None
+
+
+def test_a_frozen_layer_has_its_filter_ready_and_gives_the_same(monkeypatch):
+    layer = Conv(128, 3, 7, dilation=3)
+    x = laid_out(torch.randn(2, 128, toom_cook.SHORTEST_READY))
+    with torch.no_grad():
+        plain = layer(x)
+        layer.freeze()
+        monkeypatch.setattr(toom_cook, "filter_at_points", None)  # not asked again
+        assert torch.allclose(layer(x), plain, atol=1e-5)
+    assert "at_points" not in layer.state_dict()
+
+
+def test_a_layer_that_gains_nothing_keeps_nothing():
+    layer = Conv(8, 8, 3)
+    layer.freeze()
+    assert layer.at_points is None

@@ -26,13 +26,25 @@ class Conv(nn.Conv1d):
         )
         self.same = padding
         self.pays_off = toom_cook.pays_off(channels, kernel)
+        self.register_buffer("at_points", None, persistent=False)
+
+    at_points: Tensor | None
+
+    def freeze(self) -> None:
+        """Do the work on the weights once, for twice their memory; they must not change then."""
+        if self.pays_off and self.weight.device.type == "cpu":
+            self.at_points = toom_cook.filter_at_points(self.weight.detach().float())
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
         x = input
-        long = self.pays_off and x.shape[-1] >= toom_cook.SHORTEST
+        ready = self.at_points is not None
+        shortest = toom_cook.SHORTEST_READY if ready else toom_cook.SHORTEST
+        long = self.pays_off and x.shape[-1] >= shortest
         if long and x.device.type == "cpu" and not torch.is_grad_enabled():
             with full_precision(x):
-                return toom_cook.convolve(x.float(), self.weight, self.bias, self.dilation[0])
+                return toom_cook.convolve(
+                    x.float(), self.weight, self.bias, self.dilation[0], self.at_points
+                )
         weight = self.weight.unsqueeze(2)
         return F.conv2d(
             x, weight, self.bias, padding=(0, self.same), dilation=(1, self.dilation[0])

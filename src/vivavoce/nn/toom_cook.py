@@ -20,7 +20,9 @@ TILE = 4
 POINTS = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5)  # and infinity
 N_POINTS = 2 * TILE - 1
 SHORTEST = 1024
-"""Time steps from which on the work on the weights, done every time, is repaid."""
+"""Time steps from which on the work on the weights is repaid where it is done every time."""
+SHORTEST_READY = 128
+"""The same where it was done before."""
 CHUNK = 2**21
 """Values transformed at a time, so that they stay in the processor's cache."""
 
@@ -45,11 +47,17 @@ def _matrices() -> tuple[Tensor, Tensor, Tensor]:
     return first, second, third
 
 
-def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, dilation: int) -> Tensor:
+def convolve(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    dilation: int,
+    at_points: Tensor | None = None,
+) -> Tensor:
     """What `conv1d` gives with padding to the same length, to about 3e-6 of the largest value.
 
     `x` `[B, C, 1, T]` float32 on the CPU, channels last as is the result; `weight` `[C', C, K]`
-    with K odd.
+    with K odd, `at_points` what `filter_at_points` makes of it.
     """
     batch, channels, _, length = x.shape
     out_channels, _, kernel = weight.shape
@@ -60,7 +68,7 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, dilation: int) -> T
     padded = x.new_zeros(batch, (n_tiles + groups) * step, channels)
     padded[:, pad : pad + length] = x[:, :, 0].transpose(1, 2)
     result = x.new_empty(batch, n_tiles * step, out_channels)
-    at_points = _filter_at_points(weight, groups)
+    at_points = filter_at_points(weight) if at_points is None else at_points
     chunk = max(1, CHUNK // (step * channels))
     for first in range(0, n_tiles, chunk):
         last = min(first + chunk, n_tiles)
@@ -74,9 +82,10 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, dilation: int) -> T
     return shaped.contiguous(memory_format=torch.channels_last)  # copies in a batch only
 
 
-def _filter_at_points(weight: Tensor, groups: int) -> Tensor:
+def filter_at_points(weight: Tensor) -> Tensor:
     """`[C', C, K]` to one filter over tiles a point, `[7 C', C, 1, G]`, channels last."""
     out_channels, channels, kernel = weight.shape
+    groups = -(-kernel // TILE)
     taps = F.pad(weight, (0, TILE * groups - kernel)).view(out_channels, channels, groups, TILE)
     at_points = _matrices()[1] @ taps.permute(3, 0, 2, 1).reshape(TILE, -1)
     at_points = at_points.view(N_POINTS * out_channels, 1, groups, channels)

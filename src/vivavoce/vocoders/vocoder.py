@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 
+from vivavoce.nn.convolution import Conv
 from vivavoce.nn.windows import windows
 from vivavoce.types import FeatureSpec
 
@@ -37,6 +39,14 @@ class Vocoder(nn.Module, ABC):
 
         `condition` `[B, D, 1]` is the speaker, for vocoders that take one.
         """
+
+    def freeze(self) -> Self:
+        """Ready for inference: evaluation mode, work on the weights done once."""
+        self.eval().requires_grad_(False)
+        for layer in self.modules():
+            if isinstance(layer, Conv):
+                layer.freeze()
+        return self
 
     def n_samples(self, n_frames: int) -> int:
         """How many samples an utterance of `n_frames` becomes, edges included."""
