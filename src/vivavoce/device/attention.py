@@ -25,6 +25,8 @@ def attention(
     nothing. Without `lengths` every position counts. `separate` is for CPUs where two products
     per head are faster than torch's fused kernel.
     """
+    if q.device.type == "mps":  # before macOS 15 its own kernel takes nothing else
+        q, k, v = q.contiguous(), k.contiguous(), v.contiguous()
     if q.device.type != "cpu":
         return F.scaled_dot_product_attention(q, k, v, attn_mask=_mask(q, lengths), scale=1.0)
     whole = by_products if separate and not torch.is_grad_enabled() else fused

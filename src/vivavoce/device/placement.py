@@ -34,7 +34,7 @@ class Measurement:
     """A stage on a device against the same stage on the CPU.
 
     `error` is the largest difference of their outputs and `tolerance` what is allowed, both
-    relative to the outputs' peak where that is above 1. `failure` says why there is no such number.
+    relative to the outputs' peak. `failure` says why there is no such number.
     `cpu_s` and `device_s` are medians in seconds, None where no time was taken.
     """
 
@@ -81,11 +81,11 @@ def place(stage: str, asked: str, selection: Selection, cache_folder: Path) -> S
             return _on_cpu(selection, f"{kind} on cpu: {fault}")
         return replace(selection, reason=f"{selection.reason}; warning: {fault}")
     gain = found.gain
-    if not free or gain is None:
+    if not free or gain is None or 1 / MIN_GAIN < gain < MIN_GAIN:
         return selection
-    if gain * MIN_GAIN <= 1:
+    if gain < 1:
         return _on_cpu(selection, f"{kind} on cpu: measured {1 / gain:.1f} times faster there")
-    told = f"{kind} on {device.type}: measured {gain:.1f} times as fast as on the cpu"
+    told = f"{kind} on {device.type}: measured {gain:.1f} times faster than on the cpu"
     return replace(selection, reason=f"{selection.reason}; {told}")
 
 

@@ -52,6 +52,22 @@ def test_built_from_tables():
         build(tables | {"config": {"dimm": 3}})
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_lengths_padded_as_apple_s_gpus_need_it_change_nothing(kind, monkeypatch):
+    model, texts = toy(kind), TEXTS[:2]
+    (plain,) = model.generate(tokens(model, *texts), toy_voice(), QUICK, Noise(3, range(2)))
+    samples = toy_voice().tensors["samples"]
+    whole = samples, [(0, 40), (60, 90)], [20, 0], texts[0], QUICK
+    edited = model.edit(*whole, Noise(3))
+    monkeypatch.setattr("vivavoce.models.f5.model.bucket_length", lambda n, device: n + 14)
+    (padded,) = model.generate(tokens(model, *texts), toy_voice(), QUICK, Noise(3, range(2)))
+    assert torch.equal(padded.lengths, plain.lengths)
+    torch.testing.assert_close(padded.values, plain.values, rtol=0, atol=1e-5)
+    again = model.edit(*whole, Noise(3))
+    assert torch.equal(again.lengths, edited.lengths)
+    torch.testing.assert_close(again.values, edited.values, rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("guidance", [0.0, 2.0])
 @pytest.mark.parametrize("kind", KINDS)
 def test_alone_as_in_a_batch(kind, guidance):

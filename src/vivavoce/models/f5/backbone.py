@@ -67,7 +67,7 @@ class Backbone(nn.Module, ABC):
             [
                 self.input.constant(
                     torch.zeros_like(reference) if no_reference else reference,
-                    self._texts(ids, lengths, no_text),
+                    self._texts(ids, lengths, reference.shape[1], no_text),
                 )
                 for no_reference, no_text in rows
             ]
@@ -81,10 +81,13 @@ class Backbone(nn.Module, ABC):
         real = torch.arange(n_frames, device=reference.device) < ends[:, None]
         return Context(constant, rotary, real, tuple(n + self.extra_frames for n in every))
 
-    def _texts(self, ids: Sequence[Tensor], lengths: Sequence[int], drop: bool) -> Tensor:
+    def _texts(
+        self, ids: Sequence[Tensor], lengths: Sequence[int], n_frames: int, drop: bool
+    ) -> Tensor:
         """`[B, N, text_dim]`: each row encoded at its own length."""
         rows = [self.text(row, n, drop) for row, n in zip(ids, lengths, strict=True)]
-        return nn.utils.rnn.pad_sequence(rows, batch_first=True)
+        together = nn.utils.rnn.pad_sequence(rows, batch_first=True)
+        return nn.functional.pad(together, (0, 0, 0, n_frames - together.shape[1]))
 
     def forward(self, x: Tensor, schedule: list[Tensor], context: Context) -> Tensor:
         """The flow at `x` `[B, N, M]`: `[R, N, M]` float32, R as in the context."""

@@ -133,7 +133,7 @@ class F5TTS(nn.Module):
             parts += [mel[start:stop], mel.new_zeros(gap, mel.shape[1])]
             known += [True] * (stop - start) + [False] * gap
         whole = Gap(torch.cat(parts), torch.tensor(known, device=mel.device), self._ids("", text))
-        full = self.complete([whole], options, noise, on_step, voice)
+        full = self.complete([whole], options, noise, on_step, voice)[:, : len(whole.mel)]
         return Features(full.transpose(1, 2), torch.tensor([full.shape[1]]), self.spec)
 
     def complete(

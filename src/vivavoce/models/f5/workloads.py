@@ -13,9 +13,9 @@ from vivavoce.device.arithmetic import Arithmetic
 from vivavoce.models.f5.config import F5Config, F5Options
 from vivavoce.models.f5.model import F5TTS
 from vivavoce.models.f5.text import TextConfig
-from vivavoce.models.f5.voice import FAMILY
+from vivavoce.models.f5.voice import FAMILY, make_voice
 from vivavoce.nn.noise import Noise
-from vivavoce.types import Tokens, Voice, Workload
+from vivavoce.types import Audio, Tokens, Voice, Workload
 
 FULL = F5Config()
 TOY = F5Config(dim=64, depth=2, heads=2, head_dim=32, text_dim=32, text_layers=2)
@@ -28,6 +28,7 @@ LETTERS = tuple(" abcdefghijklmnopqrstuvwxyz.,")
 TRANSCRIPT = "some words that were said before. "
 QUICK = F5Options(steps=2, pruned=False)
 RATE = 24_000
+RECORDED_RATE = 44_100
 
 
 def workloads() -> dict[str, Workload]:
@@ -39,7 +40,9 @@ def workloads() -> dict[str, Workload]:
         _speaking("long-reference", "6 s after a reference of 15 s", _text(6), 15),
         _speaking("batch", "four of different lengths at once", _text(6), 6, rows=4),
         _speaking("midpoint", "a solver with two evaluations a step", _text(3), 4, midpoint=True),
+        _speaking("bfloat16", "typical, its large products in bfloat16", _text(6), 6, lower=True),
         _speaking("e2", "E2: 6 s of speech after a reference of 6 s", _text(6), 6, e2=True),
+        Workload("recording", "30 s at 44.1 kHz made a voice, 1 s said with it", _recording),
         Workload("edit", "one second replaced within 4 s", _edit),
         Workload("probe", "v0 or v1, by a reference of 4 s", _probe),
     )
@@ -78,16 +81,33 @@ def _speaking(
     rows: int = 1,
     midpoint: bool = False,
     e2: bool = False,
+    lower: bool = False,
 ) -> Workload:
     def build(device: Any, full: bool = False) -> Callable[[], Any]:
         config = (FULL_E2 if full else TOY_E2) if e2 else (FULL if full else TOY)
-        model, voice = random_model(config, device), random_voice(reference_s)
+        arithmetic = Arithmetic(torch.bfloat16) if lower else None
+        model, voice = random_model(config, device, arithmetic), random_voice(reference_s)
         options = replace(QUICK, method="midpoint") if midpoint else QUICK
         texts = [text[: len(text) - 7 * row] for row in range(rows)]
         tokens = [Tokens(tuple(range(len(t))), text=t) for t in texts]
         return lambda: list(model.generate(tokens, voice, options, Noise(0, range(rows))))
 
     return Workload(name, description, build)
+
+
+def _recording(device: Any, full: bool = False) -> Callable[[], Any]:
+    """Voices are made on the CPU, whatever the device: only the speaking happens there."""
+    model = random_model(FULL if full else TOY, device)
+    generator = torch.Generator().manual_seed(1)
+    samples = 0.1 * torch.randn(30 * RECORDED_RATE, generator=generator)
+    samples[8 * RECORDED_RATE : round(8.5 * RECORDED_RATE)] = 0  # where it is cut
+    audio, tokens = Audio(samples.numpy(), RECORDED_RATE), [Tokens((0,), text=_text(1))]
+
+    def speak() -> Any:
+        voice = make_voice(audio, "", "noise", transcriber=lambda heard, language: _text(8))
+        return list(model.generate(tokens, voice, QUICK, Noise(0)))
+
+    return speak
 
 
 def _edit(device: Any, full: bool = False) -> Callable[[], Any]:

@@ -29,11 +29,11 @@ FRAMES_PER_TOKEN = 5
 
 
 def workloads() -> dict[str, Workload]:
-    """The pieces of work, by name."""
+    """The pieces of work, by name. The longest is 60 s of speech at five frames a token."""
     found = (
         _speaking("shortest", 1, 1),
         _speaking("typical", 1, 100),
-        _speaking("longest", 1, 400),
+        _speaking("longest", 1, 1034),
         _speaking("batch", 8, 100),
         Workload("speakers", "100 tokens by one of four speakers", _speakers),
         Workload("training", "one step on 4 x 60 tokens, 300 frames", _training),
@@ -49,9 +49,10 @@ def random_model(config: GlowConfig, device: Any) -> GlowTTS:
         for name, parameter in model.named_parameters():
             if ".end." in name or "prenet.projection" in name:
                 torch.nn.init.normal_(parameter, 0.0, 0.01)
-        bias = model.encoder.durations.projection.bias
-        assert bias is not None
-        torch.nn.init.constant_(bias, torch.tensor(1.0 + FRAMES_PER_TOKEN - 0.5).log().item())
+        last = model.encoder.durations.projection
+        assert last.bias is not None
+        torch.nn.init.normal_(last.weight, 0.0, 0.01)  # far from where the frames are rounded
+        torch.nn.init.constant_(last.bias, torch.tensor(1.0 + FRAMES_PER_TOKEN - 0.5).log().item())
     return model.to(device).freeze()
 
 
@@ -82,6 +83,7 @@ def _training(device: Any, full: bool = False) -> Callable[[], Any]:
 
     model = random_model(FULL if full else TOY, device).requires_grad_(True).train()
     task = GlowTask(model)
+    optimiser = torch.optim.AdamW(task.parameters(), 1e-4)
     generator = torch.Generator().manual_seed(0)
     batch = {
         "tokens": torch.randint(3, 100, (4, 60), generator=generator),
@@ -93,7 +95,8 @@ def _training(device: Any, full: bool = False) -> Callable[[], Any]:
     batch = {k: v.to(device) for k, v in batch.items()}
 
     def step() -> None:
-        task.zero_grad()
+        optimiser.zero_grad()
         task("model", batch, 1)[0].backward()
+        optimiser.step()
 
     return step

@@ -1,0 +1,50 @@
+"""Every family's work for audit and self-test: the same names, small enough for everybody."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+import torch
+
+from vivavoce import models
+
+ALWAYS = {"shortest", "typical", "longest", "batch"}
+WORKS = models.workloads()
+
+
+@pytest.mark.parametrize("family", models.FAMILIES)
+def test_a_family_has_the_work_that_an_audit_asks_for(family):
+    wanted = set(ALWAYS)
+    if family in models.cloning_families():
+        wanted |= {"long-reference", "recording"}
+    if importlib.util.find_spec(f"{models.FAMILIES[family]}.train"):
+        wanted |= {"training"}
+    named = {name.partition(".")[2] for name in WORKS if name.startswith(f"{family}.")}
+    assert wanted <= named
+
+
+@pytest.mark.parametrize("name", WORKS)
+def test_it_is_listed_under_its_name_and_says_what_it_is(name):
+    assert WORKS[name].name == name
+    assert WORKS[name].description
+
+
+def test_nothing_is_left_of_a_build_but_the_work():
+    torch.manual_seed(5)
+    expected = torch.randn(1)
+    torch.manual_seed(5)
+    for work in WORKS.values():
+        work.build(torch.device("cpu"))
+    assert torch.equal(torch.randn(1), expected)
+
+
+@pytest.mark.parametrize("name", ["f5.typical", "f5.bfloat16", "glow.typical"])
+def test_the_same_work_gives_the_same_numbers(name):
+    one, other = (WORKS[name].build("cpu")()[0].values for _ in range(2))
+    assert torch.equal(one, other)
+
+
+def test_the_longest_of_a_family_without_a_window_is_a_minute():
+    (found,) = WORKS["glow.longest"].build("cpu")()
+    assert found.values.shape[-1] / found.spec.frame_rate == pytest.approx(60, abs=1)
