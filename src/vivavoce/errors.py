@@ -96,6 +96,10 @@ class TrainingError(VivavoceError):
     """Training cannot start or go on."""
 
 
+class AuditError(VivavoceError):
+    """The work that was to be audited failed by itself, or does what an audit cannot see."""
+
+
 def near_misses(name: str, known: Iterable[str]) -> str:
     """Advice for a misspelt name: the closest known ones, or all of them when few."""
     names = sorted(known)

@@ -34,4 +34,4 @@ def test_the_stages_are_parts_of_the_whole():
 
 def test_the_bundled_voice_is_checked():
     found = bench.check_bundled("cpu")
-    assert set(found) == {"model", "device", "load_s", "first_audio_s", "rtf"}
+    assert set(found) == {"model", "device", "vocoder_device", "load_s", "first_audio_s", "rtf"}

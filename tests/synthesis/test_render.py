@@ -62,7 +62,7 @@ def request(**how) -> Request:
 
 def rendered(model, how=None, warnings=()):
     (one,) = utterances(warnings=warnings)
-    return list(Renderer(model, Square(), CPU).utterance(one, how or request()))
+    return list(Renderer(model, Square(), CPU, CPU).utterance(one, how or request()))
 
 
 def level(piece) -> float:
@@ -139,7 +139,7 @@ def test_a_model_that_streams_comes_in_pieces():
 
 def test_what_was_heard_is_not_said_again():
     model = Scripted({(0, 0): (GOOD, GOOD, NAN)}, stream_frames=20)
-    pieces = Renderer(model, Square(), CPU).utterance(utterances()[0], request())
+    pieces = Renderer(model, Square(), CPU, CPU).utterance(utterances()[0], request())
     assert level(next(pieces)) == pytest.approx(GOOD)
     with pytest.raises(GuardError, match="NaN"):
         list(pieces)
@@ -166,7 +166,7 @@ def test_a_bad_row_is_done_again_alone(bad):
     """As on its own: the same draw first, so that a batch gives what `speak` gives."""
     model = Scripted({(1, 0): bad, (1, 1): QUIETER})
     work = utterances(3, ("noticed before",))
-    rows = list(Renderer(model, Square(), CPU).batch(work, request()))
+    rows = list(Renderer(model, Square(), CPU, CPU).batch(work, request()))
     assert model.calls == [[(0, 0), (1, 0), (2, 0)], [(1, 0)], [(1, 1)]]
     assert [level(*row) for row in rows] == pytest.approx([GOOD, QUIETER, GOOD])
     assert [row[0].audio.start for row in rows] == [0, 1, 2]
@@ -176,7 +176,7 @@ def test_a_bad_row_is_done_again_alone(bad):
 
 def test_a_row_that_stays_bad_raises_or_is_told():
     script = {(1, 0): SILENT, (1, 1): SILENT}
-    renderer = Renderer(Scripted(script), Square(), CPU)
+    renderer = Renderer(Scripted(script), Square(), CPU, CPU)
     with pytest.raises(GuardError, match="text 1"):
         list(renderer.batch(utterances(2), request()))
     rows = list(renderer.batch(utterances(2), request(lenient=True)))
@@ -197,7 +197,7 @@ def test_the_request_s_seed_is_the_noise_s(seed):
 def test_as_loud_as_the_recording_was():
     for rows in (
         [rendered(Scripted({}, gain=0.5))],
-        list(Renderer(Scripted({}, gain=0.5), Square(), CPU).batch(utterances(2), request())),
+        list(Renderer(Scripted({}, gain=0.5), Square(), CPU, CPU).batch(utterances(2), request())),
     ):
         assert [level(*row) for row in rows] == pytest.approx([GOOD / 2] * len(rows))
 
@@ -219,3 +219,9 @@ def test_what_a_step_raises_ends_the_work():
     with pytest.raises(KeyboardInterrupt):
         rendered(model, request().watched(stop, None))
     assert len(model.calls) == 1
+
+
+def test_features_move_to_the_vocoder_s_device():
+    found = Features(torch.zeros(1, 100, 9), torch.tensor([9]), VOCOS_24K)
+    renderer = Renderer(Scripted({}), Square(), CPU, torch.device("meta"))
+    assert renderer.accepted(found).device.type == "meta"

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 import vivavoce
-from vivavoce.cli import bench, doctor, edit, models, speak, train, voices
+from vivavoce.cli import audit, bench, doctor, edit, models, speak, train, voices
 from vivavoce.errors import VivavoceError
 
 HELP = "Text to speech that runs on your own machine. Start with: vivavoce speak 'Hello.'"
@@ -33,6 +33,7 @@ app.command("edit")(edit.edit)
 app.add_typer(models.app, name="models", help="Models: what there is, download, import.")
 app.add_typer(voices.app, name="voices", help="Voices: the speakers of models, and your own.")
 app.command("doctor")(doctor.doctor)
+app.command("audit")(audit.audit)
 app.command("bench")(bench.bench)
 app.command("train")(train.train)
 app.command("export")(train.export)

@@ -103,7 +103,8 @@ def _loaded(
         )
     if verbose:
         say(f"acoustic  {tts.name} on {tts.selection.device}: {tts.selection.reason}")
-        say(f"vocoder   {type(tts.vocoder).__name__.lower()} on {tts.selection.device}")
+        decoding, kind = tts.vocoder_selection, type(tts.vocoder).__name__.lower()
+        say(f"vocoder   {kind} on {decoding.device}: {decoding.reason}")
     return tts
 
 
@@ -153,6 +154,8 @@ def perform(
         "model": tts.name,
         "device": str(tts.selection.device),
         "reason": tts.selection.reason,
+        "vocoder_device": str(tts.vocoder_selection.device),
+        "vocoder_reason": tts.vocoder_selection.reason,
         "subtitles": [str(path) for path in captions],
         "warnings": warnings,
     }

@@ -55,6 +55,7 @@ def bench(
         "model": tts.name,
         "device": str(place),
         "reason": tts.selection.reason,
+        "vocoder_device": str(tts.vocoder_selection.device),
         "text": text,
         "runs": runs,
         "audio_s": timed[0]["audio_s"],
@@ -97,4 +98,5 @@ def check_bundled(device: str = "auto") -> dict[str, Any]:
         found = bench(device=device, runs=1)
     except VivavoceError as error:
         return {"error": str(error)}
-    return {key: found[key] for key in ("model", "device", "load_s", "first_audio_s", "rtf")}
+    told = ("model", "device", "vocoder_device", "load_s", "first_audio_s", "rtf")
+    return {key: found[key] for key in told}

@@ -15,7 +15,6 @@ import torch
 
 from vivavoce.audio import edit as audio_edit
 from vivavoce.audio import io
-from vivavoce.audio.features import convert
 from vivavoce.audio.loudness import rms, rms_db
 from vivavoce.audio.resample import resample
 from vivavoce.errors import AudioError, GuardError, TextError, UsageError
@@ -201,7 +200,7 @@ def _attempt(
         voice,
         request.on_step,
     )
-    values = convert(features.values, features.spec, vocoder.accepts)
+    values = renderer.accepted(features)
     edge = vocoder.edge_frames * vocoder.accepts.hop_length
     samples = decode_windowed(vocoder, values)[0].float().cpu().numpy()[edge:]
     frame_s = 1 / features.spec.frame_rate

@@ -1,4 +1,4 @@
-"""One model and one vocoder on one device, speaking. Knows neither family, only their contracts."""
+"""One model and one vocoder on their devices, speaking. Knows their contracts, not the families."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ ON_PROBLEM = ("error", "warn")
 
 
 class TTS:
-    """Made by `vivavoce.load`. Holds weights only: one object may serve many callers."""
+    """Made by `vivavoce.load`. Holds weights only: one object may serve many callers.
+
+    `selection` is where the model runs, and why; `vocoder_selection` the same of the vocoder.
+    """
 
     def __init__(
         self,
@@ -35,10 +38,13 @@ class TTS:
         vocoder: Vocoder,
         selection: Selection,
         defaults: dict[str, Any],
+        vocoder_selection: Selection | None = None,
     ) -> None:
         self.name, self.model, self.vocoder, self.selection = name, model, vocoder, selection
+        self.vocoder_selection = vocoder_selection or selection
         self.defaults = defaults
-        self.renderer = Renderer(model, vocoder, selection.device)
+        where = selection.device, self.vocoder_selection.device
+        self.renderer = Renderer(model, vocoder, *where)
         model.spec.require(vocoder.accepts, ignore=("normalisation",))
 
     @property

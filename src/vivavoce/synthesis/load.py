@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from vivavoce import device as devices
 from vivavoce import models, vocoders
 from vivavoce.device.arithmetic import choose_arithmetic
+from vivavoce.device.placement import place
 from vivavoce.errors import BadCheckpoint
 from vivavoce.synthesis import library
 from vivavoce.synthesis.engine import TTS
@@ -34,28 +35,32 @@ def load(
     `model` is a name (`vivavoce models list`), a model folder, or the path or `hf://` address of a
     foreign checkpoint, which is read where it lies; without it the bundled voice speaks, offline.
     `vocoder` replaces the one the model names. `device` is auto, cpu, cuda[:n] or mps;
-    `TTS.selection.reason` says why it was chosen. `precision` is float32, bfloat16, float16 or
+    `TTS.selection.reason` says why it was chosen. With auto each stage goes where
+    `vivavoce doctor --self-test` measured it to be right and faster; `TTS.vocoder_selection` is the
+    vocoder's place. `precision` is float32, bfloat16, float16 or
     auto; lower ones are for the large products of models that have measured what they cost (F5),
     everything else stays in float32. `fast` asks for the model's quick settings as defaults (fewer
     steps) in the precision that is fastest here.
 
     Raises UnknownModel, BadCheckpoint, IncompatibleFeatures, UnsupportedDevice.
     """
-    selection = devices.select(device)
+    found = devices.select(device)
     manifest, acoustic = _build(str(model or DEFAULT_MODEL), "acoustic", models)
+    selection = place(f"acoustic.{manifest['family']}", device, found, cache.folder())
     chosen = str(vocoder or manifest.get("vocoder") or library.default_vocoder(manifest["name"]))
-    _, decoder = _build(chosen, "vocoder", vocoders)
+    its, decoder = _build(chosen, "vocoder", vocoders)
+    decoding = place(f"vocoder.{its['family']}", device, found, cache.folder())
     wanted = "fastest" if fast else precision
     chosen_precision = devices.choose_precision(wanted, selection.device, cache.folder())
     arithmetic = choose_arithmetic(selection.device, chosen_precision, cache.folder())
     reason = f"{selection.reason}; {chosen_precision.reason}"
     selection = replace(selection, dtype=chosen_precision.dtype, reason=reason)
     acoustic = acoustic.to(selection.device).freeze(arithmetic)
-    decoder = decoder.eval().requires_grad_(False).to(selection.device)
-    if selection.device.type == "cpu":
+    decoder = decoder.to(decoding.device).freeze()
+    if decoding.device.type == "cpu":
         decoder = cast("Vocoder", devices.prepare_for_inference(decoder, "auto", cache.folder()))
     defaults = manifest.get("options", {}) | (acoustic.fast_options if fast else {})
-    return TTS(manifest["name"], acoustic, decoder, selection, defaults)
+    return TTS(manifest["name"], acoustic, decoder, selection, defaults, decoding)
 
 
 def _build(name: str, kind: str, table: Any) -> tuple[dict[str, Any], Any]:

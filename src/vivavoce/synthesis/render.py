@@ -63,11 +63,15 @@ class Request:
 
 @dataclass(frozen=True)
 class Renderer:
-    """One model and one vocoder, joined by the features that both mean the same by."""
+    """One model and one vocoder, joined by the features that both mean the same by.
+
+    They may be on different devices: the features go from one to the other.
+    """
 
     model: Any
     vocoder: Vocoder
     device: torch.device
+    vocoder_device: torch.device
 
     def utterance(self, utterance: Utterance, request: Request) -> Iterator[Piece]:
         """One utterance's pieces, tried again while nothing of a bad one has been handed out."""
@@ -116,7 +120,7 @@ class Renderer:
         pieces = self._decoded(found)
         waiting: np.ndarray | None = None  # the last piece is known when none follows
         while True:
-            piece = request.stages.timed("vocoder", self.device, lambda: next(pieces, None))
+            piece = request.stages.timed("vocoder", self.vocoder_device, lambda: next(pieces, None))
             if piece is None:
                 break
             if waiting is not None:
@@ -135,7 +139,7 @@ class Renderer:
         window, new_frames = self.vocoder.window_frames, self.model.stream_frames
         if new_frames:
             window = min(window, 2 * self.vocoder.receptive_field + new_frames)
-        pieces = stream_windows(self.vocoder, (self._accepted(f) for f in found), window)
+        pieces = stream_windows(self.vocoder, (self.accepted(f) for f in found), window)
         if new_frames:
             yield from pieces
         else:
@@ -148,7 +152,7 @@ class Renderer:
         noise = request.noise([u.index for u in utterances], 0)
         (features,) = self.model.generate(tokens, request.voice, request.options, noise)
         lengths = features.lengths.tolist()
-        samples = decode_windowed(self.vocoder, self._accepted(features), lengths).float().cpu()
+        samples = decode_windowed(self.vocoder, self.accepted(features), lengths).float().cpu()
         for row, utterance in enumerate(utterances):
             length = min(self.vocoder.n_samples(lengths[row]), samples.shape[1])
             yield self._row(utterance, features, row, samples[row, :length].numpy())
@@ -168,8 +172,10 @@ class Renderer:
         audio = replace(audio, words=self._words(utterance, features, row))
         return [Piece(audio, utterance.chunk.pause_s)]
 
-    def _accepted(self, features: Features) -> Tensor:
-        return convert(features.values, features.spec, self.vocoder.accepts)
+    def accepted(self, features: Features) -> Tensor:
+        """The values as the vocoder means them, on its device."""
+        values = features.values.to(self.vocoder_device)
+        return convert(values, features.spec, self.vocoder.accepts)
 
     def _check(
         self, utterance: Utterance, features: Features, row: int, lenient: bool

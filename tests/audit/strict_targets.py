@@ -1,0 +1,66 @@
+"""Work for the strict engine's own processes: imported there by name."""
+
+import os
+import signal
+import time
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from vivavoce.types import Workload
+
+
+def istft():
+    device = "mps" if torch.backends.mps.is_available() else "cpu"
+    window = torch.hann_window(64, device=device)
+    spectrum = torch.stft(
+        torch.randn(1, 640, device=device), 64, window=window, return_complex=True
+    )
+    return torch.istft(spectrum, 64, window=window)
+
+
+def long_convolution():
+    conv = nn.Conv1d(1, 2, 3).to("mps")
+    conv(torch.zeros(1, 1, 70_000, device="mps")).sum().backward()
+
+
+def silent_and_missing():
+    x = torch.randn(3, 3, device="mps", requires_grad=True)
+    torch.linalg.svd(x.detach())
+    torch.mode(x)[0].sum().backward()
+    torch.ones(3, device="mps") @ torch.ones(3)
+    return x.grad.sum().item()
+
+
+def on_the_default_device():
+    assert torch.zeros(1).device.type == "mps"
+    return torch.mode(torch.zeros(3))
+
+
+def failing():
+    raise ValueError("nothing to do with devices")
+
+
+def dying():
+    torch.mode(torch.zeros(3, device="mps"))
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def endless():
+    time.sleep(600)
+
+
+def forking():
+    if os.fork() == 0:
+        raise SystemExit(3)
+    os.wait()
+    return F.relu(torch.ones(2, device="mps"))
+
+
+def workloads():
+    def build(device, full=False):
+        layer = nn.Linear(4, 4).to(device)
+        return lambda: layer(torch.ones(2, 4, device=torch.device(device)))
+
+    return {"a.linear": Workload("a.linear", "one product", build)}

@@ -1,0 +1,39 @@
+"""Every piece of work on an Apple GPU, compared with the CPU. Skipped where there is none.
+
+Warnings are errors here as in all tests, so an operator that leaves the GPU fails its test.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import torch
+
+from vivavoce import models, vocoders
+from vivavoce.device.report import FALLBACK
+from vivavoce.synthesis.selftest import CPU, difference, tensors, tolerance
+
+pytestmark = [
+    pytest.mark.mps,
+    pytest.mark.skipif(not torch.backends.mps.is_available(), reason="no Apple GPU"),
+]
+MPS = torch.device("mps")
+WORKS = models.workloads() | vocoders.workloads()
+
+
+@pytest.mark.parametrize("name", [name for name in WORKS if not name.endswith(".training")])
+def test_gives_the_numbers_of_the_cpu(name):
+    work = WORKS[name]
+    with torch.inference_mode():
+        expected, found = (list(tensors(work.build(device)())) for device in (CPU, MPS))
+    assert difference(expected, found) <= tolerance(work, MPS)
+
+
+@pytest.mark.parametrize("name", [name for name in WORKS if name.endswith(".training")])
+def test_trains(name):
+    WORKS[name].build(MPS)()
+
+
+def test_no_work_may_leave_the_device_unseen():
+    assert os.environ.get(FALLBACK, "0") in ("", "0")
