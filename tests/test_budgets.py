@@ -29,6 +29,8 @@ HEAVY = {"torch", "numpy", "rich", "soundfile", "soxr", "safetensors", "huggingf
 TESTED_ELSEWHERE = {
     "__init__.py": "test_public_api.py",
     "__main__.py": "two lines; cli/test_main.py tests the function it calls",
+    "audit/__init__.py": "audit/test_api.py",
+    "audit/findings.py": "values; audit/test_verdict.py shows and judges them",
     "cli/__init__.py": "cli/test_main.py",
     "cli/output.py": "cli/test_speak.py",
     "cli/options.py": "declarations; every command's test uses them",

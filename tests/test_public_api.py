@@ -29,6 +29,7 @@ NAMES = {
     "write_audio",
 }
 ERRORS = {
+    "AuditError",
     "AudioError",
     "BadCheckpoint",
     "ConfigError",
