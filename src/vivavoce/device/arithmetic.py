@@ -34,12 +34,13 @@ class Arithmetic:
         """Whether attention is to be two products; measured when it is first asked for."""
         return separate_attention(self.dtype, self.cache_folder)
 
-    def linear(self, layer: nn.Linear) -> nn.Module:
+    def linear(self, layer: nn.Module) -> nn.Module:
         """A loaded layer as one that computes like this.
 
         Where the result is another module it holds its own weights: dropping the given one frees
         what it had, or the file that was mapped.
         """
+        assert isinstance(layer, nn.Linear)
         if self.dtype != layer.weight.dtype:
             layer = copy.deepcopy(layer).to(self.dtype)
         if self.packed and PackedLinear.gains(layer):
