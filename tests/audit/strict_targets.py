@@ -64,3 +64,14 @@ def workloads():
         return lambda: layer(torch.ones(2, 4, device=torch.device(device)))
 
     return {"a.linear": Workload("a.linear", "one product", build)}
+
+
+def all_our_work():
+    """Every workload of every family, each said by name when it fails."""
+    from vivavoce import models, vocoders
+
+    for name, work in (models.workloads() | vocoders.workloads()).items():
+        try:
+            work.build("mps:0")()
+        except Exception as error:
+            raise RuntimeError(f"{name}: {error}") from error

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from vivavoce import models, vocoders
-from vivavoce.audit import audit, render
+from vivavoce.audit import audit, render, strict
+from vivavoce.audit.table import load
 
 WORKLOADS = models.workloads() | vocoders.workloads()
 
@@ -18,6 +19,16 @@ def test_it_is_native(name):
         report = audit(work.build("cpu"), inputs=work.description)
     assert report.operators > 5
     assert report.clean, render(report)
+
+
+@pytest.mark.usefixtures("library")
+@pytest.mark.parametrize("macos", ["15.5", "14.4"])
+def test_all_of_it_is_native_on_the_stand_in(macos):
+    """In one process of its own, with the branches that only a device called mps takes."""
+    target = "tests.audit.strict_targets:all_our_work"
+    findings, operators = strict.trace(target, load(), [macos])
+    assert len(operators) > 50
+    assert [f for f in findings if f.severity != "info"] == []
 
 
 @pytest.mark.parametrize("package", [models, vocoders])
