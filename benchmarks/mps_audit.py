@@ -2,7 +2,8 @@
 
     python benchmarks/mps_audit.py --f5 PYTHON --coqui PYTHON --bigvgan FOLDER [--json FILE]
 
-Prints Markdown: one row for each piece of work, engine and verdict; versions that agree share it.
+Prints Markdown: one row for each piece of work and verdict; engines and versions that agree share
+it. The strict engine runs with the installed torch only; `*` marks the tables of others, hints.
 Nothing is downloaded: models are small, weights random, inputs of real length. `--from FILE`
 prints the table of an earlier `--json` again.
 """
@@ -29,6 +30,8 @@ VERDICTS = {
 """Said of the worst that was found; `info` does not count."""
 HEADER = ("work", "engine", "torch", "macOS", "found", "operators", "worst findings")
 SHOWN = 3
+MACS_OWN = ("_mps_convolution", "_mps_convolution_transpose")
+"""What the portable engine calls a convolution, as a Mac does."""
 STRICT = (
     "F5-TTS v1: sample",
     "Vocos: decode",
@@ -46,10 +49,10 @@ STRICT = (
 
 @dataclass(frozen=True)
 class Row:
-    """`torch` and `macos` are those that agree; `operators` the least and the most reached."""
+    """Engines and versions are those that agree; `operators` the least and the most reached."""
 
     work: str
-    engine: str
+    engine: tuple[str, ...]
     torch: tuple[str, ...]
     macos: tuple[str, ...]
     verdict: str
@@ -60,11 +63,11 @@ class Row:
 def rows(results: list[dict[str, Any]]) -> list[Row]:
     """Each result once for every macOS; then those that say the same are joined."""
     single = [row(result, macos) for result in results for macos in (result.get("macos") or [""])]
-    return joined(joined(single, "macos"), "torch")
+    return joined(joined(single, "macos"), "torch", "engine")
 
 
 def row(result: dict[str, Any], macos: str) -> Row:
-    about = (result["work"], result["engine"])
+    about = (result["work"], (result["engine"],))
     torch = result.get("torch", "").partition("+")[0] + ("*" if is_hint(result) else "")
     versions = ((torch,) if torch else (), (macos,) if macos else ())
     if "failed" in result:
@@ -107,7 +110,8 @@ def line_of(finding: dict[str, Any]) -> str:
 
 
 def short(operator: str) -> str:
-    return operator.removeprefix("aten::").partition(".")[0]
+    name = operator.removeprefix("aten::").partition(".")[0]
+    return "convolution" if name in MACS_OWN else name
 
 
 def reason(finding: dict[str, Any]) -> str:
@@ -122,17 +126,17 @@ def reason(finding: dict[str, Any]) -> str:
     return words.rstrip(".") + (", backward" if finding["backward"] else "")
 
 
-def joined(given: list[Row], field: str) -> list[Row]:
-    """Rows that differ in `field` (and operators) alone become one, where the first was."""
+def joined(given: list[Row], *fields: str) -> list[Row]:
+    """Rows that differ in `fields` (and operators) alone become one, where the first was."""
     groups: dict[Row, list[Row]] = {}
     for one in given:
-        key = replace(one, operators=(0, 0), **{field: ()})
+        key = replace(one, operators=(0, 0), **dict.fromkeys(fields, ()))
         groups.setdefault(key, []).append(one)
     return [
         replace(
             key,
             operators=(min(m.operators[0] for m in same), max(m.operators[1] for m in same)),
-            **{field: tuple(dict.fromkeys(v for m in same for v in getattr(m, field)))},
+            **{f: tuple(dict.fromkeys(v for m in same for v in getattr(m, f))) for f in fields},
         )
         for key, same in groups.items()
     ]
@@ -164,10 +168,9 @@ def table(given: list[Row]) -> str:
     for one in given:
         least, most = one.operators
         reached = f"{least}" if least == most else f"{least} to {most}"
-        versions = (", ".join(one.torch), ", ".join(one.macos))
-        cells.append(
-            (one.work, one.engine, *versions, one.verdict, reached if most else "", one.findings)
-        )
+        agreeing = [", ".join(field) for field in (one.engine, one.torch, one.macos)]
+        reached = reached if most else ""
+        cells.append((one.work, *agreeing, one.verdict, reached, one.findings))
     return "\n".join(f"| {' | '.join(c.replace('|', '/') for c in row)} |" for row in cells)
 
 

@@ -129,7 +129,7 @@ def _hifigan(frames: int) -> Callable[[Any], Callable[[], Any]]:
         from TTS.vocoder.configs.hifigan_config import HifiganConfig
         from TTS.vocoder.models.hifigan_generator import HifiganGenerator
 
-        sizes = HifiganConfig().generator_model_params | {"upsample_initial_channel": 32}
+        sizes: Any = HifiganConfig().generator_model_params | {"upsample_initial_channel": 32}
         model = HifiganGenerator(in_channels=80, out_channels=1, **sizes).eval()
         model.remove_weight_norm()
         model = model.to(device)
@@ -145,7 +145,7 @@ def _glow_model(device: Any) -> Any:
     from TTS.tts.models.glow_tts import GlowTTS
 
     layers = {"kernel_size": 3, "dropout_p": 0.1, "num_layers": 2, "num_heads": 2}
-    model = GlowTTS(
+    model: Any = GlowTTS(
         GlowTTSConfig(
             hidden_channels_enc=32,
             hidden_channels_dec=32,
@@ -218,7 +218,7 @@ def _xtts(device: Any) -> Any:
     config = XttsConfig()
     for key, value in XTTS.items():
         setattr(config.model_args, key, value)
-    model = Xtts(config)
+    model: Any = Xtts(config)
     model.hifigan_decoder = HifiDecoder(decoder_input_dim=64, upsample_initial_channel_decoder=32)
     model.gpt.init_gpt_for_inference(kv_cache=True)
     model.eval()
