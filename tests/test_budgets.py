@@ -45,6 +45,8 @@ TESTED_ELSEWHERE = {
     "models/glow/decoder.py": "a part; test_model.py compares it with recordings",
     "device/onednn.py": "device/test_kernels.py",
     "vocoders/__init__.py": "vocoders/test_table.py",
+    "vocoders/stages.py": "names; vocoders/hifigan/test_convert.py and its twin go through it",
+    "vocoders/work.py": "vocoders/test_table.py runs every one",
     "vocoders/vocoder.py": "windowing; both families' test_model.py compare it with the whole",
     "vocoders/bigvgan/__init__.py": "vocoders/test_table.py builds through it",
     "vocoders/bigvgan/config.py": "fields; test_model.py and test_convert.py build from them",

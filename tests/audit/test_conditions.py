@@ -4,29 +4,13 @@ from __future__ import annotations
 
 import torch
 
+from tests.audit.arguments import conv_back
 from vivavoce.audit import conditions
 from vivavoce.audit.calls import bind
 
 
 def z(*shape):
     return torch.zeros(shape)
-
-
-def conv_back(grad, image, weight, transposed=False, mask=(True, True, True)):
-    n = image.dim() - 2
-    return (
-        grad,
-        image,
-        weight,
-        None,
-        [1] * n,
-        [0] * n,
-        [1] * n,
-        transposed,
-        [0] * n,
-        1,
-        list(mask),
-    )
 
 
 def guarded(name, *arguments):

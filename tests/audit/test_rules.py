@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from tests.audit.arguments import conv_back
 from vivavoce.audit import limits
 from vivavoce.audit.rules import RULES
 
@@ -33,23 +34,6 @@ def kernel(image, weight):
     """The arguments of `_mps_convolution`, in its order."""
     n = image.dim() - 2
     return (image, weight, None, [0] * n, [1] * n, [1] * n, 1)
-
-
-def conv_back(grad, image, weight, transposed=False, mask=(True, True, True)):
-    n = image.dim() - 2
-    return (
-        grad,
-        image,
-        weight,
-        None,
-        [1] * n,
-        [0] * n,
-        [1] * n,
-        transposed,
-        [0] * n,
-        1,
-        list(mask),
-    )
 
 
 def lstm(weights):

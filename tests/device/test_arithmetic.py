@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 import torch
@@ -110,13 +109,22 @@ def test_attention_is_measured_once_per_format(tmp_path, monkeypatch):
     assert not Arithmetic(torch.bfloat16).separate  # nowhere to keep a measurement
 
 
-@onednn
-def test_the_race_of_attentions_is_run(monkeypatch):
+@pytest.mark.parametrize(("fused_s", "separate_s"), [(2.0, 1.0), (1.0, 2.0), (1.0, 1.0)])
+def test_the_race_of_attentions_goes_to_the_faster(monkeypatch, fused_s, separate_s):
     from vivavoce.device import attention, kernels
 
-    monkeypatch.setattr(kernels, "ATTENTION", (1, 1, 16, 8))
-    monkeypatch.setattr(attention, "fused", lambda *_: time.sleep(0.002))
-    assert kernels._separate_wins(torch.float32, repeats=2)
+    clock = [0.0]
+
+    def takes(seconds):
+        def form(*_tensors):
+            clock[0] += seconds
+
+        return form
+
+    monkeypatch.setattr(kernels.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(attention, "fused", takes(fused_s))
+    monkeypatch.setattr(attention, "by_products", takes(separate_s))
+    assert kernels._separate_wins(torch.float32, repeats=2) == (fused_s > separate_s)
 
 
 @pytest.mark.parametrize("device", ["cuda", "mps"])

@@ -139,7 +139,7 @@ def test_the_same_as_jieba_and_pypinyin() -> None:
         "C++",
     ]
     chinese = [*"〇㐀豈一不个人走第行长重庆要地得的你好", "银行", "不好意思", "T恤", "年月日"]
-    for i in range(3000):
+    for i in range(int(os.environ.get("VIVAVOCE_FUZZ", "3000"))):
         pieces = plain + chinese * (i % 2)
         text = SAID(draw.choices(pieces, k=draw.randrange(1, 20)))
         assert pinyin_tokens(text) == reference(text), text

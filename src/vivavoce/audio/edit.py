@@ -33,7 +33,7 @@ def trim_silence(audio: Audio, threshold_db: float = -42.0, keep_s: float = 0.0)
 def _lead(samples: NDArray[np.float32], sample_rate: int, threshold_db: float) -> int:
     """How many samples of silence there are before the first frame that is not."""
     per_frame = max(1, round(FRAME_S * sample_rate))
-    loud = _frame_energies(samples, per_frame) >= from_db(threshold_db) ** 2
+    loud = frame_energies(samples, per_frame) >= from_db(threshold_db) ** 2
     return int(loud.argmax()) * per_frame if loud.any() else len(samples)
 
 
@@ -45,7 +45,7 @@ def pauses(
     Silent is what `trim_silence` calls silent.
     """
     per_frame = max(1, round(FRAME_S * audio.sample_rate))
-    quiet = _frame_energies(audio.samples, per_frame) < from_db(threshold_db) ** 2
+    quiet = frame_energies(audio.samples, per_frame) < from_db(threshold_db) ** 2
     edges = np.flatnonzero(np.diff(np.concatenate([[False], quiet, [False]]).astype(np.int8)))
     runs = np.minimum(edges * per_frame, len(audio.samples)).reshape(-1, 2)
     long = runs[runs[:, 1] - runs[:, 0] >= round(at_least_s * audio.sample_rate)]
@@ -73,7 +73,7 @@ def cut(audio: Audio, start_s: float = 0.0, end_s: float | None = None) -> Audio
     return replace(audio, samples=audio.samples[first:last])
 
 
-def _frame_energies(samples: NDArray[np.float32], per_frame: int) -> NDArray[np.float64]:
+def frame_energies(samples: NDArray[np.float32], per_frame: int) -> NDArray[np.float64]:
     """Mean square per frame; the last may be shorter."""
     starts = np.arange(0, len(samples), per_frame)
     if not len(starts):

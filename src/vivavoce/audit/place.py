@@ -39,9 +39,9 @@ class Places:
         node = torch._C._current_autograd_node()
         frame = _innermost(sys._getframe(1), stop_at_engine=node is not None)
         if node is None or frame is not None:
-            return (_said(frame.f_code, frame.f_lineno) if frame else ""), node is not None
+            return (said(frame.f_code, frame.f_lineno) if frame else ""), node is not None
         made = self._made.get(node._sequence_nr())
-        return (_said(*made) if made else f"in backward of {node.name()}"), True
+        return (said(*made) if made else f"in backward of {node.name()}"), True
 
 
 def _innermost(frame: FrameType | None, stop_at_engine: bool = False) -> FrameType | None:
@@ -49,18 +49,18 @@ def _innermost(frame: FrameType | None, stop_at_engine: bool = False) -> FrameTy
     while frame is not None:
         if stop_at_engine and frame.f_code.co_name == ENGINE:
             return None
-        if not _inside(frame.f_code.co_filename):
+        if not inside(frame.f_code.co_filename):
             return frame
         frame = frame.f_back
     return None
 
 
 @cache
-def _inside(filename: str) -> bool:
+def inside(filename: str) -> bool:
     return filename.startswith((HERE, TORCH, "<frozen", "<__array_function__"))
 
 
-def _said(code: CodeType, line: int) -> str:
+def said(code: CodeType, line: int) -> str:
     return f"{_short(code.co_filename)}:{line} in {code.co_name}"
 
 

@@ -109,8 +109,8 @@ def _outside(trace: TracebackType | None) -> str:
     found = ""
     while trace is not None:
         code = trace.tb_frame.f_code
-        if not places._inside(code.co_filename):
-            found = places._said(code, trace.tb_lineno)
+        if not places.inside(code.co_filename):
+            found = places.said(code, trace.tb_lineno)
         trace = trace.tb_next
     return found
 

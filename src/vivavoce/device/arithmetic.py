@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ class Arithmetic:
     packed: bool = False
     cache_folder: Path | None = None
 
-    @property
+    @cached_property
     def separate(self) -> bool:
         """Whether attention is to be two products; measured when it is first asked for."""
         return separate_attention(self.dtype, self.cache_folder)

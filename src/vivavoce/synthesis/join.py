@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from vivavoce.audio.edit import frame_energies
 from vivavoce.audio.loudness import from_db
 from vivavoce.types import AudioChunk, Word
 
@@ -109,13 +110,12 @@ def quiet_samples(samples: np.ndarray, rate: int) -> int:
 
     What counts as quiet follows the level of all of `samples`, a whole utterance.
     """
-    starts = np.arange(0, len(samples), round(FRAME_S * rate))
-    energy = np.add.reduceat(np.square(samples, dtype=np.float64), starts)
-    level = energy.sum() / max(1, len(samples))
-    energy /= np.diff(starts, append=len(samples))
+    size = round(FRAME_S * rate)
+    energies = frame_energies(samples, size)
+    level = np.mean(np.square(samples, dtype=np.float64)) if len(samples) else 0.0
     limit = max(level * from_db(QUIET_DB) ** 2, from_db(NOTHING_DB) ** 2)
-    loud = np.flatnonzero(energy > limit)
-    return int(starts[loud[0]]) if len(loud) else len(samples)
+    loud = np.flatnonzero(energies > limit)
+    return int(loud[0]) * size if len(loud) else len(samples)
 
 
 def _crossed(before: np.ndarray, after: np.ndarray, n: int) -> np.ndarray:

@@ -45,12 +45,17 @@ _DTYPES = {
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The file's tensors by name, and its header's metadata. Raises BadCheckpoint."""
-    return dict(each(path)), _checked(path)
+    metadata = _checked(path)
+    return dict(_each(path)), metadata
 
 
 def each(path: Path) -> Iterator[tuple[str, Tensor]]:
     """One tensor after the other: what the caller lets go of takes no memory. As `read`."""
     _checked(path)
+    return _each(path)
+
+
+def _each(path: Path) -> Iterator[tuple[str, Tensor]]:
     with _blame(path), path.open("rb") as file:
         (size,) = struct.unpack("<Q", file.read(8))
         header = json.loads(file.read(size))

@@ -14,7 +14,7 @@ from vivavoce.config import from_dict, to_dict
 from vivavoce.errors import BadCheckpoint
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.bigvgan.config import BigvganConfig
-from vivavoce.weights.adapt import fold_weight_norm
+from vivavoce.vocoders.stages import staged
 
 _RENAMES = (
     (r"^conv_pre\.", "first."),
@@ -25,7 +25,6 @@ _RENAMES = (
     (r"\.convs2\.(\d+)\.", r".plain.\1."),
     (r"\.activations\.(\d+)\.act\.", r".activations.\1."),
 )
-_BLOCK = re.compile(r"^resblocks\.(\d+)\.")
 # The low-pass filters, which we make ourselves.
 _DROPPED = re.compile(r"(^|\.)(upsample|downsample\.lowpass)\.filter$")
 
@@ -41,22 +40,7 @@ def adapt(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
     Takes a published generator (`generator` in the file) in any spelling of weight norm.
     """
     dropped = [key for key in tensors if _DROPPED.search(key)]
-    folded = fold_weight_norm({k: v for k, v in tensors.items() if not _DROPPED.search(k)})
-    blocks, stages = (
-        len({k.split(".")[1] for k in folded if k.startswith(p)}) for p in ("resblocks.", "ups.")
-    )
-    per_stage = max(1, blocks // max(1, stages))
-    return {_rename(key, per_stage): value for key, value in folded.items()}, dropped
-
-
-def _rename(key: str, per_stage: int) -> str:
-    match = _BLOCK.match(key)
-    if match:
-        stage, block = divmod(int(match[1]), per_stage)
-        key = f"stages.{stage}.blocks.{block}.{key[match.end() :]}"
-    for pattern, replacement in _RENAMES:
-        key = re.sub(pattern, replacement, key)
-    return key
+    return staged({k: v for k, v in tensors.items() if k not in set(dropped)}, _RENAMES), dropped
 
 
 # The publication's key -> ours.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -15,7 +14,7 @@ from vivavoce.config import from_dict, to_dict
 from vivavoce.errors import BadCheckpoint
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.hifigan.config import HifiganConfig
-from vivavoce.weights.adapt import fold_weight_norm
+from vivavoce.vocoders.stages import staged
 
 _GENERATOR, _DISCRIMINATOR = "model_g.", "model_d."
 _RENAMES = (
@@ -27,7 +26,6 @@ _RENAMES = (
     (r"\.convs1?\.(\d+)\.", r".dilated.\1."),
     (r"\.convs2\.(\d+)\.", r".plain.\1."),
 )
-_BLOCK = re.compile(r"^resblocks\.(\d+)\.")
 
 
 def recognises(names: Iterable[str]) -> bool:
@@ -44,22 +42,7 @@ def adapt(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
     """
     dropped = [key for key in tensors if key.startswith(_DISCRIMINATOR)]
     kept = {k.removeprefix(_GENERATOR): v for k, v in tensors.items() if k not in set(dropped)}
-    folded = fold_weight_norm(kept)
-    blocks, stages = (
-        len({k.split(".")[1] for k in folded if k.startswith(p)}) for p in ("resblocks.", "ups.")
-    )
-    per_stage = max(1, blocks // max(1, stages))
-    return {_rename(key, per_stage): value for key, value in folded.items()}, dropped
-
-
-def _rename(key: str, per_stage: int) -> str:
-    match = _BLOCK.match(key)
-    if match:
-        stage, block = divmod(int(match[1]), per_stage)
-        key = f"stages.{stage}.blocks.{block}.{key[match.end() :]}"
-    for pattern, replacement in _RENAMES:
-        key = re.sub(pattern, replacement, key)
-    return key
+    return staged(kept, _RENAMES), dropped
 
 
 # Foreign key -> ours: the publication's `config.json`, then Coqui's `generator_model_params`.

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from vivavoce.types import FeatureSpec, Workload
-from vivavoce.vocoders.vocoder import decode_windowed, stream_windows
 from vivavoce.vocoders.vocos.config import VocosConfig
 from vivavoce.vocoders.vocos.model import Vocos
+from vivavoce.vocoders.work import decoding, streaming
 
 TOY = VocosConfig(dim=32, hidden_dim=64, n_layers=2)
 
@@ -20,37 +20,18 @@ def workloads() -> dict[str, Workload]:
     return {
         w.name: w
         for w in (
-            _decoding("shortest", 1, 2),
-            _decoding("typical", 1, 563),
-            _decoding("longest", 1, 5625),
-            _decoding("batch", 8, 563),
-            Workload("stream", "563 frames in windows of 128", _stream),
+            decoding("shortest", _random, 1, 2),
+            decoding("typical", _random, 1, 563),
+            decoding("longest", _random, 1, 5625),
+            decoding("batch", _random, 8, 563),
+            streaming(_random, 563, 128),
             Workload("training", "one step of both phases on 2 crops of 64 frames", _training),
         )
     }
 
 
-def _parts(device: Any, full: bool, rows: int, frames: int) -> tuple[Vocos, torch.Tensor]:
-    spec = FeatureSpec()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        vocoder = Vocos(VocosConfig() if full else TOY, spec)
-        features = torch.randn(rows, spec.n_channels, frames)
-    vocoder = vocoder.to(device).eval().requires_grad_(False)
-    return vocoder, features.to(device)
-
-
-def _decoding(name: str, rows: int, frames: int) -> Workload:
-    def build(device: Any, full: bool = False) -> Callable[[], Any]:
-        vocoder, features = _parts(device, full, rows, frames)
-        return lambda: decode_windowed(vocoder, features)
-
-    return Workload(name, f"{rows} x {frames} frames", build)
-
-
-def _stream(device: Any, full: bool = False) -> Callable[[], Any]:
-    vocoder, features = _parts(device, full, 1, 563)
-    return lambda: list(stream_windows(vocoder, [features], 128))
+def _random(full: bool) -> Vocos:
+    return Vocos(VocosConfig() if full else TOY, FeatureSpec())
 
 
 def _training(device: Any, full: bool = False) -> Callable[[], Any]:

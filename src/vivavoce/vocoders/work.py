@@ -1,0 +1,40 @@
+"""Pieces of work that every vocoder family names: decoding and streaming random features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vivavoce.types import Workload
+from vivavoce.vocoders.vocoder import Vocoder, decode_windowed, stream_windows
+
+Make = Callable[[bool], Vocoder]
+"""A vocoder with random weights, at the official size if asked, else as a toy."""
+
+
+def decoding(name: str, make: Make, rows: int, frames: int) -> Workload:
+    def build(device: Any, full: bool = False) -> Callable[[], Any]:
+        vocoder, features = _parts(make, device, full, rows, frames)
+        return lambda: decode_windowed(vocoder, features)
+
+    return Workload(name, f"{rows} x {frames} frames", build)
+
+
+def streaming(make: Make, frames: int, window: int) -> Workload:
+    def build(device: Any, full: bool = False) -> Callable[[], Any]:
+        vocoder, features = _parts(make, device, full, 1, frames)
+        return lambda: list(stream_windows(vocoder, [features], window))
+
+    return Workload("stream", f"{frames} frames in windows of {window}", build)
+
+
+def _parts(make: Make, device: Any, full: bool, rows: int, frames: int) -> tuple[Vocoder, Tensor]:
+    """Seeded, so that every device gets the same numbers."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        vocoder = make(full)
+        features = torch.randn(rows, vocoder.accepts.n_channels, frames)
+    return vocoder.to(device).eval().requires_grad_(False), features.to(device)
