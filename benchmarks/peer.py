@@ -32,10 +32,10 @@ PAUSE_S = 0.02
 class Peer:
     """A worker process in the peer's interpreter; every call waits for its answer."""
 
-    def __init__(self, python: str) -> None:
-        worker = Path(__file__).with_name("peer_worker.py")
+    def __init__(self, python: str, script: str = "peer_worker.py") -> None:
+        self._worker = Path(__file__).with_name(script)
         self._process = subprocess.Popen(
-            [python, str(worker)],
+            [python, str(self._worker)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -49,7 +49,7 @@ class Peer:
         self._process.stdin.flush()
         answer = self._process.stdout.readline()
         if not answer:
-            sys.exit("The peer's process ended: run benchmarks/peer_worker.py by hand to see why.")
+            sys.exit(f"The peer's process ended: run {self._worker} by hand to see why.")
         return json.loads(answer)
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.tiny import tiny_f5
+from tests.toy import toy_tts
 from vivavoce.synthesis.load import load
 
 ROOT = Path(__file__).parents[1]
@@ -23,7 +24,8 @@ def blocks():
 
 def with_a_tiny_clone(load):
     """Models that clone are too large to be here: a tiny one answers to the name."""
-    return lambda name=None, **how: tiny_f5() if name == "f5-v1" else load(name, **how)
+    tiny = {"f5-v1": tiny_f5, "xtts-v2": lambda: toy_tts(("Claribel Dervla",))}
+    return lambda name=None, **how: tiny[name]() if name in tiny else load(name, **how)
 
 
 @pytest.mark.parametrize("code", list(blocks()))

@@ -165,7 +165,9 @@ class Features:
     """What an acoustic model emits: `values` `[B, C, T]` float32, zero past `lengths` `[B]` frames.
 
     `durations` `[B, L]` are frames per token where the model knows them exactly. The decoded
-    samples are to be multiplied by `gain`: how loud the voice's own recording was.
+    samples are to be multiplied by `gain`: how loud the voice's own recording was. `condition`
+    `[B or 1, D, 1]` is who speaks, for vocoders that must be told. `problems` are, row by row,
+    what the model itself noticed to have gone wrong, empty where nothing.
     """
 
     values: Tensor
@@ -173,6 +175,8 @@ class Features:
     spec: FeatureSpec
     durations: Tensor | None = None
     gain: float = 1.0
+    condition: Tensor | None = None
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from vivavoce.audio.resample import resample, resample_pieces, sinc_resample
+from vivavoce.audio.resample import (
+    resample,
+    resample_as_published,
+    resample_pieces,
+    sinc_resample,
+)
 from vivavoce.errors import AudioError
 
 
@@ -87,3 +92,12 @@ def test_senseless_rates_raise():
         resample(np.zeros(4, np.float32), 0, 24000)
     with pytest.raises(AudioError, match="too large a table"):
         sinc_resample(torch.zeros(1, 10), 44101, 48000)
+
+
+def test_as_published_where_the_rates_share_a_factor_and_by_soxr_elsewhere():
+    row = torch.from_numpy(tone(1000, 44100))[None]
+    assert torch.equal(resample_as_published(row, 44100, 22050), sinc_resample(row, 44100, 22050))
+    odd = resample_as_published(row, 44101, 24000)
+    np.testing.assert_array_equal(odd[0], resample(row[0].numpy(), 44101, 24000))
+    with pytest.raises(AudioError, match="0 Hz"):
+        resample_as_published(row, 0, 24000)

@@ -79,3 +79,13 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 def clones(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The folder of a stored model that clones."""
     return str(tiny_f5_folders(tmp_path_factory.mktemp("f5"))[0])
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The folder of a stored model whose weights make voices, and its family known."""
+    from tests.toy import toy_folder
+    from vivavoce import models
+
+    monkeypatch.setitem(models.FAMILIES, "toy", "tests.toy")
+    return str(toy_folder(tmp_path / "toys"))

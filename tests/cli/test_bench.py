@@ -24,3 +24,9 @@ def test_no_runs_measure_nothing(cli, loads):
     result = cli("bench", "--runs", "0")
     assert result.code == 2
     assert loads == []
+
+
+def test_a_device_that_is_none_is_a_usage_error(cli):
+    result = cli("bench", "--device", "tpu")
+    assert (result.code, result.out) == (2, "")
+    assert "No device is called 'tpu'" in result.err

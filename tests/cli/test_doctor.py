@@ -101,3 +101,11 @@ def test_an_unknown_macos_is_a_usage_error(cli):
     result = cli("doctor", "--macos", "16")
     assert result.code == 2
     assert "macOS '16' is unknown" in result.err
+
+
+def test_a_device_that_is_none_is_a_usage_error(cli, loads):
+    for argv in ((), ("--self-test",), ("--json",)):
+        result = cli("doctor", "--device", "tpu", *argv)
+        assert (result.code, result.out) == (2, "")
+        assert "No device is called 'tpu'" in result.err
+    assert loads == []

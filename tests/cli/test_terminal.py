@@ -36,8 +36,9 @@ def test_facts_nest_and_leave_out_the_empty():
     ]
 
 
-def test_a_long_list_is_counted():
+def test_what_is_long_is_counted():
     assert facts({"vocabulary": ["a"] * 2545}).split(maxsplit=1)[1] == "2545 entries"
+    assert facts({"vocabulary": "a" * 2545}).split(maxsplit=1)[1] == "2545 characters"
 
 
 def test_emit_prints_json_or_text(capsys):

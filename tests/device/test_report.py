@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from vivavoce.device import render, report
+from vivavoce.errors import UnsupportedDevice
 
 
 def test_the_report_is_plain_data_and_changes_nothing():
@@ -21,10 +22,13 @@ def test_the_report_is_plain_data_and_changes_nothing():
     assert facts["memory"]["process_peak_bytes"] > 2**24
 
 
-def test_a_device_that_is_not_there_is_told_not_raised():
-    facts = report("abacus")
-    assert "abacus" in facts["selected"]["error"]
-    assert "abacus" in render(facts)
+def test_a_device_that_is_not_there_is_told_not_raised(monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_built", lambda: False)
+    facts = report("mps")
+    assert "MPS not built" in facts["selected"]["error"]
+    assert "MPS not built" in render({"selected": facts["selected"]})
+    with pytest.raises(UnsupportedDevice, match="No device is called 'abacus'"):
+        report("abacus")
 
 
 def test_absent_devices_say_why(monkeypatch):

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from vivavoce.device import Selection, select, synchronise
+from vivavoce.device.select import require_name
 from vivavoce.errors import UnsupportedDevice
 
 
@@ -65,6 +66,17 @@ def test_an_unknown_name_gets_near_misses():
         select("cude")
     with pytest.raises(UnsupportedDevice, match="No device is called 'cuda:x'"):
         select("cuda:x")
+
+
+@pytest.mark.parametrize("name", ["tpu", "", "cuda:", "mps:1", "cpu:0"])
+def test_what_names_no_device_is_told_apart_from_one_that_is_absent(name):
+    with pytest.raises(UnsupportedDevice, match="No device is called"):
+        require_name(name)
+
+
+@pytest.mark.parametrize("name", ["auto", "CPU", "cuda", " cuda:7", "mps", "mps:0"])
+def test_a_device_may_be_named_where_it_is_absent(name):
+    assert require_name(name) == name.strip().lower()
 
 
 @pytest.mark.usefixtures("one_gpu")

@@ -36,6 +36,11 @@ def test_names_are_compared_as_they_are_seen():
     assert names_in("[re\u0301mi] Bonjour.", {"r\u00e9mi"}) == ["r\u00e9mi"]
 
 
+def test_names_may_have_spaces():
+    text = "[Ana Bo] Yes. [Ana  Bo] No.\n[Ana\nBo]"
+    assert [line.name for line in lines(text, {"Ana Bo"})] == ["main", "Ana Bo"]
+
+
 def test_each_line_is_spoken_by_its_voice_at_its_place(tts, cast):
     pieces = list(tts.stream(TEXT, cast, seed=5))
     spoken = list(dict.fromkeys((p.start, p.end) for p in pieces))

@@ -72,6 +72,8 @@ def test_words_are_the_sources_and_in_order(tts):
 def test_a_wrong_option_names_the_right_one(tts):
     with pytest.raises(ConfigError, match="noise_scale"):
         tts.speak(TEXT, noise_scal=0.5)
+    with pytest.raises(ConfigError, match=r"'tiny' has no option 'steps'.*noise_scale"):
+        tts.speak(TEXT, steps=4)
     with pytest.raises(ConfigError, match="speed"):
         tts.speak(TEXT, speed=100)
 

@@ -33,6 +33,8 @@ class Scripted:
 
     spec = VOCOS_24K
 
+    incremental = False
+
     def __init__(self, script, n_frames=90, stream_frames=0, gain=1.0):
         self.script, self.n_frames, self.gain = script, n_frames, gain
         self.stream_frames = stream_frames
@@ -51,6 +53,25 @@ class Scripted:
         yield Features(values, torch.full((len(tokens),), self.n_frames), self.spec, gain=self.gain)
 
 
+class Incremental(Scripted):
+    """Gives the same in four parts, and with the last one what went wrong."""
+
+    incremental = True
+
+    def __init__(self, script, problems=None):
+        super().__init__(script, stream_frames=90)
+        self.problems, self.given = problems or {}, 0
+
+    def generate(self, tokens, voice, options, noise, on_step=None):
+        (whole,) = super().generate(tokens, voice, options, noise, on_step)
+        problem = self.problems.get(self.calls[-1][0], "")
+        for start, stop in ((0, 10), (10, 30), (30, 60), (60, 90)):
+            self.given += 1
+            values = whole.values[..., start:stop]
+            told = (problem,) if stop == 90 else ()
+            yield Features(values, torch.tensor([stop - start]), self.spec, problems=told)
+
+
 def utterances(n=1, warnings=()):
     tokens = Tokens(tuple(range(N_TOKENS)), word_index=(0,) * N_TOKENS)
     return [Utterance(Chunk(f"text {i}", i, i + 1, 0.25), tokens, i, warnings) for i in range(n)]
@@ -58,6 +79,9 @@ def utterances(n=1, warnings=()):
 
 def request(**how) -> Request:
     return Request(Voice("v", "toy"), None, **how)
+
+
+EARLY = request(early=True)
 
 
 def rendered(model, how=None, warnings=()):
@@ -128,18 +152,48 @@ def test_lenient_gives_nobody_nan():
 
 
 def test_a_model_that_streams_comes_in_pieces():
-    pieces = rendered(Scripted({}, stream_frames=20))
+    pieces = rendered(Scripted({}, stream_frames=20), EARLY)
     assert len(pieces) > 2
     assert [piece.pause_s for piece in pieces[:-1]] == [None] * (len(pieces) - 1)
     assert pieces[-1].pause_s == 0.25
-    (whole,) = rendered(Scripted({}))
-    samples = np.concatenate([piece.audio.samples for piece in pieces])
-    assert np.array_equal(samples, whole.audio.samples)
+    for whole in (Scripted({}), Scripted({}, stream_frames=20)):  # the second is not asked to
+        (piece,) = rendered(whole)
+        samples = np.concatenate([piece.audio.samples for piece in pieces])
+        assert np.array_equal(samples, piece.audio.samples)
+
+
+def test_a_model_that_gives_what_it_has_is_heard_at_once():
+    """The vocoder waits for its context, not for the rest; a stage's time is its own."""
+    model = Incremental({(0, 0): (GOOD, QUIETER, GOOD)})
+    stages = Stages()
+    how = request(early=True, stages=stages)
+    pieces = Renderer(model, Square(), CPU, CPU).utterance(utterances()[0], how)
+    found = [(model.given, len(piece.audio.samples)) for piece in pieces]
+    given = [parts for parts, _ in found]
+    assert given == [1, 3, 4, 4, 4]  # the second waits: it might be the last
+    assert sum(n for _, n in found) == 90 * 256
+    assert set(stages.seconds) == {"acoustic", "vocoder"}
+    assert all(spent >= 0 for spent in stages.seconds.values())
+    (whole,) = rendered(Incremental({(0, 0): (GOOD, QUIETER, GOOD)}))
+    assert len(whole.audio.samples) == 90 * 256
+
+
+def test_what_the_model_itself_tells_is_tried_again_or_told():
+    problem = {(0, 0): "It stopped early"}
+    model = Incremental({}, problems=problem)
+    assert len(rendered(model)) == 1
+    assert model.calls == [[(0, 0)], [(0, 1)]]
+    model = Incremental({}, problems=problem)
+    with pytest.raises(GuardError, match="It stopped early"):
+        rendered(model, EARLY)  # heard already
+    assert model.calls == [[(0, 0)]]
+    pieces = rendered(Incremental({}, problems=problem), request(early=True, lenient=True))
+    assert pieces[-1].audio.warnings == ("it stopped early ('text 0')",)
 
 
 def test_what_was_heard_is_not_said_again():
     model = Scripted({(0, 0): (GOOD, GOOD, NAN)}, stream_frames=20)
-    pieces = Renderer(model, Square(), CPU, CPU).utterance(utterances()[0], request())
+    pieces = Renderer(model, Square(), CPU, CPU).utterance(utterances()[0], EARLY)
     assert level(next(pieces)) == pytest.approx(GOOD)
     with pytest.raises(GuardError, match="NaN"):
         list(pieces)
@@ -148,16 +202,16 @@ def test_what_was_heard_is_not_said_again():
 
 def test_streamed_silence_is_told_at_its_end():
     with pytest.raises(GuardError, match="silence"):
-        rendered(Scripted({(0, 0): SILENT}, stream_frames=20))
+        rendered(Scripted({(0, 0): SILENT}, stream_frames=20), EARLY)
     model = Scripted({(0, 0): SILENT}, stream_frames=20)
-    pieces = rendered(model, request(lenient=True))
+    pieces = rendered(model, request(lenient=True, early=True))
     assert len(model.calls) == 1
     assert "silence" in pieces[-1].audio.warnings[0]
 
 
 def test_nan_at_the_beginning_of_a_stream_is_tried_again():
     model = Scripted({(0, 0): NAN}, stream_frames=20)
-    assert level(rendered(model)[0]) == pytest.approx(GOOD)
+    assert level(rendered(model, EARLY)[0]) == pytest.approx(GOOD)
     assert model.calls == [[(0, 0)], [(0, 1)]]
 
 

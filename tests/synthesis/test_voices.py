@@ -4,12 +4,21 @@ import soundfile
 import torch
 
 from tests.speechlike import speechlike
-from tests.tiny import tiny_folders
+from tests.tiny import tiny_folders, tiny_voice
+from tests.toy import SPEAKERS, toy_folder, toy_tts
 from vivavoce import models
 from vivavoce.audio import edit
-from vivavoce.errors import AudioError, UnknownModel, UnknownVoice, UsageError, VoiceError
+from vivavoce.errors import (
+    AudioError,
+    BadCheckpoint,
+    UnknownModel,
+    UnknownVoice,
+    UsageError,
+    VoiceError,
+)
 from vivavoce.synthesis import voices
 from vivavoce.types import Audio
+from vivavoce.weights import voices as files
 
 WORDS = "Some words that were said in the clip."
 
@@ -139,3 +148,83 @@ def test_models_that_clone_and_models_that_do_not(monkeypatch):
     monkeypatch.setattr(models, "FAMILIES", {"glow": models.FAMILIES["glow"]})
     with pytest.raises(UnknownModel, match="makes voices"):
         voices.make_voice(speechlike(2.0), WORDS)
+
+
+@pytest.fixture
+def toy(home, monkeypatch):
+    """A stored model whose weights make voices."""
+    monkeypatch.setitem(models.FAMILIES, "toy", "tests.toy")
+    toy_folder(home / "models")
+    return "toy"
+
+
+def test_a_voice_that_needs_weights(home, toy):
+    assert {"f5", "toy"} <= set(models.cloning_families())
+    two = [speechlike(2.0), speechlike(1.0, level=0.1)]
+    voices.voices_add("me", two, model=toy, language="de", licence="CC0")
+    shown = voices.voices_show("me")
+    assert (shown["family"], shown["language"], shown["recordings"]) == ("toy", "de", 2)
+    made, direct = voices.load_voice("me"), toy_tts().voice(two, language="de")
+    assert torch.equal(made.tensors["speaker_embedding"], direct.tensors["speaker_embedding"])
+    assert toy_tts().speak("Hello.", "me").duration_s > 0
+    alone = voices.make_voice(two[:1], model=toy, start_s=0.5, end_s=1.5)
+    assert int(alone.tensors["heard"]) == 1
+
+
+def test_without_a_model_a_voice_needs_no_weights(toy, monkeypatch):
+    monkeypatch.setattr(models, "FAMILIES", dict(reversed(models.FAMILIES.items())))
+    assert models.cloning_families()[0] == "toy"
+    assert voices.make_voice(speechlike(2.0), WORDS).family == "f5"
+    monkeypatch.setattr(models, "FAMILIES", {"toy": "tests.toy"})
+    with pytest.raises(UnknownModel, match="--model"):
+        voices.make_voice(speechlike(2.0), WORDS)
+
+
+def test_what_cannot_be_made_leaves_no_voice(home, toy):
+    short, good = speechlike(0.1), speechlike(2.0)
+    cases = [
+        ([good, short], {}, VoiceError, "too short"),
+        ([good, home / "nothing.wav"], {}, AudioError, "does not exist"),
+        ([], {}, UsageError, "no recording"),
+        ([good, good], {"end_s": 1.0}, UsageError, "there are several"),
+        ([good, good], {"model": None, "transcript": WORDS}, VoiceError, "There are 2 recordings"),
+        (good, {"model": "toi"}, UnknownModel, "'toy'"),
+        (good, {"model": "f5-v1"}, VoiceError, "no transcript"),
+    ]
+    for recording, details, kind, message in cases:
+        with pytest.raises(kind, match=message):
+            voices.voices_add("me", recording, **{"model": toy} | details)
+    (home / "models" / "toy" / "model.safetensors").write_bytes(b"cut")
+    with pytest.raises(BadCheckpoint):
+        voices.voices_add("me", good, model=toy)
+    assert not (home / "voices").exists()
+
+
+def test_recordings_are_read_before_a_model_is(toy, monkeypatch):
+    monkeypatch.setattr("vivavoce.synthesis.load.acoustic", None)
+    with pytest.raises(AudioError):
+        voices.make_voice("absent.wav", model=toy)
+
+
+def test_names_as_people_type_them(toy):
+    files.save(files.path_of("Jürgen"), tiny_voice("Jürgen"))
+    files.save(files.path_of("BobRay"), tiny_voice("BobRay"))
+    assert voices.choose("ana senora", SPEAKERS, True) == "Ana Señora"
+    assert voices.choose("BOB RAY", SPEAKERS, False) == "Bob Ray"
+    assert voices.choose("jurgen", SPEAKERS, True).name == "Jürgen"
+    assert voices.choose("bobray", SPEAKERS, True).name == "BobRay"
+    assert voices.choose("nobody", SPEAKERS, False) == "nobody"
+    assert voices.load_voice("JURGEN").name == "Jürgen"
+    assert voices.voices_show("jurgen")["name"] == "Jürgen"
+    assert voices.voices_show("ana senora")["model"] == "toy"
+    with pytest.raises(UnknownVoice, match="Jürgen"):
+        voices.voices_remove("jurgen")
+    with pytest.raises(UnknownVoice, match="'Ana Señora'"):
+        voices.choose("Anna Senora", SPEAKERS, True)
+
+
+def test_a_voice_of_ones_own_comes_before_a_speaker_spelt_otherwise(toy):
+    files.save(files.path_of("speaker"), tiny_voice("speaker"))
+    assert voices.choose("speaker", ("Speaker",), True).family == "f5"
+    assert voices.choose("Speaker", ("Speaker",), True) == "Speaker"
+    assert voices.choose("SPEAKER", ("Speaker",), True) == "Speaker"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -70,3 +72,14 @@ def test_the_longest_is_a_minute(family: str) -> None:
     with torch.device("meta"):
         rate = vocoders.family(family).build({}).accepts.sample_rate
     assert samples.shape[-1] / rate == pytest.approx(60, abs=0.1)
+
+
+@pytest.mark.parametrize("family", vocoders.FAMILIES)
+def test_nobody_takes_another_familys_tensors_for_its_own(family: str) -> None:
+    """By the names in the manifests of published checkpoints, whose files are named for it."""
+    folder = Path(__file__).parents[1] / "data" / "manifests"
+    found = [file for file in folder.glob("*.json") if file.name.startswith(family)]
+    assert found
+    for file in found:
+        assert vocoders.recognise(json.loads(file.read_text())["keys"]) == family
+    assert vocoders.recognise(["something.else"]) == ""

@@ -159,3 +159,16 @@ def test_another_familys_file_is_called_that():
     foreign = {f"encoder.{i}.weight": torch.ones(2) for i in range(30)}
     with pytest.raises(BadCheckpoint, match="another model family"):
         adapt.strict_load(net(), foreign)
+
+
+def test_a_turned_matrix_is_not_copied():
+    """Other strided tensors are: they may be slow, or not what a kernel expects."""
+    with adapt.without_numbers():
+        module = nn.Sequential(nn.Linear(3, 5, bias=False), nn.Conv1d(2, 4, 3, bias=False))
+    stored = {"0.weight": torch.rand(3, 5).t(), "1.weight": torch.rand(4, 3, 2).transpose(1, 2)}
+    adapt.strict_load(module, stored)
+    assert module[0].weight.data_ptr() == stored["0.weight"].data_ptr()
+    assert module[1].weight.is_contiguous()
+    for name, tensor in stored.items():
+        assert torch.equal(module.state_dict()[name], tensor)
+    assert module(torch.rand(2, 3)[None])[0].shape == (4, 3)

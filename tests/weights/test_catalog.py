@@ -73,6 +73,17 @@ def test_an_f5_entry_has_all_that_loading_needs(entry):
     assert entry.vocoder.startswith("bigvgan-" if "bigvgan" in weights else "vocos-mel-24khz")
 
 
+XTTS = [entry for entry in catalog.entries() if entry.family == "xtts"]
+
+
+@pytest.mark.parametrize("entry", XTTS, ids=lambda entry: entry.name)
+def test_an_xtts_entry_says_what_may_be_done_with_it(entry):
+    assert "CPML, non-commercial only" in entry.announcement
+    assert {"model.pth", "config.json", "vocab.json"} <= set(entry.files)
+    assert entry.vocoder == "", "it brings its own"
+    assert len(entry.languages) == (17 if "v2" in entry.name else 14)
+
+
 def test_an_entry_is_found_by_its_file():
     place = Source("hf", "SWivid/F5-TTS", "F5TTS_v1_Base/model_1250000.safetensors", "abc")
     assert catalog.at(place) == catalog.resolve("f5-v1")

@@ -132,3 +132,35 @@ def test_large_numbers_and_whole_ones_are_numbers():
     tensors = {"large": largest, "steps": torch.tensor(7), "none": torch.empty(0)}
     checkpoint.refuse_not_finite(tensors.items())
     checkpoint.refuse_not_finite({"half": torch.full((4096,), 6e4).half()}.items())
+
+
+def test_scattered_tensors_have_the_names_of_their_places(tmp_path):
+    deep = {"Ana d'Or": {"a": torch.ones(1, 2), "b": [[1, 2.5], [3, 4]]}, "n/m": {"c": np.ones(3)}}
+    found = checkpoint.scattered(save(deep | {"note": "x", "odd": [[1], "x"]}, tmp_path), "voices")
+    assert set(found) == {"voices/Ana d'Or/a", "voices/Ana d'Or/b", "voices/n/m/c"}
+    assert torch.equal(found["voices/Ana d'Or/b"], torch.tensor([[1, 2.5], [3, 4]]))
+    single = checkpoint.scattered(save(torch.arange(3), tmp_path), "alone")
+    assert torch.equal(single["alone"], torch.arange(3))
+    save_file(WEIGHTS, tmp_path / "x.safetensors")
+    assert set(checkpoint.scattered(tmp_path / "x.safetensors", "w")) == {"w/a.weight", "w/a.bias"}
+
+
+def test_scattered_tensors_that_never_end_are_refused(tmp_path):
+    row = [1.0]
+    for _ in range(30):
+        row = [row, row]
+    assert checkpoint.scattered(save({"a": row}, tmp_path), "x") == {}
+    table = {"a": torch.ones(1)}
+    for _ in range(30):
+        table = {"a": table, "b": table, "c": table, "d": table}
+    with pytest.raises(BadCheckpoint, match="far too much"):
+        checkpoint.scattered(save(table, tmp_path), "x")
+    table["itself"] = table
+    with pytest.raises(BadCheckpoint, match="far too much"):
+        checkpoint.scattered(save(table, tmp_path), "x")
+
+
+@pytest.mark.parametrize("value", [[], [[]], [[1], [2, 3]], [True], ["x"], [[1], 2], "text", None])
+def test_what_is_no_table_of_numbers_is_left_alone(tmp_path, value):
+    found = checkpoint.scattered(save({"a": value}, tmp_path), "x")
+    assert all(tensor.numel() == 0 for tensor in found.values())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from vivavoce.errors import BadCheckpoint
 from vivavoce.weights import mapped
@@ -148,3 +148,18 @@ def test_what_is_no_safetensors_file_is_refused(tmp_path):
         mapped.read(tmp_path / "x.safetensors")
     with pytest.raises(BadCheckpoint, match="Check the path"):
         mapped.read(tmp_path / "nothing.safetensors")
+
+
+def test_what_is_written_is_what_the_formats_library_writes(tmp_path):
+    values = {str(dtype): torch.arange(7).to(dtype) for dtype in DTYPES}
+    values |= {"empty": torch.zeros(0, 3), "scalar": torch.tensor(2.5), "ü": torch.ones(2, 3)}
+    kinds = {name: (value.dtype, value.shape) for name, value in values.items()}
+    mapped.write(tmp_path / "ours", kinds, values.__getitem__)
+    save_file(values, tmp_path / "theirs")
+    (size,) = struct.unpack("<Q", (tmp_path / "ours").read_bytes()[:8])
+    assert size % 8 == 0
+    assert load_file(tmp_path / "ours").keys() == values.keys()
+    for name, value in load_file(tmp_path / "ours").items():
+        assert value.dtype == values[name].dtype
+        assert torch.equal(value, values[name])
+    assert (tmp_path / "ours").stat().st_size <= (tmp_path / "theirs").stat().st_size + 8

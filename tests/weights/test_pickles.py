@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import gc
+import mmap
 import pickle
 import struct
+import sys
 import zipfile
 from collections import OrderedDict, defaultdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -282,3 +286,27 @@ def test_random_damage_never_escapes(tmp_path, zipped):
         except BadCheckpoint:
             outcomes.add("refused")
     assert outcomes == {"value", "refused"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_is_given_back_tensor_by_tensor(tmp_path):
+    """As with safetensors: a model can be repacked piece by piece without two copies of it."""
+
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
+
+    # Kept: what else is freed meanwhile would be counted as well.
+    values = {f"t{n}": torch.ones(4 << 20) for n in range(4)}
+    torch.save(values, tmp_path / "x.pth")
+    gc.collect()
+    start = resident()
+    found = pickles.read(tmp_path / "x.pth").value
+    assert sum(float(tensor.sum()) for tensor in found.values()) == 16 << 20
+    assert resident() - start > 56 << 20
+    for left in (3, 2, 1):
+        del found[f"t{left}"]
+        assert resident() - start < (16 * left + 8) << 20
+    found["t0"][5] = 2.0
+    assert float(found["t0"].sum()) == (4 << 20) + 1
+    again = pickles.read(tmp_path / "x.pth").value
+    assert torch.equal(again["t0"], values["t0"])

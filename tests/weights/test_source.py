@@ -56,3 +56,9 @@ def test_what_cannot_be_an_address(text):
 @pytest.mark.parametrize("text", ["hf://o/r/a/b.pt@v1", "https://a.example/x", "/a/b.pt"])
 def test_sources_print_as_they_were_typed(text):
     assert str(source.parse(text)) == text
+
+
+def test_a_companions_suffix_says_what_is_in_it():
+    assert source.Companion("speakers_xtts.pth").tensors
+    assert not source.Companion("vocab*.txt").tensors
+    assert not source.Companion("vocab.json").tensors

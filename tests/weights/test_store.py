@@ -84,7 +84,7 @@ def test_a_model_can_be_saved_over_itself(tmp_path):
     assert equal(store.load(tmp_path / "m", verify=True)[1], tensors())
 
 
-@pytest.mark.parametrize("moment", ["save_file", "_keep_other_files", "_swap"])
+@pytest.mark.parametrize("moment", ["_write", "_keep_other_files", "_swap"])
 def test_a_failing_save_leaves_the_old_model(tmp_path, monkeypatch, moment):
     store.save(tmp_path / "m", MANIFEST, tensors())
 

@@ -53,7 +53,7 @@ def edit(
     The seconds from START to END are spoken anew as WORDS; everything else stays as it was.
     """
     place = destination(output, audio_format, as_json)
-    how = o.model_options(settings, steps, guidance, no_normalise)
+    how = o.model_options(settings, no_normalise, steps=steps, guidance=guidance)
     replacements = spans(replace or [], words or [])
     if target is None and target_file is None:
         raise UsageError("There is no --target.", "Give all that is said in the end.")
@@ -66,6 +66,7 @@ def edit(
     edits.check(replacements, whole, io.read(recording))
     download(model, vocoder)
     tts = load(model, vocoder=vocoder, device=device, precision=precision, fast=fast)
+    o.require_known(how, tts)
     how |= {"language": language or "en", "speed": speed, "seed": seed, "on_problem": on_problem}
     with Progress("editing", "steps") as progress:
         speech = tts.edit(recording, replacements, whole, on_step=progress, **how)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vivavoce.errors import UsageError
+from vivavoce.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from vivavoce.synthesis.engine import TTS
 
 OWN_OPTIONS = ("text", "voice", "speed", "seed", "on_problem", "on_step", "stages", "language")
 
@@ -59,14 +64,48 @@ OnProblem = Annotated[
     str, typer.Option(metavar="error|warn", help="What to do with audio that is not speech.")
 ]
 Language = Annotated[str | None, typer.Option(help="Of the recording, BCP 47 [default: en].")]
+Spoken = Annotated[
+    str | None,
+    typer.Option("--language", help="Of the recording, and to speak: de, zh-cn …, or auto."),
+]
+
+# Who speaks, what with, and what for.
+Voice = Annotated[
+    str | None, typer.Option("--voice", "-v", help="Who speaks: a name or a voice file.")
+]
+Recordings = Annotated[
+    list[Path] | None,
+    typer.Option("--ref", "-r", help="Or: a recording of who speaks; may repeat."),
+]
+CastFile = Annotated[
+    Path | None, typer.Option(help="A TOML file: who speaks after [name] in the text.")
+]
+File = Annotated[Path | None, typer.Option("--file", "-f", help="A UTF-8 text file.")]
+Duration = Annotated[
+    float | None, typer.Option(metavar="SECONDS", help="Of every chunk [default: natural].")
+]
+Temperature = Annotated[float | None, typer.Option(help="Lower is steadier; 0 leaves no chance.")]
+TopP = Annotated[float | None, typer.Option(help="Draw from this share of the probability.")]
+TopK = Annotated[int | None, typer.Option(help="Draw from this many; 0 is all.")]
+Repetition = Annotated[
+    float | None, typer.Option("--repetition-penalty", help="Above 1: against repeating.")
+]
+Stream = Annotated[
+    bool, typer.Option("--stream", help="Write each piece at once, before the rest is judged.")
+]
+Subtitles = Annotated[
+    list[Path] | None, typer.Option(help="Also write word times: .srt, .vtt or .json.")
+]
+
+SPELT = {"normalise": "--no-normalise", "duration_s": "--duration"}
+NAMED = (
+    *("speed", "steps", "guidance", "language"),
+    *("temperature", "top_p", "top_k", "repetition_penalty"),
+)
 
 
 def model_options(
-    settings: list[str] | None,
-    steps: int | None,
-    guidance: float | None,
-    no_normalise: bool,
-    duration: float | None = None,
+    settings: list[str] | None, no_normalise: bool, **named: float | None
 ) -> dict[str, Any]:
     """What was asked of the model, `--set` included. Raises UsageError, ConfigError."""
     from vivavoce.config import apply_overrides
@@ -76,6 +115,20 @@ def model_options(
         if name in OWN_OPTIONS:
             flag = name.replace("_", "-")
             raise UsageError(f"'{name}' is not set with --set.", f"Use --{flag}.")
-    normalise = False if no_normalise else None
-    named = {"steps": steps, "guidance": guidance, "normalise": normalise, "duration_s": duration}
-    return options | {name: value for name, value in named.items() if value is not None}
+    given = named | {"normalise": False if no_normalise else None}
+    return options | {name: value for name, value in given.items() if value is not None}
+
+
+def require_known(asked: Iterable[str], tts: TTS) -> None:
+    """Raises ConfigError, in the words of the command line, for what the model has no option of."""
+    known = [field.name for field in fields(tts.model.options_type)]
+    for name in asked:
+        if name not in known:
+            has = ", ".join(_typed(one) for one in known)
+            raise ConfigError(f"'{tts.name}' has no {_typed(name)}.", f"It has: {has}.")
+
+
+def _typed(option: str) -> str:
+    if option in NAMED:
+        return "--" + option.replace("_", "-")
+    return SPELT.get(option, f"--set {option}")

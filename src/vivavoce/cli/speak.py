@@ -5,15 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from vivavoce.cli import options as o
 from vivavoce.cli.files import write_text
 from vivavoce.cli.output import destination, download, report, subtitle_files
 from vivavoce.cli.terminal import Progress, say
-from vivavoce.cli.voicing import label_of, source_text, speaker, voice_of
+from vivavoce.cli.voicing import label_of, source_text, speaker, spoken_language, voice_of
 from vivavoce.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,39 +22,34 @@ if TYPE_CHECKING:
 
 def speak(
     text: o.Text = None,
-    file: Annotated[Path | None, typer.Option("--file", "-f", help="A UTF-8 text file.")] = None,
+    file: o.File = None,
     output: o.Output = "",
     model: o.Model = None,
     vocoder: o.Vocoder = None,
-    voice: Annotated[
-        str | None, typer.Option("--voice", "-v", help="Who speaks: a name or a voice file.")
-    ] = None,
-    ref: Annotated[
-        Path | None, typer.Option("--ref", "-r", help="Or: a recording of who speaks.")
-    ] = None,
+    voice: o.Voice = None,
+    ref: o.Recordings = None,
     transcript: o.Transcript = None,
     transcript_file: o.TranscriptFile = None,
     transcribe: o.Transcribe = False,
-    language: o.Language = None,
-    cast: Annotated[
-        Path | None, typer.Option(help="A TOML file: who speaks after [name] in the text.")
-    ] = None,
+    language: o.Spoken = None,
+    cast: o.CastFile = None,
     speed: o.Speed = 1.0,
     steps: o.Steps = None,
     guidance: o.Guidance = None,
-    duration: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Of every chunk [default: natural].")
-    ] = None,
+    duration: o.Duration = None,
+    temperature: o.Temperature = None,
+    top_p: o.TopP = None,
+    top_k: o.TopK = None,
+    repetition_penalty: o.Repetition = None,
     no_normalise: o.NoNormalise = False,
     seed: o.Seed = 0,
     on_problem: o.OnProblem = "error",
     device: o.Device = "auto",
     precision: o.Precision = "float32",
     fast: o.Fast = False,
+    stream: o.Stream = False,
     audio_format: o.Format = None,
-    subtitles: Annotated[
-        list[Path] | None, typer.Option(help="Also write word times: .srt, .vtt or .json.")
-    ] = None,
+    subtitles: o.Subtitles = None,
     settings: o.Settings = None,
     as_json: o.Json = False,
     verbose: o.Verbose = False,
@@ -67,7 +60,9 @@ def speak(
     """
     target = destination(output, audio_format, as_json)
     captions = subtitle_files(subtitles or [])
-    how = o.model_options(settings, steps, guidance, no_normalise, duration)
+    asked = {"steps": steps, "guidance": guidance, "duration_s": duration, "top_k": top_k}
+    asked |= {"temperature": temperature, "top_p": top_p, "repetition_penalty": repetition_penalty}
+    how = o.model_options(settings, no_normalise, **asked)
     if text == transcript == "-":
         raise UsageError("TEXT and transcript are both standard input.", "Give one as a file.")
     who = speaker(voice, ref, transcript, transcript_file, language, transcribe, cast)
@@ -77,8 +72,10 @@ def speak(
 
     speakable(source)
     tts = _loaded(model, vocoder, device, (precision, fast), verbose, captions)
+    how = who.options | how | spoken_language(tts, who)
+    o.require_known(how, tts)
     spoken_by = voice_of(tts, who, source)
-    how = who.options | how | {"speed": speed, "seed": seed, "on_problem": on_problem}
+    how |= {"speed": speed, "seed": seed, "on_problem": on_problem, "early": stream}
     summary = perform(tts, source, spoken_by, target, audio_format, captions, how)
     summary |= {"voice": label_of(spoken_by, who), "seed": seed}
     report(summary, as_json, verbose)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +11,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 MANY = 30  # a longer list is counted, not printed
+LONG = 500  # and so is a longer text
 
 
 def say(message: str) -> None:
@@ -34,6 +36,16 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     )
 
 
+def in_columns(words: Sequence[str], indent: str = "  ") -> str:
+    """Words in as many columns as the terminal has room for, read line by line."""
+    width = max(len(word) for word in words) + 2
+    many = max(1, (shutil.get_terminal_size().columns - len(indent)) // width)
+    lines = [words[start : start + many] for start in range(0, len(words), many)]
+    return "\n".join(
+        indent + "".join(word.ljust(width) for word in line).rstrip() for line in lines
+    )
+
+
 def facts(data: Mapping[str, Any], indent: str = "") -> str:
     """One fact per line, tables below their names; empty ones left out."""
     lines = []
@@ -54,6 +66,8 @@ def _cell(value: Any) -> str:
         if len(value) > MANY:
             return f"{len(value)} entries"
         return ", ".join(_cell(v) for v in value)
+    if isinstance(value, str) and len(value) > LONG:
+        return f"{len(value)} characters"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from vivavoce.cli.files import read_text
 from vivavoce.cli.options import Json, Transcribe, Transcript, TranscriptFile
-from vivavoce.cli.terminal import emit, facts, say, table
+from vivavoce.cli.output import download
+from vivavoce.cli.terminal import emit, facts, in_columns, say, table
 from vivavoce.errors import UsageError
+
+FEW = 8
+"""Speakers of one model that have rows of their own; the names of more stand below the table."""
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 Name = Annotated[str, typer.Argument(help="A name from `vivavoce voices list`.")]
@@ -21,19 +26,20 @@ def list_voices(as_json: Json = False) -> None:
     """All voices that can speak here, and the model each belongs to."""
     from vivavoce.synthesis import voices
 
-    columns = ("name", "model", "family", "language", "licence")
-    emit(voices.voices_list(), as_json, lambda rows: table(rows, columns))
+    emit(voices.voices_list(), as_json, _listed)
 
 
 @app.command()
 def add(
     name: Annotated[str, typer.Argument(help="What to call the voice.")],
-    recording: Annotated[Path, typer.Argument(help="Three to twelve seconds of clear speech.")],
+    recordings: Annotated[
+        list[Path], typer.Argument(metavar="RECORDING", help="A few seconds of clear speech.")
+    ],
     transcript: Transcript = None,
     transcript_file: TranscriptFile = None,
     transcribe: Transcribe = False,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="A model the voice is for, or its kin.")
+        str | None, typer.Option("--model", "-m", help="A model the voice is for [default: f5-v1].")
     ] = None,
     language: Annotated[str, typer.Option(help="A BCP 47 code.")] = "en",
     licence: Annotated[str, typer.Option(help="Under which terms it may be used.")] = "",
@@ -44,7 +50,10 @@ def add(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Make a voice from a recording, once, and keep it as one file."""
+    """Make a voice from a recording, once, and keep it as one file.
+
+    Some models take several recordings of the same person.
+    """
     given = transcript is not None or transcript_file is not None
     if given and transcribe:
         raise UsageError("There is a transcript and --transcribe.", "Give one of them.")
@@ -52,9 +61,10 @@ def add(
     from vivavoce.synthesis import voices
     from vivavoce.synthesis.transcribe import default_transcriber
 
+    download(model)
     voices.voices_add(
         name,
-        recording,
+        recordings,
         replace=replace,
         model=model,
         transcript=words,
@@ -85,3 +95,24 @@ def remove(name: Name) -> None:
 
     voices.voices_remove(name)
     say(f"removed {name}")
+
+
+def _listed(rows: list[dict[str, Any]]) -> str:
+    """A row for every voice, or for all of a model that has many: who they are comes after."""
+    shown, blocks = list[dict[str, Any]](), list[str]()
+    for model, group in groupby(rows, _speaks_for):
+        voices = list(group)
+        if not model or len(voices) <= FEW:
+            shown += voices
+            continue
+        names, languages = [v["name"] for v in voices], voices[0]["language"]
+        many = f"{languages.count(',') + 1} languages" if languages else ""
+        shown.append(voices[0] | {"name": f"({len(names)} speakers)", "language": many})
+        spoken = f" ({languages})" if languages else ""
+        blocks += ["", f"Speakers of {model}{spoken}:", in_columns(names)]
+    return "\n".join([table(shown, ("name", "model", "family", "language", "licence")), *blocks])
+
+
+def _speaks_for(row: dict[str, Any]) -> str:
+    """The model whose own speaker it is."""
+    return "" if "path" in row or "problem" in row else row["model"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Speaker:
-    """Who was asked for: at most one of `name` and `recording`; a script names others."""
+    """Who was asked for: at most one of `name` and `recordings`; a script names others."""
 
     name: str | None = None
-    recording: Audio | None = None
-    label: str = ""  # what the recording is called
+    recordings: tuple[Audio, ...] = ()
+    labels: tuple[str, ...] = ()  # what the recordings are called
     transcript: str = ""
-    language: str = "en"
+    language: str | None = None
     transcriber: Transcriber | None = None
     script: Script | None = None
 
@@ -35,10 +36,15 @@ class Speaker:
         """The model's, as the script has them."""
         return dict(self.script.options) if self.script else {}
 
+    @property
+    def recorded_in(self) -> str:
+        """The language of recordings; empty where it is to be found out."""
+        return "" if self.language == "auto" else self.language or "en"
+
 
 def speaker(
     name: str | None,
-    ref: Path | None,
+    refs: list[Path] | None,
     transcript: str | None,
     transcript_file: Path | None,
     language: str | None,
@@ -50,28 +56,41 @@ def speaker(
     Raises UsageError, AudioError, ConfigError, MissingExtra.
     """
     words = transcript is not None or transcript_file is not None
-    if name is not None and ref is not None:
+    if name is not None and refs:
         raise UsageError("There is a --voice and a --ref.", "Give one of them.")
-    if words and ref is None:
+    if words and not refs:
         raise UsageError("There is a transcript and no recording.", "Give it with --ref.")
     if words and transcribe:
         raise UsageError("There is a transcript and --transcribe.", "Give one of them.")
-    if ref is None and cast is None and (transcribe or language):
-        option = "--transcribe" if transcribe else "--language"
-        raise UsageError(f"{option} is about a recording; there is none.", "Give it with --ref.")
+    if transcribe and not refs and cast is None:
+        raise _about_nothing("--transcribe")
     from vivavoce.audio import io
     from vivavoce.synthesis import cast as casts
     from vivavoce.synthesis.transcribe import default_transcriber
 
     return Speaker(
         name,
-        None if ref is None else io.read(ref),
-        "" if ref is None else ref.name,
+        tuple(io.read(ref) for ref in refs or ()),
+        tuple(ref.name for ref in refs or ()),
         read_text(transcript, transcript_file) if words else "",
-        language or "en",
+        language,
         default_transcriber() if transcribe else None,
         None if cast is None else casts.read(cast),
     )
+
+
+def spoken_language(tts: TTS, who: Speaker) -> dict[str, str]:
+    """The option of a model that speaks several; else `--language` is only about recordings.
+
+    Raises UsageError where there is neither.
+    """
+    if who.language is None:
+        return {}
+    if any(field.name == "language" for field in fields(tts.model.options_type)):
+        return {"language": who.language}
+    if not who.recordings and who.script is None:
+        raise _about_nothing("--language")
+    return {}
 
 
 def source_text(text: str | None, file: Path | None, who: Speaker, cast: Path | None) -> str:
@@ -90,8 +109,8 @@ def voice_of(tts: TTS, who: Speaker, text: str) -> str | Voice | Cast | None:
     from vivavoce.synthesis.cast import MAIN, names_in
 
     main: str | Voice | None = who.name
-    if who.recording is not None:
-        main = _made(tts, who, who.recording, who.transcript, Path(who.label).stem)
+    if who.recordings:
+        main = _made(tts, who, who.recordings, who.transcript, Path(who.labels[0]).stem)
     first = {} if main is None else {MAIN: main}
     if who.script is not None:
         return _roles(tts, who) | first
@@ -104,7 +123,7 @@ def label_of(voice: str | Voice | Cast | None, who: Speaker) -> str | list[str] 
     """The voice in a summary."""
     if voice is None or isinstance(voice, str):
         return voice
-    return sorted(voice) if not hasattr(voice, "family") else who.label  # type: ignore[arg-type]
+    return sorted(voice) if not hasattr(voice, "family") else ", ".join(who.labels)  # type: ignore[arg-type]
 
 
 def _roles(tts: TTS, who: Speaker) -> dict[str, str | Voice | Role]:
@@ -124,9 +143,15 @@ def _saved(tts: TTS) -> list[str]:
     return [path.stem for path in voices.saved()] if tts.clones else []
 
 
-def _made(tts: TTS, who: Speaker, recording: Path | Audio, transcript: str, name: str) -> Voice:
+def _about_nothing(option: str) -> UsageError:
+    return UsageError(f"{option} is about a recording; there is none.", "Give it with --ref.")
+
+
+def _made(
+    tts: TTS, who: Speaker, recording: Path | Sequence[Audio], transcript: str, name: str
+) -> Voice:
     transcriber = None if transcript else who.transcriber
-    how = {"name": name, "language": who.language, "transcriber": transcriber}
+    how = {"name": name, "language": who.recorded_in, "transcriber": transcriber}
     voice = tts.voice(recording, transcript, **how)  # type: ignore[arg-type]
     if transcriber:
         say(f"transcript of {name}: {voice.transcript}")

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vivavoce.device.kernels import choose_kernel, separate_attention
-from vivavoce.device.onednn import PackedLinear
+from vivavoce.device.onednn import PackedLinear, StreamedLinear
 
 if TYPE_CHECKING:
     from vivavoce.device.precision import Precision
@@ -24,28 +24,39 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """`packed`: linear layers in oneDNN's own order. `cache_folder` keeps what was measured."""
+    """`packed`: linear layers in oneDNN's own order; `int8`: with weights of one byte instead.
+
+    `cache_folder` keeps what was measured.
+    """
 
     dtype: torch.dtype = torch.float32
     packed: bool = False
     cache_folder: Path | None = None
+    int8: bool = False
 
     @cached_property
     def separate(self) -> bool:
         """Whether attention is to be two products; measured when it is first asked for."""
         return separate_attention(self.dtype, self.cache_folder)
 
-    def linear(self, layer: nn.Module) -> nn.Module:
-        """A loaded layer as one that computes like this.
+    def linear(self, layer: nn.Module, few_rows: bool = False) -> nn.Module:
+        """A loaded layer as one that computes like this; with `few_rows` at its best for one.
 
         Where the result is another module it holds its own weights: dropping the given one frees
         what it had, or the file that was mapped.
         """
         assert isinstance(layer, nn.Linear)
+        if self.int8:
+            from vivavoce.device.int8 import Int8Linear
+
+            return Int8Linear(layer)
         if self.dtype != layer.weight.dtype:
             layer = copy.deepcopy(layer).to(self.dtype)
         if self.packed and PackedLinear.gains(layer):
-            return PackedLinear(layer)
+            streamed = few_rows and self.dtype == torch.float32
+            return StreamedLinear(layer) if streamed else PackedLinear(layer, few_rows)
+        if not layer.weight.is_contiguous():  # a view of how another program keeps it
+            layer.weight = nn.Parameter(layer.weight.detach().contiguous())
         return layer.requires_grad_(False)
 
 
@@ -57,7 +68,14 @@ def choose_arithmetic(
         return Arithmetic(precision.dtype)
     lower = precision.dtype != torch.float32  # only oneDNN multiplies these on a CPU
     packed = lower or choose_kernel(cache_folder).name == "onednn"
-    return Arithmetic(precision.dtype, packed, cache_folder)
+    return Arithmetic(precision.dtype, packed, cache_folder, precision.int8)
+
+
+def for_many_rows(module: nn.Module) -> None:
+    """Layers within that were laid out for one row at a time are laid out for several, for good."""
+    for layer in module.modules():
+        if isinstance(layer, StreamedLinear):
+            layer.for_many_rows()
 
 
 def linear_gelu(layer: nn.Module, x: Tensor) -> Tensor:

@@ -1,4 +1,6 @@
-"""Attention over whole sequences, by the fastest exact form on the device. Knows no models."""
+"""Attention, by the fastest exact form on the device: `attention` over whole sequences,
+`attend` over what came before. Knows no models.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +39,18 @@ def attention(
         part = slice(row, row + 1)
         out[part, :, :n] = whole(q[part, :, :n], k[part, :, :n], v[part, :, :n])
     return out
+
+
+def attend(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, causal: bool = False
+) -> Tensor:
+    """Attention of `[B, H, N, K]` over `[B, H, M, K]` where `mask` (bool) allows it, scaled.
+
+    `causal` instead of a mask: position n sees the first n + 1.
+    """
+    if q.device.type == "mps":  # before macOS 15 its own kernel takes nothing else
+        q, k, v = q.contiguous(), k.contiguous(), v.contiguous()
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
 
 
 def fused(q: Tensor, k: Tensor, v: Tensor) -> Tensor:

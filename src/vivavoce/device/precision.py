@@ -17,23 +17,24 @@ if TYPE_CHECKING:
 
     import torch
 
-PRECISIONS = ("float32", "bfloat16", "float16")
+PRECISIONS = ("float32", "bfloat16", "float16", "int8")
 
 _LOWER = {"cpu": ("bfloat16",), "cuda": ("bfloat16", "float16"), "mps": ("bfloat16", "float16")}
 
 
 @dataclass(frozen=True)
 class Precision:
-    """A number format and why it was chosen."""
+    """A number format and why it was chosen; with `int8` weights are kept in one byte each."""
 
     dtype: torch.dtype
     reason: str
+    int8: bool = False
 
 
 def choose_precision(
     name: str, device: torch.device | str, cache_folder: Path | None = None
 ) -> Precision:
-    """Turn "auto", "fastest", "float32", "bfloat16" or "float16" into a dtype of the device.
+    """Turn "auto", "fastest" or one of `PRECISIONS` into a dtype of the device.
 
     "auto" is bfloat16 where the hardware has it and training in it is proven (CUDA, Ampere and
     later), float32 elsewhere. "fastest" is bfloat16 also on CPUs where it was measured to be
@@ -57,9 +58,25 @@ def choose_precision(
         raise UsageError(
             f"No precision is called '{name}'.", near_misses(name, ("auto", "fastest", *PRECISIONS))
         )
+    if name == "int8":
+        return _int8(device)
     dtype = getattr(torch, name)
     _check(device, dtype)
     return Precision(dtype, f"{name} asked for")
+
+
+def _int8(device: torch.device) -> Precision:
+    """Weights of one byte, what they are multiplied with and all else in float32."""
+    import torch
+
+    from vivavoce.device.int8 import available
+
+    if device.type != "cpu" or not available():
+        raise UnsupportedDevice(
+            f"int8 weights are not implemented for {device.type} with torch {torch.__version__}.",
+            "Use float32, or bfloat16 where the device has it.",
+        )
+    return Precision(torch.float32, "int8 weights asked for", int8=True)
 
 
 def mixed_precision(

@@ -15,6 +15,9 @@ from vivavoce.errors import UnsupportedDevice
 
 EXTRAS = {
     "asr": ("faster-whisper",),
+    "auto": ("lingua-language-detector",),
+    "ja": ("cutlet", "fugashi", "unidic-lite"),
+    "languages": ("num2words",),
     "media": ("av",),
     "phonemes": ("espeakng-loader",),
     "train": ("tensorboard", "pillow"),
@@ -29,13 +32,16 @@ ENVIRONMENT = (FALLBACK, "OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEV
 def report(device: str = "auto", cache_folder: Path | None = None) -> dict[str, Any]:
     """Plain nested data about software, CPU, devices, choices and environment; fit for JSON.
 
-    A device that cannot be used is reported under `selected.error`, not raised. With a
-    `cache_folder` the CPU kernels are measured if they have not been yet.
+    A device that cannot be used is reported under `selected.error`, not raised; what names none
+    raises UnsupportedDevice. With a `cache_folder` the CPU kernels are measured if they have not
+    been yet.
     """
     import torch
 
     from vivavoce.device.kernels import choose_kernel, cpu_model
+    from vivavoce.device.select import require_name
 
+    require_name(device)
     kernel = choose_kernel(cache_folder)
     return {
         "software": {

@@ -36,12 +36,23 @@ def select(name: str = "auto") -> Selection:
     """
     import torch
 
-    device, reason = _find(name.strip().lower())
+    device, reason = _find(require_name(name))
     if device.type != "cpu":
         _probe(device)
     if device.type == "cuda":
         reason += f" ({describe('cuda', device.index)})"
     return Selection(device, torch.float32, reason)
+
+
+def require_name(name: str) -> str:
+    """The name as it is looked up. Raises UnsupportedDevice for what names no device anywhere."""
+    name = name.strip().lower()
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps(:0)?", name):
+        raise UnsupportedDevice(
+            f"No device is called '{name}'.",
+            near_misses(name, ("auto", "cpu", "cuda", "cuda:0", "mps")),
+        )
+    return name
 
 
 def synchronise(device: torch.device | str) -> None:
@@ -73,15 +84,10 @@ def _find(name: str) -> tuple[torch.device, str]:
         return torch.device("cpu"), "; ".join(missing) + ": CPU"
     if name == "cpu":
         return torch.device("cpu"), "CPU asked for"
-    if name in ("mps", "mps:0"):
+    if name.startswith("mps"):
         _refuse(_mps_absence())
         return torch.device("mps"), "MPS asked for"
-    if re.fullmatch(r"cuda(:\d+)?", name):
-        return _numbered_cuda(int(name.partition(":")[2] or 0)), f"{name.upper()} asked for"
-    raise UnsupportedDevice(
-        f"No device is called '{name}'.",
-        near_misses(name, ("auto", "cpu", "cuda", "cuda:0", "mps")),
-    )
+    return _numbered_cuda(int(name.partition(":")[2] or 0)), f"{name.upper()} asked for"
 
 
 def _numbered_cuda(index: int) -> torch.device:

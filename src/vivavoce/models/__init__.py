@@ -12,6 +12,7 @@ from vivavoce.types import Workload
 FAMILIES = {
     "f5": "vivavoce.models.f5",
     "glow": "vivavoce.models.glow",
+    "xtts": "vivavoce.models.xtts",
 }
 
 
@@ -26,11 +27,16 @@ def family(name: str) -> ModuleType:
 
 
 def cloning_families() -> list[str]:
-    """Families that make voices from recordings: their package has `make_voice`.
+    """Families that speak with voices made from recordings.
 
-    Such a package has `describe_voice(voice) -> dict` too: facts for people.
+    The package of such a family has `describe_voice(voice) -> dict`, facts for people, and either
+    `make_voice` or `voices_need_weights = True`: then a model that is loaded makes them.
     """
-    return [name for name in FAMILIES if hasattr(family(name), "make_voice")]
+    return [name for name in FAMILIES if _clones(family(name))]
+
+
+def _clones(package: ModuleType) -> bool:
+    return hasattr(package, "make_voice") or getattr(package, "voices_need_weights", False)
 
 
 def workloads() -> dict[str, Workload]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class Noise:
-    """A stream of normal draws per row of a batch.
+    """A stream of random draws per row of a batch.
 
     Row `i` draws from its own generator, seeded by `(seed, rows[i])`: what a row gets does not
     depend on the batch it is in, nor on the device it is moved to afterwards.
@@ -31,3 +31,7 @@ class Noise:
             whole = -(-length // 16) * 16
             out[row, :length] = torch.randn(whole, n_channels, generator=generator)[:length]
         return out.transpose(1, 2)
+
+    def uniform(self, row: int, count: int) -> Tensor:
+        """The next `[count]` numbers in [0, 1) of a row."""
+        return torch.rand(count, generator=self.generators[row])

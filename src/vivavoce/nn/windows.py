@@ -25,12 +25,13 @@ class Window:
         return slice(self.start * scale, self.stop * scale)
 
 
-def windows(parts: Iterable[Tensor], size: int, halo: int) -> Iterator[Window]:
+def windows(parts: Iterable[Tensor], size: int, halo: int, eager: bool = False) -> Iterator[Window]:
     """Windows of at most `size` frames, each with `halo` frames of context on either side.
 
-    `parts` `[..., T]` follow one another; a window is given as soon as its frames are there. At
-    the two ends of the whole there is no context: whatever a layer does at an edge (zero padding,
-    say) happens there and only there, so the kept results equal those of one pass over the whole.
+    `parts` `[..., T]` follow one another; a window is given as soon as its frames are there, or,
+    when `eager`, as soon as a part is there that lets anything more be kept. At the two ends of
+    the whole there is no context: whatever a layer does at an edge (zero padding, say) happens
+    there and only there, so the kept results equal those of one pass over the whole.
     Raises ValueError when `size` leaves nothing to keep.
     """
     if size <= 2 * halo:
@@ -42,5 +43,9 @@ def windows(parts: Iterable[Tensor], size: int, halo: int) -> Iterator[Window]:
         while held.shape[-1] > size:
             yield Window(held[..., :size], done, size - halo)
             held, done = held[..., size - 2 * halo :], halo
+        if eager and held.shape[-1] - halo > done:
+            stop = held.shape[-1] - halo
+            yield Window(held, done, stop)
+            held, done = held[..., max(0, stop - halo) :], min(stop, halo)
     if held is not None and held.shape[-1]:
         yield Window(held, done, held.shape[-1])

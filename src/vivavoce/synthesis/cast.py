@@ -22,7 +22,7 @@ R = TypeVar("R")
 MAIN = "main"
 """Who speaks what stands before the first tag."""
 
-TAG = re.compile(r"\[([^\[\]\s]+)\]")
+TAG = re.compile(r"\[([^\[\]\n]+)\]")
 OPTIONS = {"nfe_step": "steps", "cfg_strength": "guidance", "sway_sampling_coef": "sway"}
 """Keys of a cast file that are options of the model, under the names we have for them."""
 

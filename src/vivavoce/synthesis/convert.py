@@ -13,9 +13,10 @@ from torch import Tensor
 
 from vivavoce import models, vocoders
 from vivavoce.errors import BadCheckpoint, UnknownModel, near_misses
+from vivavoce.synthesis import parts
 from vivavoce.synthesis.foreign import Foreign, is_config, read_config, read_text
 from vivavoce.weights import cache, checkpoint, mapped, pickles, stats, store
-from vivavoce.weights.adapt import strict_load, without_numbers
+from vivavoce.weights.source import Companion
 
 WEIGHTS_INSIDE = ("ema_model_state_dict", "model", "generator", "model_state_dict", "state_dict")
 
@@ -37,12 +38,14 @@ def read(found: Foreign, family: str = "") -> tuple[dict[str, Any], dict[str, Te
     if config is None and needed:
         raise BadCheckpoint(
             f"There is no configuration beside {found.weights}.",
-            "Name it with --config config.json.",
+            "Put its config.json into the same folder, or name it with --config config.json.",
         )
     foreign = read_config(config) if config else {}
     around = (config or found.weights).parent
     statistics = stats.beside(around, (foreign.get("audio") or {}).get("stats_path"))
-    known = _known(found, getattr(package.convert, "COMPANIONS", {}))
+    known, beside = _known(found, _companions(package), tensors)
+    checkpoint.refuse_not_finite(beside.items())
+    tensors |= beside
     tables = package.convert.tables(foreign | {"found": known}, tensors, statistics)
     ours, _ = package.convert.adapt(tensors)
     named = {"speakers": names} if (names := speaker_names(around, foreign)) else {}
@@ -66,12 +69,12 @@ def to_store(found: Foreign, family: str, name: str, copy: bool = True) -> Path:
         raise BadCheckpoint(f"There is no file {found.weights}.", "Check the path.")
     manifest, ours = read(found, family)
     _, package = _package(manifest["family"])
-    with without_numbers():
-        module = package.build(manifest)
-    strict_load(module, ours)
     folder = cache.models() / _safe(name)
     manifest |= {"name": folder.name}
-    store.save(folder, manifest, module.state_dict(), source="" if copy else str(found.source))
+    # What lies in several files is kept in one of ours.
+    copy |= any(companion.tensors for companion in _companions(package).values())
+    stored = parts.checked(manifest, ours)
+    store.save(folder, manifest, stored, source="" if copy else str(found.source))
     return folder
 
 
@@ -88,14 +91,28 @@ def recognise(file: Path, tensors: dict[str, Tensor]) -> str:
     )
 
 
-def _known(found: Foreign, companions: dict[str, tuple[str, str]]) -> dict[str, Any]:
-    """What a family may want to know besides the configuration, as plain data."""
+def _companions(package: Any) -> dict[str, Companion]:
+    return getattr(package.convert, "COMPANIONS", {})
+
+
+def _known(
+    found: Foreign, companions: dict[str, Companion], tensors: dict[str, Tensor]
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """What a family may want to know besides the configuration: plain data, and more tensors.
+
+    A companion's tensors are named by their place in it: `speakers/NAME/embedding`.
+    """
     known: dict[str, Any] = {"source": str(found.source), "variant": found.variant}
-    for key, (pattern, otherwise) in companions.items():
-        file = found.companion(pattern, otherwise)
-        if file is not None:
+    beside: dict[str, Tensor] = {}
+    for key, wanted in companions.items():
+        if wanted.unless and any(name.endswith(wanted.unless) for name in tensors):
+            continue
+        file = found.companion(wanted)
+        if file is not None and wanted.tensors:
+            beside |= checkpoint.scattered(file, key)
+        elif file is not None:
             known[key] = read_text(file)
-    return known
+    return known, beside
 
 
 def speaker_names(folder: Path, foreign: dict[str, Any]) -> list[str]:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from vivavoce.audio import io
 from vivavoce.config import from_dict
 from vivavoce.device import Selection
-from vivavoce.errors import UsageError, VoiceError, near_misses
+from vivavoce.errors import ConfigError, UsageError, VoiceError, near_misses
 from vivavoce.synthesis import edits
 from vivavoce.synthesis.cast import Cast, Role, plan_cast
 from vivavoce.synthesis.join import Piece, joined
 from vivavoce.synthesis.plan import Utterance, plan
 from vivavoce.synthesis.render import Renderer, Request, Stages
 from vivavoce.synthesis.speech import Speech
-from vivavoce.synthesis.voices import load_voice
+from vivavoce.synthesis.voices import Recording, choose, heard
 from vivavoce.types import Audio, AudioChunk, Tokens, Voice
 from vivavoce.vocoders.vocoder import Vocoder
 
@@ -69,7 +69,7 @@ class TTS:
 
     def voice(
         self,
-        recording: str | Path | Audio,
+        recording: Recording | Sequence[Recording],
         transcript: str = "",
         *,
         name: str = "voice",
@@ -79,7 +79,8 @@ class TTS:
     ) -> Voice:
         """A voice from a few seconds of speech and the words said in it, ready for `speak`.
 
-        Without a transcript `transcriber` (audio, language -> words) is asked.
+        Some models take several recordings of one person, and need no words. Without a transcript
+        `transcriber` (audio, language -> words) is asked.
         Raises AudioError, VoiceError (also where the model cannot clone).
         """
         if not self.clones:
@@ -87,7 +88,7 @@ class TTS:
                 f"'{self.name}' has its own speakers and clones no voices.",
                 "`vivavoce models list` shows models; f5-v1 is one that clones.",
             )
-        audio = recording if isinstance(recording, Audio) else io.read(recording)
+        audio = heard(recording)
         return self.model.make_voice(audio, transcript, name, language, licence, transcriber)
 
     def speak(self, text: str, voice: str | Voice | Cast | None = None, **how: Any) -> Speech:
@@ -96,6 +97,7 @@ class TTS:
         Raises TextError, UnknownVoice, ConfigError (an option the model does not have) and
         GuardError (what came out is not speech).
         """
+        how = {"early": False} | how
         return self._collected(list(self.stream(text, voice, **how)), how.get("seed", 0))
 
     def stream(
@@ -108,6 +110,7 @@ class TTS:
         on_problem: str = "error",
         on_step: Callable[[int, int], None] | None = None,
         stages: Stages | None = None,
+        early: bool = True,
         **options: Any,
     ) -> Iterator[AudioChunk]:
         """The same samples as `speak`, piece by piece, as soon as they are there.
@@ -119,12 +122,13 @@ class TTS:
         that does not come out as speech is tried once more with another draw; then `on_problem`
         decides: "error" raises GuardError, "warn" keeps what there is and says so.
         `on_step(done, all)` is called within an utterance where the model works in steps; what
-        it raises ends the work.
+        it raises ends the work. `early` hands out the first pieces of an utterance before the rest
+        of it is there, where the model can; what goes wrong after that is not tried again.
         """
 
         def request(role: Role) -> Request:
             made = self._request(role.voice, speed * role.speed, seed, on_problem, options)
-            return made.watched(on_step, stages)
+            return made.watched(on_step, stages, early)
 
         pieces = (
             piece
@@ -217,14 +221,19 @@ class TTS:
             raise UsageError(f"on_problem is '{on_problem}'.", near_misses(on_problem, ON_PROBLEM))
         table = self.defaults | options
         table["speed"] = speed * self.defaults.get("speed", 1.0)
+        known = [field.name for field in fields(self.model.options_type)]
+        for name in options:
+            if name not in known:
+                advice = near_misses(name, known) or f"Known: {', '.join(known)}."
+                raise ConfigError(f"'{self.name}' has no option '{name}'.", advice)
         chosen = from_dict(self.model.options_type, table)
         return Request(self._voice(voice), chosen, seed, on_problem == "warn")
 
     def _voice(self, voice: str | Voice | Callable[[], Voice] | None) -> Voice:
         if callable(voice):
             voice = voice()
-        if isinstance(voice, str) and self.clones and voice not in self.voices:
-            voice = load_voice(voice)
+        if isinstance(voice, str):
+            voice = choose(voice, self.voices, self.clones)
         if not isinstance(voice, Voice):
             return self.model.voice(voice)
         if voice.family != self.model.family:

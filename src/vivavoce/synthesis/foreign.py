@@ -17,10 +17,11 @@ from vivavoce import config as configs
 from vivavoce.errors import BadCheckpoint, ConfigError
 from vivavoce.weights import fetch
 from vivavoce.weights.download import Progress
-from vivavoce.weights.source import Source, parse
+from vivavoce.weights.source import WEIGHT_SUFFIXES, Companion, Source, parse
 
 CONFIG_SUFFIXES = (".json", ".yaml", ".yml", ".toml")
-WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
+# Files with tensors that lie beside models and are none: what training needs, speakers, statistics.
+_NOT_THE_MODEL = re.compile(r"(dvae|mel_stats|mel_norms|speakers|optimizer|scheduler)([_.-].*)?")
 
 
 @dataclass(frozen=True)
@@ -49,15 +50,15 @@ class Foreign:
             names += [f"{stem}{suffix}" for suffix in suffixes] + ["*.yaml"]
         return self._first(names)
 
-    def companion(self, pattern: str, otherwise: str) -> Path | None:
-        """The file that a pattern such as `vocab*.txt` means; for the Hub else `otherwise`'s."""
+    def companion(self, wanted: Companion) -> Path | None:
+        """The file that a companion's pattern means; for the Hub else the one at its address."""
         for file in self.beside:
-            if fnmatchcase(file.name, pattern):
+            if fnmatchcase(file.name, wanted.pattern):
                 return file
-        found = self._first([pattern.replace("*", ""), pattern])
-        if found or self.source.kind != "hf":
+        found = self._first([wanted.pattern.replace("*", ""), wanted.pattern])
+        if found or self.source.kind != "hf" or not wanted.otherwise:
             return found
-        address = parse(otherwise)
+        address = parse(wanted.otherwise)
         return fetch.fetch(address) if address else None
 
     def _first(self, names: Iterable[str]) -> Path | None:
@@ -85,13 +86,14 @@ def at(place: str, progress: Progress | None = None) -> Foreign | None:
         path = source.path.absolute()
         if not path.exists() and not is_weights(path):
             return None
-        source = Source("path", path=_only_weights(path) if path.is_dir() else path)
+        source = Source("path", path=only_weights(path) if path.is_dir() else path)
     return Foreign(fetch.fetch(source, progress=progress), source)
 
 
-def _only_weights(folder: Path) -> Path:
+def only_weights(folder: Path) -> Path:
     """The one checkpoint in a folder; safetensors before pickles."""
     files = [file for file in sorted(folder.iterdir()) if file.suffix in WEIGHT_SUFFIXES]
+    files = [file for file in files if not _NOT_THE_MODEL.fullmatch(file.stem)] or files
     files = [file for file in files if file.suffix == ".safetensors"] or files
     if len(files) != 1:
         names = ", ".join(file.name for file in files[:10]) or "none"

@@ -29,7 +29,7 @@ def installed() -> list[dict[str, Any]]:
     rows = [_row(entry) for entry in catalog.entries()]
     names = {row["name"] for row in rows}
     others = (folder for folder in _imported() if folder.name not in names)
-    return rows + [_UNSTATED | _facts(folder) for folder in others]
+    return rows + [_listed(folder) for folder in others]
 
 
 def show(name: str) -> dict[str, Any]:
@@ -140,16 +140,17 @@ def _get(name: str, on_progress: OnProgress | None, offline: bool | None) -> Pat
 def import_checkpoint(
     file: Path | str, family: str, config: Path | None = None, name: str | None = None
 ) -> Path:
-    """Convert a foreign checkpoint into a model folder of ours. No code in it is run.
+    """Convert a foreign checkpoint, or the one in a folder, into a model folder of ours.
 
-    What belongs to it (a configuration, a vocabulary) is looked for beside it. The original is
-    not needed afterwards. Raises BadCheckpoint, UnsafeCheckpoint, UnknownModel (the family),
-    ConfigError.
+    No code in it is run. What belongs to it (a configuration, a vocabulary) is looked for beside
+    it. The original is not needed afterwards. Raises BadCheckpoint, UnsafeCheckpoint, UnknownModel
+    (the family), ConfigError.
     """
     from vivavoce.synthesis.convert import to_store
-    from vivavoce.synthesis.foreign import Foreign
+    from vivavoce.synthesis.foreign import Foreign, only_weights
 
     file = Path(file).absolute()
+    file = only_weights(file) if file.is_dir() else file
     found = Foreign(file, Source("path", path=file), (config,) if config else ())
     return to_store(found, family, name or _default_name(found.source))
 
@@ -221,6 +222,15 @@ def _row(entry: Entry) -> dict[str, Any]:
         "source": entry.repo or ("bundled" if entry.bundled else "import"),
         "notes": entry.notes,
     }
+
+
+def _listed(folder: Path) -> dict[str, Any]:
+    """What a list says of an imported model: as of a catalogued one, not its whole manifest."""
+    found = _UNSTATED | _facts(folder)
+    if not isinstance(found.get("vocoder", ""), str):
+        del found["vocoder"]  # its own
+    keys = ("name", "kind", "family", "languages", "licence", "vocoder", "speakers", "installed")
+    return {key: found[key] for key in (*keys, "path") if key in found}
 
 
 def _facts(folder: Path) -> dict[str, Any]:

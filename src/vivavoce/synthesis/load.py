@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from vivavoce import device as devices
-from vivavoce import models, vocoders
 from vivavoce.device.arithmetic import choose_arithmetic
 from vivavoce.device.placement import place
 from vivavoce.errors import BadCheckpoint
-from vivavoce.synthesis import library
+from vivavoce.synthesis import library, parts
 from vivavoce.synthesis.engine import TTS
 from vivavoce.weights import cache
-from vivavoce.weights.adapt import strict_load, without_numbers
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from vivavoce.vocoders.vocoder import Vocoder
 
 DEFAULT_MODEL = "kathleen"
@@ -34,8 +34,8 @@ def load(
 
     `model` is a name (`vivavoce models list`), a model folder, or the path or `hf://` address of a
     foreign checkpoint, which is read where it lies; without it the bundled voice speaks, offline.
-    `vocoder` replaces the one the model names. `device` is auto, cpu, cuda[:n] or mps;
-    `TTS.selection.reason` says why it was chosen. With auto each stage goes where
+    `vocoder` replaces the one that the model names or brings along. `device` is auto, cpu,
+    cuda[:n] or mps; `TTS.selection.reason` says why it was chosen. With auto each stage goes where
     `vivavoce doctor --self-test` measured it to be right and faster; `TTS.vocoder_selection` is the
     vocoder's place. `precision` is float32, bfloat16, float16 or
     auto; lower ones are for the large products of models that have measured what they cost (F5),
@@ -45,10 +45,8 @@ def load(
     Raises UnknownModel, BadCheckpoint, IncompatibleFeatures, UnsupportedDevice.
     """
     found = devices.select(device)
-    manifest, acoustic = _build(str(model or DEFAULT_MODEL), "acoustic", models)
+    manifest, acoustic, its, decoder = _modules(str(model or DEFAULT_MODEL), vocoder)
     selection = place(f"acoustic.{manifest['family']}", device, found, cache.folder())
-    chosen = str(vocoder or manifest.get("vocoder") or library.default_vocoder(manifest["name"]))
-    its, decoder = _build(chosen, "vocoder", vocoders)
     decoding = place(f"vocoder.{its['family']}", device, found, cache.folder())
     wanted = "fastest" if fast else precision
     chosen_precision = devices.choose_precision(wanted, selection.device, cache.folder())
@@ -63,14 +61,37 @@ def load(
     return TTS(manifest["name"], acoustic, decoder, selection, defaults, decoding)
 
 
-def _build(name: str, kind: str, table: Any) -> tuple[dict[str, Any], Any]:
+def acoustic(model: str | Path) -> Any:
+    """The acoustic model alone, on the CPU: it makes voices, and weights it does not read for that
+    stay in their file. Raises UnknownModel, BadCheckpoint.
+    """
+    return _acoustic(str(model))[1].eval().requires_grad_(False)
+
+
+def _modules(
+    model: str, vocoder: str | Path | None
+) -> tuple[dict[str, Any], Any, dict[str, Any], Any]:
+    """The model's manifest and module, then its vocoder's: asked for, brought along, or named."""
+    manifest, module, tensors = _acoustic(model)
+    its = parts.own_vocoder(manifest)
+    if its is None or vocoder:
+        named = vocoder or manifest.get("vocoder") or library.default_vocoder(manifest["name"])
+        its, tensors = _open(str(named), "vocoder")
+    return manifest, module, its, parts.build(its, tensors)
+
+
+def _acoustic(name: str) -> tuple[dict[str, Any], Any, dict[str, Tensor]]:
+    """A model's manifest, its module, and the tensors of the vocoder it brings along."""
+    manifest, tensors = _open(name, "acoustic")
+    mine, others = parts.apart(manifest, tensors)
+    return manifest, parts.build(manifest, mine), others
+
+
+def _open(name: str, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
     manifest, tensors = library.open_model(name, kind)
     if manifest["kind"] != kind:
         raise BadCheckpoint(
             f"{manifest['name']} is of kind '{manifest['kind']}', not '{kind}'.",
             "A model speaks through a vocoder: name the model first, the vocoder with --vocoder.",
         )
-    with without_numbers():
-        module = table.family(manifest["family"]).build(manifest)
-    strict_load(module, tensors)
-    return manifest, module
+    return manifest, tensors

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from vivavoce.audio.features import convert
 from vivavoce.device import synchronise
 from vivavoce.errors import GuardError
 from vivavoce.nn.noise import Noise
-from vivavoce.synthesis.guards import SampleGuard, check_duration
+from vivavoce.synthesis.guards import SampleGuard, check_duration, check_told
 from vivavoce.synthesis.join import Piece
 from vivavoce.synthesis.plan import Utterance
 from vivavoce.synthesis.timing import words
@@ -36,10 +37,12 @@ class Stages:
     seconds: dict[str, float] = field(default_factory=dict)
 
     def timed(self, stage: str, device: torch.device, work: Callable[[], Any]) -> Any:
-        begin = time.perf_counter()
+        begin, before = time.perf_counter(), sum(self.seconds.values())
         result = work()
         synchronise(device)
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - begin
+        within = sum(self.seconds.values()) - before  # stages that the work called for
+        spent = time.perf_counter() - begin - within
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
         return result
 
 
@@ -53,9 +56,15 @@ class Request:
     lenient: bool = False
     on_step: Callable[[int, int], None] | None = None
     stages: Stages = field(default_factory=Stages)
+    early: bool = False  # hand pieces out before the utterance has been judged whole
 
-    def watched(self, on_step: Callable[[int, int], None] | None, stages: Stages | None) -> Request:
-        return replace(self, on_step=on_step, stages=stages or self.stages)
+    def watched(
+        self,
+        on_step: Callable[[int, int], None] | None,
+        stages: Stages | None,
+        early: bool = False,
+    ) -> Request:
+        return replace(self, on_step=on_step, stages=stages or self.stages, early=early)
 
     def noise(self, indices: Sequence[int], attempt: int) -> Noise:
         return Noise(self.seed, [index + attempt * FRESH for index in indices])
@@ -106,19 +115,16 @@ class Renderer:
         self, utterance: Utterance, request: Request, attempt: int, lenient: bool
     ) -> Iterator[Piece]:
         guard = SampleGuard(utterance.chunk.text, lenient)
-        noise = request.noise([utterance.index], attempt)
-        found: list[Features] = request.stages.timed(
-            "acoustic",
-            self.device,
-            lambda: list(
-                self.model.generate(
-                    [utterance.tokens], request.voice, request.options, noise, request.on_step
-                )
-            ),
-        )
-        warnings = self._check(utterance, found[0], 0, lenient)
-        pieces = self._decoded(found)
+        heard: list[Features] = []  # as many as have gone to the vocoder
+        parts = self._generated(utterance, request, attempt, heard)
+        lazily = request.early and self.model.incremental
+        warnings: tuple[str, ...] = ()
+        if not lazily:
+            parts = iter([_whole(list(parts))])
+            warnings = self._check(utterance, _whole(heard), 0, lenient)
+        pieces = self._decoded(parts, request)
         waiting: np.ndarray | None = None  # the last piece is known when none follows
+        at_once = lazily  # but for the first, where more is sure to follow
         while True:
             piece = request.stages.timed("vocoder", self.vocoder_device, lambda: next(pieces, None))
             if piece is None:
@@ -126,24 +132,56 @@ class Renderer:
             if waiting is not None:
                 yield Piece(self._chunk(utterance, waiting))
                 guard.lenient = request.lenient  # too late for another attempt
-            waiting = guard.feed(piece[0].float().cpu().numpy()) * found[0].gain
+            waiting = guard.feed(piece[0].float().cpu().numpy()) * heard[0].gain
+            if at_once:
+                yield Piece(self._chunk(utterance, waiting))
+                guard.lenient = request.lenient
+                waiting, at_once = None, False
+        if lazily:
+            warnings = self._check(utterance, _whole(heard), 0, guard.lenient)
         samples = np.zeros(0, np.float32) if waiting is None else waiting
         audio = self._chunk(utterance, samples)
         audio = replace(
-            audio, words=self._words(utterance, found[0], 0), warnings=warnings + guard.finish()
+            audio, words=self._words(utterance, heard[0], 0), warnings=warnings + guard.finish()
         )
         yield Piece(audio, utterance.chunk.pause_s)
 
-    def _decoded(self, found: list[Features]) -> Iterator[Tensor]:
-        """Piece by piece; a model that does not stream is judged whole before it is heard."""
+    def _generated(
+        self, utterance: Utterance, request: Request, attempt: int, heard: list[Features]
+    ) -> Iterator[Features]:
+        """What the acoustic model gives for one utterance, kept in `heard` as well."""
+        noise = request.noise([utterance.index], attempt)
+        found = self.model.generate(
+            [utterance.tokens], request.voice, request.options, noise, request.on_step
+        )
+        while True:
+            features = request.stages.timed("acoustic", self.device, lambda: next(found, None))
+            if features is None:
+                return
+            heard.append(features)
+            yield features
+
+    def _decoded(self, parts: Iterator[Features], request: Request) -> Iterator[Tensor]:
+        """Samples `[1, S]` piece by piece, or at once where the utterance is judged whole."""
+        first = next(parts)
+        features = (self.accepted(part) for part in chain([first], parts))
         window, new_frames = self.vocoder.window_frames, self.model.stream_frames
-        if new_frames:
+        early = request.early and new_frames > 0
+        if early:
             window = min(window, 2 * self.vocoder.receptive_field + new_frames)
-        pieces = stream_windows(self.vocoder, (self.accepted(f) for f in found), window)
-        if new_frames:
+        eager = early and self.model.incremental
+        pieces = stream_windows(self.vocoder, features, window, self._condition(first), eager)
+        if early:
             yield from pieces
         else:
             yield torch.cat(list(pieces), dim=-1)
+
+    def _condition(self, features: Features) -> Tensor | None:
+        """Who speaks, for each row, on the vocoder's device."""
+        if features.condition is None:
+            return None
+        rows = features.condition.expand(len(features.values), -1, -1)
+        return rows.to(self.vocoder_device)
 
     def _rows(
         self, utterances: Sequence[Utterance], request: Request
@@ -152,7 +190,9 @@ class Renderer:
         noise = request.noise([u.index for u in utterances], 0)
         (features,) = self.model.generate(tokens, request.voice, request.options, noise)
         lengths = features.lengths.tolist()
-        samples = decode_windowed(self.vocoder, self.accepted(features), lengths).float().cpu()
+        values, condition = self.accepted(features), self._condition(features)
+        decoded = decode_windowed(self.vocoder, values, lengths, condition=condition)
+        samples = decoded.float().cpu()
         for row, utterance in enumerate(utterances):
             length = min(self.vocoder.n_samples(lengths[row]), samples.shape[1])
             yield self._row(utterance, features, row, samples[row, :length].numpy())
@@ -181,8 +221,10 @@ class Renderer:
         self, utterance: Utterance, features: Features, row: int, lenient: bool
     ) -> tuple[str, ...]:
         frames, tokens = int(features.lengths[row]), len(utterance.tokens)
-        frame_s = 1 / features.spec.frame_rate
-        return check_duration(frames, tokens, frame_s, utterance.chunk.text, lenient)
+        frame_s, text = 1 / features.spec.frame_rate, utterance.chunk.text
+        problem = features.problems[row] if features.problems else ""
+        told = check_told(problem, text, lenient)
+        return told or check_duration(frames, tokens, frame_s, text, lenient)
 
     def _words(self, utterance: Utterance, features: Features, row: int) -> tuple[Word, ...]:
         """Where the model knows them: counted from the utterance's first sample."""
@@ -196,6 +238,15 @@ class Renderer:
     def _chunk(self, utterance: Utterance, samples: np.ndarray) -> AudioChunk:
         text, rate = utterance.chunk, self.vocoder.accepts.sample_rate
         return AudioChunk(samples, rate, 0.0, text.start, text.end)
+
+
+def _whole(parts: list[Features]) -> Features:
+    """One utterance's features, one behind the other; what was told last is what counts."""
+    if len(parts) == 1:
+        return parts[0]
+    values = torch.cat([part.values for part in parts], dim=-1)
+    lengths = torch.tensor([values.shape[-1]])
+    return replace(parts[-1], values=values, lengths=lengths)
 
 
 def _with(piece: Piece, warnings: tuple[str, ...]) -> Piece:

@@ -5,7 +5,7 @@ Knows no families: what a voice is made of, the model's family knows.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,14 +20,17 @@ from vivavoce.errors import (
     VoiceError,
     near_misses,
 )
-from vivavoce.synthesis import library
+from vivavoce.synthesis import library, names
 from vivavoce.types import Audio, Voice
 from vivavoce.weights import store
 from vivavoce.weights import voices as files
 
+Recording = str | Path | Audio
+"""The path of an audio file, or what was read from one."""
+
 
 def make_voice(
-    recording: str | Path | Audio,
+    recording: Recording | Sequence[Recording],
     transcript: str = "",
     *,
     name: str = "voice",
@@ -40,16 +43,39 @@ def make_voice(
 ) -> Voice:
     """A voice from a recording and the words said in it, for the models of one family.
 
-    `model` names any model of that family (default: one that clones). Only the seconds from
-    `start_s` to `end_s` are used. Without a transcript, `transcriber` (audio, language -> words)
-    is asked; `vivavoce.synthesis.transcribe.default_transcriber()` is one.
+    `model` names any model of that family (default: one that clones). Where its weights make the
+    voice it is loaded, on the CPU; some families take several recordings of one person. Only the
+    seconds from `start_s` to `end_s` are used. Without a transcript, `transcriber` (audio,
+    language -> words) is asked; `vivavoce.synthesis.transcribe.default_transcriber()` is one.
     Raises AudioError, VoiceError, UnknownModel.
     """
     family = _cloning_family(model)
-    audio = recording if isinstance(recording, Audio) else io.read(recording)
-    if start_s or end_s is not None:
-        audio = edit.cut(audio, start_s, end_s)
-    return family.make_voice(audio, transcript, name, language, licence, transcriber)
+    audio = heard(recording, start_s, end_s)
+    maker = _loaded(str(model)) if _needs_weights(family) else family
+    return maker.make_voice(audio, transcript, name, language, licence, transcriber)
+
+
+def heard(
+    recording: Recording | Sequence[Recording], start_s: float = 0.0, end_s: float | None = None
+) -> Audio | tuple[Audio, ...]:
+    """What `make_voice` of a family or a model takes: one recording, or several, read.
+
+    Raises AudioError, UsageError (none at all, or the seconds of several).
+    """
+    cut = bool(start_s) or end_s is not None
+    if isinstance(recording, (str, Path, Audio)):
+        audio = recording if isinstance(recording, Audio) else io.read(recording)
+        return edit.cut(audio, start_s, end_s) if cut else audio
+    if not recording:
+        raise UsageError("There is no recording.", "Give a few seconds of somebody speaking.")
+    if len(recording) == 1:
+        return heard(recording[0], start_s, end_s)
+    if cut:
+        raise UsageError(
+            "The seconds to use are of one recording, and there are several.",
+            "Cut them before, or give one.",
+        )
+    return tuple(one if isinstance(one, Audio) else io.read(one) for one in recording)
 
 
 def load_voice(name: str | Path) -> Voice:
@@ -57,12 +83,20 @@ def load_voice(name: str | Path) -> Voice:
 
     Raises UnknownVoice with near misses, VoiceError for a damaged file.
     """
-    own = _own(str(name))
-    if own is None and Path(name).is_file():
-        own = Path(name)
-    if own is None:
-        raise _unknown(str(name), [path.stem for path in files.saved()])
-    return files.load(own)
+    return _load(str(name), ())
+
+
+def choose(name: str, speakers: Sequence[str], clones: bool) -> str | Voice:
+    """Whom a model is asked to be: the name of a speaker it has, else, where it clones, a voice.
+
+    Spelt exactly a name comes first; then capitals and accents do not count. What means no speaker
+    of a model that does not clone is given back: the model itself says whom it has.
+    Raises UnknownVoice with near misses, VoiceError for a damaged file.
+    """
+    speaker = names.meant(name, speakers)
+    if not clones or speaker == name or (speaker and _file(name) is None):
+        return speaker or name
+    return _load(name, speakers)
 
 
 def voices_list() -> list[dict[str, Any]]:
@@ -73,22 +107,24 @@ def voices_list() -> list[dict[str, Any]]:
 def voices_show(name: str) -> dict[str, Any]:
     """Raises UnknownVoice, VoiceError for a damaged file."""
     own = _own(name)
-    if own is not None:
-        voice = files.load(own)
-        row = _facts(own, voice) | {"transcript": voice.transcript}
-        if voice.family in models.cloning_families():
-            row |= models.family(voice.family).describe_voice(voice)
-        return row
-    rows = voices_list()
-    found = next((row for row in rows if row["name"] == name), None)
-    if found is None:
-        raise _unknown(name, [row["name"] for row in rows])
-    return found
+    if own is None:
+        rows = voices_list()
+        found = names.meant(name, [row["name"] for row in rows])
+        if found is None:
+            raise _unknown(name, [row["name"] for row in rows])
+        own = _own(found)
+        if own is None:
+            return next(row for row in rows if row["name"] == found)
+    voice = files.load(own)
+    row = _facts(own, voice) | {"transcript": voice.transcript}
+    if voice.family in models.cloning_families():
+        row |= models.family(voice.family).describe_voice(voice)
+    return row
 
 
 def voices_add(
     name: str,
-    recording: str | Path | Audio,
+    recording: Recording | Sequence[Recording],
     *,
     replace: bool = False,
     **details: Any,
@@ -108,10 +144,12 @@ def voices_add(
 
 
 def voices_remove(name: str) -> None:
-    """Raises UnknownVoice for an unknown name, VoiceError for a model's own speaker."""
+    """Raises UnknownVoice for a name not spelt exactly, VoiceError for a model's own speaker."""
     own = _own(name)
     if own is None:
         found = voices_show(name)
+        if "path" in found:
+            raise _unknown(name, [found["name"]])
         raise VoiceError(
             f"'{name}' is part of the model '{found['model']}'.", "It cannot be removed."
         )
@@ -131,9 +169,23 @@ def _cloning_family(model: str | None) -> ModuleType:
                 f"Models of these families do: {', '.join(clones) or 'none yet'}.",
             )
         return models.family(chosen)
-    if not clones:
-        raise UnknownModel("No model here makes voices from recordings.", "Train one instead.")
-    return models.family(clones[0])
+    ready = [name for name in clones if not _needs_weights(models.family(name))]
+    if not ready:
+        raise UnknownModel(
+            "No model here makes voices from recordings.", "Name one that does: --model."
+        )
+    return models.family(ready[0])
+
+
+def _needs_weights(family: ModuleType) -> bool:
+    return getattr(family, "voices_need_weights", False)
+
+
+def _loaded(model: str) -> Any:
+    """The acoustic model alone, on the CPU. Weights that it does not use stay on the disk."""
+    from vivavoce.synthesis.load import acoustic  # which needs this module
+
+    return acoustic(model)
 
 
 def _own(name: str) -> Path | None:
@@ -143,6 +195,23 @@ def _own(name: str) -> Path | None:
     except UsageError:
         return None
     return path if path.is_file() else None
+
+
+def _file(name: str) -> Path | None:
+    """The same, or the file at that path."""
+    own = _own(name)
+    return own if own or not Path(name).is_file() else Path(name)
+
+
+def _load(name: str, speakers: Sequence[str]) -> Voice:
+    file = _file(name)
+    if file is None:
+        saved = [path.stem for path in files.saved()]
+        found = names.meant(name, saved)
+        if found is None:
+            raise _unknown(name, [*speakers, *saved])
+        file = files.path_of(found)
+    return files.load(file)
 
 
 def _speakers() -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 from dataclasses import replace
 from types import ModuleType
 
@@ -24,6 +25,12 @@ def family(name: str) -> ModuleType:
     if name not in FAMILIES:
         raise UnknownModel(f"There is no vocoder family '{name}'.", near_misses(name, FAMILIES))
     return importlib.import_module(FAMILIES[name])
+
+
+def recognise(names: Iterable[str]) -> str:
+    """The family that tensors of these names are of, alone or taken out of a model; else empty."""
+    names = tuple(names)
+    return next((name for name in FAMILIES if family(name).convert.recognises(names)), "")
 
 
 def workloads() -> dict[str, Workload]:

@@ -27,11 +27,13 @@ class Vocoder(nn.Module, ABC):
     `accepts` is what it was trained on. `receptive_field` is the frames of context, on each side
     of a frame, that its samples depend on: a window with that much more decodes exactly.
     `edge_frames` copies of the first and last frame go before and behind an utterance.
+    `condition_width` is D of the speaker that `decode` must be told, 0 where it takes none.
     """
 
     accepts: FeatureSpec
     receptive_field: int
     edge_frames: int = 0
+    condition_width: int = 0
 
     @abstractmethod
     def decode(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
@@ -86,15 +88,17 @@ def stream_windows(
     features: Iterable[Tensor],
     window_frames: int | None = None,
     condition: Tensor | None = None,
+    eager: bool = False,
 ) -> Iterator[Tensor]:
     """Samples `[B, S]` piece by piece, as features `[B, C, T]` of one utterance come in.
 
-    A piece is given as soon as more than `window_frames` frames (or the end) are there; together
-    the pieces equal one whole decoding. Raises ValueError for a window that is all context.
+    A piece is given as soon as more than `window_frames` frames (or the end) are there, or, when
+    `eager`, with each part that comes; together the pieces equal one whole decoding. Raises
+    ValueError for a window that is all context.
     """
     parts = _with_edges(features, vocoder.edge_frames)
     size = window_frames or vocoder.window_frames
-    for window in windows(parts, size, vocoder.receptive_field):
+    for window in windows(parts, size, vocoder.receptive_field, eager):
         samples = vocoder.decode(window.frames, condition)
         kept = samples[..., window.kept(vocoder.accepts.hop_length)]
         if kept.shape[-1]:

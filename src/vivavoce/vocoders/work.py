@@ -17,24 +17,28 @@ Make = Callable[[bool], Vocoder]
 
 def decoding(name: str, make: Make, rows: int, frames: int) -> Workload:
     def build(device: Any, full: bool = False) -> Callable[[], Any]:
-        vocoder, features = _parts(make, device, full, rows, frames)
-        return lambda: decode_windowed(vocoder, features)
+        vocoder, features, speaker = _parts(make, device, full, rows, frames)
+        return lambda: decode_windowed(vocoder, features, condition=speaker)
 
     return Workload(name, f"{rows} x {frames} frames", build)
 
 
 def streaming(make: Make, frames: int, window: int) -> Workload:
     def build(device: Any, full: bool = False) -> Callable[[], Any]:
-        vocoder, features = _parts(make, device, full, 1, frames)
-        return lambda: list(stream_windows(vocoder, [features], window))
+        vocoder, features, speaker = _parts(make, device, full, 1, frames)
+        return lambda: list(stream_windows(vocoder, [features], window, speaker))
 
     return Workload("stream", f"{frames} frames in windows of {window}", build)
 
 
-def _parts(make: Make, device: Any, full: bool, rows: int, frames: int) -> tuple[Vocoder, Tensor]:
+def _parts(
+    make: Make, device: Any, full: bool, rows: int, frames: int
+) -> tuple[Vocoder, Tensor, Tensor | None]:
     """Seeded, so that every device gets the same numbers."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         vocoder = make(full)
         features = torch.randn(rows, vocoder.accepts.n_channels, frames)
-    return vocoder.to(device).eval().requires_grad_(False), features.to(device)
+        speaker = torch.randn(rows, vocoder.condition_width, 1).to(device)
+    frozen = vocoder.to(device).eval().requires_grad_(False)
+    return frozen, features.to(device), speaker if vocoder.condition_width else None

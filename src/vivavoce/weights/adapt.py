@@ -123,7 +123,8 @@ def strict_load(
 
     `dropped` lists names, or patterns such as `discriminator.*`, that are known and not wanted.
     Values take the module's dtype and device; a module on the meta device takes the tensors
-    themselves. Raises BadCheckpoint naming up to ten missing, unexpected and misshapen tensors.
+    themselves, so that a mapped file stays mapped. Raises BadCheckpoint naming up to ten missing,
+    unexpected and misshapen tensors.
     """
     patterns = tuple(dropped)
     targets: dict[str, Tensor] = module.state_dict()
@@ -141,8 +142,14 @@ def strict_load(
         _refuse(module, len(targets), problems)
     meta = any(t.is_meta for t in targets.values())
     if meta:
-        kept = {k: v.to(targets[k].dtype).contiguous() for k, v in kept.items()}
+        kept = {k: _laid_out(v.to(targets[k].dtype)) for k, v in kept.items()}
     module.load_state_dict(kept, strict=True, assign=meta)
+
+
+def _laid_out(tensor: Tensor) -> Tensor:
+    """Contiguous, but a turned matrix stays a view: products read it either way, without a copy."""
+    turned = tensor.dim() == 2 and tensor.t().is_contiguous()
+    return tensor if turned else tensor.contiguous()
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:

@@ -5,6 +5,7 @@ Knows files and containers, not models: which nested dictionary is wanted is the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,46 @@ def read(path: str | Path, inside: Sequence[str] = ()) -> Checkpoint:
 def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors (views of the mapped file) and header metadata. Raises BadCheckpoint."""
     return mapped.read(path)
+
+
+def scattered(path: Path, name: str) -> dict[str, Tensor]:
+    """Every tensor, or list of numbers, in a small file of nested dictionaries.
+
+    Named by `name` and its place, `name/outer/inner`; a file that is one tensor gives `name`.
+    Raises BadCheckpoint, UnsafeCheckpoint.
+    """
+    if path.suffix == ".safetensors":
+        return {f"{name}/{key}": tensor for key, tensor in read_safetensors(path)[0].items()}
+    found: dict[str, Tensor] = {}
+    level = [(name, pickles.read(path).value)]
+    for _ in range(MAX_DEPTH):
+        below: list[tuple[str, Any]] = []
+        for place, item in level:
+            table = item.entries if isinstance(item, inert.StandIn) else item
+            if isinstance(table, dict):
+                below += [(f"{place}/{key}", value) for key, value in table.items()]
+            elif isinstance(item, (Tensor, np.ndarray)):
+                found[place] = torch.as_tensor(item)
+            elif isinstance(item, (list, tuple)) and (numbers := _numbers(item)) is not None:
+                found[place] = numbers
+            if len(found) + len(below) > MAX_VALUES:
+                raise BadCheckpoint(f"{path} holds far too much for what it is.")
+        level = below
+    return found
+
+
+def _numbers(values: Sequence[Any]) -> Tensor | None:
+    """Nested lists of numbers as a tensor; None for anything else, and for very many."""
+    rows: list[Any] = [values]
+    shape: list[int] = []
+    while rows and all(isinstance(row, (list, tuple)) for row in rows):
+        shape.append(len(rows[0]))
+        if sum(map(len, rows)) > MAX_VALUES or len(shape) > MAX_DEPTH:
+            return None
+        rows = [value for row in rows for value in row]
+    if not all(type(value) in (int, float) for value in rows) or math.prod(shape) != len(rows):
+        return None
+    return torch.tensor(rows, dtype=torch.float32).reshape(shape)
 
 
 def refuse_not_finite(tensors: Iterable[tuple[str, Tensor]]) -> None:

@@ -1,4 +1,4 @@
-"""Safetensors as mapped memory that is given back tensor by tensor. Knows only this file format.
+"""Files as mapped memory that is given back piece by piece, and safetensors read that way.
 
 The whole file is one private mapping: reading a tensor brings its pages in, writing to it changes
 no file. When the last view of a tensor is gone its pages go too, although the others stay, so that
@@ -8,12 +8,14 @@ a model can be repacked piece by piece without two copies of it in memory.
 from __future__ import annotations
 
 import json
+import math
 import mmap
 import struct
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -55,6 +57,32 @@ def each(path: Path) -> Iterator[tuple[str, Tensor]]:
     return _each(path)
 
 
+def write(
+    path: Path,
+    kinds: Mapping[str, tuple[torch.dtype, Sequence[int]]],
+    tensor: Callable[[str], Tensor],
+) -> None:
+    """Safetensors of these types and shapes; each tensor, contiguous, is asked for in its turn.
+
+    So there is one of them in memory at a time. The widest types come first, as the format's
+    library writes them: then every tensor lies at a multiple of its numbers' size. Raises OSError.
+    """
+    codes = {dtype: code for code, dtype in _DTYPES.items()}
+    names = sorted(kinds, key=lambda name: (-kinds[name][0].itemsize, name))
+    header: dict[str, Any] = {}
+    end = 0
+    for name in names:
+        dtype, shape = kinds[name]
+        begin, end = end, end + math.prod(shape) * dtype.itemsize
+        header[name] = {"dtype": codes[dtype], "shape": [*shape], "data_offsets": [begin, end]}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for name in names:
+            file.write(tensor(name).reshape(-1).view(torch.uint8).numpy().data)
+
+
 def _each(path: Path) -> Iterator[tuple[str, Tensor]]:
     with _blame(path), path.open("rb") as file:
         (size,) = struct.unpack("<Q", file.read(8))
@@ -74,13 +102,18 @@ def _tensor(
 ) -> Tensor:
     if begin == end:
         return torch.empty(shape, dtype=dtype)
-    content = np.frombuffer(mapping, np.uint8, end - begin, begin)
+    content = piece(mapping, begin, end)
     if begin % dtype.itemsize:
         content = content.copy()
-    else:
-        # The array lives as long as any view of the tensor: torch keeps it for the storage.
-        weakref.finalize(content, _give_back, mapping, begin, end).atexit = False
+    # The array lives as long as any view of the tensor: torch keeps it for the storage.
     return torch.from_numpy(content).view(dtype).reshape(shape)
+
+
+def piece(mapping: mmap.mmap, begin: int, end: int) -> np.ndarray:
+    """The bytes between two offsets, `[N]`; nobody else may have a view of them."""
+    content = np.frombuffer(mapping, np.uint8, end - begin, begin)
+    weakref.finalize(content, _give_back, mapping, begin, end).atexit = False
+    return content
 
 
 def _give_back(mapping: mmap.mmap, begin: int, end: int) -> None:

@@ -7,6 +7,7 @@ of pickles before it. Knows nothing about models; `torch.load` is never called.
 from __future__ import annotations
 
 import io
+import mmap
 import struct
 import sys
 import zipfile
@@ -21,7 +22,7 @@ import numpy as np
 import torch
 
 from vivavoce.errors import BadCheckpoint
-from vivavoce.weights import inert
+from vivavoce.weights import inert, mapped
 from vivavoce.weights.machine import Machine
 from vivavoce.weights.mapped import DAMAGED
 
@@ -45,7 +46,8 @@ class Pickled:
 def read(path: str | Path) -> Pickled:
     """Tensors, containers and stand-ins of a pickled checkpoint.
 
-    Tensors of a zip are views of the mapped file (private: writing to them changes no file).
+    Tensors of a zip are views of the mapped file (private: writing to them changes no file), whose
+    pages go when the last view of them does.
     Raises BadCheckpoint for a damaged file, UnsafeCheckpoint for one made to run code.
     """
     path = Path(path)
@@ -106,7 +108,7 @@ class _Zip:
     def __init__(self, path: Path, file: IO[bytes]) -> None:
         with zipfile.ZipFile(file) as archive:
             self.entries = {info.filename: info for info in archive.infolist()}
-        self.bytes = np.memmap(path, np.uint8, mode="c")
+        self.bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
         roots = [n.removesuffix("data.pkl") for n in self.entries if n.endswith("/data.pkl")]
         if len(roots) != 1 or f"{roots[0]}constants.pkl" in self.entries:
             raise BadCheckpoint(
@@ -124,14 +126,15 @@ class _Zip:
             raise BadCheckpoint(f"Its entry '{name}' is missing.")
         if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
             raise BadCheckpoint(f"Its entry '{name}' is compressed, which PyTorch never does.")
-        header = bytes(self.bytes[info.header_offset : info.header_offset + 30])
+        header = self.bytes[info.header_offset : info.header_offset + 30]
         if len(header) < 30 or header[:4] != b"PK\3\4":
             raise BadCheckpoint(f"Its entry '{name}' is not where the index says.")
         start = info.header_offset + 30 + sum(struct.unpack_from("<HH", header, 26))
-        content = np.asarray(self.bytes[start : start + info.file_size])
+        if start + info.file_size > len(self.bytes):
+            raise BadCheckpoint(f"Its entry '{name}' is damaged.")
+        content = mapped.piece(self.bytes, start, start + info.file_size)
         # torch writes 0 where its checksums are switched off.
-        damaged = info.CRC and zlib.crc32(content.data) != info.CRC
-        if damaged or len(content) != info.file_size:
+        if info.CRC and zlib.crc32(content.data) != info.CRC:
             raise BadCheckpoint(f"Its entry '{name}' is damaged.")
         return content
 

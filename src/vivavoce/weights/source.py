@@ -12,6 +12,7 @@ from typing import Literal
 
 from vivavoce.errors import UsageError
 
+WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 
@@ -34,6 +35,24 @@ class Source:
             revision = f"@{self.revision}" if self.revision else ""
             return f"hf://{self.repo}/{self.file}{revision}"
         return self.url or str(self.path)
+
+
+@dataclass(frozen=True)
+class Companion:
+    """A file that belongs to a checkpoint and lies beside it.
+
+    `pattern` is its name, `otherwise` the address of one to take for a checkpoint of the Hub that
+    has none. It is not looked for when a tensor's name ends with `unless`.
+    """
+
+    pattern: str
+    otherwise: str = ""
+    unless: str = ""
+
+    @property
+    def tensors(self) -> bool:
+        """Whether it holds tensors; else it is text."""
+        return Path(self.pattern).suffix in WEIGHT_SUFFIXES
 
 
 def parse(text: str) -> Source | None:

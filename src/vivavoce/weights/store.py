@@ -14,12 +14,11 @@ from typing import Any
 from uuid import uuid4
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch import Tensor
 
 from vivavoce import config
 from vivavoce.errors import BadCheckpoint, ConfigError, OutputError, UsageError
+from vivavoce.weights import mapped
 from vivavoce.weights.checkpoint import read_safetensors
 from vivavoce.weights.mapped import DAMAGED
 
@@ -40,16 +39,16 @@ def save(
 
     `manifest` needs `kind` (acoustic or vocoder), `family` and `name`; `format` and `weights` are
     filled in. `dtype` is how floating-point tensors are stored (`torch.float16` halves the file;
-    loading gives float32 again). With `source`, the address or path of a foreign file that is kept
-    elsewhere, no tensors are written: `weights.source` tells whoever opens the folder where they
-    are. Other files in the folder are kept. Raises OutputError.
+    loading gives float32 again); one tensor at a time is made ready for it. With `source`, the
+    address or path of a foreign file that is kept elsewhere, no tensors are written:
+    `weights.source` tells whoever opens the folder where they are. Other files in the
+    folder are kept. Raises OutputError.
     """
     folder = Path(folder)
     _recover(folder)
     taken = folder.is_dir() and not (folder / MANIFEST).exists() and any(folder.iterdir())
     if taken or folder.is_file():
         raise OutputError(f"{folder} is not a model folder, and not empty.", "Choose another name.")
-    stored = tensors if source else _stored(tensors, dtype)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         fresh = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}")
@@ -57,10 +56,10 @@ def save(
     except OSError as error:
         raise OutputError(f"Cannot write {folder}: {error.strerror}.") from error
     try:
-        _write(fresh, manifest, stored, source)
+        _write(fresh, manifest, tensors, dtype, source)
         _keep_other_files(folder, fresh)
         _swap(fresh, folder)
-    except (OSError, SafetensorError) as error:
+    except OSError as error:
         raise OutputError(f"Cannot write {folder}: {error}.", "Is the disk full?") from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -114,32 +113,24 @@ def _manifest_problem(manifest: Mapping[str, Any]) -> str:
     return ""
 
 
-def _stored(tensors: Mapping[str, Tensor], dtype: torch.dtype | None) -> dict[str, Tensor]:
-    """Tensors as they are written: on the CPU, contiguous, floats in `dtype`, sharing no memory.
-
-    (safetensors refuses tied weights and views: each gets its own copy.)
-    """
-    result: dict[str, Tensor] = {}
-    owners: set[int] = set()
-    for name, tensor in tensors.items():
-        value = tensor.detach().cpu()
-        if dtype is not None and value.is_floating_point():
-            value = value.to(dtype)
-            if not torch.equal(value.isfinite(), tensor.detach().cpu().isfinite()):
-                raise OutputError(
-                    f"'{name}' has values that {dtype} cannot hold.", "Save it in float32."
-                )
-        value = value.contiguous()
-        storage = value.untyped_storage()
-        if storage.data_ptr() in owners or storage.nbytes() != value.nbytes:
-            value = value.clone()
-        owners.add(value.untyped_storage().data_ptr())
-        result[name] = value
-    return result
+def _stored(name: str, tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
+    """A tensor as it is written: on the CPU, contiguous, floats in `dtype`."""
+    value = tensor.detach().cpu()
+    if dtype is not None and value.is_floating_point():
+        value = value.to(dtype)
+        if not torch.equal(value.isfinite(), tensor.detach().cpu().isfinite()):
+            raise OutputError(
+                f"'{name}' has values that {dtype} cannot hold.", "Save it in float32."
+            )
+    return value.contiguous()
 
 
 def _write(
-    folder: Path, manifest: Mapping[str, Any], tensors: Mapping[str, Tensor], source: str
+    folder: Path,
+    manifest: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    dtype: torch.dtype | None,
+    source: str,
 ) -> None:
     weights: dict[str, Any] = {
         "parameters": sum(t.numel() for t in tensors.values() if t.is_floating_point())
@@ -147,7 +138,11 @@ def _write(
     if source:
         weights["source"] = source
     else:
-        save_file(dict(tensors), folder / TENSORS)
+        kinds = {
+            name: (dtype if dtype and tensor.is_floating_point() else tensor.dtype, tensor.shape)
+            for name, tensor in tensors.items()
+        }
+        mapped.write(folder / TENSORS, kinds, lambda name: _stored(name, tensors[name], dtype))
         weights["sha256"] = _sha256(folder / TENSORS)
     full = {**manifest, "format": FORMAT, "weights": weights}
     (folder / MANIFEST).write_text(_toml(full), encoding="utf-8")

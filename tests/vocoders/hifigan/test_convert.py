@@ -88,3 +88,23 @@ def test_other_vocoders_of_coqui_are_refused() -> None:
     foreign = {"generator_model": "multiband_melgan_generator", "generator_model_params": {}}
     with pytest.raises(BadCheckpoint, match="multiband_melgan"):
         convert.tables({**foreign, "audio": {}})
+
+
+def test_a_decoder_taken_out_of_a_model():
+    """Sizes come from its tensors: see `test_model` for XTTS'. Without a part of it they cannot."""
+    whole = {"conv_pre.bias": torch.ones(8), "ups.0.bias": torch.ones(4)}
+    whole |= {"ups.0.weight_g": torch.ones(8, 1, 1), "ups.0.weight_v": torch.ones(8, 4, 4)}
+    whole |= {f"resblocks.0.convs1.{n}.weight": torch.ones(4, 4, 3) for n in range(2)}
+    whole |= {"conv_post.weight": torch.ones(1, 4, 7)}
+    assert convert.recognises(whole)
+    config = convert.config_from_tensors(whole)
+    assert (config.width, config.rates, config.kernels) == (8, (2,), (4,))
+    assert (config.block_kernels, config.block_dilations) == ((3,), ((1, 3),))
+    assert (config.condition_dim, config.condition_stages, config.output_bias) == (0, False, False)
+    for part in ("conv_pre", "ups.0", "resblocks", "conv_post"):
+        rest = {k: v for k, v in whole.items() if not k.startswith(part)}
+        if part == "conv_post":
+            assert not convert.recognises(rest)
+            continue
+        with pytest.raises(BadCheckpoint, match="Half of the checkpoint's HiFi-GAN"):
+            convert.config_from_tensors(rest)

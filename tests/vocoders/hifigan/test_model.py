@@ -67,7 +67,9 @@ def test_parity_with_a_speaker(load_parity) -> None:
         n_mels=sizes["decoder_input_dim"],
     )
     vocoder = Hifigan(config, spec).eval()
-    ours, _ = convert.adapt(under(recorded.weights, "waveform_decoder."))
+    theirs = under(recorded.weights, "waveform_decoder.")
+    assert convert.config_from_tensors(theirs) == config
+    ours, _ = convert.adapt(theirs)
     strict_load(vocoder, ours)
     latents, speaker = recorded.outputs["interp2"], recorded.inputs["speaker"]
     assert vocoder.receptive_field == 13

@@ -17,10 +17,12 @@ from vivavoce.models.f5.variant import decide, last_parts, settings_of
 from vivavoce.text.vocabulary import read_vocabulary
 from vivavoce.types import FeatureSpec
 from vivavoce.weights.adapt import strip
+from vivavoce.weights.source import Companion
 
-# What belongs to a checkpoint: its name among the settings, the file it is looked for in, and
-# where a repository that lacks one is taken to have meant. No configuration file is needed.
-COMPANIONS = {"vocabulary": ("vocab*.txt", "hf://SWivid/F5-TTS/F5TTS_v1_Base/vocab.txt")}
+# What belongs to a checkpoint, by its name among the settings. No configuration file is needed.
+COMPANIONS = {
+    "vocabulary": Companion("vocab*.txt", otherwise="hf://SWivid/F5-TTS/F5TTS_v1_Base/vocab.txt")
+}
 CONFIG_NEEDED = False
 
 # By the vocoder that reads it, whose first word is the training code's name for the features.

@@ -47,6 +47,7 @@ class F5TTS(nn.Module):
     family = "f5"
     options_type = F5Options
     clones = True
+    incremental = False
     times_words = False
     fast_options: Mapping[str, Any] = {"steps": 7}
     stream_frames = 0  # an utterance is heard when all of it has been judged

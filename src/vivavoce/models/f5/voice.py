@@ -6,8 +6,7 @@ faults: nothing is cut without its words, and what cannot be a voice is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,10 @@ import torch
 from torch import Tensor
 
 from vivavoce.audio import edit
-from vivavoce.audio.loudness import rms, rms_db, to_db
-from vivavoce.audio.resample import resample, sinc_resample
-from vivavoce.errors import AudioError, VoiceError
+from vivavoce.audio.loudness import rms, to_db
+from vivavoce.audio.recording import SILENT_DB, require_speech
+from vivavoce.audio.resample import resample_as_published
+from vivavoce.errors import VoiceError
 from vivavoce.types import Audio, Voice
 
 FAMILY = "f5"
@@ -25,7 +25,6 @@ SAMPLE_RATE = 24_000
 TARGET_RMS = 0.1
 """Quieter references are raised to it; louder ones stay."""
 
-EDGE_DB = -42.0
 PAUSE_DB = -50.0
 LONGEST_PAUSE_S = 2.0
 TAIL_S = 0.05
@@ -37,12 +36,11 @@ CUT_AFTER_S = 4.0
 CUT_BEFORE_S = 12.0
 CUT_PAUSE_S = 0.1
 CHARACTERS_PER_S = (2.0, 40.0)
-LARGEST_SAMPLE = 8.0
-"""Beyond it samples are not floats around full scale, but integers or noise."""
+ADVICE = "Give one to fifteen seconds of speech; three to twelve are best."
 
 
 def make_voice(
-    audio: Audio,
+    audio: Audio | Sequence[Audio],
     transcript: str,
     name: str,
     language: str = "en",
@@ -54,9 +52,14 @@ def make_voice(
     Its tensors: `samples` `[S]` float32, 24 kHz, raised to an RMS of 0.1 where below, and `rms`, a
     scalar, the recording's own. Without a transcript the `transcriber` (audio, language -> words)
     is asked; only then is a longer recording cut, at its longest pause between 4 and 12 s.
-    Raises AudioError (empty, silent, NaN, not mono), VoiceError (too short, too long, a transcript
-    that is missing or cannot be of this recording).
+    Raises AudioError (empty, silent, NaN, not mono), VoiceError (several recordings, too short, too
+    long, a transcript that is missing or cannot be of this recording).
     """
+    if not isinstance(audio, Audio):
+        raise VoiceError(
+            f"There are {len(audio)} recordings; models of this family hear one.",
+            "Give the best of them, three to twelve seconds.",
+        )
     speech = _speech(audio)
     words = " ".join(transcript.split())
     if not words and transcriber is not None:
@@ -107,29 +110,7 @@ def describe_voice(voice: Voice) -> dict[str, Any]:
 
 def _speech(audio: Audio) -> Audio:
     """Checked, without silence at its ends and with no long pauses."""
-    samples = np.asarray(audio.samples)
-    if samples.ndim != 1:
-        raise AudioError(f"Samples of shape {samples.shape} are not mono.", "Give shape [S].")
-    if not len(samples):
-        raise AudioError("The recording is empty.", "Give one to fifteen seconds of speech.")
-    if not np.isfinite(samples).all():
-        raise AudioError("The recording holds NaN or infinite samples.", "Export it again.")
-    largest = float(np.abs(samples).max())
-    if largest > LARGEST_SAMPLE:
-        raise AudioError(f"Samples reach {largest:.4g}.", "Give floats between -1 and 1.")
-    audio = replace(audio, samples=samples.astype(np.float32, copy=False))
-    speech = edit.trim_silence(audio, EDGE_DB)
-    if not len(speech.samples):
-        raise AudioError(
-            f"The recording is silent, or nearly (RMS {rms_db(audio.samples):.0f} dB).",
-            "Check the file and the microphone; record closer or louder.",
-        )
-    if speech.duration_s < SHORTEST_S:
-        raise VoiceError(
-            f"The recording holds {speech.duration_s:.2f} s of speech;"
-            f" {SHORTEST_S:g} s is the least.",
-            "Three to twelve seconds are best.",
-        )
+    speech = require_speech(audio, SHORTEST_S, ADVICE)
     return edit.shorten_pauses(speech, LONGEST_PAUSE_S, PAUSE_DB)
 
 
@@ -138,7 +119,7 @@ def _cut_at_pause(speech: Audio) -> Audio:
         return speech
     found = [
         (end - start, start)
-        for start, end in edit.pauses(speech, CUT_PAUSE_S, EDGE_DB)
+        for start, end in edit.pauses(speech, CUT_PAUSE_S, SILENT_DB)
         if CUT_AFTER_S <= start <= CUT_BEFORE_S
     ]
     if not found:
@@ -177,9 +158,6 @@ def _levelled(audio: Audio) -> tuple[Tensor, float]:
     """At 24 kHz and loud enough, and the RMS before: measured as upstream does, tail included."""
     level = rms(audio.samples)
     samples = torch.from_numpy(audio.samples * np.float32(max(1.0, TARGET_RMS / level)))
-    try:
-        # what the published models were fed with: differs from soxr at the band's edge
-        samples = sinc_resample(samples[None], audio.sample_rate, SAMPLE_RATE)[0]
-    except AudioError:  # rates that share no factor
-        samples = torch.from_numpy(resample(samples.numpy(), audio.sample_rate, SAMPLE_RATE))
+    # what the published models were fed with: differs from soxr at the band's edge
+    samples = resample_as_published(samples[None], audio.sample_rate, SAMPLE_RATE)[0]
     return samples.contiguous(), level

@@ -29,6 +29,7 @@ class GlowTTS(nn.Module):
     family = "glow"
     options_type = GlowOptions
     clones = False
+    incremental = False
     times_words = True
     fast_options: Mapping[str, Any] = {}
     stream_frames = 64  # new frames per streamed piece, beside the vocoder's context

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -31,7 +32,7 @@ _RENAMES = (
 def recognises(names: Iterable[str]) -> bool:
     """Whether tensors of these names are a HiFi-GAN generator, with or without its prefix."""
     short = {name.removeprefix(_GENERATOR) for name in names}
-    return "conv_post.bias" in short and "ups.0.bias" in short
+    return "ups.0.bias" in short and any(name.startswith("conv_post.") for name in short)
 
 
 def adapt(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
@@ -81,6 +82,47 @@ def tables(
         table["edge_frames"] = COQUI_EDGE_FRAMES
     features = features_from_coqui(foreign["audio"], stats) if coqui else _features(foreign)
     return {"config": to_dict(from_dict(HifiganConfig, table)), "features": to_dict(features)}
+
+
+def config_from_tensors(tensors: Mapping[str, Tensor]) -> HifiganConfig:
+    """The sizes of a decoder inside another model, which no configuration tells.
+
+    Its kernels are twice their rates and its dilations 1, 3, 5, as in every release of those.
+    Raises BadCheckpoint for half a decoder.
+    """
+    stages = _count(tensors, r"ups\.(\d+)\.")
+    blocks = _count(tensors, r"resblocks\.(\d+)\.")
+    kernels = [_taps(tensors, f"ups.{n}.") for n in range(stages)]
+    per_stage = range(blocks // max(1, stages))
+    table = {
+        "width": tensors["conv_pre.bias"].shape[0] if "conv_pre.bias" in tensors else 0,
+        "rates": [kernel // 2 for kernel in kernels],
+        "kernels": kernels,
+        "block_kernels": [_taps(tensors, f"resblocks.{n}.convs1.0.") for n in per_stage],
+        "block_dilations": [(1, 3, 5)[: _count(tensors, r"resblocks\.0\.convs1\.(\d+)\.")]]
+        * len(per_stage),
+        "condition_stages": any(name.startswith("conds.") for name in tensors),
+        "output_bias": "conv_post.bias" in tensors,
+    }
+    if "cond_layer.weight" in tensors:
+        table["condition_dim"] = tensors["cond_layer.weight"].shape[1]
+    taps = [*kernels, *table["block_kernels"]]
+    if not (table["width"] and kernels and table["block_kernels"]) or 0 in taps:
+        raise BadCheckpoint(
+            "Half of the checkpoint's HiFi-GAN is missing.", "Take a checkpoint of the full model."
+        )
+    return from_dict(HifiganConfig, table)
+
+
+def _count(names: Iterable[str], pattern: str) -> int:
+    matches = (re.match(pattern, name) for name in names)
+    return 1 + max((int(found[1]) for found in matches if found), default=-1)
+
+
+def _taps(tensors: Mapping[str, Tensor], prefix: str) -> int:
+    """How long a convolution's kernel is, whichever way its weight is stored."""
+    shapes = [tensor.shape for name, tensor in tensors.items() if name.startswith(prefix)]
+    return max((shape[2] for shape in shapes if len(shape) == 3), default=0)
 
 
 def _features(foreign: Mapping[str, Any]) -> FeatureSpec:

@@ -92,6 +92,7 @@ class Hifigan(Vocoder):
         self.accepts = spec
         self.receptive_field = config.receptive_field()
         self.edge_frames = config.edge_frames
+        self.condition_width = config.condition_dim
         self.first = Conv(spec.n_channels, config.width, 7)
         self.condition = (
             Conv(config.condition_dim, config.width, 1) if config.condition_dim else None

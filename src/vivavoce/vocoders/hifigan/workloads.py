@@ -6,17 +6,18 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from vivavoce.audio.specs import HIFIGAN_22K
-from vivavoce.types import Workload
+from vivavoce.audio.specs import HIFIGAN_22K, XTTS_LATENTS
+from vivavoce.types import FeatureSpec, Workload
 from vivavoce.vocoders.hifigan.config import V1, V2, V3, HifiganConfig
 from vivavoce.vocoders.hifigan.model import Hifigan
 from vivavoce.vocoders.work import decoding, streaming
 
+XTTS = HifiganConfig(condition_dim=512, condition_stages=True, output_bias=False)
 TOY: dict[str, Any] = {"width": 16, "block_kernels": (3, 5), "block_dilations": ((1, 3), (1,))}
 
 
 def workloads() -> dict[str, Workload]:
-    """Shortest, typical, longest (60 s), a batch, a stream; the paper's three sizes."""
+    """Shortest, typical, longest (60 s), a batch, a stream; the paper's three sizes, and XTTS'."""
     v1, v2, v3 = (partial(_random, config) for config in (V1, V2, V3))
     return {
         w.name: w
@@ -28,9 +29,10 @@ def workloads() -> dict[str, Workload]:
             decoding("longest", v1, 1, 5168),
             decoding("batch", v1, 4, 200),
             streaming(v1, 500, 90),
+            decoding("latents", partial(_random, XTTS, spec=XTTS_LATENTS), 1, 5625),
         )
     }
 
 
-def _random(config: HifiganConfig, full: bool) -> Hifigan:
-    return Hifigan(config if full else replace(config, **TOY), HIFIGAN_22K)
+def _random(config: HifiganConfig, full: bool, spec: FeatureSpec = HIFIGAN_22K) -> Hifigan:
+    return Hifigan(config if full else replace(config, **TOY), spec)

@@ -1,0 +1,88 @@
+"""What the GPT's attention has seen: keys and values per layer, in tensors made once.
+
+Knows no weights. Shapes: B rows, N positions, H heads, D width of a head.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+BLOCK = 64
+"""Room is made for whole blocks of positions, so that shapes repeat."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """Which positions are computed, of which rows, and how far each may look.
+
+    Rows `[first, first + B)`. Either all of them fill columns `[start, stop)` (a prompt, or one row
+    alone), or `rows[b]` fills the one column `columns[b]`. They read columns `[0, stop)` where
+    `mask` `[B, 1, N, stop]` allows it; without one, everywhere.
+    """
+
+    first: int
+    start: int
+    stop: int
+    rows: Tensor | None = None
+    columns: Tensor | None = None
+    mask: Tensor | None = None
+
+    @staticmethod
+    def prompt(row: int, start: int, length: int, device: torch.device) -> Span:
+        """`length` positions of a row, behind the `start` it has; each sees itself and before."""
+        stop = start + length
+        mask = torch.ones(length, stop, dtype=torch.bool, device=device).tril(start)
+        return Span(row, start, stop, mask=mask[None, None])
+
+    @staticmethod
+    def step(lengths: list[int], device: torch.device) -> Span:
+        """One more position of each of the first rows, which hold `lengths` so far."""
+        stop = max(lengths) + 1
+        if device.type == "cpu" and len(lengths) == 1:
+            return Span(0, stop - 1, stop)
+        if device.type != "cpu":  # whole blocks, so that shapes repeat
+            stop = -(-stop // BLOCK) * BLOCK
+        rows = torch.arange(len(lengths), device=device)
+        columns = torch.tensor(lengths, device=device)
+        seen = torch.arange(stop, device=device) <= columns[:, None]
+        return Span(0, 0, stop, rows, columns, seen[:, None, None, :])
+
+
+class Cache:
+    """Keys and values of `rows` sequences, for each layer `[rows, 2, H, positions, D]`.
+
+    A head's positions lie behind one another: attention reads them once through.
+    """
+
+    def __init__(self, depth: int, rows: int, heads: int, width: int, like: Tensor) -> None:
+        self.layers = [like.new_zeros(rows, 2, heads, 0, width) for _ in range(depth)]
+
+    def reserve(self, positions: int) -> None:
+        """Room for at least so many positions; what is there stays.
+
+        The rest are zeros: what is masked out is multiplied by nothing, which NaN would survive.
+        """
+        rows, two, heads, room, width = self.layers[0].shape
+        if positions <= room:
+            return
+        wanted = -(-positions // BLOCK) * BLOCK
+        for layer, old in enumerate(self.layers):
+            self.layers[layer] = old.new_zeros(rows, two, heads, wanted, width)
+            self.layers[layer][:, :, :, :room] = old
+
+    def update(self, layer: int, new: Tensor, span: Span) -> Tensor:
+        """Keep keys and values `[B, N, 2, H, D]`; all up to now, `[B, 2, H, stop, D]`."""
+        kept = self.layers[layer].narrow(0, span.first, new.shape[0])
+        if span.columns is None:
+            kept.narrow(3, span.start, span.stop - span.start).copy_(new.permute(0, 2, 3, 1, 4))
+        else:
+            kept.permute(0, 3, 1, 2, 4).index_put_((span.rows, span.columns), new[:, 0])
+        return kept.narrow(3, 0, span.stop)
+
+    def copy(self, source: Cache, origin: int, row: int, length: int) -> None:
+        """The first `length` positions of a row of `source` become those of `row`."""
+        for mine, theirs in zip(self.layers, source.layers, strict=True):
+            mine[row, :, :, :length] = theirs[origin, :, :, :length]

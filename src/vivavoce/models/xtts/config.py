@@ -1,0 +1,107 @@
+"""What an XTTS checkpoint is, and how one is asked to speak. Values only: knows no tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vivavoce.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeakerConfig:
+    """The speaker encoder: `blocks` and `channels` of its four stages, `width` of what it gives."""
+
+    blocks: tuple[int, ...] = (3, 4, 6, 3)
+    channels: tuple[int, ...] = (32, 64, 128, 256)
+    n_mels: int = 64
+    width: int = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class XttsConfig:
+    """Architecture. The defaults are XTTS v2.
+
+    `text_tokens` and `code_tokens` count the entries of the two vocabularies, `max_text` and
+    `max_codes` how many of each fit. A code stands for `code_samples` samples at `input_rate` Hz.
+    Without a `perceiver` (v1.1) the voice is as many latents as its recording has frames of the
+    encoder. The recording's first `condition_s` seconds are heard in pieces of `condition_chunk_s`,
+    its first `reference_s` by the speaker encoder.
+    """
+
+    width: int = 1024
+    depth: int = 30
+    heads: int = 16
+    text_tokens: int = 6681
+    start_text: int = 261
+    stop_text: int = 0
+    max_text: int = 402
+    code_tokens: int = 1026
+    start_code: int = 1024
+    stop_code: int = 1025
+    max_codes: int = 605
+    max_prompt: int = 70
+    perceiver: bool = True
+    n_latents: int = 32
+    perceiver_depth: int = 2
+    perceiver_heads: int = 8
+    perceiver_head_dim: int = 64
+    condition_blocks: int = 6
+    n_mels: int = 80
+    input_rate: int = 22050
+    code_samples: int = 1024
+    condition_s: float = 30.0
+    condition_chunk_s: float = 4.0
+    reference_s: float = 30.0
+    normalise_references: bool = False
+    speaker: SpeakerConfig = SpeakerConfig()
+
+    def __post_init__(self) -> None:
+        sizes = (self.width, self.depth, self.heads, self.text_tokens, self.code_tokens)
+        if min(sizes) < 1 or self.width % self.heads:
+            raise ConfigError(f"These sizes do not make an XTTS model: {sizes}.")
+        if min(self.condition_s, self.condition_chunk_s, self.reference_s) <= 0:
+            raise ConfigError("Lengths of what is heard of a recording must be above 0 s.")
+        if max(self.start_code, self.stop_code) >= self.code_tokens:
+            raise ConfigError("start_code and stop_code must be among the codes.")
+        if max(self.start_text, self.stop_text) >= self.text_tokens:
+            raise ConfigError("start_text and stop_text must be among the text tokens.")
+
+    @property
+    def code_rate(self) -> float:
+        """Codes per second, Hz."""
+        return self.input_rate / self.code_samples
+
+
+@dataclass(frozen=True, kw_only=True)
+class XttsOptions:
+    """How to speak.
+
+    `language` is one of the model's, empty for the voice's own; "auto" asks a detector. Codes are
+    drawn with `temperature` (0: always the likeliest), from the `top_k` likeliest (0: all), and of
+    those from the smallest set that holds `top_p` of the probability; `repetition_penalty` makes
+    codes that were there less likely. `speed` 1.0 is natural, larger is faster. A stream's first
+    piece is heard after `first_codes` codes. `max_codes` ends an utterance (0: as many as fit).
+    """
+
+    language: str = ""
+    temperature: float = 0.75
+    top_k: int = 50
+    top_p: float = 0.85
+    repetition_penalty: float = 5.0
+    speed: float = 1.0
+    first_codes: int = 6
+    max_codes: int = 0
+
+    def __post_init__(self) -> None:
+        _within("temperature", self.temperature, 0.0, 5.0)
+        _within("top_k", self.top_k, 0, 100_000)
+        _within("top_p", self.top_p, 0.01, 1.0)
+        _within("repetition_penalty", self.repetition_penalty, 1.0, 100.0)
+        _within("speed", self.speed, 0.2, 5.0)
+        _within("first_codes", self.first_codes, 1, 600)
+        _within("max_codes", self.max_codes, 0, 100_000)
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ConfigError(f"{name} is {value}; it must be from {low:g} to {high:g}.")

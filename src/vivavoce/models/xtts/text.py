@@ -1,0 +1,207 @@
+"""Text -> chunks -> token ids for an XTTS model. Knows its vocabulary; no audio and no tensors."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+
+import tokenizers
+
+from vivavoce.errors import BadCheckpoint, TextError, near_misses
+from vivavoce.text import split
+from vivavoce.text.check import describe, speakable
+from vivavoce.text.multilingual import LANGUAGES, LIMITS, spoken
+from vivavoce.types import Chunk, Tokens
+
+START, STOP, SPACE, UNKNOWN = "[START]", "[STOP]", "[SPACE]", "[UNK]"
+MOST_TOKENS = 400
+"""What the text positions of the published models hold, without start and stop."""
+
+DIGIT_SIZE, MARK_SIZE = 7, 9
+"""How many characters a digit and a mark with a name become, about."""
+
+MARKS = frozenset("%&@#$£€°¥₹₽₩₺")
+# For characters that a vocabulary lacks, and only then.
+SAME = str.maketrans(
+    {"’": "'", "‘": "'", "ʼ": "'", "`": "'", "“": "", "”": "", "„": "", "«": "", "»": "",
+     "–": "-", "—": "-", "‑": "-", "−": "-", "…": "...", "।": ".", "॥": ".", "؟": "?", "،": ",",
+     "؛": ",", ";": ",", ":": ","}
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    """`vocabulary` is the JSON text of the checkpoint's vocab.json (Hugging Face tokenizers)."""
+
+    vocabulary: str
+
+
+class Tokenizer:
+    """The ids of a text by the checkpoint's vocabulary.
+
+    `n_tokens` rows of the embedding are needed, `start` and `stop` are the ids that the model puts
+    around a text, `languages` what the vocabulary has a token for. Raises BadCheckpoint when the
+    JSON is broken, lacks a special token, or needs more rows than the model's `text_tokens`.
+    """
+
+    def __init__(self, config: TextConfig, text_tokens: int | None = None) -> None:
+        self._bpe = _bpe(config.vocabulary)
+        vocabulary = self._bpe.get_vocab(with_added_tokens=True)
+        self.n_tokens = max(vocabulary.values(), default=-1) + 1
+        self.languages = tuple(code for code in LANGUAGES if f"[{code}]" in vocabulary)
+        missing = [token for token in (START, STOP, SPACE, UNKNOWN) if token not in vocabulary]
+        if missing or not self.languages:
+            lacks = " ".join(missing) or "a language"
+            raise BadCheckpoint(f"The vocabulary has no token for {lacks}.", _OFFICIAL)
+        if text_tokens is not None and self.n_tokens != text_tokens:
+            raise BadCheckpoint(
+                f"The vocabulary has {self.n_tokens} entries, the model {text_tokens}.",
+                "Both must come from one checkpoint: versions of XTTS differ.",
+            )
+        self.start, self.stop = vocabulary[START], vocabulary[STOP]
+        self._unknown = vocabulary[UNKNOWN]
+        self._characters = frozenset(token for token in vocabulary if len(token) == 1)
+        added = sorted(token.content for token in self._bpe.get_added_tokens_decoder().values())
+        self._special = re.compile("|".join(map(re.escape, added)) or r"(?!)")
+
+    def encode(self, text: str, language: str) -> Tokens:
+        """The language's token and the text's, without start and stop.
+
+        `Tokens.text` is the text as it is said; `word_index` belongs to its words, tokens without a
+        letter or digit have -1; `unknown` are the characters that became [UNK]. Raises TextError
+        when no word can be spoken or the language is not one of `languages`.
+        """
+        code = language_code(language, self.languages)
+        said = self._said(speakable(text), code)
+        encoding, places = self._encoding(said, code)
+        spans = split.word_spans(said)
+        owner = {i: n for n, (start, end) in enumerate(spans) for i in range(start, end)}
+        word_index, unread = [], []
+        for token, (start, end) in zip(encoding.ids, encoding.offsets, strict=True):
+            covered = [place for place in places[start:end] if place >= 0]
+            if token == self._unknown:
+                unread += [said[place] for place in covered]
+                covered = []
+            owners = (owner.get(place, -1) for place in covered if _in_word(said[place]))
+            word_index.append(next(owners, -1))
+        unknown = tuple(dict.fromkeys(c for c in unread if not c.isspace()))
+        if max(word_index, default=-1) < 0:
+            raise TextError(
+                f"The voice knows none of these characters: {describe(unknown) or said!r}.",
+                "Write the text in the script of the language that was asked for.",
+            )
+        words = tuple(said[start:end] for start, end in spans)
+        starts = _word_starts(text, words)
+        return Tokens(tuple(encoding.ids), tuple(word_index), words, starts, unknown, said)
+
+    def length(self, text: str, language: str) -> int:
+        """How many ids `encode` would give; of any text, also one without words."""
+        code = language_code(language, self.languages)
+        return len(self._encoding(self._said(text, code), code)[0].ids)
+
+    def _said(self, text: str, code: str) -> str:
+        """The text in words, in characters that the vocabulary has, if it has something like it."""
+        said = spoken(text, code)
+        lacking = {c for c in said if c not in self._characters and c != " "}
+        if lacking:
+            said = said.translate({ord(c): self._alike(c) for c in lacking})
+        # What looks like a special token is no order to the model.
+        return self._special.sub(lambda match: match[0].strip("[]"), " ".join(said.split()))
+
+    def _alike(self, character: str) -> str:
+        alike = unicodedata.normalize("NFKC", character.translate(SAME))
+        return alike if all(c in self._characters for c in alike) else character
+
+    def _encoding(self, said: str, code: str) -> tuple[tokenizers.Encoding, list[int]]:
+        """The encoding, and the place in `said` of each character that it was made from."""
+        prefix = f"[{code}]"
+        places = [-1] * len(prefix)
+        for i, character in enumerate(said):
+            places += [-1] * len(SPACE) if character == " " else [i]
+        return self._bpe.encode(prefix + said.replace(" ", SPACE)), places
+
+
+def language_code(name: str, known: Iterable[str] = LANGUAGES) -> str:
+    """The model's code for `en`, `EN`, `en-US`, `pt_BR`, `zh`, `zh-TW`. Raises TextError."""
+    codes = tuple(known)
+    asked = name.strip().lower().replace("_", "-")
+    base = asked.partition("-")[0]
+    for code in (asked, base, "zh-cn" if base == "zh" else base):
+        if code in codes:
+            return code
+    listed = f"The model speaks {', '.join(codes)}."
+    close = near_misses(asked, codes)
+    advice = listed if close.startswith("Known") else f"{close} {listed}".strip()
+    raise TextError(f"No language {name!r}.", advice)
+
+
+def chunks(
+    text: str,
+    language: str,
+    tokenizer: Tokenizer,
+    first: int | None = None,
+    most_tokens: int = MOST_TOKENS,
+) -> Iterator[Chunk]:
+    """Pieces that the model can say in one breath, in order, made while they are asked for.
+
+    At most the language's characters (a digit counts as the word it becomes) and `most_tokens`
+    ids. Cut after sentences, else clauses, else words, else anywhere. `first` bounds the first
+    piece alone, in characters, so that a stream begins early. Only whitespace lies between pieces.
+    """
+    code = language_code(language, tokenizer.languages)
+    for piece in split.chunks(text, LIMITS[code], _size, first):
+        yield from _within(piece, code, tokenizer, most_tokens)
+
+
+def _within(chunk: Chunk, code: str, tokenizer: Tokenizer, most_tokens: int) -> Iterator[Chunk]:
+    """The chunk, or its halves and theirs until each fits."""
+    if len(chunk.text) < 2 or tokenizer.length(chunk.text, code) <= most_tokens:
+        yield chunk
+        return
+    half = max(1, _size(chunk.text) // 2)
+    for piece in split.chunks(chunk.text, half, _size):
+        start, end = chunk.start + piece.start, chunk.start + piece.end
+        pause_s = chunk.pause_s if end == chunk.end else piece.pause_s
+        placed = replace(piece, start=start, end=end, pause_s=pause_s)
+        yield from _within(placed, code, tokenizer, most_tokens)
+
+
+def _size(text: str) -> int:
+    """About as many characters as the text has when it is said."""
+    digits = sum(map(str.isdigit, text))
+    marks = sum(c in MARKS for c in text)
+    return len(text) + (DIGIT_SIZE - 1) * digits + (MARK_SIZE - 1) * marks
+
+
+def _word_starts(source: str, words: tuple[str, ...]) -> tuple[int, ...]:
+    """Where in the source each word was read from.
+
+    Exact for words that stayed as they were, else in proportion between those.
+    """
+    spans = split.word_spans(source)
+    written = [source[start:end].lower() for start, end in spans]
+    starts: list[int] = []
+    for _, a, b, c, d in SequenceMatcher(None, written, words, autojunk=False).get_opcodes():
+        for n in range(d - c):
+            nearest = min(a + n * max(b - a, 1) // (d - c), len(spans) - 1)
+            starts.append(spans[nearest][0] if spans else 0)
+    return tuple(starts)
+
+
+def _in_word(character: str) -> bool:
+    return unicodedata.category(character)[0] in "LMN"
+
+
+def _bpe(vocabulary: str) -> tokenizers.Tokenizer:
+    try:
+        json.loads(vocabulary)
+        return tokenizers.Tokenizer.from_str(vocabulary)
+    except Exception as error:
+        raise BadCheckpoint(f"The vocabulary cannot be read: {error}.", _OFFICIAL) from error
+
+
+_OFFICIAL = "It should be the vocab.json that belongs to the checkpoint."

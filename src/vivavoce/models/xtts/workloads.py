@@ -1,0 +1,114 @@
+"""Named pieces of XTTS work for audit, self-test and benchmarks: toy or official size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from vivavoce.device.arithmetic import Arithmetic
+from vivavoce.models.xtts.config import SpeakerConfig, XttsConfig, XttsOptions
+from vivavoce.models.xtts.model import Xtts
+from vivavoce.models.xtts.voice import FAMILY
+from vivavoce.nn.noise import Noise
+from vivavoce.types import Audio, Tokens, Voice, Workload
+
+FULL = XttsConfig()
+TOY = XttsConfig(
+    width=64,
+    depth=2,
+    heads=2,
+    perceiver_heads=2,
+    perceiver_head_dim=32,
+    condition_blocks=2,
+    speaker=SpeakerConfig(blocks=(1, 1, 1, 1), channels=(8, 8, 16, 16), width=32),
+)
+TEXT = 90
+"""Tokens of a sentence of 6 s, about."""
+NEVER = -1e9
+RATE = 44_100
+
+
+def workloads() -> dict[str, Workload]:
+    """The pieces of work, by name. The stop code is forbidden, so that lengths are as stated."""
+    found = (
+        _speaking("shortest", "one token, one code", 1, 1),
+        _speaking("typical", "130 codes, 6 s of speech", TEXT, 130),
+        _speaking("longest", "as many tokens and codes as fit, 28 s", FULL.max_text, 602),
+        _speaking("batch", "four of different lengths at once", TEXT, 40, rows=4),
+        _speaking("greedy", "always the likeliest code", TEXT, 20, temperature=0.0),
+        _speaking("bfloat16", "typical, its large products in bfloat16", TEXT, 40, lower=True),
+        Workload("recording", "30 s at 44.1 kHz made a voice, a word said with it", _recording),
+        Workload("long-reference", "two recordings of 30 s made a voice", _long_reference),
+    )
+    return {work.name: work for work in found}
+
+
+def random_model(config: XttsConfig, device: Any, arithmetic: Arithmetic | None = None) -> Xtts:
+    """Seeded weights in which every layer has a say: nothing starts at zero."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = Xtts(config)
+        for name, parameter in model.named_parameters():
+            if "proj_out" in name:
+                torch.nn.init.normal_(parameter, 0.0, 0.02)
+        head: Any = model.gpt.code_head
+        head.bias.data[config.stop_code] = NEVER
+    return model.to(device).freeze(arithmetic)
+
+
+def random_voice(config: XttsConfig) -> Voice:
+    generator = torch.Generator().manual_seed(1)
+    latents = torch.randn(config.n_latents, config.width, generator=generator)
+    embedding = torch.randn(config.speaker.width, generator=generator)
+    tensors = {"latents": latents, "embedding": embedding / embedding.norm()}
+    return Voice("noise", FAMILY, tensors)
+
+
+def _speaking(
+    name: str,
+    description: str,
+    n_tokens: int,
+    n_codes: int,
+    rows: int = 1,
+    temperature: float = 0.75,
+    lower: bool = False,
+) -> Workload:
+    def build(device: Any, full: bool = False) -> Callable[[], Any]:
+        config = FULL if full else TOY
+        model = random_model(config, device, Arithmetic(torch.bfloat16) if lower else None)
+        voice = random_voice(config)
+        options = XttsOptions(max_codes=n_codes, temperature=temperature)
+        tokens = [_tokens(n_tokens - 9 * row) for row in range(rows)]
+        return lambda: list(model.generate(tokens, voice, options, Noise(0, range(rows))))
+
+    return Workload(name, description, build)
+
+
+def _recording(device: Any, full: bool = False) -> Callable[[], Any]:
+    config = FULL if full else TOY
+    model, audio = random_model(config, device), _noise(30)
+    options = XttsOptions(max_codes=3)
+
+    def speak() -> Any:
+        voice = model.make_voice(audio)
+        return list(model.generate([_tokens(3)], voice, options, Noise(0)))
+
+    return speak
+
+
+def _long_reference(device: Any, full: bool = False) -> Callable[[], Any]:
+    model = random_model(replace(FULL if full else TOY, normalise_references=True), device)
+    recordings = [_noise(30), _noise(30)]
+    return lambda: model.make_voice(recordings)
+
+
+def _noise(seconds: int) -> Audio:
+    generator = torch.Generator().manual_seed(2)
+    return Audio((0.1 * torch.randn(seconds * RATE, generator=generator)).numpy(), RATE)
+
+
+def _tokens(n: int) -> Tokens:
+    return Tokens(tuple(5 + i % 90 for i in range(n)), (0,) * n)

@@ -1,0 +1,103 @@
+"""The conditioning encoder and the perceiver, against recordings and by what must hold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from tests.models.xtts.cloner import TOY, Cloner
+from vivavoce.audit import audit
+from vivavoce.models.xtts.conditioning import Conditioning, Perceiver, groups
+from vivavoce.models.xtts.config import XttsConfig
+from vivavoce.weights.adapt import strict_load, under
+
+TOLERANCE = 2e-5
+
+
+def difference(a, b):
+    return float((a - b).abs().max())
+
+
+@pytest.mark.parity
+def test_the_perceiver_is_the_published_one(load_parity):
+    recorded = load_parity("xtts_perceiver_tiny")
+    sizes = recorded.meta["config"]
+    assert sizes["ff_mult"] == 4
+    perceiver = Perceiver(
+        XttsConfig(
+            width=sizes["dim"],
+            n_latents=sizes["num_latents"],
+            perceiver_depth=sizes["depth"],
+            perceiver_heads=sizes["heads"],
+            perceiver_head_dim=sizes["dim_head"],
+        )
+    )
+    strict_load(perceiver, recorded.weights)
+    with torch.no_grad():
+        found = perceiver(recorded.inputs["x"])
+    assert difference(found, recorded.outputs["latents"]) < TOLERANCE
+
+
+@pytest.mark.parity
+def test_encoder_and_perceiver_are_the_published_ones(load_parity):
+    recorded = load_parity("xtts_gpt_tiny")
+    sizes = recorded.meta["config"]
+    conditioning = Conditioning(XttsConfig(width=sizes["model_dim"], heads=sizes["heads"]))
+    strict_load(conditioning.encoder, under(recorded.weights, "conditioning_encoder."))
+    strict_load(conditioning.perceiver, under(recorded.weights, "conditioning_perceiver."))
+    mel = recorded.inputs["cond_mel"]
+    with torch.no_grad():
+        heard, latents = conditioning.encoder(mel), conditioning(mel)
+    assert difference(heard, recorded.outputs["conditioning_encoder"]) < TOLERANCE
+    assert difference(latents, recorded.outputs["cond_latents"]) < TOLERANCE
+
+
+def test_shapes_with_and_without_a_perceiver():
+    mel = torch.randn(3, 80, 50)
+    assert Conditioning(TOY)(mel).shape == (3, 6, 64)
+    without = Conditioning(replace(TOY, perceiver=False))
+    assert without(mel).shape == (3, 50, 64)
+    assert not [name for name, _ in without.named_parameters() if "perceiver" in name]
+
+
+def test_latents_do_not_depend_on_the_order_of_frames_nor_on_the_other_rows():
+    conditioning, mel = Cloner().conditioning, torch.randn(2, 80, 40)
+    with torch.no_grad():
+        latents = conditioning(mel)
+        torch.testing.assert_close(conditioning(mel.flip(2)), latents)
+        torch.testing.assert_close(conditioning(mel[1:]), latents[1:])
+
+
+def test_gradients_reach_every_weight():
+    conditioning = Cloner().conditioning
+    conditioning(torch.randn(1, 80, 30)).square().sum().backward()
+    without = [name for name, p in conditioning.named_parameters() if not p.grad.any()]
+    # a key's bias moves all scores of a query alike
+    assert without == []
+
+
+def test_half_precision_stays_near():
+    conditioning, mel = Cloner().conditioning, torch.randn(1, 80, 60)
+    with torch.no_grad():
+        whole = conditioning(mel)
+        half = conditioning.to(torch.bfloat16)(mel.to(torch.bfloat16))
+    assert half.dtype == torch.bfloat16
+    assert difference(half.float(), whole) < 0.15
+
+
+def test_groups_of_channels():
+    assert [groups(n) for n in (8, 16, 64, 1024, 96, 80)] == [8, 8, 16, 32, 32, 16]
+
+
+def test_thirty_seconds_run_natively_on_every_macos():
+    conditioning, mel = Cloner().conditioning, torch.randn(8, 80, 345)
+
+    def work():
+        with torch.no_grad():
+            return conditioning(mel)
+
+    report = audit(work, macos=("14.4", "15.5"))
+    assert report.operators > 10
+    assert report.findings == ()

@@ -1,0 +1,153 @@
+"""Decoding against the reference's codes, alone and beside others."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.models.xtts.reference import gpt_of
+from vivavoce.models.xtts.decode import Decoding, Prompt
+from vivavoce.models.xtts.sampling import Sampler
+
+GREEDY = Sampler(temperature=0.0, repetition_penalty=1.0)
+
+
+@pytest.fixture
+def parity(load_parity):
+    return load_parity("xtts_gpt_tiny")
+
+
+@pytest.fixture
+def gpt(parity):
+    return gpt_of(parity)
+
+
+def endless(gpt):
+    """The recordings forbid the stop code."""
+    gpt.code_head.bias[gpt.config.stop_code] = -1e9
+    return gpt
+
+
+def prompt_of(gpt, parity, n_text=None):
+    ids = parity.inputs["text"][:, :n_text]
+    latents = parity.outputs["cond_latents"]
+    return Prompt(torch.cat([latents, gpt.text(ids), gpt.start(ids.device)], dim=1))
+
+
+def run(decoding, lines):
+    while decoding.lines:
+        decoding.step()
+    return lines
+
+
+def alone(gpt, prompt, sampler, uniform):
+    decoding = Decoding(gpt, 1)
+    (line,) = run(decoding, [decoding.join(prompt, sampler, uniform)])
+    return line
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize(
+    ("name", "penalty"), [("greedy", 1.0), ("greedy_reppen5", 5.0), ("greedy_reppen10", 10.0)]
+)
+def test_greedy_codes_are_the_references(parity, gpt, name, penalty):
+    expected = parity.outputs[f"tokens.{name}"][0].tolist()
+    sampler = Sampler(temperature=0.0, repetition_penalty=penalty)
+    line = alone(endless(gpt), prompt_of(gpt, parity), sampler, torch.zeros(len(expected)))
+    assert line.codes == expected
+    assert line.done
+    assert not line.stopped
+
+
+@pytest.mark.parity
+def test_it_stops_where_the_reference_stops(parity, gpt):
+    expected = parity.outputs["tokens.greedy_free_stop"][0].tolist()
+    line = alone(gpt, prompt_of(gpt, parity), GREEDY, torch.zeros(60))
+    assert line.codes == expected[: len(line.codes)]
+    assert line.stopped == (gpt.config.stop_code in expected)
+    assert len(line.states) == len(line.codes)
+
+
+@pytest.mark.parity
+def test_states_are_the_latents_of_the_references_second_pass(parity, gpt):
+    expected = parity.outputs["latents_of_greedy_reppen5"]
+    sampler = Sampler(temperature=0.0, repetition_penalty=5.0)
+    line = alone(endless(gpt), prompt_of(gpt, parity), sampler, torch.zeros(expected.shape[1]))
+    assert (line.latents().transpose(1, 2) - expected).abs().max() <= 2e-5
+
+
+SAMPLERS = (
+    GREEDY,
+    Sampler(0.75, 20, 0.85, 5.0),
+    Sampler(1.3, 0, 1.0, 1.0),
+    Sampler(0.9, 5, 0.5, 2.0),
+)
+
+
+def cases(gpt, parity):
+    generator = torch.Generator().manual_seed(3)
+    for sampler, n_text, n_codes in zip(SAMPLERS, (13, 4, 9, 1), (40, 17, 29, 40), strict=True):
+        yield prompt_of(gpt, parity, n_text), sampler, torch.rand(n_codes, generator=generator)
+
+
+def test_batched_equals_single(parity, gpt):
+    gpt = endless(gpt)
+    single = [alone(gpt, *case) for case in cases(gpt, parity)]
+    decoding = Decoding(gpt, 4)
+    lines = run(decoding, [decoding.join(*case) for case in cases(gpt, parity)])
+    for one, other in zip(single, lines, strict=True):
+        assert one.codes == other.codes
+        assert (one.latents() - other.latents()).abs().max() < 1e-5
+
+
+def test_lines_join_and_leave_between_steps(parity, gpt):
+    """Two rows for four lines: whoever ends makes room, and none hears of another."""
+    gpt = endless(gpt)
+    single = [alone(gpt, *case) for case in cases(gpt, parity)]
+    decoding, waiting, lines = Decoding(gpt, 2), list(cases(gpt, parity)), []
+    while waiting or decoding.lines:
+        while waiting and not decoding.full:
+            lines.append(decoding.join(*waiting.pop(0)))
+        decoding.step()
+    assert [line.codes for line in lines] == [line.codes for line in single]
+
+
+def test_a_line_that_leaves_does_not_disturb(parity, gpt):
+    gpt = endless(gpt)
+    expected = [alone(gpt, *case).codes for case in cases(gpt, parity)]
+    decoding = Decoding(gpt, 4)
+    lines = [decoding.join(*case) for case in cases(gpt, parity)]
+    decoding.step()
+    decoding.leave(lines[0])
+    decoding.step()
+    decoding.leave(lines[2])
+    run(decoding, lines)
+    assert [len(line.codes) for line in lines] == [2, 17, 3, 40]
+    assert [line.codes for line in lines[1::2]] == expected[1::2]
+    assert lines[0].codes == expected[0][:2]
+
+
+def test_a_voice_heard_before_is_the_same_voice(parity, gpt):
+    gpt = endless(gpt)
+    (whole, sampler, uniform), *_ = cases(gpt, parity)
+    expected = alone(gpt, whole, sampler, uniform)
+    from vivavoce.models.xtts.cache import Span
+
+    voice = gpt.cache(1)
+    voice.reserve(32)
+    gpt(whole.embeddings[:, :32], voice, Span.prompt(0, 0, 32, torch.device("cpu")))
+    found = alone(gpt, Prompt(whole.embeddings[:, 32:], voice, 32), sampler, uniform)
+    assert found.codes == expected.codes
+    assert (found.latents() - expected.latents()).abs().max() < 1e-5
+
+
+def test_what_lies_in_memory_is_not_heard(parity, gpt, monkeypatch):
+    """Shorter rows have room behind them, where anything may have been."""
+    gpt = endless(gpt)
+    empty = torch.Tensor.new_empty
+    monkeypatch.setattr(
+        torch.Tensor, "new_empty", lambda x, *shape: empty(x, *shape).fill_(float("nan"))
+    )
+    decoding = Decoding(gpt, 4)
+    lines = run(decoding, [decoding.join(*case) for case in cases(gpt, parity)])
+    assert all(line.latents().isfinite().all() for line in lines)

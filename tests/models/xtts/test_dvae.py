@@ -1,0 +1,79 @@
+"""The discrete VAE, against a recording and the published file's list of tensors."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from vivavoce.audit import audit
+from vivavoce.errors import ConfigError
+from vivavoce.models.xtts.dvae import Dvae, DvaeConfig, adapt
+from vivavoce.weights.adapt import strict_load, without_numbers
+
+TOLERANCE = 2e-5
+TOY = DvaeConfig(hidden=16, width=16, codes=32)
+
+
+@pytest.mark.parity
+def test_it_is_the_published_one(load_parity):
+    recorded = load_parity("xtts_dvae_tiny")
+    sizes = recorded.meta["config"]
+    config = DvaeConfig(
+        n_mels=sizes["channels"],
+        hidden=sizes["hidden_dim"],
+        width=sizes["codebook_dim"],
+        codes=sizes["num_tokens"],
+        blocks=sizes["num_resnet_blocks"],
+        kernel=sizes["kernel_size"],
+        halvings=sizes["num_layers"],
+    )
+    dvae, want = Dvae(config), recorded.outputs
+    strict_load(dvae, adapt(recorded.weights))
+    mel = recorded.inputs["mel"]
+    with torch.no_grad():
+        encoded, codes = dvae.encoder(mel), dvae.encode(mel)
+        decoded = dvae.decode(codes)
+    torch.testing.assert_close(encoded, want["encoder"], atol=TOLERANCE, rtol=0)
+    assert torch.equal(codes, want["codes"])
+    torch.testing.assert_close(decoded, want["decoded"], atol=TOLERANCE, rtol=0)
+
+
+def test_the_official_sizes_are_the_defaults(data_folder):
+    path = data_folder("../manifests/xtts_dvae.json")
+    with without_numbers():
+        ours = Dvae(DvaeConfig()).state_dict()
+    listed = json.loads(path.read_text())["keys"]
+    theirs = adapt({name: torch.empty(k["shape"], device="meta") for name, k in listed.items()})
+    assert {n: t.shape for n, t in theirs.items()} == {n: t.shape for n, t in ours.items()}
+
+
+@pytest.mark.parametrize("frames", [1, 4, 41, 43])
+def test_a_code_for_every_four_frames(frames):
+    dvae = Dvae(TOY)
+    codes = dvae.encode(torch.randn(2, 80, frames))
+    assert codes.shape == (2, -(-frames // 4))
+    assert codes.dtype == torch.int64
+    assert dvae.decode(codes).shape == (2, 80, 4 * codes.shape[1])
+
+
+def test_codes_are_the_nearest_entries():
+    dvae, mel = Dvae(TOY), torch.randn(1, 80, 60)
+    with torch.no_grad():
+        x = dvae.encoder(mel)[0]
+        far = (x[:, :, None] - dvae.codebook[:, None, :]).square().sum(0)
+    assert torch.equal(dvae.encode(mel)[0], far.argmin(1))
+
+
+def test_sizes_that_make_no_model():
+    with pytest.raises(ConfigError, match="odd"):
+        DvaeConfig(kernel=4)
+    with pytest.raises(ConfigError, match="at least 1"):
+        DvaeConfig(blocks=0)
+
+
+def test_twelve_seconds_run_natively_on_every_macos():
+    dvae, mel = Dvae(TOY), torch.randn(1, 80, 1033)
+    report = audit(lambda: dvae.decode(dvae.encode(mel)), macos=("14.4", "15.5"))
+    assert report.findings == ()
