@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.models.xtts.speaking import tiny_xtts
 from tests.tiny import tiny_f5
-from tests.toy import toy_tts
 from vivavoce.synthesis.load import load
 
 ROOT = Path(__file__).parents[1]
@@ -24,7 +24,7 @@ def blocks():
 
 def with_a_tiny_clone(load):
     """Models that clone are too large to be here: a tiny one answers to the name."""
-    tiny = {"f5-v1": tiny_f5, "xtts-v2": lambda: toy_tts(("Claribel Dervla",))}
+    tiny = {"f5-v1": tiny_f5, "xtts-v2": tiny_xtts}
     return lambda name=None, **how: tiny[name]() if name in tiny else load(name, **how)
 
 

@@ -201,6 +201,10 @@ def test_m4a_without_its_extra_says_what_to_install(tmp_path, monkeypatch):
 
 
 def test_unreadable_files(tmp_path):
+    (tmp_path / "c.wav").write_bytes(b"whatever this is")
+    with pytest.raises(AudioError) as caught:
+        read(tmp_path / "c.wav")
+    assert str(caught.value).count("Cannot decode") == 1
     with pytest.raises(AudioError, match="does not exist"):
         read(tmp_path / "missing.wav")
     with pytest.raises(AudioError, match="is a folder"):

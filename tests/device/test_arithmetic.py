@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from vivavoce.device import Precision, choose_kernel
+from vivavoce.device import Precision, choose_kernel, choose_precision
 from vivavoce.device.arithmetic import Arithmetic, choose_arithmetic, linear_gelu
+from vivavoce.device.int8 import Int8Linear, available
 from vivavoce.device.kernels import MIN_WEIGHTS
 from vivavoce.device.onednn import PackedLinear
 
@@ -71,6 +73,20 @@ def test_nothing_to_do_copies_nothing():
     assert not any(p.requires_grad for p in Arithmetic().linear(layer).parameters())
 
 
+@pytest.mark.parametrize("few_rows", [False, True])
+@torch.inference_mode()
+def test_a_view_of_another_program_s_order_is_copied_into_ours(few_rows):
+    """Without oneDNN too; torch's own product is slow for weights that lie across."""
+    layer, x = nn.Linear(*SMALL), torch.randn(3, SMALL[0])
+    across = layer.weight.detach().t().contiguous()
+    layer.weight = nn.Parameter(across.t())
+    expected = layer(x)
+    ours = Arithmetic().linear(layer, few_rows)
+    assert ours.weight.is_contiguous()
+    assert ours.weight.data_ptr() != across.data_ptr()
+    assert near(ours(x), expected, torch.float32)
+
+
 @onednn
 def test_small_layers_gain_nothing():
     assert LARGE[0] * LARGE[1] >= MIN_WEIGHTS > SMALL[0] * SMALL[1]
@@ -91,6 +107,21 @@ def test_chosen_by_the_machine_s_measurement(tmp_path, kernel):
     # only oneDNN multiplies lower formats quickly, whatever was measured in float32
     half = choose_arithmetic(CPU, Precision(torch.bfloat16, "a test"), tmp_path)
     assert (half.dtype, half.packed) == (torch.bfloat16, True)
+
+
+@pytest.mark.skipif(not available(), reason="this torch has no such product")
+@torch.inference_mode()
+def test_int8_is_for_every_layer_whatever_else_was_measured():
+    chosen = choose_arithmetic(CPU, choose_precision("int8", "cpu"), None)
+    assert chosen == Arithmetic(torch.float32, int8=True)
+    for size in (LARGE, SMALL):
+        layer, x = nn.Linear(*size), torch.randn(2, size[0])
+        ours = replace(chosen, packed=True).linear(layer, few_rows=True)
+        assert isinstance(ours, Int8Linear)
+        error = (ours(x) - layer(x)).norm() / layer(x).norm()
+        assert 1e-4 < error < 0.02
+        gelu = F.gelu(ours(x), approximate="tanh")
+        assert torch.equal(linear_gelu(ours, x), gelu)
 
 
 @onednn

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vivavoce.device import choose_precision, full_precision, grad_scaler, mixed_precision
+from vivavoce.device import choose_precision, full_precision, grad_scaler, int8, mixed_precision
 from vivavoce.errors import UnsupportedDevice, UsageError
 
 A = torch.ones(4, 4)
@@ -70,3 +70,30 @@ def test_a_named_precision_is_taken_or_refused():
         choose_precision("float16", "cpu")
     with pytest.raises(UsageError, match="Did you mean 'bfloat16'"):
         choose_precision("bflot16", "cpu")
+
+
+@pytest.mark.skipif(not int8.available(), reason="this torch has no such product")
+def test_int8_is_float32_with_smaller_weights_and_never_chosen_unasked():
+    choice = choose_precision("int8", "cpu")
+    assert (choice.dtype, choice.int8) == (torch.float32, True)
+    assert "int8" in choice.reason
+    others = [choose_precision(n, "cpu") for n in ("auto", "fastest", "float32", "bfloat16")]
+    assert not any(other.int8 for other in others)
+    with pytest.raises(UsageError, match="Did you mean 'int8'"):
+        choose_precision("int4", "cpu")
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:1", "mps"])
+def test_int8_is_refused_where_it_is_not_implemented(device):
+    with pytest.raises(UnsupportedDevice, match=f"for {device[:4].rstrip(':')}.*Use float32, or"):
+        choose_precision("int8", device)
+
+
+@pytest.mark.parametrize("lacks", ["the tensors", "the engine"])
+def test_int8_is_refused_where_torch_lacks_the_product(monkeypatch, lacks):
+    if lacks == "the tensors":
+        monkeypatch.setattr(int8, "_quantized", None)
+    else:
+        monkeypatch.setattr(int8.torch.backends.quantized.__class__, "engine", "none")
+    with pytest.raises(UnsupportedDevice, match=r"for cpu with torch \d.*Use float32"):
+        choose_precision("int8", "cpu")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 import torch
 
@@ -53,3 +55,44 @@ def test_nothing_comes_of_nothing() -> None:
 def test_a_window_that_is_all_context_is_refused() -> None:
     with pytest.raises(ValueError, match="keeps nothing"):
         next(windows([torch.zeros(1, 5)], 6, 3))
+
+
+def cuttings():
+    """Lengths cut at random places, with windows and contexts of all kinds."""
+    dice = random.Random(4)
+    for _ in range(100):
+        halo = dice.randint(0, 6)
+        size = 2 * halo + dice.randint(1, 12)
+        parts = [dice.choice((0, 1, 1, 2, 3, 8, 30)) for _ in range(dice.randint(1, 9))]
+        yield size, halo, torch.arange(sum(parts))[None].split(parts, -1)
+
+
+def test_eager_windows_keep_the_same_frames_with_the_same_context() -> None:
+    for size, halo, parts in cuttings():
+        whole = torch.cat(parts, -1)
+        for eager in (False, True):
+            cut = list(windows(parts, size, halo, eager))
+            kept = torch.cat([w.frames[..., w.kept(1)] for w in cut] or [whole[..., :0]], -1)
+            assert torch.equal(kept, whole), "each frame once, in order"
+            for w in cut:
+                assert w.frames.shape[-1] <= size
+                first, last = int(w.frames[0, 0]), int(w.frames[0, -1])
+                assert w.start == min(halo, first + w.start), "context, or the beginning"
+                behind = whole.shape[-1] - (first + w.stop)
+                assert last + 1 - (first + w.stop) == min(halo, behind), "context, or the end"
+
+
+@pytest.mark.parametrize("cutting", list(cuttings()))
+def test_eager_windows_come_as_soon_as_a_part_lets_anything_be_kept(cutting) -> None:
+    size, halo, parts = cutting
+    done = 0
+
+    def coming():
+        came = 0
+        for part in parts:
+            yield part
+            came += part.shape[-1]
+            assert done == max(0, came - halo), "only what lacks context is held back"
+
+    for w in windows(coming(), size, halo, eager=True):
+        done = int(w.frames[0, 0]) + w.stop

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vivavoce.errors import GuardError
-from vivavoce.synthesis.guards import SampleGuard, check_duration
+from vivavoce.synthesis.guards import SampleGuard, check_duration, check_told
 
 TONE = 0.3 * np.sin(np.arange(4800) / 7).astype(np.float32)
 
@@ -44,3 +44,17 @@ def test_absurd_durations():
     for frames in (1, 20_000):
         with pytest.raises(GuardError, match="not speech"):
             check_duration(frames, tokens=20, frame_s=256 / 24000, text="absurd")
+
+
+def test_what_the_model_itself_says_went_wrong():
+    assert check_told("", "all is well") == ()
+    text = "a text that is far too long to be repeated in full in an error"
+    with pytest.raises(
+        GuardError, match=r"It rambled \('a text that is far too long to be repeat'"
+    ):
+        check_told("It rambled", text)
+    with pytest.raises(GuardError, match="not speech") as error:
+        check_told("It rambled", text)
+    assert "--seed" in error.value.advice
+    (warning,) = check_told("It rambled", text, lenient=True)
+    assert warning.startswith("it rambled ('a text")

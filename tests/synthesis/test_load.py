@@ -3,10 +3,15 @@
 import pytest
 import torch
 
-from tests.tiny import tiny_folders
-from vivavoce.device import Selection
+from tests.models.xtts import official
+from tests.tiny import tiny_f5_folders, tiny_folders
+from vivavoce import device as devices
+from vivavoce.device import Selection, int8
+from vivavoce.device.int8 import Int8Linear
 from vivavoce.device.placement import Measurement, remember
-from vivavoce.errors import BadCheckpoint, UnknownModel, UnsupportedDevice
+from vivavoce.errors import BadCheckpoint, UnknownModel, UnsupportedDevice, UsageError
+from vivavoce.models.f5.model import F5TTS
+from vivavoce.models.glow.model import GlowTTS
 from vivavoce.synthesis.load import load
 from vivavoce.weights import cache, store
 
@@ -74,3 +79,56 @@ def test_one_stage_may_stay_while_the_other_leaves(folders):
     assert next(tts.model.parameters()).device.type == "cpu"
     assert tts.vocoder_selection.reason == "GPU found"
     assert (tts.renderer.device, tts.renderer.vocoder_device) == (torch.device("cpu"), GPU)
+
+
+has_int8 = pytest.mark.skipif(not int8.available(), reason="this torch has no such product")
+
+
+@has_int8
+@pytest.mark.parametrize(("write", "kind"), [(tiny_folders, GlowTTS), (tiny_f5_folders, F5TTS)])
+def test_int8_is_for_models_that_have_measured_it(tmp_path, monkeypatch, write, kind):
+    monkeypatch.setenv("VIVAVOCE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(kind, "freeze", lambda *_: pytest.fail("the weights were read"))
+    model, vocoder = write(tmp_path)
+    with pytest.raises(UsageError, match=r"'tiny.*int8 weights\. Use float32, or bfloat16"):
+        load(model, vocoder=vocoder, device="cpu", precision="int8")
+
+
+@has_int8
+def test_int8_weights_are_the_gpt_s_and_nothing_else_s(tmp_path, monkeypatch):
+    monkeypatch.setenv("VIVAVOCE_HOME", str(tmp_path / "home"))
+    folder = official.write_official(tmp_path / "XTTS-v2")
+    tts = load(folder, device="cpu", precision="int8")
+    assert "int8" in tts.selection.reason
+    assert tts.selection.dtype == torch.float32
+    found = [name for name, m in tts.model.named_modules() if isinstance(m, Int8Linear)]
+    assert len(found) == 4 * tts.model.config.depth
+    assert all(name.startswith("gpt.blocks.") for name in found)
+    assert not any(isinstance(m, Int8Linear) for m in tts.vocoder.modules())
+    said = tts.speak("a b", voice=official.NAMES[0], max_codes=8, on_problem="warn")
+    assert len(said.samples) > 1000
+
+
+@pytest.mark.parametrize(
+    ("precision", "fast", "wanted"),
+    [
+        ("float32", False, "float32"),
+        ("auto", False, "auto"),
+        ("float32", True, "fastest"),
+        ("auto", True, "fastest"),
+        ("bfloat16", True, "bfloat16"),
+        ("int8", True, "int8"),
+    ],
+)
+def test_fast_leaves_a_lower_precision_that_was_named(
+    folders, monkeypatch, precision, fast, wanted
+):
+    asked = []
+
+    def choose(name, *_):
+        asked.append(name)
+        return devices.Precision(torch.float32, "a test")
+
+    monkeypatch.setattr(devices, "choose_precision", choose)
+    load(folders[0], vocoder=folders[1], device="cpu", precision=precision, fast=fast)
+    assert asked == [wanted]

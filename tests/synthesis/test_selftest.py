@@ -178,19 +178,22 @@ class Wrong(TorchDispatchMode):
 
 
 @pytest.mark.parametrize(
-    ("family", "operator"),
+    ("name", "operator"),
     [
-        ("vocos", "gelu.default"),
-        ("vocos", "fft_irfft.default"),
-        ("hifigan", "conv_transpose2d.input"),
-        ("bigvgan", "sin_.default"),
-        ("glow", "bmm.default"),
-        ("f5", "scaled_dot_product_attention.default"),
-        ("f5", "silu.default"),
+        ("vocos.shortest", "gelu.default"),
+        ("vocos.shortest", "fft_irfft.default"),
+        ("hifigan.shortest", "conv_transpose2d.input"),
+        ("bigvgan.shortest", "sin_.default"),
+        ("glow.shortest", "bmm.default"),
+        ("f5.shortest", "scaled_dot_product_attention.default"),
+        ("f5.shortest", "silu.default"),
+        ("xtts.shortest", "scaled_dot_product_attention.default"),
+        ("xtts.shortest", "gelu.default"),
+        ("xtts.typical", "cumsum.default"),
     ],
 )
-def test_one_wrong_kernel_is_caught(gpu, monkeypatch, family, operator):
-    work = (models.workloads() | vocoders.workloads())[f"{family}.shortest"]
+def test_one_wrong_kernel_is_caught(gpu, monkeypatch, name, operator):
+    work = (models.workloads() | vocoders.workloads())[name]
     monkeypatch.setattr(selftest, "_stages", lambda: {"vocoder.vocos": [work]})
     monkeypatch.setattr(library, "installed", list)
 

@@ -77,6 +77,8 @@ def _decode(source: str | Path | BinaryIO, name: str) -> tuple[int, Iterator[NDA
 def _not_audio(name: str, suffix: str, error: Exception) -> AudioError | UnknownFormat:
     known = {*formats.FORMATS, *formats.MEDIA_SUFFIXES, "aiff", "aif", "au", "caf", "oga", "w64"}
     if suffix in known or not suffix:
+        if isinstance(error, AudioError):
+            return error
         return AudioError(f"Cannot decode {name}: {error}", "Give a whole audio file.")
     advice = near_misses(suffix, known) or "Give a wav, flac, ogg, opus, mp3 or m4a file."
     return UnknownFormat(f"Cannot read {name}: no audio format that is known.", advice)

@@ -25,7 +25,7 @@ Vocoder = Annotated[
 ]
 Text = Annotated[str | None, typer.Argument(metavar="TEXT|-", help="- is standard input.")]
 Precision = Annotated[
-    str, typer.Option(help="float32, bfloat16, float16 or fastest, for models that may.")
+    str, typer.Option(help="float32, bfloat16, float16, int8 or fastest, for models that may.")
 ]
 Fast = Annotated[bool, typer.Option("--fast", help="Fewer steps, and the fastest precision here.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vivavoce.device.memory import in_large_pages
+
 _quantized: Any = getattr(torch, "_make_per_channel_quantized_tensor", None)
 LARGEST = 127
 TINY = 1e-30
@@ -36,7 +38,7 @@ class Int8Linear(nn.Module):
         self.in_features, self.out_features = linear.in_features, linear.out_features
         self.reduced = not keeps_eight_bits()
         self.levels = LARGEST if self.reduced else 2 * LARGEST + 1
-        weight = linear.weight.detach().float()
+        weight = linear.weight.detach()
         bias = linear.bias if linear.bias is not None else torch.zeros(self.out_features)
         bias = bias.detach().float()
         self._packed, sums = _pack(weight, bias)
@@ -70,8 +72,9 @@ def available() -> bool:
 
 def _pack(weight: Tensor, bias: Tensor) -> tuple[object, Tensor]:
     """The weights as the product wants them, and their sums after rounding, for each output."""
-    scales = (weight.abs().amax(1) / LARGEST).clamp_min(TINY)
-    rounded = (weight / scales[:, None]).round_().to(torch.int8)
+    whole = in_large_pages(weight, torch.float32)
+    scales = (torch.maximum(whole.amax(1), -whole.amin(1)) / LARGEST).clamp_min(TINY)
+    rounded = in_large_pages(whole.div_(scales[:, None]).round_(), torch.int8)
     zeros = torch.zeros(weight.shape[0], dtype=torch.long)
     with warnings.catch_warnings():  # of that intention
         warnings.simplefilter("ignore", UserWarning)

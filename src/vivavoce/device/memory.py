@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import mmap
 import os
 import sys
@@ -87,17 +88,25 @@ def _free() -> int | None:
     return None
 
 
-def in_large_pages(tensor: torch.Tensor) -> torch.Tensor:
+def trim() -> None:
+    """Give the system what was freed and kept (glibc): holes that nothing fits into add up."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def in_large_pages(tensor: torch.Tensor, dtype: torch.dtype | None = None) -> torch.Tensor:
     """A copy on the CPU, in pages of 2 MB where the system gives them.
 
-    What is read once through, as weights are for every code, then waits less for page tables.
+    What is read once through, as weights are for every code, then waits less for page tables; and
+    what is let go of leaves no hole between smaller things.
     """
     import torch
 
-    size = tensor.numel() * tensor.element_size()
+    dtype = dtype or tensor.dtype
+    size = tensor.numel() * dtype.itemsize
     if not hasattr(mmap, "MADV_HUGEPAGE") or not size:
-        return tensor.contiguous().clone()
+        return torch.empty(tensor.shape, dtype=dtype).copy_(tensor)
     pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     with contextlib.suppress(OSError):  # a system without them says so
         pages.madvise(mmap.MADV_HUGEPAGE)
-    return torch.frombuffer(pages, dtype=tensor.dtype).view(tensor.shape).copy_(tensor)
+    return torch.frombuffer(pages, dtype=dtype).view(tensor.shape).copy_(tensor)

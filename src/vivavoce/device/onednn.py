@@ -58,9 +58,14 @@ class StreamedLinear(PackedLinear):
         self.few_rows = True
 
     def for_many_rows(self) -> None:
-        """In oneDNN's order for good: a third faster for eight rows, a seventh slower for one."""
+        """In oneDNN's order: a third faster for eight rows, and slower for one."""
         if self.few_rows:
             self._packed, self.few_rows = pack(self._packed, MANY_ROWS), False
+
+    def for_one_row(self) -> None:
+        """In their own order again."""
+        if not self.few_rows:
+            self._packed, self.few_rows = in_large_pages(self._packed.to_dense()), True
 
 
 def pack(weight: Tensor, rows: int | None = None) -> Tensor:

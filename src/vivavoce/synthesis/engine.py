@@ -135,7 +135,7 @@ class TTS:
             for utterance, how in plan_cast(text, voice, request, self._plan)
             for piece in self.renderer.utterance(utterance, how)
         )
-        yield from joined(pieces, blend=self.clones)
+        yield from joined(pieces, self._blends)
 
     def batch(
         self,
@@ -201,6 +201,13 @@ class TTS:
         pieces = edits.plan(found, audio, spec, lambda t: tokens(t).text, target, pace)
         return edits.perform(self.renderer, audio, tokens(target), pieces, request, gain)
 
+    @property
+    def _blends(self) -> bool:
+        """Whether utterances fade into each other: not where their ends are out before it shows
+        that they are ends, or a stream would sound different from the whole.
+        """
+        return self.clones and not self.model.incremental
+
     def _plan(self, text: str, request: Request) -> Iterable[Utterance]:
         voice, options = request.voice, request.options
         return plan(
@@ -246,7 +253,7 @@ class TTS:
 
     def _joined(self, utterances: dict[int, list[Piece]], seed: int) -> Speech:
         pieces = [piece for index in sorted(utterances) for piece in utterances[index]]
-        return self._collected(list(joined(pieces, blend=self.clones)), seed)
+        return self._collected(list(joined(pieces, self._blends)), seed)
 
     def _collected(self, chunks: list[AudioChunk], seed: int) -> Speech:
         return Speech(

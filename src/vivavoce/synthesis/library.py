@@ -40,7 +40,9 @@ def show(name: str) -> dict[str, Any]:
     known = {entry.name: _row(entry) for entry in catalog.entries()}
     here = _find(name)
     if here is not None:
-        return _UNSTATED | known.get(name, {}) | _facts(here)
+        told = known.get(name, {})
+        own = {k: v for k, v in _facts(here).items() if v != "" or k not in told}
+        return _UNSTATED | told | own
     if name in known:
         return known[name]
     found = _foreign(name)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from vivavoce import device as devices
 from vivavoce.device.arithmetic import choose_arithmetic
 from vivavoce.device.placement import place
-from vivavoce.errors import BadCheckpoint
+from vivavoce.errors import BadCheckpoint, UsageError
 from vivavoce.synthesis import library, parts
 from vivavoce.synthesis.engine import TTS
 from vivavoce.weights import cache
@@ -37,19 +37,24 @@ def load(
     `vocoder` replaces the one that the model names or brings along. `device` is auto, cpu,
     cuda[:n] or mps; `TTS.selection.reason` says why it was chosen. With auto each stage goes where
     `vivavoce doctor --self-test` measured it to be right and faster; `TTS.vocoder_selection` is the
-    vocoder's place. `precision` is float32, bfloat16, float16 or
-    auto; lower ones are for the large products of models that have measured what they cost (F5),
-    everything else stays in float32. `fast` asks for the model's quick settings as defaults (fewer
-    steps) in the precision that is fastest here.
+    vocoder's place. `precision` is float32, bfloat16, float16, int8, auto or fastest; lower ones
+    are for the large products of models that have measured what they cost, everything else stays in
+    float32. `fast` asks for the model's quick settings as defaults (fewer steps) and, where no
+    lower precision is named, for the one that is fastest here; never for int8, which costs more.
 
-    Raises UnknownModel, BadCheckpoint, IncompatibleFeatures, UnsupportedDevice.
+    Raises UnknownModel, BadCheckpoint, IncompatibleFeatures, UnsupportedDevice, UsageError.
     """
     found = devices.select(device)
     manifest, acoustic, its, decoder = _modules(str(model or DEFAULT_MODEL), vocoder)
     selection = place(f"acoustic.{manifest['family']}", device, found, cache.folder())
     decoding = place(f"vocoder.{its['family']}", device, found, cache.folder())
-    wanted = "fastest" if fast else precision
+    wanted = "fastest" if fast and precision in ("auto", "float32") else precision
     chosen_precision = devices.choose_precision(wanted, selection.device, cache.folder())
+    if chosen_precision.int8 and not acoustic.int8:
+        raise UsageError(
+            f"'{manifest['name']}' does not compute with int8 weights.",
+            "Use float32, or bfloat16 where the device has it.",
+        )
     arithmetic = choose_arithmetic(selection.device, chosen_precision, cache.folder())
     reason = f"{selection.reason}; {chosen_precision.reason}"
     selection = replace(selection, dtype=chosen_precision.dtype, reason=reason)

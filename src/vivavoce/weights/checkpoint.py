@@ -126,6 +126,7 @@ def refuse_not_finite(tensors: Iterable[tuple[str, Tensor]]) -> None:
                     f"'{name}' holds {wrong} values that are not numbers (NaN or infinity).",
                     "The training went wrong before this was saved: take an earlier checkpoint.",
                 )
+        mapped.rest(tensor)
 
 
 def _state_dicts(value: Any) -> dict[str, dict[str, Any]]:

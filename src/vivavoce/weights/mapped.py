@@ -24,6 +24,8 @@ from torch import Tensor
 
 from vivavoce.errors import BadCheckpoint
 
+_places: dict[int, tuple[mmap.mmap, int, int]] = {}  # of the pieces that are in use
+
 DAMAGED = "The file is incomplete or damaged; download it again."
 _DTYPES = {
     "F64": torch.float64,
@@ -112,8 +114,26 @@ def _tensor(
 def piece(mapping: mmap.mmap, begin: int, end: int) -> np.ndarray:
     """The bytes between two offsets, `[N]`; nobody else may have a view of them."""
     content = np.frombuffer(mapping, np.uint8, end - begin, begin)
-    weakref.finalize(content, _give_back, mapping, begin, end).atexit = False
+    address = content.ctypes.data
+    _places[address] = (mapping, begin, end)
+    weakref.finalize(content, _forget, address, mapping, begin, end).atexit = False
     return content
+
+
+def rest(content: np.ndarray | Tensor) -> None:
+    """Let the pages of a piece, or of a tensor made of one, go until they are read again.
+
+    For what nobody has written to. Does nothing to what lies elsewhere.
+    """
+    whole = isinstance(content, np.ndarray)
+    address = content.ctypes.data if whole else content.untyped_storage().data_ptr()
+    if address in _places:
+        _give_back(*_places[address])
+
+
+def _forget(address: int, mapping: mmap.mmap, begin: int, end: int) -> None:
+    _places.pop(address, None)
+    _give_back(mapping, begin, end)
 
 
 def _give_back(mapping: mmap.mmap, begin: int, end: int) -> None:

@@ -136,6 +136,7 @@ class _Zip:
         # torch writes 0 where its checksums are switched off.
         if info.CRC and zlib.crc32(content.data) != info.CRC:
             raise BadCheckpoint(f"Its entry '{name}' is damaged.")
+        mapped.rest(content)
         return content
 
 

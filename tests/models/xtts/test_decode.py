@@ -6,6 +6,9 @@ import pytest
 import torch
 
 from tests.models.xtts.reference import gpt_of
+from vivavoce.device import graphs
+from vivavoce.models.xtts import cache as cache_module
+from vivavoce.models.xtts import decode as decode_module
 from vivavoce.models.xtts.decode import Decoding, Prompt
 from vivavoce.models.xtts.sampling import Sampler
 
@@ -151,3 +154,56 @@ def test_what_lies_in_memory_is_not_heard(parity, gpt, monkeypatch):
     decoding = Decoding(gpt, 4)
     lines = run(decoding, [decoding.join(*case) for case in cases(gpt, parity)])
     assert all(line.latents().isfinite().all() for line in lines)
+
+
+def test_recorded_steps_give_the_same(parity, gpt, monkeypatch):
+    """As a GPU would play them: fixed tensors, all rows, recorded again when the cache moves."""
+    gpt = endless(gpt)
+    expected = [alone(gpt, *case) for case in cases(gpt, parity)]
+    recordings = []
+
+    def recorded(work, example):
+        given, found = example.clone(), work(example)
+        recordings.append(given.shape)
+
+        def again(fresh):
+            given.copy_(fresh)
+            found.copy_(work(given))
+            return found
+
+        return again
+
+    monkeypatch.setattr(graphs, "records", lambda device: True)
+    monkeypatch.setattr(graphs, "recorded", recorded)
+    decoding, waiting, lines = Decoding(gpt, 3), list(cases(gpt, parity)), []
+    while waiting or decoding.lines:
+        while waiting and not decoding.full:
+            lines.append(decoding.join(*waiting.pop(0)))
+        decoding.step()
+    assert [line.codes for line in lines] == [line.codes for line in expected]
+    for one, other in zip(lines, expected, strict=True):
+        assert (one.latents() - other.latents()).abs().max() < 1e-5
+    assert set(recordings) == {(3, 3)}
+    assert len(recordings) <= 4
+
+
+def test_shapes_that_repeat_give_the_same(parity, gpt, monkeypatch):
+    """Where a new shape costs a compilation prompts and steps are filled up to whole blocks."""
+    gpt = endless(gpt)
+    expected = [alone(gpt, *case) for case in cases(gpt, parity)]
+    lengths = set()
+    forward = gpt.forward
+
+    def watched(x, cache, span):
+        lengths.add(span.stop)
+        return forward(x, cache, span)
+
+    for module in (cache_module, decode_module):
+        monkeypatch.setattr(module, "repeating", lambda n, device: cache_module.whole_blocks(n))
+    monkeypatch.setattr(gpt, "forward", watched)
+    decoding = Decoding(gpt, 4)
+    lines = run(decoding, [decoding.join(*case) for case in cases(gpt, parity)])
+    assert [line.codes for line in lines] == [line.codes for line in expected]
+    for one, other in zip(lines, expected, strict=True):
+        assert (one.latents() - other.latents()).abs().max() < 1e-5
+    assert lengths == {64, 128}

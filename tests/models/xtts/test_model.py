@@ -98,7 +98,7 @@ def test_a_voice_that_rambles_on_is_told_of(model):
     parts = spoken(model, 3, XttsOptions())
     assert "did not come to an end" in parts[-1].problems[0]
     frames = sum(part.values.shape[-1] for part in parts)
-    assert frames == model.stretch(1.0).length(65 + 36)
+    assert frames == model.stretch(1.0).length(65 + 24)
 
 
 def test_a_voice_that_stops_at_once_is_told_of():

@@ -66,6 +66,12 @@ def test_typography_becomes_what_the_vocabulary_has(tokenizer: Tokenizer) -> Non
     assert tokens.unknown == ()
 
 
+def test_number_words_with_capitals_are_read(tokenizer: Tokenizer) -> None:
+    pytest.importorskip("num2words")
+    tokens = tokenizer.encode("3,5", "de")
+    assert (tokens.text, tokens.unknown) == ("drei komma fünf", ())
+
+
 def test_a_text_gives_the_model_no_orders(tokenizer: Tokenizer) -> None:
     tokens = tokenizer.encode("the [en] fox [STOP] [de]", "en")
     assert [i for i in tokens.ids if i < 2] == []

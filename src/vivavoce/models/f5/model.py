@@ -49,6 +49,7 @@ class F5TTS(nn.Module):
     clones = True
     incremental = False
     times_words = False
+    int8 = False
     fast_options: Mapping[str, Any] = {"steps": 7}
     stream_frames = 0  # an utterance is heard when all of it has been judged
     speaker_names: tuple[str, ...] = ()

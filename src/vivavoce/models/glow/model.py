@@ -31,6 +31,7 @@ class GlowTTS(nn.Module):
     clones = False
     incremental = False
     times_words = True
+    int8 = False
     fast_options: Mapping[str, Any] = {}
     stream_frames = 64  # new frames per streamed piece, beside the vocoder's context
 

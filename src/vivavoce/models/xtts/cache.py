@@ -43,12 +43,23 @@ class Span:
         stop = max(lengths) + 1
         if device.type == "cpu" and len(lengths) == 1:
             return Span(0, stop - 1, stop)
-        if device.type != "cpu":  # whole blocks, so that shapes repeat
-            stop = -(-stop // BLOCK) * BLOCK
-        rows = torch.arange(len(lengths), device=device)
-        columns = torch.tensor(lengths, device=device)
-        seen = torch.arange(stop, device=device) <= columns[:, None]
+        return Span.rows_at(torch.tensor(lengths, device=device), repeating(stop, device))
+
+    @staticmethod
+    def rows_at(columns: Tensor, stop: int) -> Span:
+        """The first rows, each at its own of the `columns` `[B]`, which are below `stop`."""
+        rows = torch.arange(columns.shape[0], device=columns.device)
+        seen = torch.arange(stop, device=columns.device) <= columns[:, None]
         return Span(0, 0, stop, rows, columns, seen[:, None, None, :])
+
+
+def whole_blocks(positions: int) -> int:
+    return -(-positions // BLOCK) * BLOCK
+
+
+def repeating(positions: int, device: torch.device) -> int:
+    """As many, or more where every new shape costs a compilation (MPS) or a recording (CUDA)."""
+    return positions if device.type == "cpu" else whole_blocks(positions)
 
 
 class Cache:
@@ -60,18 +71,19 @@ class Cache:
     def __init__(self, depth: int, rows: int, heads: int, width: int, like: Tensor) -> None:
         self.layers = [like.new_zeros(rows, 2, heads, 0, width) for _ in range(depth)]
 
-    def reserve(self, positions: int) -> None:
-        """Room for at least so many positions; what is there stays.
+    def reserve(self, positions: int) -> bool:
+        """Room for at least so many positions; what is there stays. Whether it had to move.
 
         The rest are zeros: what is masked out is multiplied by nothing, which NaN would survive.
         """
         rows, two, heads, room, width = self.layers[0].shape
         if positions <= room:
-            return
-        wanted = -(-positions // BLOCK) * BLOCK
+            return False
+        wanted = whole_blocks(positions)
         for layer, old in enumerate(self.layers):
             self.layers[layer] = old.new_zeros(rows, two, heads, wanted, width)
             self.layers[layer][:, :, :, :room] = old
+        return True
 
     def update(self, layer: int, new: Tensor, span: Span) -> Tensor:
         """Keep keys and values `[B, N, 2, H, D]`; all up to now, `[B, 2, H, stop, D]`."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from vivavoce.device.arithmetic import for_many_rows
-from vivavoce.models.xtts.cache import Cache, Span
+from vivavoce.device import graphs
+from vivavoce.device.arithmetic import for_many_rows, for_one_row
+from vivavoce.models.xtts.cache import Cache, Span, repeating, whole_blocks
 from vivavoce.models.xtts.gpt import Gpt
 from vivavoce.models.xtts.sampling import ALWAYS_SEEN, Sampler, Samplers
 
@@ -66,14 +67,14 @@ class Decoding:
 
     def __init__(self, gpt: Gpt, rows: int) -> None:
         self.gpt, self.rows = gpt, rows
-        if rows >= MANY:
-            for_many_rows(gpt)
+        for_many_rows(gpt) if rows >= MANY else for_one_row(gpt)
         self.stop = gpt.config.stop_code
         self.cache = gpt.cache(rows)
         self.device = gpt.norm.weight.device
         self.seen = torch.zeros(rows, gpt.config.code_tokens, dtype=torch.bool, device=self.device)
         self.lines: list[Line] = []
         self.samplers: Samplers | None = None
+        self.steps: dict[int, graphs.Work] = {}
 
     @property
     def full(self) -> bool:
@@ -84,12 +85,11 @@ class Decoding:
         assert not self.full
         row = len(self.lines)
         line = Line(sampler, uniform.to(self.device), prompt.length)
-        self.cache.reserve(prompt.length + len(uniform))
+        if self.cache.reserve(repeating(prompt.length + len(uniform), self.device)):
+            self.steps.clear()  # they were recorded where the cache was before
         if prompt.voice is not None:
             self.cache.copy(prompt.voice, 0, row, prompt.voice_length)
-        new = prompt.embeddings.shape[1]
-        span = Span.prompt(row, prompt.voice_length, new, self.device)
-        states = self.gpt(prompt.embeddings, self.cache, span)
+        state = self._hear(prompt, row)
         if prompt.keep:
             line.voice = self.gpt.cache(1)
             line.voice.reserve(prompt.keep)
@@ -99,18 +99,27 @@ class Decoding:
         self.lines.append(line)
         self.samplers = None
         alone = Samplers([sampler], self.seen.shape[1], self.device)
-        self._say([line], states[:, -1], self.seen[row : row + 1], alone)
+        self._say([line], state, self.seen[row : row + 1], alone)
         self._let_go()
         return line
+
+    def _hear(self, prompt: Prompt, row: int) -> Tensor:
+        """The state `[1, W]` behind a prompt.
+
+        What fills it up to a shape that repeats comes later, so it is not heard, and gives way to
+        the codes.
+        """
+        start, new = prompt.voice_length, prompt.embeddings.shape[1]
+        room = repeating(prompt.length, self.device) - start
+        filled = nn.functional.pad(prompt.embeddings, (0, 0, 0, room - new))
+        span = Span.prompt(row, start, room, self.device)
+        return self.gpt(filled, self.cache, span)[:, new - 1]
 
     def step(self) -> None:
         """One code more of every line; those that are done leave."""
         if not self.lines:
             return
-        said = torch.tensor([[line.codes[-1]] for line in self.lines], device=self.device)
-        places = torch.tensor([[len(line.codes)] for line in self.lines], device=self.device)
-        span = Span.step([line.length for line in self.lines], self.device)
-        states = self.gpt(self.gpt.codes(said, places), self.cache, span)
+        states = self._recorded() if graphs.records(self.device) else self._states()
         for line in self.lines:
             line.length += 1
         if self.samplers is None:
@@ -118,6 +127,32 @@ class Decoding:
             self.samplers = Samplers(rows, self.seen.shape[1], self.device)
         self._say(self.lines, states[:, 0], self.seen[: len(self.lines)], self.samplers)
         self._let_go()
+
+    def _states(self) -> Tensor:
+        """What the GPT makes of each line's last code, `[B, 1, W]`."""
+        said = torch.tensor([[line.codes[-1]] for line in self.lines], device=self.device)
+        places = torch.tensor([[len(line.codes)] for line in self.lines], device=self.device)
+        span = Span.step([line.length for line in self.lines], self.device)
+        return self.gpt(self.gpt.codes(said, places), self.cache, span)
+
+    def _recorded(self) -> Tensor:
+        """The same from a recording, of all rows, in use or not, up to a whole block of positions.
+
+        Rows that are not in use say something to themselves, at their first position.
+        """
+        now = [(line.codes[-1], len(line.codes), line.length) for line in self.lines]
+        now += [(0, 0, 0)] * (self.rows - len(now))
+        given = torch.tensor(now, device=self.device)
+        stop = whole_blocks(1 + max(length for _, _, length in now))
+        if stop not in self.steps:
+            self.steps[stop] = graphs.recorded(lambda where: self._all_rows(where, stop), given)
+        return self.steps[stop](given)[: len(self.lines)].clone()
+
+    def _all_rows(self, where: Tensor, stop: int) -> Tensor:
+        """`where` `[B, 3]`: each row's last code, its place, and how many positions it has."""
+        said, places, columns = where.unbind(1)
+        embedded = self.gpt.codes(said[:, None], places[:, None])
+        return self.gpt(embedded, self.cache, Span.rows_at(columns, stop))
 
     def leave(self, line: Line) -> None:
         """Before its end: whoever asked for it is gone."""

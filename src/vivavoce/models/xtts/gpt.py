@@ -1,6 +1,6 @@
 """The GPT of XTTS: text and what was said so far -> the state that says which code comes next.
 
-Casanova et al., arXiv:2406.04904, 2.1; a GPT-2 with learned positions of its own for text and for
+Casanova et al., arXiv:2406.04904, section 2; a GPT-2 with learned positions of its own for text and for
 codes. Knows no sampling. Shapes: B rows, N positions, W width, L text tokens, K codes.
 """
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from vivavoce.device.arithmetic import Arithmetic, linear_gelu
 from vivavoce.device.attention import attend
+from vivavoce.device.memory import trim
 from vivavoce.models.xtts.cache import Cache, Span
 from vivavoce.models.xtts.config import XttsConfig
 
@@ -82,6 +83,7 @@ class Gpt(nn.Module):
     def freeze(self, arithmetic: Arithmetic) -> None:
         for block in self.layers:
             block.freeze(arithmetic)
+            trim()  # what its layers were made over from
         exact = replace(arithmetic, dtype=torch.float32, int8=False)
         self.code_head = exact.linear(self.code_head, few_rows=True)
 

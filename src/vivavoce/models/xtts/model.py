@@ -30,7 +30,7 @@ from vivavoce.nn.noise import Noise
 from vivavoce.text.multilingual.detect import detect
 from vivavoce.types import Audio, Chunk, Features, FeatureSpec, Tokens, Voice
 
-CODES_PER_TOKEN = (0.6, 12.0)
+CODES_PER_TOKEN = (0.6, 8.0)
 """Speech has 2 to 5; what is far outside has lost its text, or does not find its end."""
 SPARE_CODES = 65
 PIECE_CODES = 48

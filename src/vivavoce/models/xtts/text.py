@@ -114,7 +114,8 @@ class Tokenizer:
 
     def _alike(self, character: str) -> str:
         alike = unicodedata.normalize("NFKC", character.translate(SAME))
-        return alike if all(c in self._characters for c in alike) else character
+        forms = (alike, alike.lower())  # number words may have capitals: "Komma"
+        return next((form for form in forms if self._characters.issuperset(form)), character)
 
     def _encoding(self, said: str, code: str) -> tuple[tokenizers.Encoding, list[int]]:
         """The encoding, and the place in `said` of each character that it was made from."""

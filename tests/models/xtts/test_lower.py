@@ -1,0 +1,135 @@
+"""Lower precisions at toy size: how far from float32, and rows that do not hear of one another."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+
+from tests.models.xtts.reference import gpt_of
+from tests.models.xtts.test_decode import GREEDY, alone, cases, endless, prompt_of, run
+from vivavoce.device.arithmetic import Arithmetic
+from vivavoce.device.int8 import Int8Linear, available
+from vivavoce.device.onednn import StreamedLinear
+from vivavoce.models.xtts.cache import Span
+from vivavoce.models.xtts.decode import MANY, Decoding
+
+BFLOAT16 = pytest.param(Arithmetic(torch.bfloat16), id="bfloat16")
+PACKED = pytest.param(Arithmetic(torch.bfloat16, packed=True), id="bfloat16-packed")
+INT8 = pytest.param(
+    Arithmetic(int8=True),
+    id="int8",
+    marks=pytest.mark.skipif(not available(), reason="this torch has no such product"),
+)
+ways = pytest.mark.parametrize("arithmetic", [BFLOAT16, PACKED, INT8])
+
+
+@pytest.fixture
+def parity(load_parity):
+    return load_parity("xtts_gpt_tiny")
+
+
+@pytest.fixture
+def gpt(parity):
+    return endless(gpt_of(parity))
+
+
+def lowered(gpt, arithmetic):
+    twin = copy.deepcopy(gpt)
+    twin.freeze(arithmetic)
+    return twin
+
+
+def logits(gpt, parity):
+    """Of every code that was recorded, given those before it."""
+    inputs = parity.inputs
+    _, states = gpt.taught(parity.outputs["cond_latents"], inputs["text"], inputs["codes"])
+    found = gpt.code_head(states).clone()
+    found[..., gpt.config.stop_code] = 0
+    return found
+
+
+def relative(found, expected):
+    return float((found - expected).norm() / expected.norm())
+
+
+@ways
+def test_logits_err_by_what_the_format_explains(parity, gpt, arithmetic):
+    """And by something: else it would not be in use."""
+    error = relative(logits(lowered(gpt, arithmetic), parity), logits(gpt, parity))
+    assert 1e-4 < error < (0.03 if arithmetic.int8 else 0.01), error
+
+
+@ways
+def test_only_the_large_products_are_lowered(parity, gpt, arithmetic):
+    lower = lowered(gpt, arithmetic)
+    for block in lower.layers:
+        for layer in (block.qkv, block.out, block.up, block.down):
+            if arithmetic.int8:
+                assert isinstance(layer, Int8Linear)
+            else:
+                assert layer.weight.dtype == torch.bfloat16
+    assert lower.code_head.weight.dtype == torch.float32
+    assert logits(lower, parity).dtype == torch.float32
+    assert lower.cache(1).layers[0].dtype == torch.float32, "on a CPU that is faster"
+
+
+@ways
+def test_greedy_codes_agree_where_nothing_was_a_near_tie(parity, gpt, arithmetic):
+    """At the first that differs float32 had two about as likely; later ones hear another past."""
+    lower, prompt = lowered(gpt, arithmetic), prompt_of(gpt, parity)
+    exact, found = (alone(g, prompt, GREEDY, torch.zeros(40)).codes for g in (gpt, lower))
+    same = [a == b for a, b in zip(exact, found, strict=True)]
+    first = same.index(False) if False in same else len(same)
+    if first < len(same):
+        margins = gpt.code_head(alone(gpt, prompt, GREEDY, torch.zeros(40)).states[first])
+        gap = margins[exact[first]] - margins[found[first]]
+        assert 0 <= gap < 0.1 * margins[: gpt.config.stop_code].std(), "not a near tie"
+    assert sum(same) >= 36
+
+
+@ways
+def test_batched_equals_single(parity, gpt, arithmetic):
+    lower = lowered(gpt, arithmetic)
+    single = [alone(lower, *case) for case in cases(gpt, parity)]
+    decoding = Decoding(lower, 4)
+    lines = run(decoding, [decoding.join(*case) for case in cases(gpt, parity)])
+    for one, other in zip(single, lines, strict=True):
+        assert one.codes == other.codes
+        assert relative(other.latents(), one.latents()) < 1e-3
+
+
+@ways
+def test_step_by_step_is_all_at_once(parity, gpt, arithmetic):
+    lower, cpu = lowered(gpt, arithmetic), torch.device("cpu")
+    inputs, latents = parity.inputs, parity.outputs["cond_latents"]
+    _, whole = lower.taught(latents, inputs["text"], inputs["codes"])
+    prompt, codes = prompt_of(gpt, parity).embeddings, inputs["codes"][0]
+    cache, length = lower.cache(1), prompt.shape[1]
+    cache.reserve(length + len(codes))
+    states = [lower(prompt, cache, Span.prompt(0, 0, length, cpu))[:, -1:]]
+    for place, code in enumerate(codes):
+        said = lower.codes(code[None, None], torch.tensor([[place + 1]]))
+        states.append(lower(said, cache, Span.step([length + place], cpu)))
+    assert relative(torch.cat(states, 1), whole) < 1e-3
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="no oneDNN in this torch")
+def test_weights_are_laid_out_for_as_many_lines_as_there_may_be(parity, gpt, monkeypatch):
+    """Only layers larger than these are worth it; so these are called large."""
+    monkeypatch.setattr("vivavoce.device.onednn.MIN_WEIGHTS", 1)
+    expected = [alone(gpt, *case) for case in cases(gpt, parity)]
+    streamed = lowered(gpt, Arithmetic(packed=True))
+    layers = [layer for layer in streamed.modules() if isinstance(layer, StreamedLinear)]
+    assert len(layers) == 4 * len(gpt.layers) + 1
+    for rows in (1, MANY, 1, MANY - 1, MANY):
+        decoding, waiting, lines = Decoding(streamed, rows), list(cases(gpt, parity)), []
+        assert all(layer.few_rows == (rows < MANY) for layer in layers)
+        while waiting or decoding.lines:
+            while waiting and not decoding.full:
+                lines.append(decoding.join(*waiting.pop(0)))
+            decoding.step()
+        for one, other in zip(expected, lines, strict=True):
+            assert one.codes == other.codes
+            assert relative(other.latents(), one.latents()) < 1e-5
