@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from vivavoce import device as devices
 from vivavoce.device.arithmetic import choose_arithmetic
+from vivavoce.device.memory import trim
 from vivavoce.device.placement import place
 from vivavoce.errors import BadCheckpoint, UsageError
 from vivavoce.synthesis import library, parts
@@ -62,6 +63,7 @@ def load(
     decoder = decoder.to(decoding.device).freeze()
     if decoding.device.type == "cpu":
         decoder = cast("Vocoder", devices.prepare_for_inference(decoder, "auto", cache.folder()))
+    trim()
     defaults = manifest.get("options", {}) | (acoustic.fast_options if fast else {})
     return TTS(manifest["name"], acoustic, decoder, selection, defaults, decoding)
 
