@@ -22,7 +22,11 @@ from vivavoce.errors import (
 from vivavoce.types import FeatureSpec, Normalisation
 
 VOCOS_OWN = replace(specs.VOCOS_24K, clamp=1e-7)
-NAMED = {name: value for name, value in vars(specs).items() if isinstance(value, FeatureSpec)}
+NAMED = {
+    name: value
+    for name, value in vars(specs).items()
+    if isinstance(value, FeatureSpec) and value.kind != "latent"  # learned, not computed
+}
 
 
 def chirp(n: int = 12000, rate: int = 24000) -> torch.Tensor:
