@@ -105,6 +105,7 @@ def test_int8_weights_are_the_gpt_s_and_nothing_else_s(tmp_path, monkeypatch):
     assert len(found) == 4 * tts.model.config.depth
     assert all(name.startswith("gpt.blocks.") for name in found)
     assert not any(isinstance(m, Int8Linear) for m in tts.vocoder.modules())
+    assert tts.vocoder.frugal
     said = tts.speak("a b", voice=official.NAMES[0], max_codes=8, on_problem="warn")
     assert len(said.samples) > 1000
 

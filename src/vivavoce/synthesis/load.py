@@ -63,6 +63,7 @@ def load(
     decoder = decoder.to(decoding.device).freeze()
     if decoding.device.type == "cpu":
         decoder = cast("Vocoder", devices.prepare_for_inference(decoder, "auto", cache.folder()))
+    decoder.frugal = chosen_precision.int8  # who asks for small weights has little memory
     trim()
     defaults = manifest.get("options", {}) | (acoustic.fast_options if fast else {})
     return TTS(manifest["name"], acoustic, decoder, selection, defaults, decoding)

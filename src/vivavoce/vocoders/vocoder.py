@@ -27,6 +27,7 @@ class Vocoder(nn.Module, ABC):
     `accepts` is what it was trained on. `receptive_field` is the frames of context, on each side
     of a frame, that its samples depend on: a window with that much more decodes exactly.
     `edge_frames` copies of the first and last frame go before and behind an utterance.
+    One that is `frugal` gives memory back while it works, and is slower for it.
     `condition_width` is D of the speaker that `decode` must be told, 0 where it takes none.
     """
 
@@ -34,6 +35,7 @@ class Vocoder(nn.Module, ABC):
     receptive_field: int
     edge_frames: int = 0
     condition_width: int = 0
+    frugal: bool = False
 
     @abstractmethod
     def decode(self, features: Tensor, condition: Tensor | None = None) -> Tensor:

@@ -179,6 +179,18 @@ def test_a_wide_generator_decodes_the_same_with_fewer_products(monkeypatch) -> N
     assert (windowed - plain).abs().max() <= 1e-5 * plain.abs().max()
 
 
+@torch.no_grad()
+def test_a_frugal_one_gives_memory_back_and_the_same_samples(monkeypatch) -> None:
+    told = []
+    monkeypatch.setattr("vivavoce.vocoders.hifigan.model.trim", lambda: told.append(1))
+    vocoder, features = toy(), torch.randn(1, 80, 12)
+    plain = vocoder.decode(features)
+    assert told == []
+    vocoder.frugal = True
+    assert torch.equal(vocoder.decode(features), plain)
+    assert len(told) == len(vocoder.stages)
+
+
 def test_the_speaker_must_be_there_exactly_when_needed() -> None:
     with pytest.raises(UsageError, match="takes no"):
         toy().decode(torch.zeros(1, 80, 3), torch.zeros(1, 4, 1))

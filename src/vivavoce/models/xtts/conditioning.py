@@ -67,7 +67,8 @@ class AttentionBlock(nn.Module):
         batch, width, frames = x.shape
         # each head's queries, keys and values follow one another
         split = self.qkv(x).view(batch, self.heads, 3, width // self.heads, frames)
-        q, k, v = split.transpose(3, 4).unbind(2)
+        # rows that follow one another: else the CPU has only its slow form of attention
+        q, k, v = split.transpose(3, 4).contiguous().unbind(2)
         heard = attention(q * q.shape[-1] ** -0.5, k, v)
         return x + self.proj_out(heard.transpose(2, 3).reshape(batch, width, frames))
 

@@ -112,7 +112,7 @@ class Hifigan(Vocoder):
             speaker = speaker.unsqueeze(2)
             x = x + self.condition(speaker)
         for stage in self.stages:
-            if not self.training:
+            if self.frugal:
                 trim()  # the holes that a stage's work leaves would add to the next one's
             x = stage(x, speaker)
         return self.last(leaky_relu(x, LAST_SLOPE)).tanh()[:, 0, 0]
