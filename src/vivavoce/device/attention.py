@@ -27,8 +27,7 @@ def attention(
     nothing. Without `lengths` every position counts. `separate` is for CPUs where two products
     per head are faster than torch's fused kernel.
     """
-    if q.device.type == "mps":  # before macOS 15 its own kernel takes nothing else
-        q, k, v = q.contiguous(), k.contiguous(), v.contiguous()
+    q, k, v = _takeable(q, k, v)
     if q.device.type != "cpu":
         return F.scaled_dot_product_attention(q, k, v, attn_mask=_mask(q, lengths), scale=1.0)
     whole = by_products if separate and not torch.is_grad_enabled() else fused
@@ -48,9 +47,13 @@ def attend(
 
     `causal` instead of a mask: position n sees the first n + 1.
     """
-    if q.device.type == "mps":  # before macOS 15 its own kernel takes nothing else
-        q, k, v = q.contiguous(), k.contiguous(), v.contiguous()
+    q, k, v = _takeable(q, k, v)
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
+
+
+def _takeable(*parts: Tensor) -> tuple[Tensor, ...]:
+    """Before macOS 15 the kernel of MPS takes only what is contiguous."""
+    return tuple(x.contiguous() for x in parts) if parts[0].device.type == "mps" else parts
 
 
 def fused(q: Tensor, k: Tensor, v: Tensor) -> Tensor:

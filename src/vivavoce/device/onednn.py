@@ -21,8 +21,9 @@ class PackedLinear(nn.Module):
         super().__init__()
         self.in_features, self.out_features = linear.in_features, linear.out_features
         self.bias = linear.bias
+        self.few_rows = few_rows
         with torch.no_grad():
-            self._packed = pack(linear.weight, 1 if few_rows else None)
+            self._packed = self._laid_out(linear.weight.detach())
 
     @staticmethod
     def gains(linear: nn.Linear) -> bool:
@@ -34,6 +35,9 @@ class PackedLinear(nn.Module):
             and weight.numel() >= MIN_WEIGHTS
             and not linear._forward_pre_hooks  # weight norm and the like compute it anew
         )
+
+    def _laid_out(self, weight: Tensor) -> Tensor:
+        return pack(weight, 1 if self.few_rows else None)
 
     def forward(self, x: Tensor) -> Tensor:
         return packed_linear(x, self._packed, self.bias)
@@ -51,11 +55,10 @@ class StreamedLinear(PackedLinear):
     """
 
     def __init__(self, linear: nn.Linear) -> None:
-        nn.Module.__init__(self)
-        self.in_features, self.out_features = linear.in_features, linear.out_features
-        self.bias = linear.bias
-        self._packed = in_large_pages(linear.weight.detach())
-        self.few_rows = True
+        super().__init__(linear, few_rows=True)
+
+    def _laid_out(self, weight: Tensor) -> Tensor:
+        return in_large_pages(weight)
 
     def for_many_rows(self) -> None:
         """In oneDNN's order: a third faster for eight rows, and slower for one."""
@@ -65,7 +68,7 @@ class StreamedLinear(PackedLinear):
     def for_one_row(self) -> None:
         """In their own order again."""
         if not self.few_rows:
-            self._packed, self.few_rows = in_large_pages(self._packed.to_dense()), True
+            self._packed, self.few_rows = self._laid_out(self._packed.to_dense()), True
 
 
 def pack(weight: Tensor, rows: int | None = None) -> Tensor:

@@ -120,8 +120,9 @@ class Renderer:
         lazily = request.early and self.model.incremental
         warnings: tuple[str, ...] = ()
         if not lazily:
-            parts = iter([_whole(list(parts))])
-            warnings = self._check(utterance, _whole(heard), 0, lenient)
+            whole = _whole(list(parts))
+            warnings = self._check(utterance, whole, 0, lenient)
+            parts = iter([whole])
         pieces = self._decoded(parts, request)
         waiting: np.ndarray | None = None  # the last piece is known when none follows
         at_once = lazily  # but for the first, where more is sure to follow

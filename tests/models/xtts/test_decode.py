@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.models.xtts.reference import gpt_of
 from vivavoce.device import graphs
 from vivavoce.models.xtts import cache as cache_module
 from vivavoce.models.xtts import decode as decode_module
@@ -13,16 +12,6 @@ from vivavoce.models.xtts.decode import Decoding, Prompt
 from vivavoce.models.xtts.sampling import Sampler
 
 GREEDY = Sampler(temperature=0.0, repetition_penalty=1.0)
-
-
-@pytest.fixture
-def parity(load_parity):
-    return load_parity("xtts_gpt_tiny")
-
-
-@pytest.fixture
-def gpt(parity):
-    return gpt_of(parity)
 
 
 def endless(gpt):

@@ -5,20 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.models.xtts.reference import gpt_of
 from vivavoce.models.xtts.cache import Span
 
 TOLERANCE = 2e-5
-
-
-@pytest.fixture
-def parity(load_parity):
-    return load_parity("xtts_gpt_tiny")
-
-
-@pytest.fixture
-def gpt(parity):
-    return gpt_of(parity)
 
 
 @pytest.fixture

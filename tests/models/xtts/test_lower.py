@@ -7,7 +7,6 @@ import copy
 import pytest
 import torch
 
-from tests.models.xtts.reference import gpt_of
 from tests.models.xtts.test_decode import GREEDY, alone, cases, endless, prompt_of, run
 from vivavoce.device.arithmetic import Arithmetic
 from vivavoce.device.int8 import Int8Linear, available
@@ -26,13 +25,8 @@ ways = pytest.mark.parametrize("arithmetic", [BFLOAT16, PACKED, INT8])
 
 
 @pytest.fixture
-def parity(load_parity):
-    return load_parity("xtts_gpt_tiny")
-
-
-@pytest.fixture
-def gpt(parity):
-    return endless(gpt_of(parity))
+def gpt(gpt):
+    return endless(gpt)
 
 
 def lowered(gpt, arithmetic):
