@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 
 from benchmarks import peer
+from vivavoce.checkpoints.remap import strict_load, without_numbers
 from vivavoce.vocoders import bigvgan
-from vivavoce.weights.adapt import strict_load, without_numbers
 
 CONFIG = Path("configs/bigvgan_v2_24khz_100band_256x.json")
 

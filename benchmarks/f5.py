@@ -27,13 +27,14 @@ import torch
 from torch import Tensor
 
 from benchmarks import bigvgan, peer
-from vivavoce.device import choose_precision
-from vivavoce.device.arithmetic import choose_arithmetic
+from vivavoce.checkpoints import read as checkpoint
+from vivavoce.checkpoints.remap import strict_load, without_numbers
+from vivavoce.hub import paths as cache
 from vivavoce.models import f5
 from vivavoce.models.f5.config import F5Options
 from vivavoce.models.f5.sampler import evaluations, guided, sample
-from vivavoce.weights import cache, checkpoint
-from vivavoce.weights.adapt import strict_load, without_numbers
+from vivavoce.runtime import choose_precision
+from vivavoce.runtime.arithmetic import choose_arithmetic
 
 SAMPLE_SEED = 7
 FAST = 7

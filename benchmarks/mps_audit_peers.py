@@ -320,7 +320,7 @@ def audits(
     """One dict per engine and torch; `failed` instead of findings where there is no answer."""
     import torch
 
-    from vivavoce.audit import audit
+    from mpsaudit import audit
 
     about = {"work": work.name, "inputs": work.inputs}
     shape: list[int] = []

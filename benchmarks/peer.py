@@ -21,9 +21,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vivavoce.synthesis.foreign import read_config
-from vivavoce.weights import checkpoint
-from vivavoce.weights.adapt import strict_load
+from vivavoce.checkpoints import read as checkpoint
+from vivavoce.checkpoints.remap import strict_load
+from vivavoce.hub.foreign import read_config
 
 PAUSE_S = 0.02
 """Between turns: the other side's threads must have gone to sleep."""

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-VOICE = "from vivavoce.synthesis.load import load; load(device='cpu')"
+VOICE = "from vivavoce.speech.load import load; load(device='cpu')"
 
 
 def commands(peer: str | None) -> dict[str, list[str]]:

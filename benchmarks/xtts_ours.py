@@ -26,11 +26,11 @@ from benchmarks import xtts_peer
 from benchmarks.xtts_checkpoint import SPEAKER, Sizes
 from benchmarks.xtts_rows import Seen
 from benchmarks.xtts_vocabulary import SENTENCE, SENTENCES
-from vivavoce.device.arithmetic import for_one_row
 from vivavoce.models.xtts import voice as voices
 from vivavoce.models.xtts.config import XttsOptions
 from vivavoce.models.xtts.decode import Decoding, Line
 from vivavoce.nn.noise import Noise
+from vivavoce.runtime.arithmetic import for_one_row
 from vivavoce.types import Audio
 from vivavoce.vocoders.vocoder import decode_windowed
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import torch
 
+from vivavoce.checkpoints import store
 from vivavoce.train import export
-from vivavoce.weights import store
 
 BUNDLED = Path(__file__).parents[1] / "src" / "vivavoce" / "bundled"
 

@@ -25,8 +25,8 @@ from pathlib import Path
 
 from mps_dylib import registered
 
-from vivavoce.audit.table import SHIPPED, Table, build, generate, load, versions
-from vivavoce.audit.versions import number
+from mpsaudit.table import SHIPPED, Table, build, generate, load, versions
+from mpsaudit.versions import number
 
 YAML = "torchgen/packaged/ATen/native/native_functions.yaml"
 DYLIB = "torch/lib/libtorch_cpu.dylib"

@@ -25,42 +25,6 @@ COMMAND_LINES = 200
 PAGES = {"README.md": 180, "ARCHITECTURE.md": 200}
 HEAVY = {"torch", "numpy", "rich", "soundfile", "soxr", "safetensors", "huggingface_hub"}
 
-# Modules without a test file of their own, and where they are tested instead.
-TESTED_ELSEWHERE = {
-    "__init__.py": "test_public_api.py",
-    "__main__.py": "two lines; cli/test_main.py tests the function it calls",
-    "audit/__init__.py": "audit/test_api.py",
-    "audit/findings.py": "values; audit/test_verdict.py shows and judges them",
-    "cli/__init__.py": "cli/test_main.py",
-    "cli/output.py": "cli/test_speak.py",
-    "cli/options.py": "declarations; every command's test uses them",
-    "train/__init__.py": "train/test_run.py calls through it",
-    "train/task.py": "a Protocol; the families' tests fulfil it",
-    "models/__init__.py": "the table of families; synthesis/test_load.py looks up in it",
-    "models/f5/config.py": "fields; models/f5/test_model.py and test_sampler.py build from them",
-    "models/f5/dit.py": "models/f5/test_layers.py compares it with recordings",
-    "models/f5/unett.py": "models/f5/test_layers.py compares it with recordings",
-    "models/glow/config.py": "fields; test_model.py and test_convert.py build from them",
-    "models/glow/encoder.py": "a part; test_model.py compares it with recordings",
-    "models/glow/decoder.py": "a part; test_model.py compares it with recordings",
-    "device/onednn.py": "device/test_kernels.py",
-    "vocoders/__init__.py": "vocoders/test_table.py",
-    "vocoders/stages.py": "names; vocoders/hifigan/test_convert.py and its twin go through it",
-    "vocoders/work.py": "vocoders/test_table.py runs every one",
-    "vocoders/vocoder.py": "windowing; both families' test_model.py compare it with the whole",
-    "vocoders/bigvgan/__init__.py": "vocoders/test_table.py builds through it",
-    "vocoders/bigvgan/config.py": "fields; test_model.py and test_convert.py build from them",
-    "vocoders/bigvgan/workloads.py": "vocoders/test_table.py runs every one",
-    "vocoders/hifigan/__init__.py": "vocoders/test_table.py builds through it",
-    "vocoders/hifigan/config.py": "fields; test_model.py and test_convert.py build from them",
-    "vocoders/hifigan/workloads.py": "vocoders/test_table.py runs every one",
-    "vocoders/vocos/__init__.py": "vocoders/test_table.py builds through it",
-    "vocoders/vocos/config.py": "fields; test_model.py and test_convert.py build from them",
-    "vocoders/vocos/discriminators.py": "vocoders/vocos/test_train.py",
-    "vocoders/vocos/losses.py": "vocoders/vocos/test_train.py",
-    "vocoders/vocos/workloads.py": "vocoders/test_table.py runs every one",
-}
-
 
 def files(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.py"))
@@ -118,27 +82,6 @@ def test_every_module_opens_with_what_it_is() -> None:
         if tree(path).body and not ast.get_docstring(tree(path))
     ]
     assert silent == []
-
-
-def test_every_module_has_a_test() -> None:
-    lonely = []
-    for path in files(SOURCE):
-        name = name_of(path)
-        if path.name == "__init__.py" and name not in TESTED_ELSEWHERE:
-            # Nothing to test where nothing is defined.
-            has_twin = not list(functions(path))
-        else:
-            twin = ROOT / "tests" / Path(name).parent / f"test_{path.name}"
-            has_twin = twin.is_file() or name in TESTED_ELSEWHERE
-        if not has_twin:
-            lonely.append(name)
-    assert lonely == []
-
-
-def test_exceptions_to_the_twin_rule_exist() -> None:
-    assert [name for name in TESTED_ELSEWHERE if not (SOURCE / name).is_file()] == []
-    places = re.findall(r"[a-z_]+/[a-z_/]+\.py", " ".join(TESTED_ELSEWHERE.values()))
-    assert [place for place in places if not (ROOT / "tests" / place).is_file()] == []
 
 
 @pytest.mark.parametrize(("stage", "table"), [("models", models), ("vocoders", vocoders)])

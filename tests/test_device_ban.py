@@ -1,4 +1,4 @@
-"""Only `device/` names an accelerator, and nothing in the package writes to the environment."""
+"""Only `runtime/` names an accelerator, and nothing in the package writes to the environment."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def findings(pattern: re.Pattern[str], text: str) -> list[str]:
 
 
 def in_device(path: Path) -> bool:
-    return path.relative_to(PACKAGE).parts[0] == "device"
+    return path.relative_to(PACKAGE).parts[0] == "runtime"
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_the_pattern_finds_writes_to_the_environment(text):
 @pytest.mark.parametrize(
     "text",
     [
-        "from vivavoce.device import select  # not torch.cuda",
+        "from vivavoce.runtime import select  # not torch.cuda",
         '"""Runs where torch.cuda does not."""',
         "x = device.type == 'cuda'",
         "y = os.environ['A'] == 'b'",
@@ -128,8 +128,7 @@ def test_the_fallback_variable_is_reported_and_removed_but_never_set():
         for path in FILES
         if FALLBACK in path.read_text(encoding="utf-8")
     ]
-    # the strict audit takes it out of its child's environment: it would hide what is looked for
-    assert sorted(naming) == ["audit/strict.py", "device/report.py"]
+    assert sorted(naming) == ["diagnose/report.py"]
     assert not any(
         re.search(FALLBACK + r"['\"]?\s*\]?\s*=", path.read_text(encoding="utf-8"))
         for path in FILES

@@ -7,7 +7,7 @@ import pytest
 
 from tests.models.xtts.speaking import tiny_xtts
 from tests.tiny import tiny_f5
-from vivavoce.synthesis.load import load
+from vivavoce.speech.load import load
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -34,7 +34,7 @@ def test_python_block_runs(code, tmp_path, monkeypatch):
         compile(code, "doc", "exec")
         pytest.skip("needs a recipe and recordings: only compiled")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("vivavoce.synthesis.load.load", with_a_tiny_clone(load))
+    monkeypatch.setattr("vivavoce.speech.load.load", with_a_tiny_clone(load))
     exec(code, {"__name__": "doc"})
 
 

@@ -57,7 +57,7 @@ LIGHT = (
     "vivavoce.types",
     "vivavoce.config",
     "vivavoce.text",
-    "vivavoce.device",
+    "vivavoce.runtime",
     "vivavoce.cli",
 )
 IMPORTS = """
@@ -80,7 +80,7 @@ def run(code: str, *arguments: str) -> dict:
 
 def test_importing_every_module_changes_nothing():
     result = run(EFFECTS)
-    assert "vivavoce.device.select" in result["names"]
+    assert "vivavoce.runtime.select" in result["names"]
     assert result["changed"] == {}
 
 

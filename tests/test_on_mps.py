@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from vivavoce import models, vocoders
-from vivavoce.device.report import FALLBACK
-from vivavoce.synthesis.selftest import CPU, difference, tensors, tolerance
+from vivavoce.diagnose.report import FALLBACK
+from vivavoce.diagnose.selftest import CPU, difference, tensors, tolerance
 
 pytestmark = [
     pytest.mark.mps,

@@ -110,7 +110,7 @@ def test_signatures_are_pinned() -> None:
 
 def test_speak_is_load_and_speak(monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.tiny import tiny_tts
-    from vivavoce.synthesis import load as loading
+    from vivavoce.speech import load as loading
 
     asked = []
 

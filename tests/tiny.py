@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vivavoce.synthesis.engine import TTS
+    from vivavoce.speech.engine import TTS
 
 
 def tiny_model(n_speakers: int = 0) -> Any:
@@ -55,16 +55,16 @@ def tiny_vocoder(louder: float = 0.0) -> Any:
 
 def tiny_tts(n_speakers: int = 0) -> TTS:
     """A whole engine on the CPU, one frame per token or a few."""
-    from vivavoce.device import select
-    from vivavoce.synthesis.engine import TTS
+    from vivavoce.runtime import select
+    from vivavoce.speech.engine import TTS
 
     return TTS("tiny", tiny_model(n_speakers).freeze(), tiny_vocoder(), select("cpu"), {})
 
 
 def tiny_folders(folder: Path, n_speakers: int = 0) -> tuple[Path, Path]:
     """The same model and vocoder as stored folders, as `load` reads them."""
+    from vivavoce.checkpoints import store
     from vivavoce.config import to_dict
-    from vivavoce.weights import store
 
     model, vocoder = tiny_model(n_speakers), tiny_vocoder()
     features = to_dict(model.spec)
@@ -87,8 +87,8 @@ def tiny_folders(folder: Path, n_speakers: int = 0) -> tuple[Path, Path]:
 
 
 def _store_vocoder(folder: Path, vocoder: Any) -> None:
+    from vivavoce.checkpoints import store
     from vivavoce.config import to_dict
-    from vivavoce.weights import store
 
     store.save(
         folder / "tiny-vocos",
@@ -138,8 +138,8 @@ def tiny_f5_model() -> Any:
 
 def tiny_f5() -> TTS:
     """A whole engine that clones, on the CPU, two steps an utterance."""
-    from vivavoce.device import select
-    from vivavoce.synthesis.engine import TTS
+    from vivavoce.runtime import select
+    from vivavoce.speech.engine import TTS
 
     model, steps = tiny_f5_model().freeze(), {"steps": 2, "pruned": False}
     return TTS("tiny-f5", model, tiny_vocoder(F5_LOUDER), select("cpu"), steps)
@@ -151,8 +151,8 @@ def tiny_f5_folders(
     """The same as stored folders; `broken` gives NaN, -20 nepers of loudness give silence."""
     import torch
 
+    from vivavoce.checkpoints import store
     from vivavoce.config import to_dict
-    from vivavoce.weights import store
 
     model = tiny_f5_model()
     if broken:

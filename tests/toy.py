@@ -19,7 +19,7 @@ from vivavoce.models.glow.text import TextConfig
 from vivavoce.types import Audio, Features, FeatureSpec, Voice
 
 if TYPE_CHECKING:
-    from vivavoce.synthesis.engine import TTS
+    from vivavoce.speech.engine import TTS
 
 SPEAKERS = ("Ana Señora", "Bob Ray")
 LANGUAGES = ("en", "de")
@@ -86,7 +86,7 @@ def build(manifest: Mapping[str, Any]) -> Toy:
 
 def toy_folder(folder: Path, speakers: Sequence[str] = SPEAKERS) -> Path:
     """Stored as `load` reads it, with its vocoder beside it, in the folder `toy`."""
-    from vivavoce.weights import store
+    from vivavoce.checkpoints import store
 
     tiny, _ = tiny_folders(folder, len(speakers))
     manifest, tensors = store.load(tiny)
@@ -97,8 +97,8 @@ def toy_folder(folder: Path, speakers: Sequence[str] = SPEAKERS) -> Path:
 
 def toy_tts(speakers: tuple[str, ...] = SPEAKERS) -> TTS:
     """A whole engine on the CPU."""
-    from vivavoce.device import select
-    from vivavoce.synthesis.engine import TTS
+    from vivavoce.runtime import select
+    from vivavoce.speech.engine import TTS
 
     glow = tiny_model(len(speakers))
     model = Toy(glow.config, glow.spec, glow.text, speakers)

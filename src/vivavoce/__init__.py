@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from vivavoce.audio.io import read as read_audio
     from vivavoce.audio.io import write as write_audio
     from vivavoce.errors import VivavoceError
-    from vivavoce.synthesis.engine import TTS
-    from vivavoce.synthesis.load import load
-    from vivavoce.synthesis.speech import Speech
-    from vivavoce.synthesis.voices import load_voice, make_voice
+    from vivavoce.hub.voice_file import save as save_voice
+    from vivavoce.speech.engine import TTS
+    from vivavoce.speech.load import load
+    from vivavoce.speech.result import Speech
+    from vivavoce.speech.voices import load_voice, make_voice
     from vivavoce.types import Audio, AudioChunk, Voice, Word
-    from vivavoce.weights.voices import save as save_voice
 
 __version__ = "0.1.0"
 
@@ -46,19 +46,19 @@ __all__ = [
 ]
 
 _PLACES = {
-    "TTS": ("vivavoce.synthesis.engine", "TTS"),
+    "TTS": ("vivavoce.speech.engine", "TTS"),
     "Audio": ("vivavoce.types", "Audio"),
     "AudioChunk": ("vivavoce.types", "AudioChunk"),
-    "Speech": ("vivavoce.synthesis.speech", "Speech"),
+    "Speech": ("vivavoce.speech.result", "Speech"),
     "VivavoceError": ("vivavoce.errors", "VivavoceError"),
     "Voice": ("vivavoce.types", "Voice"),
     "Word": ("vivavoce.types", "Word"),
     "errors": ("vivavoce.errors", ""),
-    "load": ("vivavoce.synthesis.load", "load"),
-    "load_voice": ("vivavoce.synthesis.voices", "load_voice"),
-    "make_voice": ("vivavoce.synthesis.voices", "make_voice"),
+    "load": ("vivavoce.speech.load", "load"),
+    "load_voice": ("vivavoce.speech.voices", "load_voice"),
+    "make_voice": ("vivavoce.speech.voices", "make_voice"),
     "read_audio": ("vivavoce.audio.io", "read"),
-    "save_voice": ("vivavoce.weights.voices", "save"),
+    "save_voice": ("vivavoce.hub.voice_file", "save"),
     "train": ("vivavoce.train", ""),
     "write_audio": ("vivavoce.audio.io", "write"),
 }
@@ -79,7 +79,7 @@ def speak(
     Without `model` the bundled voice speaks, offline. `how` is what `TTS.speak` takes: `voice`,
     `speed`, `seed`, the model's own options. Raises any VivavoceError.
     """
-    from vivavoce.synthesis.load import load
+    from vivavoce.speech.load import load
 
     tts = load(model, vocoder=vocoder, device=device, precision=precision, fast=fast)
     return tts.speak(text, **how)

@@ -71,7 +71,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         asked.append({"model": model} | how | {k: v for k, v in lower.items() if v not in DEFAULT})
         return tiny_tts(n_speakers=2)
 
-    monkeypatch.setattr("vivavoce.synthesis.load.load", load)
+    monkeypatch.setattr("vivavoce.speech.load.load", load)
     return asked
 
 

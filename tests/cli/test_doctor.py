@@ -22,7 +22,7 @@ def test_a_voice_that_does_not_load_is_reported(cli, monkeypatch):
     def load(*args, **kwargs):
         raise BadCheckpoint("The bundled voice is truncated.", "Install again.")
 
-    monkeypatch.setattr("vivavoce.synthesis.load.load", load)
+    monkeypatch.setattr("vivavoce.speech.load.load", load)
     result = cli("doctor", "--json")
     assert result.code == 1
     assert "truncated" in json.loads(result.out)["bundled_voice"]["error"]
@@ -54,7 +54,7 @@ def test_a_stage_that_is_wrong_is_shown_and_fails(cli, monkeypatch):
     def self_test(device, on_progress):
         return {"device": "mps", "machine": "here", "stages": STAGES}
 
-    monkeypatch.setattr("vivavoce.synthesis.selftest.self_test", self_test)
+    monkeypatch.setattr("vivavoce.diagnose.selftest.self_test", self_test)
     result = cli("doctor", "--self-test", "--device", "cpu")
     assert result.code == 1
     lines = [line.split() for line in result.out.splitlines()]
@@ -78,7 +78,7 @@ def test_a_stage_that_is_wrong_is_shown_and_fails(cli, monkeypatch):
 
 @pytest.mark.usefixtures("loads")
 def test_without_being_asked_nothing_is_compared(cli, monkeypatch):
-    monkeypatch.setattr("vivavoce.synthesis.selftest.self_test", None)
+    monkeypatch.setattr("vivavoce.diagnose.selftest.self_test", None)
     assert "self_test" not in json.loads(cli("doctor", "--json", "--device", "cpu").out)
 
 

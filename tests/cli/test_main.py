@@ -20,7 +20,7 @@ def failing(monkeypatch):
         def load(*args, **kwargs):
             raise error
 
-        monkeypatch.setattr("vivavoce.synthesis.load.load", load)
+        monkeypatch.setattr("vivavoce.speech.load.load", load)
 
     return fail_with
 

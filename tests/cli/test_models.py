@@ -34,7 +34,7 @@ def calls(monkeypatch):
         made.append(("import", str(file), family, config and str(config), name))
         return Path("cache") / (name or "file")
 
-    place = "vivavoce.synthesis.library"
+    place = "vivavoce.hub.library"
     monkeypatch.setattr(f"{place}.installed", lambda: ROWS)
     monkeypatch.setattr(f"{place}.show", show)
     monkeypatch.setattr(f"{place}.get", get)

@@ -17,9 +17,9 @@ import torch
 from tests.speechlike import speechlike
 from tests.toy import Toy, toy_folder, toy_tts
 from vivavoce.cli.speak import perform
-from vivavoce.synthesis.engine import TTS
+from vivavoce.hub import voice_file as files
+from vivavoce.speech.engine import TTS
 from vivavoce.types import AudioChunk
-from vivavoce.weights import voices as files
 
 TEXT = "Guten Abend. Bis morgen."
 

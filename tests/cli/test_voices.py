@@ -66,7 +66,7 @@ def test_a_transcript_from_a_file_or_from_standard_input(cli, here):
 
 
 def test_transcribe(cli, monkeypatch):
-    place = "vivavoce.synthesis.transcribe.default_transcriber"
+    place = "vivavoce.speech.transcribe.default_transcriber"
     monkeypatch.setattr(place, lambda: lambda audio, language: f"Heard in {language}, words.")
     made = cli("voices", "add", "me", "ref.wav", "--transcribe", "--language", "de")
     assert made.code == 0

@@ -10,7 +10,7 @@ import soundfile
 
 from tests.speechlike import speechlike
 from tests.tiny import F5_WORDS, tiny_f5, tiny_f5_folders, tiny_tts, tiny_voice
-from vivavoce.weights import voices as files
+from vivavoce.hub import voice_file as files
 
 TEXT = "Hello there. It is 7:30 pm."
 REF = ("--ref", "ref.wav", "--transcript", F5_WORDS)
@@ -68,7 +68,7 @@ def test_a_transcript_from_a_file(speak, here):
 
 def test_a_transcript_that_is_asked_for(speak, monkeypatch):
     monkeypatch.setattr(
-        "vivavoce.synthesis.transcribe.default_transcriber", lambda: lambda audio, code: F5_WORDS
+        "vivavoce.speech.transcribe.default_transcriber", lambda: lambda audio, code: F5_WORDS
     )
     result = speak(TEXT, "--ref", "ref.wav", "--transcribe")
     assert result.code == 0, result.err
@@ -149,7 +149,7 @@ def test_a_cast_file_speaks(speak, story):
     result = speak("--cast", "story.toml")
     assert result.code == 0, result.err
     assert "not used of story.toml: output_dir" in result.err
-    from vivavoce.synthesis.cast import Role
+    from vivavoce.speech.cast import Role
 
     cast = {"main": tiny_voice(), "town": Role(tiny_voice("town", 1), 0.8)}
     text = "Once. [town] So it was. [x] [main] Yes."

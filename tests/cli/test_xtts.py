@@ -18,13 +18,13 @@ from tests.models.xtts.speaking import CODES, write_speaking
 from tests.speechlike import speechlike
 from tests.tiny import tiny_voice
 from vivavoce.audio import io as audio_io
-from vivavoce.device.kernels import choose_kernel
+from vivavoce.hub import library
+from vivavoce.hub import voice_file as files
 from vivavoce.models.xtts.model import Xtts
-from vivavoce.synthesis import library
-from vivavoce.synthesis.render import Renderer
+from vivavoce.runtime.kernels import choose_kernel
+from vivavoce.speech.render import Renderer
 from vivavoce.text.multilingual import LANGUAGES, detect
 from vivavoce.text.split import SENTENCE_PAUSE_S
-from vivavoce.weights import voices as files
 
 CODES_S = (CODES + 1) * 1024 / 22050
 SECONDS = CODES_S + SENTENCE_PAUSE_S

@@ -15,7 +15,7 @@ from vivavoce.cli.terminal import emit, say
 from vivavoce.errors import UnknownModel, UsageError, near_misses
 
 if TYPE_CHECKING:
-    from vivavoce.audit import Report
+    from mpsaudit import Report
     from vivavoce.types import Workload
 
 CPU = "cpu"
@@ -72,8 +72,8 @@ def audit(
 def _audited(
     job: Job, torch: str | None, macos: Sequence[str] | None, strict: bool, full: bool
 ) -> Report:
-    from vivavoce.audit import MACOS
-    from vivavoce.audit import audit as run
+    from mpsaudit import MACOS
+    from mpsaudit import audit as run
 
     call: Any = job.target
     if job.work is not None and not strict:
@@ -102,7 +102,7 @@ def _jobs(target: str, only: Sequence[str]) -> list[Job]:
 def _families(target: str) -> Iterator[tuple[str, str]]:
     """The packages and families that a name stands for: a model speaks through its vocoder."""
     from vivavoce import models, vocoders
-    from vivavoce.weights import catalog
+    from vivavoce.hub import catalog
 
     tables: Mapping[str, Any] = {"models": models.FAMILIES, "vocoders": vocoders.FAMILIES}
     direct = [(package, target) for package, table in tables.items() if target in table]
@@ -137,8 +137,8 @@ def _plain(found: Mapping[str, Report]) -> dict[str, Any]:
 
 def _render(found: Mapping[str, Report]) -> str:
     """One piece of work in full; of many the findings, then one verdict on all of them."""
-    from vivavoce.audit import render
-    from vivavoce.audit.verdict import listed, verdict
+    from mpsaudit import render
+    from mpsaudit.verdict import listed, verdict
 
     reports = list(found.values())
     if len(reports) == 1:

@@ -1,4 +1,4 @@
-"""`vivavoce bench`: how fast a model speaks here. The measuring is in synthesis/bench.py."""
+"""`vivavoce bench`: how fast a model speaks here. The measuring is in diagnose/bench.py."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def bench(
     """
     if runs < 1:
         raise UsageError(f"{runs} runs measure nothing.", "Use --runs 1 or more.")
-    from vivavoce.synthesis import bench as measuring
+    from vivavoce.diagnose import bench as measuring
 
     with Progress("measuring", "steps") as progress:
         found = measuring.bench(

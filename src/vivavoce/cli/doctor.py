@@ -26,16 +26,16 @@ def doctor(
 
     Exits with 1 if the bundled voice cannot speak on it, or a stage is wrong on its device.
     """
-    from vivavoce.device import report
-    from vivavoce.synthesis.bench import check_bundled
-    from vivavoce.weights import cache
+    from vivavoce.diagnose.bench import check_bundled
+    from vivavoce.diagnose.report import report
+    from vivavoce.hub import paths as cache
 
     faults = _known_faults(macos)
     facts: dict[str, Any] = report(device, cache.folder())
     facts["folders"] = {"models": str(cache.models()), "voices": str(cache.voices())}
     facts["known_faults"] = faults
     if self_test:
-        from vivavoce.synthesis import selftest
+        from vivavoce.diagnose import selftest
 
         with Progress("comparing", "steps") as progress:
             facts["self_test"] = selftest.self_test(device, on_progress=progress)
@@ -47,7 +47,7 @@ def doctor(
 
 
 def _render(facts: dict[str, Any]) -> str:
-    from vivavoce.device import render
+    from vivavoce.diagnose.report import render
 
     tested = facts.get("self_test", {})
     shown = {part: content for part, content in facts.items() if part != "self_test"}
@@ -80,7 +80,7 @@ def _stages(stages: list[dict[str, Any]]) -> list[str]:
 
 def _known_faults(asked: str) -> list[str]:
     """One line each, of the installed torch on the macOS asked about, else on this machine's."""
-    from vivavoce.audit.versions import faults
+    from mpsaudit.versions import faults
 
     macos = asked or platform.mac_ver()[0]
     if not macos:

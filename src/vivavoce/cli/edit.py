@@ -15,9 +15,9 @@ from vivavoce.cli.terminal import Progress, say
 from vivavoce.errors import UsageError
 
 if TYPE_CHECKING:
-    from vivavoce.synthesis.edits import Replacement
-    from vivavoce.synthesis.engine import TTS
-    from vivavoce.synthesis.speech import Speech
+    from vivavoce.speech.edits import Replacement
+    from vivavoce.speech.engine import TTS
+    from vivavoce.speech.result import Speech
 
 
 def edit(
@@ -60,8 +60,8 @@ def edit(
     whole = read_text(target, target_file)
 
     from vivavoce.audio import io
-    from vivavoce.synthesis import edits
-    from vivavoce.synthesis.load import load  # torch comes in here
+    from vivavoce.speech import edits
+    from vivavoce.speech.load import load  # torch comes in here
 
     edits.check(replacements, whole, io.read(recording))
     download(model, vocoder)
@@ -89,7 +89,7 @@ def _summary(place: Path | None, tts: TTS, speech: Speech) -> dict[str, Any]:
 
 def spans(replace: list[str], words: list[str]) -> list[Replacement]:
     """`START:END[:SECONDS]` with the words that belong to each, in order. Raises UsageError."""
-    from vivavoce.synthesis.edits import Replacement
+    from vivavoce.speech.edits import Replacement
 
     if len(replace) != len(words):
         raise UsageError(

@@ -17,7 +17,7 @@ Name = Annotated[str, typer.Argument(help="A name from `vivavoce models list`.")
 @app.command("list")
 def list_models(as_json: Json = False) -> None:
     """All known models and vocoders, and which are on this machine."""
-    from vivavoce.synthesis import library
+    from vivavoce.hub import library
 
     columns = ("name", "kind", "family", "languages", "licence", "installed")
     emit(library.installed(), as_json, lambda rows: table(rows, columns))
@@ -26,7 +26,7 @@ def list_models(as_json: Json = False) -> None:
 @app.command()
 def show(name: Name, as_json: Json = False) -> None:
     """Everything known about one model."""
-    from vivavoce.synthesis import library
+    from vivavoce.hub import library
 
     emit(library.show(name), as_json, facts)
 
@@ -34,7 +34,7 @@ def show(name: Name, as_json: Json = False) -> None:
 @app.command()
 def get(name: Name, offline: Offline = False, as_json: Json = False) -> None:
     """Download a model (and its vocoder) and make it ready."""
-    from vivavoce.synthesis import library
+    from vivavoce.hub import library
 
     known = library.show(name)
     if not known.get("installed"):
@@ -55,7 +55,7 @@ def import_model(
     as_json: Json = False,
 ) -> None:
     """Convert a checkpoint from another toolkit. No code in it is run."""
-    from vivavoce.synthesis import library
+    from vivavoce.hub import library
 
     folder = library.import_checkpoint(file, family, config=config, name=name)
     if remark := library.remark(folder):
@@ -67,7 +67,7 @@ def import_model(
 @app.command()
 def path(name: Name, as_json: Json = False) -> None:
     """Where a model lies on this machine."""
-    from vivavoce.synthesis import library
+    from vivavoce.hub import library
 
     data = {"name": name, "path": str(library.path(name))}
     emit(data, as_json, lambda found: found["path"])

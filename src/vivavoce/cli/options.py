@@ -12,7 +12,7 @@ import typer
 from vivavoce.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
-    from vivavoce.synthesis.engine import TTS
+    from vivavoce.speech.engine import TTS
 
 OWN_OPTIONS = ("text", "voice", "speed", "seed", "on_problem", "on_step", "stages", "language")
 

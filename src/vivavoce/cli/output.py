@@ -47,7 +47,7 @@ def subtitle_files(paths: list[Path]) -> list[Path]:
 
 def download(*places: str | None) -> None:
     """Bring what is given by its address, with a bar: the first time it may take minutes."""
-    from vivavoce.synthesis import library
+    from vivavoce.hub import library
 
     for place in places:
         if place and "://" in place:

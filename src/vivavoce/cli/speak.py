@@ -15,8 +15,8 @@ from vivavoce.cli.voicing import label_of, source_text, speaker, spoken_language
 from vivavoce.errors import UsageError
 
 if TYPE_CHECKING:
-    from vivavoce.synthesis.cast import Cast
-    from vivavoce.synthesis.engine import TTS
+    from vivavoce.speech.cast import Cast
+    from vivavoce.speech.engine import TTS
     from vivavoce.types import Voice, Word
 
 
@@ -89,7 +89,7 @@ def _loaded(
     verbose: bool,
     captions: list[Path],
 ) -> TTS:
-    from vivavoce.synthesis.load import load  # torch comes in here
+    from vivavoce.speech.load import load  # torch comes in here
 
     download(model, vocoder)
     tts = load(model, vocoder=vocoder, device=device, precision=how[0], fast=how[1])
@@ -116,8 +116,8 @@ def perform(
 ) -> dict[str, Any]:
     """Speak into the target piece by piece; what there is to say about it, as plain data."""
     from vivavoce.audio.io import StreamWriter
-    from vivavoce.synthesis.render import Stages
-    from vivavoce.synthesis.timing import subtitles
+    from vivavoce.speech.render import Stages
+    from vivavoce.speech.timing import subtitles
 
     stages, warnings = Stages(), list[str]()
     words: list[Word] = []

@@ -24,7 +24,7 @@ Name = Annotated[str, typer.Argument(help="A name from `vivavoce voices list`.")
 @app.command("list")
 def list_voices(as_json: Json = False) -> None:
     """All voices that can speak here, and the model each belongs to."""
-    from vivavoce.synthesis import voices
+    from vivavoce.speech import voices
 
     emit(voices.voices_list(), as_json, _listed)
 
@@ -58,8 +58,8 @@ def add(
     if given and transcribe:
         raise UsageError("There is a transcript and --transcribe.", "Give one of them.")
     words = read_text(transcript, transcript_file) if given else ""
-    from vivavoce.synthesis import voices
-    from vivavoce.synthesis.transcribe import default_transcriber
+    from vivavoce.speech import voices
+    from vivavoce.speech.transcribe import default_transcriber
 
     download(model)
     voices.voices_add(
@@ -83,7 +83,7 @@ def add(
 @app.command()
 def show(name: Name, as_json: Json = False) -> None:
     """Everything known about one voice."""
-    from vivavoce.synthesis import voices
+    from vivavoce.speech import voices
 
     emit(voices.voices_show(name), as_json, facts)
 
@@ -91,7 +91,7 @@ def show(name: Name, as_json: Json = False) -> None:
 @app.command()
 def remove(name: Name) -> None:
     """Delete one of your own voices."""
-    from vivavoce.synthesis import voices
+    from vivavoce.speech import voices
 
     voices.voices_remove(name)
     say(f"removed {name}")

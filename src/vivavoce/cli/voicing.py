@@ -13,9 +13,9 @@ from vivavoce.cli.terminal import say
 from vivavoce.errors import UsageError
 
 if TYPE_CHECKING:
-    from vivavoce.synthesis.cast import Cast, Role, Script
-    from vivavoce.synthesis.engine import TTS
-    from vivavoce.synthesis.transcribe import Transcriber
+    from vivavoce.speech.cast import Cast, Role, Script
+    from vivavoce.speech.engine import TTS
+    from vivavoce.speech.transcribe import Transcriber
     from vivavoce.types import Audio, Voice
 
 
@@ -65,8 +65,8 @@ def speaker(
     if transcribe and not refs and cast is None:
         raise _about_nothing("--transcribe")
     from vivavoce.audio import io
-    from vivavoce.synthesis import cast as casts
-    from vivavoce.synthesis.transcribe import default_transcriber
+    from vivavoce.speech import cast as casts
+    from vivavoce.speech.transcribe import default_transcriber
 
     return Speaker(
         name,
@@ -106,7 +106,7 @@ def source_text(text: str | None, file: Path | None, who: Speaker, cast: Path | 
 
 def voice_of(tts: TTS, who: Speaker, text: str) -> str | Voice | Cast | None:
     """What the engine takes as voice. Raises VoiceError where the model cannot clone."""
-    from vivavoce.synthesis.cast import MAIN, names_in
+    from vivavoce.speech.cast import MAIN, names_in
 
     main: str | Voice | None = who.name
     if who.recordings:
@@ -128,7 +128,7 @@ def label_of(voice: str | Voice | Cast | None, who: Speaker) -> str | list[str] 
 
 def _roles(tts: TTS, who: Speaker) -> dict[str, str | Voice | Role]:
     """Each made when its first line comes."""
-    from vivavoce.synthesis.cast import Role
+    from vivavoce.speech.cast import Role
 
     parts = who.script.parts if who.script else {}
     return {
@@ -138,7 +138,7 @@ def _roles(tts: TTS, who: Speaker) -> dict[str, str | Voice | Role]:
 
 
 def _saved(tts: TTS) -> list[str]:
-    from vivavoce.weights import voices
+    from vivavoce.hub import voice_file as voices
 
     return [path.stem for path in voices.saved()] if tts.clones else []
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vivavoce.device import full_precision
 from vivavoce.nn import toom_cook
+from vivavoce.runtime import full_precision
 
 
 class Conv(nn.Conv1d):

@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from vivavoce import device as devices
-from vivavoce.device.memory import memory
+from vivavoce import runtime as devices
+from vivavoce.runtime.memory import memory
 from vivavoce.train.distributed import Group
 from vivavoce.train.loop import Trainer
 from vivavoce.train.recipe import Recipe

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vivavoce import device as devices
+from vivavoce import runtime as devices
 from vivavoce.errors import TrainingError
 from vivavoce.train import optim
 from vivavoce.train.data import Data

@@ -18,9 +18,9 @@ from types import FrameType
 import torch
 
 from vivavoce import config
-from vivavoce import device as devices
-from vivavoce.device.memory import bucket_length
+from vivavoce import runtime as devices
 from vivavoce.errors import ConfigError, TrainingError, near_misses
+from vivavoce.runtime.memory import bucket_length
 from vivavoce.train import checkpoint, data, distributed, exports, families, files, manifest
 from vivavoce.train.cache import Cache
 from vivavoce.train.distributed import Group

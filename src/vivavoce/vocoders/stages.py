@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from torch import Tensor
 
-from vivavoce.weights.adapt import fold_weight_norm
+from vivavoce.checkpoints.remap import fold_weight_norm
 
 _BLOCK = re.compile(r"^resblocks\.(\d+)\.")
 

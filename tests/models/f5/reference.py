@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vivavoce.checkpoints.remap import under
 from vivavoce.models.f5 import convert
 from vivavoce.models.f5.backbone import Backbone
 from vivavoce.models.f5.config import F5Config
 from vivavoce.models.f5.dit import DiT
 from vivavoce.models.f5.unett import UNetT
-from vivavoce.weights.adapt import under
 
 
 def backbone_of(meta: dict[str, Any], weights: dict[str, Tensor]) -> Backbone:

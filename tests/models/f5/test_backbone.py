@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from tests.models.f5.toy import KINDS, QUICK, tokens, toy, toy_voice
-from vivavoce.device.arithmetic import Arithmetic
 from vivavoce.models.f5 import layers
 from vivavoce.models.f5.model import F5TTS
 from vivavoce.models.f5.workloads import random_model
 from vivavoce.nn.noise import Noise
+from vivavoce.runtime.arithmetic import Arithmetic
 
 LIMIT = 0.01  # of the flow's spread; 0.002 to 0.005 were measured
 

@@ -12,10 +12,10 @@ from tests.models.f5 import official
 from tests.models.f5.official import VOCABULARY, dit, saved, unett
 from vivavoce import models
 from vivavoce.audio.specs import BIGVGAN_24K, VOCOS_24K
+from vivavoce.checkpoints.remap import strict_load, without_numbers
 from vivavoce.config import to_dict
 from vivavoce.errors import BadCheckpoint
 from vivavoce.models.f5 import convert
-from vivavoce.weights.adapt import strict_load, without_numbers
 
 MANIFESTS = Path(__file__).parents[2] / "data" / "manifests"
 OFFICIAL = ["F5TTS_v1_Base", "F5TTS_v1_Small", "F5TTS_Base", "F5TTS_Small"]

@@ -13,12 +13,12 @@ import pytest
 import torch
 
 from tests.models.f5.reference import evaluate
-from vivavoce.device.arithmetic import Arithmetic
 from vivavoce.models.f5.backbone import Backbone
 from vivavoce.models.f5.config import F5Config, F5Options
 from vivavoce.models.f5.dit import DiT
 from vivavoce.models.f5.sampler import evaluations, guided, sample
 from vivavoce.models.f5.unett import UNetT
+from vivavoce.runtime.arithmetic import Arithmetic
 
 N_FRAMES, N_GIVEN, N_TOKENS = 40, 20, 20
 PRINTED = 1e-5  # the last digit; ours may round the other way

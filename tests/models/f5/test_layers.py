@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.models.f5.reference import backbone_of, evaluate, token_rows
-from vivavoce.device.arithmetic import Arithmetic
+from vivavoce.runtime.arithmetic import Arithmetic
 
 MODELS = (
     "f5_dit_v1_tiny",

@@ -12,11 +12,11 @@ from tests.models.f5.toy import KINDS, QUICK, tokens, toy, toy_voice
 from tests.tiny import tiny_vocoder
 from vivavoce.audio.specs import BIGVGAN_24K
 from vivavoce.config import to_dict
-from vivavoce.device import select
 from vivavoce.errors import ConfigError, GuardError, TextError, UnknownVoice, VoiceError
 from vivavoce.models.f5 import build, chunking
 from vivavoce.nn.noise import Noise
-from vivavoce.synthesis.engine import TTS
+from vivavoce.runtime import select
+from vivavoce.speech.engine import TTS
 
 TEXTS = ("one two three four five.", "six.", "seven, eight and nine, and ten.")
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from tests.tiny import tiny_model
+from vivavoce.checkpoints.remap import strict_load
 from vivavoce.errors import BadCheckpoint
 from vivavoce.models.glow import build, convert
-from vivavoce.weights.adapt import strict_load
 
 MANIFESTS = Path(__file__).parents[2] / "data" / "manifests"
 

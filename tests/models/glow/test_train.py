@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from vivavoce.checkpoints import store
+from vivavoce.checkpoints.remap import strict_load
 from vivavoce.models.glow import build
 from vivavoce.models.glow.train import build_task, log_likelihoods
-from vivavoce.weights import store
-from vivavoce.weights.adapt import strict_load
 
 TABLES = {
     "features": {"n_mels": 8},

@@ -16,7 +16,7 @@ from tests.models.xtts.vocabulary import vocabulary
 from vivavoce.text.multilingual import LANGUAGES
 
 if TYPE_CHECKING:
-    from vivavoce.synthesis.engine import TTS
+    from vivavoce.speech.engine import TTS
 
 CODES = 24
 """How many codes every text becomes, about a second of speech."""
@@ -40,7 +40,7 @@ def tiny_xtts() -> TTS:
     """A whole engine on the CPU."""
     from tempfile import TemporaryDirectory
 
-    from vivavoce.synthesis.load import load
+    from vivavoce.speech.load import load
 
     with TemporaryDirectory() as folder:
         return load(write_speaking(Path(folder) / "XTTS-v2"), device="cpu")

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+from mpsaudit import audit
 from tests.models.xtts.cloner import TOY, Cloner
-from vivavoce.audit import audit
+from vivavoce.checkpoints.remap import strict_load, under
 from vivavoce.models.xtts.conditioning import Conditioning, Perceiver, groups
 from vivavoce.models.xtts.config import XttsConfig
-from vivavoce.weights.adapt import strict_load, under
 
 TOLERANCE = 2e-5
 

@@ -12,10 +12,10 @@ from tests.models.xtts import official
 from tests.models.xtts.official import FULL, TINY, V1
 from vivavoce import models, vocoders
 from vivavoce.audio.specs import XTTS_LATENTS
+from vivavoce.checkpoints.remap import strict_load, under, without_numbers
 from vivavoce.config import to_dict
 from vivavoce.errors import BadCheckpoint
 from vivavoce.models.xtts import convert
-from vivavoce.weights.adapt import strict_load, under, without_numbers
 
 MANIFEST = Path(__file__).parents[2] / "data" / "manifests" / "xtts_v2.json"
 ORIGINAL = "hifigan_decoder.waveform_decoder.ups.0.parametrizations.weight.original"
@@ -124,7 +124,7 @@ def test_every_way_of_storing_weight_norm(norm):
 
 
 def vocoder_folded(state):
-    from vivavoce.weights.adapt import fold_weight_norm
+    from vivavoce.checkpoints.remap import fold_weight_norm
 
     return {k: v for k, v in fold_weight_norm(state).items() if k not in state}
 

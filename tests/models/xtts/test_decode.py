@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vivavoce.device import graphs
 from vivavoce.models.xtts import cache as cache_module
 from vivavoce.models.xtts import decode as decode_module
 from vivavoce.models.xtts.decode import Decoding, Prompt
 from vivavoce.models.xtts.sampling import Sampler
+from vivavoce.runtime import graphs
 
 GREEDY = Sampler(temperature=0.0, repetition_penalty=1.0)
 

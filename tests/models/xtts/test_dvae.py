@@ -7,10 +7,10 @@ import json
 import pytest
 import torch
 
-from vivavoce.audit import audit
+from mpsaudit import audit
+from vivavoce.checkpoints.remap import strict_load, without_numbers
 from vivavoce.errors import ConfigError
 from vivavoce.models.xtts.dvae import Dvae, DvaeConfig, adapt
-from vivavoce.weights.adapt import strict_load, without_numbers
 
 TOLERANCE = 2e-5
 TOY = DvaeConfig(hidden=16, width=16, codes=32)

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from tests.models.xtts.test_decode import GREEDY, alone, cases, endless, prompt_of, run
-from vivavoce.device.arithmetic import Arithmetic
-from vivavoce.device.int8 import Int8Linear, available
-from vivavoce.device.onednn import StreamedLinear
 from vivavoce.models.xtts.cache import Span
 from vivavoce.models.xtts.decode import MANY, Decoding
+from vivavoce.runtime.arithmetic import Arithmetic
+from vivavoce.runtime.int8 import Int8Linear, available
+from vivavoce.runtime.onednn import StreamedLinear
 
 BFLOAT16 = pytest.param(Arithmetic(torch.bfloat16), id="bfloat16")
 PACKED = pytest.param(Arithmetic(torch.bfloat16, packed=True), id="bfloat16-packed")
@@ -112,7 +112,7 @@ def test_step_by_step_is_all_at_once(parity, gpt, arithmetic):
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="no oneDNN in this torch")
 def test_weights_are_laid_out_for_as_many_lines_as_there_may_be(parity, gpt, monkeypatch):
     """Only layers larger than these are worth it; so these are called large."""
-    monkeypatch.setattr("vivavoce.device.onednn.MIN_WEIGHTS", 1)
+    monkeypatch.setattr("vivavoce.runtime.onednn.MIN_WEIGHTS", 1)
     expected = [alone(gpt, *case) for case in cases(gpt, parity)]
     streamed = lowered(gpt, Arithmetic(packed=True))
     layers = [layer for layer in streamed.modules() if isinstance(layer, StreamedLinear)]

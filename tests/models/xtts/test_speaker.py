@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 import torch
 
+from mpsaudit import audit
 from tests.models.xtts.cloner import SPEAKER, Cloner
 from vivavoce.audio.features import extract
 from vivavoce.audio.specs import SPEAKER_16K
-from vivavoce.audit import audit
+from vivavoce.checkpoints.remap import strict_load
 from vivavoce.errors import AudioError, ConfigError
 from vivavoce.models.xtts.config import SpeakerConfig
 from vivavoce.models.xtts.speaker import SpeakerEncoder
-from vivavoce.weights.adapt import strict_load
 
 TOLERANCE = 2e-5
 FOREIGN = ("torch_spec.", "num_batches_tracked")

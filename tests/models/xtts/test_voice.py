@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from mpsaudit import audit
 from tests.models.xtts.cloner import TOY, Cloner
 from tests.speechlike import speechlike
 from vivavoce.audio import edit
 from vivavoce.audio.resample import sinc_resample
 from vivavoce.audio.specs import XTTS_COND_V1, XTTS_COND_V2
-from vivavoce.audit import audit
 from vivavoce.errors import AudioError, VoiceError
 from vivavoce.models.xtts.mel import scaled_mel
 from vivavoce.models.xtts.voice import describe_voice, make_voice, reference

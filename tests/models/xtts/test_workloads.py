@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from vivavoce import models
+from vivavoce.diagnose.selftest import difference, tensors
 from vivavoce.models.xtts import workloads as work_of
 from vivavoce.models.xtts.workloads import workloads
-from vivavoce.synthesis.selftest import difference, tensors
 
 
 @pytest.mark.parametrize("name", workloads())

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from vivavoce.audio.specs import BIGVGAN_24K
+from vivavoce.checkpoints import store
+from vivavoce.checkpoints.remap import fold_weight_norm, strict_load
 from vivavoce.errors import BadCheckpoint, ConfigError
-from vivavoce.synthesis import library
+from vivavoce.hub import library
 from vivavoce.vocoders.bigvgan import build, convert
 from vivavoce.vocoders.bigvgan.config import BigvganConfig
 from vivavoce.vocoders.vocoder import decode_windowed
-from vivavoce.weights import store
-from vivavoce.weights.adapt import fold_weight_norm, strict_load
 
 MANIFESTS = Path(__file__).parents[2] / "data" / "manifests"
 OFFICIAL = json.loads((MANIFESTS / "bigvgan_v2_24khz_100band_256x.json").read_text())

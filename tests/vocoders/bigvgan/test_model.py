@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from vivavoce.audio.specs import BIGVGAN_24K
+from vivavoce.checkpoints.remap import strict_load
 from vivavoce.errors import ConfigError, UsageError
 from vivavoce.nn import toom_cook
 from vivavoce.nn.convolution import laid_out
 from vivavoce.vocoders.bigvgan import Bigvgan, BigvganConfig, build, convert
 from vivavoce.vocoders.vocoder import decode_windowed, stream_windows
-from vivavoce.weights.adapt import strict_load
 
 WAVE, PART = 5e-6, 2e-6
 V2 = BigvganConfig()

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from vivavoce.checkpoints.remap import strict_load
 from vivavoce.errors import BadCheckpoint
 from vivavoce.vocoders.hifigan import build, convert
-from vivavoce.weights.adapt import strict_load
 
 MANIFESTS = Path(__file__).parents[2] / "data" / "manifests"
 PUBLISHED = {

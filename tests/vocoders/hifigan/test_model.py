@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from vivavoce.audio.specs import HIFIGAN_22K
+from vivavoce.checkpoints.remap import strict_load, under
 from vivavoce.errors import ConfigError, UsageError
 from vivavoce.nn import toom_cook
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.hifigan import Hifigan, HifiganConfig, build, convert
 from vivavoce.vocoders.hifigan.config import V1, V2, V3
 from vivavoce.vocoders.vocoder import decode_windowed, stream_windows
-from vivavoce.weights.adapt import strict_load, under
 
 TOLERANCE = 1e-6
 
@@ -86,8 +86,8 @@ def test_trained_weights(data_folder) -> None:
     """Genuine V2 weights on a recorded mel, against the waveform the reference makes of it."""
     import soundfile
 
+    from vivavoce.checkpoints.read import read as read_checkpoint
     from vivavoce.config import read
-    from vivavoce.weights.checkpoint import read as read_checkpoint
 
     folder = data_folder("hifigan_v2_lj")
     model = folder / "hifigan" / "LJ_V2"

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from vivavoce.audio.features import FeatureExtractor
+from vivavoce.checkpoints.remap import strict_load
 from vivavoce.errors import UsageError
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.vocoder import decode_windowed
 from vivavoce.vocoders.vocos import Vocos, VocosConfig, build, convert
-from vivavoce.weights.adapt import strict_load
 
 TOLERANCE = 1e-5
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from vivavoce.checkpoints import store
+from vivavoce.checkpoints.remap import strict_load
 from vivavoce.config import to_dict
 from vivavoce.errors import ConfigError
 from vivavoce.vocoders import vocos
 from vivavoce.vocoders.vocos.discriminators import Discriminators
 from vivavoce.vocoders.vocos.losses import ReconstructionLoss, discriminator_loss
 from vivavoce.vocoders.vocos.train import VocosTask, build_task
-from vivavoce.weights import store
-from vivavoce.weights.adapt import strict_load
 
 TABLES = {
     "model": {"dim": 32, "hidden_dim": 64, "n_layers": 2},

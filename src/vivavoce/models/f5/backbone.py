@@ -13,10 +13,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from vivavoce.device.arithmetic import Arithmetic
-from vivavoce.device.rotary import rotary_table
 from vivavoce.models.f5.config import F5Config
 from vivavoce.models.f5.layers import InputEmbedding, TextEmbedding, TimeEmbedding
+from vivavoce.runtime.arithmetic import Arithmetic
+from vivavoce.runtime.rotary import rotary_table
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,14 @@ from typing import Any
 from torch import Tensor
 
 from vivavoce.audio.specs import BIGVGAN_24K, VOCOS_24K
+from vivavoce.checkpoints.companions import Companion
+from vivavoce.checkpoints.remap import strip
 from vivavoce.config import from_dict, to_dict
 from vivavoce.errors import BadCheckpoint
 from vivavoce.models.f5.config import F5Config
 from vivavoce.models.f5.variant import decide, last_parts, settings_of
 from vivavoce.text.vocabulary import read_vocabulary
 from vivavoce.types import FeatureSpec
-from vivavoce.weights.adapt import strip
-from vivavoce.weights.source import Companion
 
 # What belongs to a checkpoint, by its name among the settings. No configuration file is needed.
 COMPANIONS = {

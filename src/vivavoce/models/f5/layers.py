@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vivavoce.device import full_precision
-from vivavoce.device.arithmetic import Arithmetic, linear_gelu
-from vivavoce.device.attention import attention
-from vivavoce.device.rotary import BASE, rotary_table, rotated
 from vivavoce.models.f5.config import F5Config
+from vivavoce.runtime import full_precision
+from vivavoce.runtime.arithmetic import Arithmetic, linear_gelu
+from vivavoce.runtime.attention import attention
+from vivavoce.runtime.rotary import BASE, rotary_table, rotated
 
 TIME_WIDTH = 256
 TEXT_KERNEL = 7

@@ -14,8 +14,6 @@ from torch import Tensor, nn
 
 from vivavoce.audio.features import FeatureExtractor
 from vivavoce.config import from_dict
-from vivavoce.device import bucket_length
-from vivavoce.device.arithmetic import Arithmetic
 from vivavoce.errors import ConfigError, TextError, UnknownVoice
 from vivavoce.models.f5 import chunking
 from vivavoce.models.f5 import text as f5_text
@@ -25,6 +23,8 @@ from vivavoce.models.f5.sampler import Progress, evaluations, guided, sample
 from vivavoce.models.f5.unett import UNetT
 from vivavoce.models.f5.voice import make_voice, reference
 from vivavoce.nn.noise import Noise
+from vivavoce.runtime import bucket_length
+from vivavoce.runtime.arithmetic import Arithmetic
 from vivavoce.text.split import chunks
 from vivavoce.text.vocabulary import Vocabulary
 from vivavoce.types import Chunk, Features, FeatureSpec, Tokens, Voice

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vivavoce.device.arithmetic import Arithmetic
 from vivavoce.models.f5.backbone import Backbone, Context
 from vivavoce.models.f5.config import F5Config
 from vivavoce.models.f5.layers import Attention, FeedForward
+from vivavoce.runtime.arithmetic import Arithmetic
 
 
 class Norm(nn.Module):

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 
 from vivavoce.audio.specs import VOCOS_24K
-from vivavoce.device.arithmetic import Arithmetic
 from vivavoce.models.f5.config import F5Config, F5Options
 from vivavoce.models.f5.model import F5TTS
 from vivavoce.models.f5.text import TextConfig
 from vivavoce.models.f5.voice import FAMILY, make_voice
 from vivavoce.nn.noise import Noise
+from vivavoce.runtime.arithmetic import Arithmetic
 from vivavoce.types import Audio, Tokens, Voice, Workload
 
 FULL = F5Config()

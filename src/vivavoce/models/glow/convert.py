@@ -9,10 +9,10 @@ from typing import Any
 from torch import Tensor
 
 from vivavoce.audio.coqui import Stats, features_from_coqui
+from vivavoce.checkpoints.remap import fold_weight_norm
 from vivavoce.config import from_dict, to_dict
 from vivavoce.errors import BadCheckpoint
 from vivavoce.models.glow.config import GlowConfig
-from vivavoce.weights.adapt import fold_weight_norm
 
 # Foreign pattern -> ours, once the weight norm is folded.
 _RENAMES = (

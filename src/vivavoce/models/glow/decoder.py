@@ -11,9 +11,9 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from vivavoce.device import full_precision
 from vivavoce.models.glow.config import GlowConfig
 from vivavoce.models.glow.frozen import FrozenDecoder
+from vivavoce.runtime import full_precision
 
 
 def squeeze(x: Tensor, n: int) -> Tensor:

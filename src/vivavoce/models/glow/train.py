@@ -11,16 +11,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
+from vivavoce.checkpoints import store
+from vivavoce.checkpoints.remap import fold_weight_norm
 from vivavoce.config import from_dict, to_dict
-from vivavoce.device import full_precision
 from vivavoce.models.glow import text as glow_text
 from vivavoce.models.glow.align import maximum_path
 from vivavoce.models.glow.config import GlowConfig
 from vivavoce.models.glow.decoder import Coupling
 from vivavoce.models.glow.model import GlowTTS, length_mask
+from vivavoce.runtime import full_precision
 from vivavoce.types import FeatureSpec, Tokens
-from vivavoce.weights import store
-from vivavoce.weights.adapt import fold_weight_norm
 
 DATA_DEPENDENT_STEPS = 1
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vivavoce.device.attention import attention
 from vivavoce.models.xtts.config import XttsConfig
+from vivavoce.runtime.attention import attention
 
 MOST_GROUPS = 32
 

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from vivavoce import vocoders
+from vivavoce.checkpoints.companions import Companion
+from vivavoce.checkpoints.remap import strip, under
 from vivavoce.config import to_dict
 from vivavoce.errors import BadCheckpoint
 from vivavoce.models.xtts.settings import (
@@ -20,8 +22,6 @@ from vivavoce.models.xtts.settings import (
     options_of,
     read_vocabulary,
 )
-from vivavoce.weights.adapt import strip, under
-from vivavoce.weights.source import Companion
 
 # What belongs to a checkpoint, by its name among the settings. The statistics are for weights
 # without any; they lie beside every official checkpoint, for training.

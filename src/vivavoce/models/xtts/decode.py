@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from vivavoce.device import graphs
-from vivavoce.device.arithmetic import for_many_rows, for_one_row
 from vivavoce.models.xtts.cache import Cache, Span, repeating, whole_blocks
 from vivavoce.models.xtts.gpt import Gpt
 from vivavoce.models.xtts.sampling import ALWAYS_SEEN, Sampler, Samplers
+from vivavoce.runtime import graphs
+from vivavoce.runtime.arithmetic import for_many_rows, for_one_row
 
 MANY = 4
 """From so many lines on it pays to lay the weights out for several rows."""

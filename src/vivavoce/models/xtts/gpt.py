@@ -11,11 +11,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from vivavoce.device.arithmetic import Arithmetic, linear_gelu
-from vivavoce.device.attention import attend
-from vivavoce.device.memory import trim
 from vivavoce.models.xtts.cache import Cache, Span
 from vivavoce.models.xtts.config import XttsConfig
+from vivavoce.runtime.arithmetic import Arithmetic, linear_gelu
+from vivavoce.runtime.attention import attend
+from vivavoce.runtime.memory import trim
 
 MLP_FACTOR = 4
 

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from vivavoce.audio.specs import XTTS_LATENTS
 from vivavoce.config import from_dict
-from vivavoce.device.arithmetic import Arithmetic
 from vivavoce.errors import TextError, UnknownVoice, near_misses
 from vivavoce.models.xtts import text as xtts_text
 from vivavoce.models.xtts import voice as voices
@@ -27,6 +26,7 @@ from vivavoce.models.xtts.gpt import Gpt
 from vivavoce.models.xtts.sampling import Sampler
 from vivavoce.models.xtts.speaker import SpeakerEncoder
 from vivavoce.nn.noise import Noise
+from vivavoce.runtime.arithmetic import Arithmetic
 from vivavoce.text.multilingual.detect import detect
 from vivavoce.types import Audio, Chunk, Features, FeatureSpec, Tokens, Voice
 

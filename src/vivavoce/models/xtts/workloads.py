@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
-from vivavoce.device.arithmetic import Arithmetic
 from vivavoce.models.xtts.config import SpeakerConfig, XttsConfig, XttsOptions
 from vivavoce.models.xtts.model import Xtts
 from vivavoce.models.xtts.voice import FAMILY
 from vivavoce.nn.noise import Noise
+from vivavoce.runtime.arithmetic import Arithmetic
 from vivavoce.types import Audio, Tokens, Voice, Workload
 
 FULL = XttsConfig()

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
-from vivavoce.device.memory import trim
 from vivavoce.errors import ConfigError, UsageError
 from vivavoce.nn.convolution import Conv, Upsampling, laid_out
+from vivavoce.runtime.memory import trim
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.hifigan.config import HifiganConfig
 from vivavoce.vocoders.vocoder import Vocoder

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from vivavoce.audio.stft import stft
-from vivavoce.device import full_precision
+from vivavoce.runtime import full_precision
 from vivavoce.types import FeatureSpec
 
 SLOPE = 0.1

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from vivavoce.audio.stft import istft
-from vivavoce.device import full_precision
 from vivavoce.errors import UsageError
+from vivavoce.runtime import full_precision
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.vocoder import Vocoder
 from vivavoce.vocoders.vocos.config import VocosConfig

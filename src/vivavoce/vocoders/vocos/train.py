@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from vivavoce.audio.features import FeatureExtractor
+from vivavoce.checkpoints import store
 from vivavoce.config import from_dict, to_dict
-from vivavoce.device import full_precision
+from vivavoce.runtime import full_precision
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.vocos.config import VocosConfig
 from vivavoce.vocoders.vocos.discriminators import Discriminators
@@ -27,7 +28,6 @@ from vivavoce.vocoders.vocos.losses import (
     feature_loss,
 )
 from vivavoce.vocoders.vocos.model import Vocos
-from vivavoce.weights import store
 
 Batch = Mapping[str, Tensor]
 

@@ -1,0 +1,248 @@
+"""Reads a pickle's opcodes and builds only what `inert` allows. Knows nothing about files.
+
+Python's own unpickler is not used: its BUILD sets attributes on whatever lies on the stack, and
+its imports happen before anybody can object.
+"""
+
+from __future__ import annotations
+
+import pickletools
+from collections.abc import Callable
+from typing import IO, Any
+
+from vivavoce.checkpoints import inert
+from vivavoce.errors import BadCheckpoint, UnsafeCheckpoint
+
+# Opcodes whose argument is the value.
+_WITH_VALUE = """
+    INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT BINFLOAT STRING BINSTRING SHORT_BINSTRING
+    BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8 UNICODE SHORT_BINUNICODE BINUNICODE BINUNICODE8
+"""
+_VALUES = frozenset(_WITH_VALUE.split())
+_NOTHING = frozenset({"PROTO", "FRAME"})
+_TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
+_EMPTY: dict[str, Callable[[], Any]] = {"EMPTY_LIST": list, "EMPTY_DICT": dict, "EMPTY_SET": set}
+_GET = frozenset({"GET", "BINGET", "LONG_BINGET"})
+_PUT = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
+# What decoding nonsense raises (pickletools warns about odd escapes: an error under `-W error`).
+_BROKEN = (
+    *(ValueError, TypeError, LookupError, ArithmeticError),
+    *(AttributeError, RuntimeError, MemoryError, DeprecationWarning),
+)
+_EXTENSIONS = frozenset({"EXT1", "EXT2", "EXT4"})
+
+
+class Machine:
+    """One pickle's worth of state. `persistent` gives the storage for a persistent id.
+
+    After `run`, `foreign` holds the names of the classes that were met and not looked up.
+    """
+
+    def __init__(self, persistent: Callable[[Any], Any]) -> None:
+        self.persistent = persistent
+        self.foreign: set[str] = set()
+        self.stack: list[Any] = []
+        self.marks: list[int] = []
+        self.memo: dict[int, Any] = {}
+
+    def run(self, file: IO[bytes]) -> Any:
+        """The pickle's value; leaves `file` just behind it.
+
+        Raises BadCheckpoint for a broken pickle, UnsafeCheckpoint for one that wants to run code.
+        """
+        try:
+            for opcode, argument, _ in pickletools.genops(file):
+                if opcode.name == "STOP":
+                    return self.stack.pop()
+                self._step(opcode.name, argument)
+        except _BROKEN as error:
+            reason = "".join(c if c.isprintable() else " " for c in str(error))[:200]
+            raise BadCheckpoint(f"Its pickle is broken ({reason}).") from error
+        raise BadCheckpoint("Its pickle has no end.")
+
+    def _step(self, name: str, argument: Any) -> None:
+        stack = self.stack
+        if name in _VALUES:
+            stack.append(argument)
+        elif name in _GET:
+            stack.append(self.memo[argument])
+        elif name in _PUT:
+            self._remember(argument)
+        elif name in _CONSTANTS:
+            stack.append(_CONSTANTS[name])
+        elif name in _TUPLES:
+            self._tuple(_TUPLES[name])
+        elif name in _EMPTY:
+            stack.append(_EMPTY[name]())
+        elif name == "MARK":
+            self.marks.append(len(stack))
+        elif name in _EXTENSIONS:
+            raise UnsafeCheckpoint(
+                f"The file asks for registered code by number ({name} {argument}). "
+                "Nothing was run.",
+                "Do not use this file; get the model as .safetensors.",
+            )
+        elif name not in _NOTHING:
+            handler = _HANDLERS.get(name)
+            if handler is None:
+                raise BadCheckpoint(f"Its pickle uses {name}, which no checkpoint needs.")
+            handler(self, argument)
+
+    def _tuple(self, count: int) -> None:
+        start = len(self.stack) - count
+        if start < 0:
+            raise BadCheckpoint("Its pickle is broken (a value is missing).")
+        self.stack[start:] = [tuple(self.stack[start:])]
+
+    def _remember(self, key: int) -> None:
+        value = self.stack[-1]
+        self.memo[key] = value
+        if isinstance(value, inert.Pending):
+            value.memo.append(key)
+
+    def _memoise(self, _: Any) -> None:
+        self._remember(len(self.memo))
+
+    def _since_mark(self) -> list[Any]:
+        start = self.marks.pop()
+        items = self.stack[start:]
+        del self.stack[start:]
+        return items
+
+    def _pop(self, _: Any) -> None:
+        if self.marks and self.marks[-1] == len(self.stack):
+            self.marks.pop()
+        else:
+            self.stack.pop()
+
+    def _pop_mark(self, _: Any) -> None:
+        self._since_mark()
+
+    def _dup(self, _: Any) -> None:
+        self.stack.append(self.stack[-1])
+
+    def _mark_tuple(self, _: Any) -> None:
+        self.stack.append(tuple(self._since_mark()))
+
+    def _mark_list(self, _: Any) -> None:
+        self.stack.append(self._since_mark())
+
+    def _mark_dict(self, _: Any) -> None:
+        items = self._since_mark()
+        self.stack.append({})
+        self._set(items)
+
+    def _frozenset(self, _: Any) -> None:
+        self.stack.append(inert.plain_set(self._since_mark()))
+
+    def _append(self, _: Any) -> None:
+        self._extend([self.stack.pop()])
+
+    def _appends(self, _: Any) -> None:
+        self._extend(self._since_mark())
+
+    def _extend(self, items: list[Any]) -> None:
+        target = self.stack[-1]
+        target = target.items if isinstance(target, inert.StandIn) else target
+        if not isinstance(target, list):
+            raise BadCheckpoint(f"Its pickle appends to a {type(target).__name__}.")
+        target.extend(items)
+
+    def _setitem(self, _: Any) -> None:
+        value, key = self.stack.pop(), self.stack.pop()
+        self._set([key, value])
+
+    def _setitems(self, _: Any) -> None:
+        self._set(self._since_mark())
+
+    def _set(self, items: list[Any]) -> None:
+        target = self.stack[-1]
+        target = target.entries if isinstance(target, inert.StandIn) else target
+        if not isinstance(target, dict):
+            raise BadCheckpoint(f"Its pickle sets items of a {type(target).__name__}.")
+        inert.fill(target, zip(items[::2], items[1::2], strict=True))
+
+    def _additems(self, _: Any) -> None:
+        items = inert.plain_set(self._since_mark())
+        target = self.stack[-1]
+        if not isinstance(target, set):
+            raise BadCheckpoint(f"Its pickle adds to a {type(target).__name__}.")
+        target |= items
+
+    def _import(self, module: Any, name: Any) -> inert.Foreign:
+        if not isinstance(module, str) or not isinstance(name, str):
+            raise BadCheckpoint("Its pickle imports something that has no name.")
+        found = inert.foreign(module, name)
+        if found.name not in inert.KNOWN:
+            self.foreign.add(found.name)
+        return found
+
+    def _global(self, argument: str) -> None:
+        self.stack.append(self._import(*argument.split(" ", 1)))
+
+    def _stack_global(self, _: Any) -> None:
+        name, module = self.stack.pop(), self.stack.pop()
+        self.stack.append(self._import(module, name))
+
+    def _reduce(self, _: Any) -> None:
+        args, function = self.stack.pop(), self.stack.pop()
+        self.stack.append(inert.call(function, tuple(args)))
+
+    def _newobj_ex(self, _: Any) -> None:
+        kwargs, args, cls = self.stack.pop(), self.stack.pop(), self.stack.pop()
+        self.stack.append(inert.call(cls, (*args, kwargs) if kwargs else tuple(args)))
+
+    def _inst(self, argument: str) -> None:
+        args = self._since_mark()
+        self.stack.append(inert.call(self._import(*argument.split(" ", 1)), tuple(args)))
+
+    def _obj(self, _: Any) -> None:
+        cls, *args = self._since_mark()
+        self.stack.append(inert.call(cls, tuple(args)))
+
+    def _build(self, _: Any) -> None:
+        """State for the object on the stack: kept by stand-ins, ignored by everything else.
+
+        (Dictionaries carry module versions here, parameters their attributes: neither is needed.)
+        """
+        state, target = self.stack.pop(), self.stack[-1]
+        if isinstance(target, inert.Pending):
+            value = inert.finish(target, state)
+            self.stack[-1] = value
+            self.memo.update(dict.fromkeys(target.memo, value))
+        elif isinstance(target, inert.StandIn):
+            target.state = state
+
+    def _persistent(self, argument: str) -> None:
+        self.stack.append(self.persistent(argument))
+
+    def _binary_persistent(self, _: Any) -> None:
+        self.stack.append(self.persistent(self.stack.pop()))
+
+
+_HANDLERS: dict[str, Callable[[Machine, Any], None]] = {
+    "MEMOIZE": Machine._memoise,
+    "POP": Machine._pop,
+    "POP_MARK": Machine._pop_mark,
+    "DUP": Machine._dup,
+    "TUPLE": Machine._mark_tuple,
+    "LIST": Machine._mark_list,
+    "DICT": Machine._mark_dict,
+    "FROZENSET": Machine._frozenset,
+    "APPEND": Machine._append,
+    "APPENDS": Machine._appends,
+    "SETITEM": Machine._setitem,
+    "SETITEMS": Machine._setitems,
+    "ADDITEMS": Machine._additems,
+    "GLOBAL": Machine._global,
+    "STACK_GLOBAL": Machine._stack_global,
+    "REDUCE": Machine._reduce,
+    "NEWOBJ": Machine._reduce,
+    "NEWOBJ_EX": Machine._newobj_ex,
+    "INST": Machine._inst,
+    "OBJ": Machine._obj,
+    "BUILD": Machine._build,
+    "PERSID": Machine._persistent,
+    "BINPERSID": Machine._binary_persistent,
+}

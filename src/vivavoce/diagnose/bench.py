@@ -1,0 +1,102 @@
+"""How fast a model speaks on this machine, as plain data. Prints nothing, knows no family."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from vivavoce.errors import VivavoceError
+
+if TYPE_CHECKING:
+    from vivavoce.speech.engine import TTS
+
+TEXT = (
+    "The kettle had just begun to sing when somebody knocked at the garden door, "
+    "twice, and then went away again without a word."
+)
+
+
+def bench(
+    model: str | None = None,
+    *,
+    vocoder: str | None = None,
+    device: str = "auto",
+    precision: str = "float32",
+    fast: bool = False,
+    voice: str | None = None,
+    text: str = TEXT,
+    runs: int = 3,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Any]:
+    """Load a model and speak `text` once to warm up (`cold`) and `runs` times; medians of these.
+
+    Times in seconds; `rtf` is seconds of work per second of audio. `import_torch_s` is 0 where
+    torch was there before. Memory is the most this process has held so far.
+    """
+    begin = time.perf_counter()
+    import torch  # noqa: F401 - timed apart from loading, which everybody who loads pays
+
+    imported = time.perf_counter()
+    from vivavoce.runtime import memory, peak_memory
+    from vivavoce.speech.load import load
+
+    tts = load(model, vocoder=vocoder, device=device, precision=precision, fast=fast)
+    loaded = time.perf_counter()
+    cold = measure(tts, text, voice)
+    on_progress(1, runs + 1)
+    timed = []
+    for number in range(runs):
+        timed.append(measure(tts, text, voice))
+        on_progress(number + 2, runs + 1)
+    place = tts.selection.device
+    return {
+        "model": tts.name,
+        "device": str(place),
+        "reason": tts.selection.reason,
+        "vocoder_device": str(tts.vocoder_selection.device),
+        "text": text,
+        "runs": runs,
+        "audio_s": timed[0]["audio_s"],
+        "import_torch_s": imported - begin,
+        "load_s": loaded - imported,
+        "first_audio_s": median(run["first_audio_s"] for run in timed),
+        "rtf": median(run["rtf"] for run in timed),
+        "stages_rtf": {
+            stage: median(run["stages_s"][stage] / run["audio_s"] for run in timed)
+            for stage in timed[0]["stages_s"]
+        },
+        "cold": {key: cold[key] for key in ("first_audio_s", "rtf")},
+        "peak_memory_bytes": peak_memory(),
+        "device_peak_memory_bytes": None if place.type == "cpu" else memory(place).peak,
+    }
+
+
+def measure(tts: TTS, text: str, voice: str | None = None) -> dict[str, Any]:
+    """One run: seconds of audio, to the first piece, of work per second of audio, per stage."""
+    from vivavoce.speech.render import Stages
+
+    stages, samples, first = Stages(), 0, 0.0
+    begin = time.perf_counter()
+    for chunk in tts.stream(text, voice, stages=stages):
+        first = first or time.perf_counter() - begin
+        samples += len(chunk.samples)
+    elapsed = time.perf_counter() - begin
+    audio_s = samples / tts.sample_rate
+    return {
+        "audio_s": audio_s,
+        "first_audio_s": first,
+        "rtf": elapsed / audio_s,
+        "stages_s": stages.seconds,
+    }
+
+
+def check_bundled(device: str = "auto") -> dict[str, Any]:
+    """Whether the bundled voice loads and speaks, and how fast; its failure under `error`."""
+    try:
+        found = bench(device=device, runs=1)
+    except VivavoceError as error:
+        return {"error": str(error)}
+    told = ("model", "device", "vocoder_device", "load_s", "first_audio_s", "rtf")
+    return {key: found[key] for key in told}

@@ -1,0 +1,204 @@
+"""Every stage's work on a device and on the CPU: are the numbers the same, and which is faster.
+
+Joins the tables of models and vocoders to `device/placement`, which keeps the answers and acts
+on them. Prints nothing.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, fields, is_dataclass
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vivavoce import models, vocoders
+from vivavoce import runtime as devices
+from vivavoce.hub import library
+from vivavoce.hub import paths as cache
+from vivavoce.runtime import placement
+from vivavoce.runtime.placement import Measurement
+from vivavoce.types import Workload
+
+OnProgress = Callable[[int, int], None]
+
+TOLERANCES = {"float32": 1e-4, "tf32": 5e-3, "bfloat16": 2e-3}
+"""Largest difference that rounding explains, relative to the peak of the CPU's result.
+
+Other roundings on the CPU came to 7e-6, 2e-3 and 4e-4. CUDA's convolutions round to TF32, unless
+torch is told otherwise.
+"""
+
+TIMED = "typical"
+RUNS = 5
+BUDGET_S = 2.0
+UNTRIED = ("training",)  # no part of speaking
+CPU = torch.device("cpu")
+ENDED = Measurement(failure="the process ended within it")
+LEFT = r".*(fall back|falling back).*CPU"
+
+
+def self_test(device: str = "auto", on_progress: OnProgress | None = None) -> dict[str, Any]:
+    """Compare every family's workloads at toy size, and time those of the families that are here.
+
+    The result is plain data, a row in `stages` for each stage, and is kept in the cache. Times are
+    of the family's typical work at its official size, as toys say nothing about speed. Without a
+    device to compare with the CPU there are no stages. Raises UnsupportedDevice, OutputError.
+    """
+    chosen = devices.select(device).device
+    if chosen.type == "cpu":
+        return {"device": "cpu", "note": "There is no device here to compare with the CPU."}
+    works, here = _stages(), _installed()
+    done, total = 0, sum(map(len, works.values()))
+    rows = []
+    for stage, group in works.items():
+        with _Marked(chosen, stage) as keep:
+            row = _compared(group, chosen)
+            if stage in here and not row["failure"]:
+                row |= _raced(group, chosen)
+            measured = Measurement(**{k: row[k] for k in asdict(ENDED) if k in row})
+            keep(measured)
+        verdict = {"stage": stage, "right": measured.right, "gain": measured.gain}
+        rows.append(verdict | asdict(measured) | row)
+        done += len(group)
+        if on_progress is not None:
+            on_progress(done, total)
+    return {"device": str(chosen), "machine": placement.machine(chosen), "stages": rows}
+
+
+def tensors(result: Any) -> Iterator[Tensor]:
+    """All tensors of what a workload gave, in order, on the CPU."""
+    if isinstance(result, Tensor):
+        yield result.detach().cpu()
+    elif isinstance(result, (list, tuple)):
+        for part in result:
+            yield from tensors(part)
+    elif is_dataclass(result):
+        for item in fields(result):
+            yield from tensors(getattr(result, item.name))
+
+
+def difference(expected: list[Tensor], found: list[Tensor]) -> float:
+    """The largest, relative to the peak of what was expected.
+
+    Raises ValueError where there is no such number: other shapes, or no numbers at all.
+    """
+    if [t.shape for t in expected] != [t.shape for t in found]:
+        raise ValueError("results of other lengths than on the CPU")
+    largest = 0.0
+    for one, other in zip(expected, found, strict=True):
+        if not (one.isfinite().all() and other.isfinite().all()):
+            raise ValueError("NaN or infinite numbers")
+        if one.numel():
+            one, other = one.double(), other.double()
+            peak = float(one.abs().max()) or 1.0
+            largest = max(largest, float((one - other).abs().max()) / peak)
+    return largest
+
+
+def tolerance(work: Workload, device: torch.device) -> float:
+    """What rounding may make of the work there: a name that is a number format's means that."""
+    own = work.name.rpartition(".")[2]
+    single = "tf32" if device.type == "cuda" else "float32"
+    return TOLERANCES.get(own, TOLERANCES[single])
+
+
+def built(work: Workload, device: torch.device, full: bool = False) -> Callable[[], Any]:
+    """The work, ready to be done on the device."""
+    return work.build(device, full)
+
+
+class _Marked:
+    """Keeps a note that the stage ended the process, until there is something better to keep."""
+
+    def __init__(self, device: torch.device, stage: str) -> None:
+        self.device, self.stage = device, stage
+
+    def __enter__(self) -> Callable[[Measurement], None]:
+        self._keep(ENDED)
+        return self._keep
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if kind is not None:
+            self._keep(None)
+
+    def _keep(self, measured: Measurement | None) -> None:
+        placement.remember(cache.folder(), self.device, self.stage, measured)
+
+
+def _stages() -> dict[str, list[Workload]]:
+    found: dict[str, list[Workload]] = {}
+    for kind, table in (("acoustic", models), ("vocoder", vocoders)):
+        for name, work in table.workloads().items():
+            family, _, own = name.partition(".")
+            if own not in UNTRIED:
+                found.setdefault(f"{kind}.{family}", []).append(work)
+    return found
+
+
+def _installed() -> set[str]:
+    return {f"{row['kind']}.{row['family']}" for row in library.installed() if row["installed"]}
+
+
+def _compared(works: list[Workload], device: torch.device) -> dict[str, Any]:
+    """The work that was furthest from its tolerance, and the differences of all.
+
+    The first that fails ends it: what a device does after an error is anybody's guess.
+    """
+    differences: dict[str, float] = {}
+    row: dict[str, Any] = {"differences": differences, "failure": ""}
+    worst = -1.0
+    for work in works:
+        expected = _results(work, CPU)
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("error", message=LEFT)
+                error = difference(expected, _results(work, device))
+        except Exception as problem:  # noqa: BLE001 - whatever a kernel raises is the finding
+            return row | {"work": work.name, "failure": _said(work, problem)}
+        differences[work.name] = error
+        allowed = tolerance(work, device)
+        if error / allowed > worst:
+            worst = error / allowed
+            row |= {"work": work.name, "error": error, "tolerance": allowed}
+    return row
+
+
+@torch.inference_mode()
+def _results(work: Workload, device: torch.device) -> list[Tensor]:
+    return list(tensors(built(work, device)()))
+
+
+def _raced(works: list[Workload], device: torch.device) -> dict[str, Any]:
+    (work,) = (w for w in works if w.name.endswith(f".{TIMED}"))
+    cpu_s = _median_s(work, CPU)
+    try:
+        return {"cpu_s": cpu_s, "device_s": _median_s(work, device)}
+    except Exception as problem:  # noqa: BLE001 - such as too little memory for the official size
+        return {"cpu_s": cpu_s, "failure": _said(work, problem)}
+
+
+def _said(work: Workload, problem: Exception) -> str:
+    return f"{work.name}: {(str(problem).strip() or repr(problem)).splitlines()[0]}"
+
+
+@torch.inference_mode()
+def _median_s(work: Workload, device: torch.device) -> float:
+    """Of a few runs after one to warm up."""
+    run = built(work, device, full=True)
+
+    def once() -> float:
+        begin = time.perf_counter()
+        run()
+        devices.synchronise(device)
+        return time.perf_counter() - begin
+
+    once()
+    taken: list[float] = []
+    while len(taken) < RUNS and sum(taken) < BUDGET_S:
+        taken.append(once())
+    return median(taken)

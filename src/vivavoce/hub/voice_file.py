@@ -1,0 +1,103 @@
+"""Voices as files: one `.safetensors` each, tensors and facts. Knows no families."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import unicodedata
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from uuid import uuid4
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import save as to_bytes
+from torch import Tensor
+
+from vivavoce.checkpoints.read import read_safetensors
+from vivavoce.errors import BadCheckpoint, OutputError, UsageError, VoiceError
+from vivavoce.hub import paths as cache
+from vivavoce.types import Voice
+
+FORMAT = "1"
+KIND = "vivavoce voice"
+SUFFIX = ".safetensors"
+FACTS = ("name", "family", "language", "transcript", "licence")
+LONGEST_NAME = 100
+"""Bytes of UTF-8: file systems stop at 255, and a temporary name is longer."""
+
+RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+AGAIN = "Make the voice again from its recording: vivavoce voices add."
+
+
+def path_of(name: str) -> Path:
+    """Where the voice of that name is kept. Raises UsageError for what cannot name a file."""
+    name = unicodedata.normalize("NFC", name)
+    tame = bool(name) and all(c.isalnum() or c in "._-" for c in name)
+    if not tame or name[0] in ".-" or name[-1] == "." or RESERVED.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot be the name of a voice.",
+            "Use letters, digits, '_', '-' and '.'; a letter or digit first.",
+        )
+    if len(name.encode()) > LONGEST_NAME:
+        raise UsageError(f"The name {name[:20]!r}… is too long.", f"At most {LONGEST_NAME} bytes.")
+    return cache.voices() / (name + SUFFIX)
+
+
+def saved() -> list[Path]:
+    """The files of the user's voices, by name."""
+    folder = cache.voices()
+    found = folder.glob(f"*{SUFFIX}") if folder.is_dir() else ()
+    return sorted(path for path in found if not path.name.startswith("."))
+
+
+def save(path: str | Path, voice: Voice) -> None:
+    """Write one file, whole or not at all; what was there is replaced.
+
+    Raises OutputError, VoiceError (NaN or infinite tensors).
+    """
+    path = Path(path)
+    _require_finite(voice.tensors, f"The voice '{voice.name}'")
+    facts = {key: str(getattr(voice, key)) for key in FACTS}
+    facts |= {"kind": KIND, "format": FORMAT, "made_with": f"vivavoce {version('vivavoce')}"}
+    tensors = {k: v.detach().cpu().clone().contiguous() for k, v in voice.tensors.items()}
+    temporary = path.with_name(f".{uuid4().hex[:12]}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(to_bytes(tensors, facts))
+        temporary.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise OutputError(f"Cannot write {path}: {error}.", "Choose another place.") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def load(path: str | Path) -> Voice:
+    """Read a voice file; its tensors are copies. Raises VoiceError."""
+    path = Path(path)
+    try:
+        tensors, facts = read_safetensors(path)
+    except BadCheckpoint as error:
+        missing = "Check the path." if not path.is_file() else AGAIN
+        raise VoiceError(f"{path} is no voice file: {error.message}", missing) from error
+    if facts.get("kind") != KIND:
+        raise VoiceError(f"{path} is no voice file of vivavoce.", AGAIN)
+    if facts.get("format") != FORMAT:
+        raise VoiceError(
+            f"{path} has format {facts.get('format')!r}; this version reads {FORMAT!r}.",
+            "Update vivavoce.",
+        )
+    wrong = sorted(set(facts) ^ {*FACTS, "kind", "format", "made_with"})
+    if wrong:
+        raise VoiceError(f"{path} is damaged: {', '.join(wrong)} missing or not known.", AGAIN)
+    _require_finite(tensors, str(path))
+    copies = {key: value.clone() for key, value in tensors.items()}
+    return Voice(tensors=copies, **{key: facts[key] for key in FACTS})
+
+
+def _require_finite(tensors: Mapping[str, Tensor], what: str) -> None:
+    bad = [key for key, value in tensors.items() if not torch.isfinite(value).all()]
+    if bad:
+        raise VoiceError(f"{what} holds NaN or infinity in {', '.join(bad)}.", AGAIN)

@@ -1,0 +1,92 @@
+"""How a model's products are computed on its device: number format and kernels, decided once.
+
+Knows nothing about models. What is faster here, `kernels.py` has measured.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vivavoce.runtime.kernels import choose_kernel, separate_attention
+from vivavoce.runtime.onednn import PackedLinear, StreamedLinear
+
+if TYPE_CHECKING:
+    from vivavoce.runtime.precision import Precision
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """`packed`: linear layers in oneDNN's own order; `int8`: with weights of one byte instead.
+
+    `cache_folder` keeps what was measured.
+    """
+
+    dtype: torch.dtype = torch.float32
+    packed: bool = False
+    cache_folder: Path | None = None
+    int8: bool = False
+
+    @cached_property
+    def separate(self) -> bool:
+        """Whether attention is to be two products; measured when it is first asked for."""
+        return separate_attention(self.dtype, self.cache_folder)
+
+    def linear(self, layer: nn.Module, few_rows: bool = False) -> nn.Module:
+        """A loaded layer as one that computes like this; with `few_rows` at its best for one.
+
+        Where the result is another module it holds its own weights: dropping the given one frees
+        what it had, or the file that was mapped.
+        """
+        assert isinstance(layer, nn.Linear)
+        if self.int8:
+            from vivavoce.runtime.int8 import Int8Linear
+
+            return Int8Linear(layer)
+        if self.dtype != layer.weight.dtype:
+            layer = copy.deepcopy(layer).to(self.dtype)
+        if self.packed and PackedLinear.gains(layer):
+            streamed = few_rows and self.dtype == torch.float32
+            return StreamedLinear(layer) if streamed else PackedLinear(layer, few_rows)
+        if not layer.weight.is_contiguous():  # a view of how another program keeps it
+            layer.weight = nn.Parameter(layer.weight.detach().contiguous())
+        return layer.requires_grad_(False)
+
+
+def choose_arithmetic(
+    device: torch.device, precision: Precision, cache_folder: Path | None
+) -> Arithmetic:
+    """What was measured to be fastest here; on other devices than CPUs torch's own kernels."""
+    if device.type != "cpu":
+        return Arithmetic(precision.dtype)
+    lower = precision.dtype != torch.float32  # only oneDNN multiplies these on a CPU
+    packed = lower or choose_kernel(cache_folder).name == "onednn"
+    return Arithmetic(precision.dtype, packed, cache_folder, precision.int8)
+
+
+def for_many_rows(module: nn.Module) -> None:
+    """Layers within that are laid out for one row at a time are laid out for several."""
+    for layer in module.modules():
+        if isinstance(layer, StreamedLinear):
+            layer.for_many_rows()
+
+
+def for_one_row(module: nn.Module) -> None:
+    """The other way round. Either takes about a second for the 1.5 GB of XTTS."""
+    for layer in module.modules():
+        if isinstance(layer, StreamedLinear):
+            layer.for_one_row()
+
+
+def linear_gelu(layer: nn.Module, x: Tensor) -> Tensor:
+    """GELU (its tanh form) of a linear layer, in one kernel where there is one."""
+    if isinstance(layer, PackedLinear):
+        return layer.gelu(x)
+    return F.gelu(layer(x), approximate="tanh")

@@ -1,0 +1,94 @@
+"""A linear layer with weights of one byte, for CPUs. Imported only when it is used.
+
+Weights are rounded per output, inputs per row: what a row gets does not depend on its neighbours.
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vivavoce.runtime.memory import in_large_pages
+
+_quantized: Any = getattr(torch, "_make_per_channel_quantized_tensor", None)
+LARGEST = 127
+TINY = 1e-30
+SMALLEST_SCALE = 6.1e-5
+"""Torch's own."""
+
+
+class Int8Linear(nn.Module):
+    """`nn.Linear` for frozen weights: `[..., in]` to `[..., out]`, float32 in and out.
+
+    torch's dynamic product rounds all rows to their common range. For one row that is right.
+    Several are rounded here, each to its own range, to whole numbers that the product then takes as
+    they are, because a row more holds both ends of the range.
+    """
+
+    bias: Tensor
+    sums: Tensor
+    ends: Tensor
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self.in_features, self.out_features = linear.in_features, linear.out_features
+        self.reduced = not keeps_eight_bits()
+        self.levels = LARGEST if self.reduced else 2 * LARGEST + 1
+        weight = linear.weight.detach()
+        bias = linear.bias if linear.bias is not None else torch.zeros(self.out_features)
+        bias = bias.detach().float()
+        self._packed, sums = _pack(weight, bias)
+        ends = torch.zeros(1, self.in_features)
+        ends[0, 0] = self.levels
+        for name, table in (("bias", bias), ("sums", sums), ("ends", ends)):
+            self.register_buffer(name, table, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.numel() == self.in_features:
+            return torch.ops.quantized.linear_dynamic(x, self._packed, self.reduced)
+        return self._rows(x.reshape(-1, self.in_features)).view(*x.shape[:-1], self.out_features)
+
+    def _rows(self, x: Tensor) -> Tensor:
+        """As torch rounds one row: `x / scale + zero`, zero being a whole number itself."""
+        low, high = x.amin(-1, keepdim=True).clamp_max(0), x.amax(-1, keepdim=True).clamp_min(TINY)
+        scale = ((high.double() - low.double()) / self.levels).float()
+        from_low, from_high = -low / scale, self.levels - high / scale
+        zero = torch.where(-from_low < from_high, from_low, from_high).round().clamp(0, self.levels)
+        scale = scale.clamp_min(SMALLEST_SCALE)
+        whole = (x * (1 / scale) + zero).round().clamp(0, self.levels)
+        whole = torch.cat([whole, self.ends])
+        found = torch.ops.quantized.linear_dynamic(whole, self._packed, self.reduced)[:-1]
+        return (found - self.bias - zero * self.sums) * scale + self.bias
+
+
+def available() -> bool:
+    """Whether this torch has the product: its makers mean to take it out one day."""
+    return _quantized is not None and torch.backends.quantized.engine != "none"
+
+
+def _pack(weight: Tensor, bias: Tensor) -> tuple[object, Tensor]:
+    """The weights as the product wants them, and their sums after rounding, for each output."""
+    whole = in_large_pages(weight, torch.float32)
+    scales = (torch.maximum(whole.amax(1), -whole.amin(1)) / LARGEST).clamp_min(TINY)
+    rounded = in_large_pages(whole.div_(scales[:, None]).round_(), torch.int8)
+    zeros = torch.zeros(weight.shape[0], dtype=torch.long)
+    with warnings.catch_warnings():  # of that intention
+        warnings.simplefilter("ignore", UserWarning)
+        told = _quantized(rounded, scales.double(), zeros, 0)
+        packed = torch.ops.quantized.linear_prepack(told, bias)
+    return packed, rounded.sum(1, dtype=torch.int32) * scales
+
+
+@cache
+def keeps_eight_bits() -> bool:
+    """Whether sums of 8-bit products are exact here: older processors overflow at 16 bits."""
+    n = 64
+    packed, _ = _pack(torch.ones(n, n), torch.zeros(n))
+    rows = torch.ones(2, n)
+    rows[1, 0] = -1.0
+    found = torch.ops.quantized.linear_dynamic(rows, packed, False)
+    return bool((found[0] - n).abs().max() < 0.02 * n)

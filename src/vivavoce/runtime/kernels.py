@@ -1,0 +1,268 @@
+"""Which library multiplies float32 matrices on this CPU: measured once per machine, then kept.
+
+PyTorch gives linear layers to MKL, which takes a slow path on some AMD processors; oneDNN, built
+into the same wheel, does not. Knows nothing about models.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vivavoce.errors import UsageError, near_misses
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+KERNELS = ("auto", "default", "onednn")
+CACHE_FILE = "kernels.json"
+VERSION = 2
+"""Raised when something else is measured."""
+
+MIN_GAIN = 1.05
+"""oneDNN must be this many times as fast: less is not worth a second path."""
+MIN_GAIN_BFLOAT16 = 1.3
+"""bfloat16 must be this many times as fast as float32: it costs precision."""
+MAX_ERROR = 1e-5
+"""Largest difference between the two products, relative to the largest value."""
+MIN_WEIGHTS = 524288
+"""Smaller layers lost time at some numbers of rows, larger ones at none (docs/decisions/LOG.md)."""
+SHAPE = (128, 512, 1536)
+"""Rows, inputs and outputs of the product that is timed: 0.2 GFLOP, some 2 ms a core."""
+ATTENTION = (1, 3, 1024, 64)
+"""Rows, heads, positions and width of the attention that is timed: 0.8 GFLOP."""
+
+
+@dataclass(frozen=True)
+class KernelChoice:
+    """What was measured to be fastest on this CPU.
+
+    `name` is "default" or "onednn", for linear layers in float32; `gflops` the speed of each that
+    was measured, and of "bfloat16" in oneDNN.
+    """
+
+    name: str
+    reason: str
+    gflops: dict[str, float]
+
+    @property
+    def prefers_bfloat16(self) -> bool:
+        """Whether bfloat16 was clearly faster here than float32: the processor has it."""
+        full = [speed for name, speed in self.gflops.items() if name != "bfloat16"]
+        return self.gflops.get("bfloat16", 0.0) >= MIN_GAIN_BFLOAT16 * max(full, default=1e9)
+
+
+def prepare_for_inference(
+    module: nn.Module, kernel: str = "auto", cache_folder: Path | None = None
+) -> nn.Module:
+    """A twin of a loaded module whose large float32 linear layers run in the chosen kernel.
+
+    The original is untouched. The twin shares its parameters and buffers, except that the layers
+    it replaces hold their weights in oneDNN's own order: it is for inference on the CPU in
+    float32, cannot be saved or moved, and letting go of the original frees the plain weights.
+    Returns `module` itself where there is nothing to gain. `kernel` overrides the measurement.
+
+    Raises UsageError for an unknown `kernel`.
+    """
+    import torch
+    from torch import nn
+
+    from vivavoce.runtime.onednn import PackedLinear
+
+    if kernel not in KERNELS:
+        raise UsageError(f"No kernel is called '{kernel}'.", near_misses(kernel, KERNELS))
+    linear = [m for m in module.modules() if type(m) is nn.Linear]
+    layers = [m for m in linear if m.weight.dtype == torch.float32 and PackedLinear.gains(m)]
+    if not layers or kernel == "default":
+        return module
+    if kernel == "auto" and choose_kernel(cache_folder).name == "default":
+        return module
+    memo: dict[int, Any] = {id(t): t for t in (*module.parameters(), *module.buffers())}
+    memo |= {id(layer): PackedLinear(layer) for layer in layers}
+    return copy.deepcopy(module, memo)
+
+
+def choose_kernel(cache_folder: Path | None) -> KernelChoice:
+    """The faster kernel for linear layers, from the cache or measured now (under 0.1 s).
+
+    Without a folder to keep the answer nothing is measured: a choice that can change from run to
+    run would change the last digits of the result with it.
+    """
+    if cache_folder is None:
+        return KernelChoice("default", "nowhere to keep a measurement", {})
+    if not _has_onednn():
+        return KernelChoice("default", "oneDNN is not built into this torch", {})
+    file, key = Path(cache_folder) / CACHE_FILE, _machine()
+    known = _read(file)
+    with contextlib.suppress(KeyError, TypeError):
+        return KernelChoice(**known[key])
+    choice = measure()
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not results
+        _write(file, known | {key: asdict(choice)})
+    return choice
+
+
+def measure(repeats: int = 5) -> KernelChoice:
+    """Time one product both ways, in turn, and compare the results."""
+    import torch
+
+    rows, n_in, n_out = SHAPE
+    generator = torch.Generator().manual_seed(0)
+    x, weight, bias = (
+        torch.randn(shape, generator=generator) for shape in ((rows, n_in), (n_out, n_in), (n_out,))
+    )
+    with torch.inference_mode():
+        try:
+            times, error = _race(x, weight, bias, repeats)
+            times |= _half(x, weight, bias, repeats)
+        except (RuntimeError, AttributeError) as failure:
+            return KernelChoice("default", f"oneDNN failed: {str(failure).splitlines()[0]}", {})
+    gflops = {k: round(2e-9 * rows * n_in * n_out / t, 1) for k, t in times.items()}
+    gain = times["default"] / times["onednn"]
+    if error > MAX_ERROR:
+        return KernelChoice("default", f"oneDNN differs by {error:.0e}", gflops)
+    if gain < MIN_GAIN:
+        return KernelChoice("default", f"oneDNN is {gain:.2f} times as fast", gflops)
+    return KernelChoice("onednn", f"{gain:.2f} times as fast as the default", gflops)
+
+
+def _race(
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, repeats: int
+) -> tuple[dict[str, float], float]:
+    import torch
+
+    from vivavoce.runtime.onednn import pack, packed_linear
+
+    packed = pack(weight)
+    runs: dict[str, Callable[[], torch.Tensor]] = {
+        "default": lambda: torch.nn.functional.linear(x, weight, bias),
+        "onednn": lambda: packed_linear(x, packed, bias),
+    }
+    expected, found = (run() for run in runs.values())
+    error = float((found - expected).abs().max() / expected.abs().max())
+    best = dict.fromkeys(runs, float("inf"))
+    # In turn, and the best of each: whatever else the machine does then hits both alike.
+    for _ in range(repeats):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run()
+            best[name] = min(best[name], time.perf_counter() - start)
+    return best, error
+
+
+def _half(
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, repeats: int
+) -> dict[str, float]:
+    """The least seconds of the same product in bfloat16; nothing where oneDNN has none here."""
+    from vivavoce.runtime.onednn import pack, packed_linear
+
+    x, weight, bias = (t.bfloat16() for t in (x, weight, bias))
+    best = float("inf")
+    with contextlib.suppress(RuntimeError):
+        packed = pack(weight)
+        packed_linear(x, packed, bias)
+        for _ in range(repeats):
+            start = time.perf_counter()
+            packed_linear(x, packed, bias)
+            best = min(best, time.perf_counter() - start)
+    return {"bfloat16": best} if best < float("inf") else {}
+
+
+def separate_attention(dtype: torch.dtype, cache_folder: Path | None) -> bool:
+    """Whether attention is faster here as two products per head than in torch's fused kernel.
+
+    From the cache, or measured now (some 0.2 s) and kept; False without a folder to keep it in.
+    """
+    if cache_folder is None or not _has_onednn():
+        return False
+    file = Path(cache_folder) / CACHE_FILE
+    known, key = _read(file), f"{_machine()} | attention in {dtype}"
+    if not isinstance(known.get(key), bool):
+        known[key] = _separate_wins(dtype)
+        with contextlib.suppress(OSError):
+            _write(file, known)
+    return known[key]
+
+
+def _separate_wins(dtype: torch.dtype, repeats: int = 15) -> bool:
+    import torch
+
+    from vivavoce.runtime.attention import by_products, fused
+
+    generator = torch.Generator().manual_seed(0)
+    q, k, v = ((torch.randn(ATTENTION, generator=generator) / 3).to(dtype) for _ in range(3))
+    best = {fused: float("inf"), by_products: float("inf")}
+    with torch.inference_mode():
+        for _ in range(repeats):
+            for form in best:
+                start = time.perf_counter()
+                form(q, k, v)
+                best[form] = min(best[form], time.perf_counter() - start)
+    return best[fused] >= MIN_GAIN * best[by_products]
+
+
+def cpu_model() -> str:
+    """The processor's name as the system gives it; on Linux with family, model and stepping.
+
+    Virtual machines shorten the name ("AMD EPYC"), so the name alone does not tell two apart.
+    """
+    if platform.system() == "Linux":
+        found: dict[str, str] = {}
+        with contextlib.suppress(OSError):
+            for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+                key, _, value = line.partition(":")
+                found.setdefault(key.strip(), value.strip())
+        parts = [found[k] for k in ("cpu family", "model", "stepping") if k in found]
+        name = found.get("model name") or platform.machine()
+        return f"{name} ({'.'.join(parts)})" if parts else name
+    if platform.system() == "Darwin":
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            return subprocess.run(
+                ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"],
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=5,
+            ).stdout.strip()
+    return platform.processor() or platform.machine()
+
+
+def _has_onednn() -> bool:
+    import torch
+
+    return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+
+
+def _machine() -> str:
+    import torch
+
+    threads = torch.get_num_threads()
+    return f"{cpu_model()} | torch {torch.__version__} | {threads} threads | v{VERSION}"
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        known = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _write(file: Path, choices: dict[str, Any]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(json.dumps(choices, indent=1) + "\n", encoding="utf-8")
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,81 @@
+"""A linear layer whose weights lie in oneDNN's order. Imported only when it is used."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from vivavoce.runtime.kernels import MIN_WEIGHTS
+from vivavoce.runtime.memory import in_large_pages
+
+MANY_ROWS = 8
+
+
+class PackedLinear(nn.Module):
+    """`nn.Linear` for frozen weights on the CPU, float32 or bfloat16: `[..., in]` to `[..., out]`.
+
+    It has no `weight`: code that reads `layer.weight` fails instead of computing with a copy.
+    """
+
+    def __init__(self, linear: nn.Linear, few_rows: bool = False) -> None:
+        super().__init__()
+        self.in_features, self.out_features = linear.in_features, linear.out_features
+        self.bias = linear.bias
+        self.few_rows = few_rows
+        with torch.no_grad():
+            self._packed = self._laid_out(linear.weight.detach())
+
+    @staticmethod
+    def gains(linear: nn.Linear) -> bool:
+        """Whether the layer is of the kind that can, and is large enough to, gain."""
+        weight = linear.weight
+        return (
+            weight.device.type == "cpu"
+            and weight.dtype in (torch.float32, torch.bfloat16)
+            and weight.numel() >= MIN_WEIGHTS
+            and not linear._forward_pre_hooks  # weight norm and the like compute it anew
+        )
+
+    def _laid_out(self, weight: Tensor) -> Tensor:
+        return pack(weight, 1 if self.few_rows else None)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return packed_linear(x, self._packed, self.bias)
+
+    def gelu(self, x: Tensor) -> Tensor:
+        """GELU (its tanh form) of the layer, without another pass over memory."""
+        operator = torch.ops.mkldnn._linear_pointwise
+        return operator(x, self._packed, self.bias, "gelu", [], "tanh")
+
+
+class StreamedLinear(PackedLinear):
+    """The same with weights in their own order: for few rows, which only read them once through.
+
+    They lie in large pages, where the system has them: some 8 % faster (docs/decisions/0010).
+    """
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__(linear, few_rows=True)
+
+    def _laid_out(self, weight: Tensor) -> Tensor:
+        return in_large_pages(weight)
+
+    def for_many_rows(self) -> None:
+        """In oneDNN's order: a third faster for eight rows, and slower for one."""
+        if self.few_rows:
+            self._packed, self.few_rows = pack(self._packed, MANY_ROWS), False
+
+    def for_one_row(self) -> None:
+        """In their own order again."""
+        if not self.few_rows:
+            self._packed, self.few_rows = self._laid_out(self._packed.to_dense()), True
+
+
+def pack(weight: Tensor, rows: int | None = None) -> Tensor:
+    """`[out, in]` in oneDNN's own order; good for any number of rows, best for so many."""
+    return torch.ops.mkldnn._reorder_linear_weight(weight.detach(), rows)
+
+
+def packed_linear(x: Tensor, packed: Tensor, bias: Tensor | None) -> Tensor:
+    """`x @ weight.T + bias` with a packed weight."""
+    return torch.ops.mkldnn._linear_pointwise(x, packed, bias, "none", [], "")

@@ -1,0 +1,130 @@
+"""Which number format the arithmetic runs in, and the context managers that say so to torch.
+
+Knows nothing about which models tolerate lower precision: float32 is the default everywhere.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vivavoce.errors import UnsupportedDevice, UsageError, near_misses
+from vivavoce.runtime.kernels import choose_kernel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+
+PRECISIONS = ("float32", "bfloat16", "float16", "int8")
+
+_LOWER = {"cpu": ("bfloat16",), "cuda": ("bfloat16", "float16"), "mps": ("bfloat16", "float16")}
+
+
+@dataclass(frozen=True)
+class Precision:
+    """A number format and why it was chosen; with `int8` weights are kept in one byte each."""
+
+    dtype: torch.dtype
+    reason: str
+    int8: bool = False
+
+
+def choose_precision(
+    name: str, device: torch.device | str, cache_folder: Path | None = None
+) -> Precision:
+    """Turn "auto", "fastest" or one of `PRECISIONS` into a dtype of the device.
+
+    "auto" is bfloat16 where the hardware has it and training in it is proven (CUDA, Ampere and
+    later), float32 elsewhere. "fastest" is bfloat16 also on CPUs where it was measured to be
+    faster (`cache_folder` keeps the measurement). Raises UsageError for another name,
+    UnsupportedDevice for a format that the device cannot compute in.
+    """
+    import torch
+
+    device = torch.device(device)
+    if name == "fastest" and device.type == "cpu":
+        choice = choose_kernel(cache_folder)
+        if choice.prefers_bfloat16:
+            speed = choice.gflops["bfloat16"]
+            return Precision(torch.bfloat16, f"bfloat16: {speed:.0f} GFLOP/s measured here")
+        return Precision(torch.float32, "float32: bfloat16 is not faster on this CPU")
+    if name in ("auto", "fastest"):
+        if device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0):
+            return Precision(torch.bfloat16, "bfloat16: this GPU computes in it at full range")
+        return Precision(torch.float32, f"float32: nothing lower is proven on {device.type}")
+    if name not in PRECISIONS:
+        raise UsageError(
+            f"No precision is called '{name}'.", near_misses(name, ("auto", "fastest", *PRECISIONS))
+        )
+    if name == "int8":
+        return _int8(device)
+    dtype = getattr(torch, name)
+    _check(device, dtype)
+    return Precision(dtype, f"{name} asked for")
+
+
+def _int8(device: torch.device) -> Precision:
+    """Weights of one byte, what they are multiplied with and all else in float32."""
+    import torch
+
+    from vivavoce.runtime.int8 import available
+
+    if device.type != "cpu" or not available():
+        raise UnsupportedDevice(
+            f"int8 weights are not implemented for {device.type} with torch {torch.__version__}.",
+            "Use float32, or bfloat16 where the device has it.",
+        )
+    return Precision(torch.float32, "int8 weights asked for", int8=True)
+
+
+def mixed_precision(
+    device: torch.device | str, dtype: torch.dtype
+) -> AbstractContextManager[object]:
+    """Matrix products and convolutions in `dtype`, the rest as torch's autocast decides.
+
+    Does nothing for float32. Raises UnsupportedDevice for a format the device cannot compute in.
+    """
+    import torch
+
+    device = torch.device(device)
+    if dtype == torch.float32:
+        return nullcontext()
+    _check(device, dtype)
+    return torch.autocast(device.type, dtype=dtype)
+
+
+def full_precision(
+    where: torch.Tensor | torch.device | str,
+) -> AbstractContextManager[object]:
+    """Switch `mixed_precision` off for a block; a tensor stands for its device.
+
+    The block's inputs keep the type they have: call `.float()` on those that may be lower.
+    """
+    import torch
+
+    device = where.device if isinstance(where, torch.Tensor) else torch.device(where)
+    if not torch.is_autocast_enabled(device.type):
+        return nullcontext()
+    return torch.autocast(device.type, enabled=False)
+
+
+def grad_scaler(device: torch.device | str, dtype: torch.dtype) -> torch.amp.GradScaler:
+    """Loss scaling for float16, whose gradients underflow; passes everything through otherwise."""
+    import torch
+
+    device = torch.device(device)
+    return torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
+
+
+def _check(device: torch.device, dtype: torch.dtype) -> None:
+    import torch
+
+    lower = _LOWER.get(device.type, ())
+    if dtype == torch.float32 or str(dtype).removeprefix("torch.") in lower:
+        return
+    raise UnsupportedDevice(
+        f"{device.type} does not compute in {str(dtype).removeprefix('torch.')}.",
+        f"Use {' or '.join(('float32', *lower))}.",
+    )

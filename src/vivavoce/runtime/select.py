@@ -1,0 +1,176 @@
+"""Which device runs the work, and why. Knows nothing about models or precision beyond float32."""
+
+from __future__ import annotations
+
+import platform
+import re
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vivavoce.errors import UnsupportedDevice, near_misses
+
+if TYPE_CHECKING:
+    import torch
+
+MIN_TORCH_MPS = (2, 8)
+"""Oldest torch whose MPS kernels cover this package; pyproject.toml asks for the same."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A device that answered a probe, the number format to start from, and why it was chosen."""
+
+    device: torch.device
+    dtype: torch.dtype
+    reason: str
+
+
+def select(name: str = "auto") -> Selection:
+    """Choose "auto" (CUDA, else MPS, else the CPU), "cpu", "cuda", "cuda:N" or "mps".
+
+    `dtype` is float32: anything lower is chosen by whoever has measured its error. Nothing falls
+    back to the CPU after a device was found: a driver that cannot hold one number is an error.
+
+    Raises UnsupportedDevice when the name is unknown or the device is absent, broken or too old.
+    """
+    import torch
+
+    device, reason = _find(require_name(name))
+    if device.type != "cpu":
+        _probe(device)
+    if device.type == "cuda":
+        reason += f" ({describe('cuda', device.index)})"
+    return Selection(device, torch.float32, reason)
+
+
+def require_name(name: str) -> str:
+    """The name as it is looked up. Raises UnsupportedDevice for what names no device anywhere."""
+    name = name.strip().lower()
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps(:0)?", name):
+        raise UnsupportedDevice(
+            f"No device is called '{name}'.",
+            near_misses(name, ("auto", "cpu", "cuda", "cuda:0", "mps")),
+        )
+    return name
+
+
+def synchronise(device: torch.device | str) -> None:
+    """Wait until the device has done all it was given; returns at once on the CPU."""
+    import torch
+
+    device = torch.device(device)
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def absences() -> dict[str, str]:
+    """Why each accelerator cannot be used here: `{"cuda": reason, "mps": reason}`, "" if it can."""
+    return {"cuda": _cuda_absence(), "mps": _mps_absence()}
+
+
+def _find(name: str) -> tuple[torch.device, str]:
+    import torch
+
+    if name == "auto":
+        missing = []
+        for kind, absence in (("cuda", _cuda_absence), ("mps", _mps_absence)):
+            if not (why := absence()):
+                device = torch.device(kind, 0) if kind == "cuda" else torch.device(kind)
+                return device, "; ".join([*missing, f"{kind.upper()} found"])
+            missing.append(why)
+        return torch.device("cpu"), "; ".join(missing) + ": CPU"
+    if name == "cpu":
+        return torch.device("cpu"), "CPU asked for"
+    if name.startswith("mps"):
+        _refuse(_mps_absence())
+        return torch.device("mps"), "MPS asked for"
+    return _numbered_cuda(int(name.partition(":")[2] or 0)), f"{name.upper()} asked for"
+
+
+def _numbered_cuda(index: int) -> torch.device:
+    import torch
+
+    _refuse(_cuda_absence())
+    count = torch.cuda.device_count()
+    if index >= count:
+        have = "only cuda:0" if count == 1 else f"cuda:0 to cuda:{count - 1}"
+        raise UnsupportedDevice(f"There is no cuda:{index} here.", f"This machine has {have}.")
+    return torch.device("cuda", index)
+
+
+def _refuse(absence: str) -> None:
+    if absence:
+        raise UnsupportedDevice(
+            f"{absence}.",
+            "Use device 'cpu', or 'auto' to take the best there is; `vivavoce doctor` shows all.",
+        )
+
+
+def _cuda_absence() -> str:
+    import torch
+
+    if not torch.backends.cuda.is_built():
+        return "CUDA not built into this torch"
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        if torch.cuda.is_available():
+            return ""
+    # A driver that does not fit is reported by torch as a warning only.
+    return f"no CUDA device ({caught[0].message})" if caught else "no CUDA device"
+
+
+def _mps_absence() -> str:
+    import torch
+
+    if not torch.backends.mps.is_built():
+        return "MPS not built into this torch"
+    version = tuple(int(n) for n in re.findall(r"\d+", torch.__version__)[:2])
+    if version < MIN_TORCH_MPS:
+        return (
+            f"MPS needs torch {'.'.join(map(str, MIN_TORCH_MPS))} or newer, this is "
+            f"{torch.__version__} (pip install -U torch)"
+        )
+    if not torch.backends.mps.is_available():
+        return f"no MPS device (macOS 14 and an Apple GPU needed; macOS {platform.mac_ver()[0]})"
+    return ""
+
+
+def describe(kind: str, index: int = 0) -> str:
+    """A name a person recognises: the GPU's model for CUDA, else the kind in capitals."""
+    import torch
+
+    return torch.cuda.get_device_name(index) if kind == "cuda" else kind.upper()
+
+
+def present() -> dict[str, str]:
+    """Each device by its torch name: what it is, or why it cannot be used."""
+    import torch
+
+    devices = {"cpu": "usable"}
+    for kind, absence in absences().items():
+        if kind == "cuda" and not absence:
+            count = torch.cuda.device_count()
+            devices |= {f"cuda:{i}": describe(kind, i) for i in range(count)}
+        else:
+            devices[kind] = absence or "usable"
+    return devices
+
+
+def _probe(device: torch.device) -> None:
+    import torch
+
+    try:
+        answer = (torch.ones(2, device=device) + 1.0).sum().item()
+    except (RuntimeError, AssertionError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        raise UnsupportedDevice(
+            f"{device} is there but does not work: {first}.",
+            "Check its driver and free memory, or use device 'cpu'.",
+        ) from error
+    if answer != 4.0:
+        raise UnsupportedDevice(
+            f"{device} is there but computes 1 + 1 wrongly.", "Use device 'cpu'."
+        )

@@ -1,0 +1,265 @@
+"""One model and one vocoder on their devices, speaking. Knows their contracts, not the families."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vivavoce.config import from_dict
+from vivavoce.errors import ConfigError, UsageError, VoiceError, near_misses
+from vivavoce.runtime import Selection
+from vivavoce.speech import edits
+from vivavoce.speech.cast import Cast, Role, plan_cast
+from vivavoce.speech.join import Piece, joined
+from vivavoce.speech.plan import Utterance, plan
+from vivavoce.speech.render import Renderer, Request, Stages
+from vivavoce.speech.result import Speech
+from vivavoce.speech.voices import Recording, choose, heard
+from vivavoce.types import Audio, AudioChunk, Tokens, Voice
+from vivavoce.vocoders.vocoder import Vocoder
+
+ON_PROBLEM = ("error", "warn")
+
+
+class TTS:
+    """Made by `vivavoce.load`. Holds weights only: one object may serve many callers.
+
+    `selection` is where the model runs, and why; `vocoder_selection` the same of the vocoder.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        model: Any,
+        vocoder: Vocoder,
+        selection: Selection,
+        defaults: dict[str, Any],
+        vocoder_selection: Selection | None = None,
+    ) -> None:
+        self.name, self.model, self.vocoder, self.selection = name, model, vocoder, selection
+        self.vocoder_selection = vocoder_selection or selection
+        self.defaults = defaults
+        where = selection.device, self.vocoder_selection.device
+        self.renderer = Renderer(model, vocoder, *where)
+        model.spec.require(vocoder.accepts, ignore=("normalisation",))
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz."""
+        return self.vocoder.accepts.sample_rate
+
+    @property
+    def voices(self) -> tuple[str, ...]:
+        """Names of the model's own speakers."""
+        return self.model.speaker_names
+
+    @property
+    def clones(self) -> bool:
+        """Whether the model speaks with voices made from recordings."""
+        return self.model.clones
+
+    @property
+    def times_words(self) -> bool:
+        """Whether speech comes with its words' times: some models know only whole lengths."""
+        return self.model.times_words
+
+    def voice(
+        self,
+        recording: Recording | Sequence[Recording],
+        transcript: str = "",
+        *,
+        name: str = "voice",
+        language: str = "en",
+        licence: str = "",
+        transcriber: Callable[[Audio, str], str] | None = None,
+    ) -> Voice:
+        """A voice from a few seconds of speech and the words said in it, ready for `speak`.
+
+        Some models take several recordings of one person, and need no words. Without a transcript
+        `transcriber` (audio, language -> words) is asked.
+        Raises AudioError, VoiceError (also where the model cannot clone).
+        """
+        if not self.clones:
+            raise VoiceError(
+                f"'{self.name}' has its own speakers and clones no voices.",
+                "`vivavoce models list` shows models; f5-v1 is one that clones.",
+            )
+        audio = heard(recording)
+        return self.model.make_voice(audio, transcript, name, language, licence, transcriber)
+
+    def speak(self, text: str, voice: str | Voice | Cast | None = None, **how: Any) -> Speech:
+        """The whole text as one piece of audio; `how` is what `stream` takes.
+
+        Raises TextError, UnknownVoice, ConfigError (an option the model does not have) and
+        GuardError (what came out is not speech).
+        """
+        how = {"early": False} | how
+        return self._collected(list(self.stream(text, voice, **how)), how.get("seed", 0))
+
+    def stream(
+        self,
+        text: str,
+        voice: str | Voice | Cast | None = None,
+        *,
+        speed: float = 1.0,
+        seed: int = 0,
+        on_problem: str = "error",
+        on_step: Callable[[int, int], None] | None = None,
+        stages: Stages | None = None,
+        early: bool = True,
+        **options: Any,
+    ) -> Iterator[AudioChunk]:
+        """The same samples as `speak`, piece by piece, as soon as they are there.
+
+        `voice` may be voices by name: each speaks what follows its `[name]` in the text, "main"
+        what follows none.
+        `speed` 1.0 is natural, larger is faster; the same `seed` gives the same samples.
+        Utterances are spoken one after the other, so memory does not grow with the text. One
+        that does not come out as speech is tried once more with another draw; then `on_problem`
+        decides: "error" raises GuardError, "warn" keeps what there is and says so.
+        `on_step(done, all)` is called within an utterance where the model works in steps; what
+        it raises ends the work. `early` hands out the first pieces of an utterance before the rest
+        of it is there, where the model can; what goes wrong after that is not tried again.
+        """
+
+        def request(role: Role) -> Request:
+            made = self._request(role.voice, speed * role.speed, seed, on_problem, options)
+            return made.watched(on_step, stages, early)
+
+        pieces = (
+            piece
+            for utterance, how in plan_cast(text, voice, request, self._plan)
+            for piece in self.renderer.utterance(utterance, how)
+        )
+        yield from joined(pieces, self._blends)
+
+    def batch(
+        self,
+        texts: Sequence[str],
+        voice: str | Voice | None = None,
+        *,
+        speed: float = 1.0,
+        seed: int = 0,
+        on_problem: str = "error",
+        batch_size: int = 8,
+        **options: Any,
+    ) -> list[Speech]:
+        """Many texts at once, in order. Each comes out as `speak` would give it (to 1e-4)."""
+        request = self._request(voice, speed, seed, on_problem, options)
+        work = [
+            (number, utterance)
+            for number, text in enumerate(texts)
+            for utterance in self._plan(text, request)
+        ]
+        work.sort(key=lambda item: len(item[1].tokens))
+        done: dict[int, dict[int, list[Piece]]] = {n: {} for n in range(len(texts))}
+        for first in range(0, len(work), batch_size):
+            group = work[first : first + batch_size]
+            rows = self.renderer.batch([u for _, u in group], request)
+            for (number, utterance), pieces in zip(group, rows, strict=True):
+                done[number][utterance.index] = pieces
+        return [self._joined(done[number], seed) for number in range(len(texts))]
+
+    def edit(
+        self,
+        recording: str | Path | Audio,
+        replacements: Sequence[tuple[Any, ...]],
+        target: str,
+        *,
+        language: str = "en",
+        speed: float = 1.0,
+        seed: int = 0,
+        on_problem: str = "error",
+        on_step: Callable[[int, int], None] | None = None,
+        **options: Any,
+    ) -> Speech:
+        """The recording with other words: `(start_s, end_s, words)`, or with the seconds to take.
+
+        `target` is all that is said in the end, the new words included. Outside the replaced
+        spans the recording's own samples stay, at the model's rate. Raises AudioError, VoiceError
+        (the model cannot do this), UsageError (times, words, more than 30 s), TextError,
+        GuardError.
+        """
+        if not hasattr(self.model, "edit"):
+            raise VoiceError(
+                f"'{self.name}' cannot edit recordings.",
+                "`vivavoce models list` shows models; f5-v1 is one that can.",
+            )
+        audio = edits.read(recording, self.model.spec.sample_rate)
+        found = edits.check([edits.Replacement(*r) for r in replacements], target, audio)
+        voice, gain = edits.as_voice(audio, target, self.model.family, language)
+        request = self._request(voice, speed, seed, on_problem, options).watched(on_step, None)
+
+        def tokens(text: str) -> Tokens:
+            return self.model.tokenise(text, voice, request.options)
+
+        pace, spec = request.options.speed, self.model.spec
+        pieces = edits.plan(found, audio, spec, lambda t: tokens(t).text, target, pace)
+        return edits.perform(self.renderer, audio, tokens(target), pieces, request, gain)
+
+    @property
+    def _blends(self) -> bool:
+        """Whether utterances fade into each other: not where their ends are out before it shows
+        that they are ends, or a stream would sound different from the whole.
+        """
+        return self.clones and not self.model.incremental
+
+    def _plan(self, text: str, request: Request) -> Iterable[Utterance]:
+        voice, options = request.voice, request.options
+        return plan(
+            text,
+            lambda whole: self.model.chunks(whole, voice, options),
+            lambda chunk: self.model.tokenise(chunk, voice, options),
+        )
+
+    def _request(
+        self,
+        voice: str | Voice | Callable[[], Voice] | None,
+        speed: float,
+        seed: int,
+        on_problem: str,
+        options: dict[str, Any],
+    ) -> Request:
+        if on_problem not in ON_PROBLEM:
+            raise UsageError(f"on_problem is '{on_problem}'.", near_misses(on_problem, ON_PROBLEM))
+        table = self.defaults | options
+        table["speed"] = speed * self.defaults.get("speed", 1.0)
+        known = [field.name for field in fields(self.model.options_type)]
+        for name in options:
+            if name not in known:
+                advice = near_misses(name, known) or f"Known: {', '.join(known)}."
+                raise ConfigError(f"'{self.name}' has no option '{name}'.", advice)
+        chosen = from_dict(self.model.options_type, table)
+        return Request(self._voice(voice), chosen, seed, on_problem == "warn")
+
+    def _voice(self, voice: str | Voice | Callable[[], Voice] | None) -> Voice:
+        if callable(voice):
+            voice = voice()
+        if isinstance(voice, str):
+            voice = choose(voice, self.voices, self.clones)
+        if not isinstance(voice, Voice):
+            return self.model.voice(voice)
+        if voice.family != self.model.family:
+            raise VoiceError(
+                f"Voice '{voice.name}' was made for {voice.family} models; '{self.name}' is of "
+                f"the family {self.model.family}.",
+                "Make it again from its recording: `vivavoce voices add --model`.",
+            )
+        return voice
+
+    def _joined(self, utterances: dict[int, list[Piece]], seed: int) -> Speech:
+        pieces = [piece for index in sorted(utterances) for piece in utterances[index]]
+        return self._collected(list(joined(pieces, self._blends)), seed)
+
+    def _collected(self, chunks: list[AudioChunk], seed: int) -> Speech:
+        return Speech(
+            np.concatenate([c.samples for c in chunks]),
+            self.sample_rate,
+            tuple(w for c in chunks for w in c.words),
+            tuple(w for c in chunks for w in c.warnings),
+            seed,
+        )

@@ -1,0 +1,105 @@
+"""Names and folders -> a TTS on a device. Knows the store and the tables, no family."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from vivavoce import runtime as devices
+from vivavoce.errors import BadCheckpoint, UsageError
+from vivavoce.hub import library, parts
+from vivavoce.hub import paths as cache
+from vivavoce.runtime.arithmetic import choose_arithmetic
+from vivavoce.runtime.memory import trim
+from vivavoce.runtime.placement import place
+from vivavoce.speech.engine import TTS
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vivavoce.vocoders.vocoder import Vocoder
+
+DEFAULT_MODEL = "kathleen"
+
+
+def load(
+    model: str | Path | None = None,
+    *,
+    vocoder: str | Path | None = None,
+    device: str = "auto",
+    precision: str = "float32",
+    fast: bool = False,
+) -> TTS:
+    """A model and its vocoder, ready to speak.
+
+    `model` is a name (`vivavoce models list`), a model folder, or the path or `hf://` address of a
+    foreign checkpoint, which is read where it lies; without it the bundled voice speaks, offline.
+    `vocoder` replaces the one that the model names or brings along. `device` is auto, cpu,
+    cuda[:n] or mps; `TTS.selection.reason` says why it was chosen. With auto each stage goes where
+    `vivavoce doctor --self-test` measured it to be right and faster; `TTS.vocoder_selection` is the
+    vocoder's place. `precision` is float32, bfloat16, float16, int8, auto or fastest; lower ones
+    are for the large products of models that have measured what they cost, everything else stays in
+    float32. `fast` asks for the model's quick settings as defaults (fewer steps) and, where no
+    lower precision is named, for the one that is fastest here; never for int8, which costs more.
+
+    Raises UnknownModel, BadCheckpoint, IncompatibleFeatures, UnsupportedDevice, UsageError.
+    """
+    found = devices.select(device)
+    manifest, acoustic, its, decoder = _modules(str(model or DEFAULT_MODEL), vocoder)
+    selection = place(f"acoustic.{manifest['family']}", device, found, cache.folder())
+    decoding = place(f"vocoder.{its['family']}", device, found, cache.folder())
+    wanted = "fastest" if fast and precision in ("auto", "float32") else precision
+    chosen_precision = devices.choose_precision(wanted, selection.device, cache.folder())
+    if chosen_precision.int8 and not acoustic.int8:
+        raise UsageError(
+            f"'{manifest['name']}' does not compute with int8 weights.",
+            "Use float32, or bfloat16 where the device has it.",
+        )
+    arithmetic = choose_arithmetic(selection.device, chosen_precision, cache.folder())
+    reason = f"{selection.reason}; {chosen_precision.reason}"
+    selection = replace(selection, dtype=chosen_precision.dtype, reason=reason)
+    acoustic = acoustic.to(selection.device).freeze(arithmetic)
+    decoder = decoder.to(decoding.device).freeze()
+    if decoding.device.type == "cpu":
+        decoder = cast("Vocoder", devices.prepare_for_inference(decoder, "auto", cache.folder()))
+    decoder.frugal = chosen_precision.int8  # who asks for small weights has little memory
+    trim()
+    defaults = manifest.get("options", {}) | (acoustic.fast_options if fast else {})
+    return TTS(manifest["name"], acoustic, decoder, selection, defaults, decoding)
+
+
+def acoustic(model: str | Path) -> Any:
+    """The acoustic model alone, on the CPU: it makes voices, and weights it does not read for that
+    stay in their file. Raises UnknownModel, BadCheckpoint.
+    """
+    return _acoustic(str(model))[1].eval().requires_grad_(False)
+
+
+def _modules(
+    model: str, vocoder: str | Path | None
+) -> tuple[dict[str, Any], Any, dict[str, Any], Any]:
+    """The model's manifest and module, then its vocoder's: asked for, brought along, or named."""
+    manifest, module, tensors = _acoustic(model)
+    its = parts.own_vocoder(manifest)
+    if its is None or vocoder:
+        named = vocoder or manifest.get("vocoder") or library.default_vocoder(manifest["name"])
+        its, tensors = _open(str(named), "vocoder")
+    return manifest, module, its, parts.build(its, tensors)
+
+
+def _acoustic(name: str) -> tuple[dict[str, Any], Any, dict[str, Tensor]]:
+    """A model's manifest, its module, and the tensors of the vocoder it brings along."""
+    manifest, tensors = _open(name, "acoustic")
+    mine, others = parts.apart(manifest, tensors)
+    return manifest, parts.build(manifest, mine), others
+
+
+def _open(name: str, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    manifest, tensors = library.open_model(name, kind)
+    if manifest["kind"] != kind:
+        raise BadCheckpoint(
+            f"{manifest['name']} is of kind '{manifest['kind']}', not '{kind}'.",
+            "A model speaks through a vocoder: name the model first, the vocoder with --vocoder.",
+        )
+    return manifest, tensors

@@ -1,0 +1,259 @@
+"""Voices by name: the speakers of models that are here, and the user's own, one file each.
+
+Knows no families: what a voice is made of, the model's family knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from vivavoce import models
+from vivavoce.audio import edit, io
+from vivavoce.checkpoints import store
+from vivavoce.errors import (
+    OutputError,
+    UnknownModel,
+    UnknownVoice,
+    UsageError,
+    VoiceError,
+    near_misses,
+)
+from vivavoce.hub import library, names
+from vivavoce.hub import voice_file as files
+from vivavoce.types import Audio, Voice
+
+Recording = str | Path | Audio
+"""The path of an audio file, or what was read from one."""
+
+
+def make_voice(
+    recording: Recording | Sequence[Recording],
+    transcript: str = "",
+    *,
+    name: str = "voice",
+    model: str | None = None,
+    language: str = "en",
+    licence: str = "",
+    transcriber: Callable[[Audio, str], str] | None = None,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+) -> Voice:
+    """A voice from a recording and the words said in it, for the models of one family.
+
+    `model` names any model of that family (default: one that clones). Where its weights make the
+    voice it is loaded, on the CPU; some families take several recordings of one person. Only the
+    seconds from `start_s` to `end_s` are used. Without a transcript, `transcriber` (audio,
+    language -> words) is asked; `vivavoce.speech.transcribe.default_transcriber()` is one.
+    Raises AudioError, VoiceError, UnknownModel.
+    """
+    family = _cloning_family(model)
+    audio = heard(recording, start_s, end_s)
+    maker = _loaded(str(model)) if _needs_weights(family) else family
+    return maker.make_voice(audio, transcript, name, language, licence, transcriber)
+
+
+def heard(
+    recording: Recording | Sequence[Recording], start_s: float = 0.0, end_s: float | None = None
+) -> Audio | tuple[Audio, ...]:
+    """What `make_voice` of a family or a model takes: one recording, or several, read.
+
+    Raises AudioError, UsageError (none at all, or the seconds of several).
+    """
+    cut = bool(start_s) or end_s is not None
+    if isinstance(recording, (str, Path, Audio)):
+        audio = recording if isinstance(recording, Audio) else io.read(recording)
+        return edit.cut(audio, start_s, end_s) if cut else audio
+    if not recording:
+        raise UsageError("There is no recording.", "Give a few seconds of somebody speaking.")
+    if len(recording) == 1:
+        return heard(recording[0], start_s, end_s)
+    if cut:
+        raise UsageError(
+            "The seconds to use are of one recording, and there are several.",
+            "Cut them before, or give one.",
+        )
+    return tuple(one if isinstance(one, Audio) else io.read(one) for one in recording)
+
+
+def load_voice(name: str | Path) -> Voice:
+    """One of the user's voices by name, or a voice file by path.
+
+    Raises UnknownVoice with near misses, VoiceError for a damaged file.
+    """
+    return _load(str(name), ())
+
+
+def choose(name: str, speakers: Sequence[str], clones: bool) -> str | Voice:
+    """Whom a model is asked to be: the name of a speaker it has, else, where it clones, a voice.
+
+    Spelt exactly a name comes first; then capitals and accents do not count. What means no speaker
+    of a model that does not clone is given back: the model itself says whom it has.
+    Raises UnknownVoice with near misses, VoiceError for a damaged file.
+    """
+    speaker = names.meant(name, speakers)
+    if not clones or speaker == name or (speaker and _file(name) is None):
+        return speaker or name
+    return _load(name, speakers)
+
+
+def voices_list() -> list[dict[str, Any]]:
+    """The speakers of every model that is here, then the user's own voices."""
+    return _speakers() + [_row(path) for path in files.saved()]
+
+
+def voices_show(name: str) -> dict[str, Any]:
+    """Raises UnknownVoice, VoiceError for a damaged file."""
+    own = _own(name)
+    if own is None:
+        rows = voices_list()
+        found = names.meant(name, [row["name"] for row in rows])
+        if found is None:
+            raise _unknown(name, [row["name"] for row in rows])
+        own = _own(found)
+        if own is None:
+            return next(row for row in rows if row["name"] == found)
+    voice = files.load(own)
+    row = _facts(own, voice) | {"transcript": voice.transcript}
+    if voice.family in models.cloning_families():
+        row |= models.family(voice.family).describe_voice(voice)
+    return row
+
+
+def voices_add(
+    name: str,
+    recording: Recording | Sequence[Recording],
+    *,
+    replace: bool = False,
+    **details: Any,
+) -> Path:
+    """Make a voice and keep it under a name; its file. `details` is what `make_voice` takes.
+
+    Raises UsageError for a name that cannot be, or that is taken unless `replace`; AudioError,
+    VoiceError, UnknownModel, OutputError.
+    """
+    path = files.path_of(name)
+    if path.exists() and not replace:
+        raise UsageError(
+            f"There is a voice '{name}' already.", "Choose another name, or replace it."
+        )
+    files.save(path, make_voice(recording, name=name, **details))
+    return path
+
+
+def voices_remove(name: str) -> None:
+    """Raises UnknownVoice for a name not spelt exactly, VoiceError for a model's own speaker."""
+    own = _own(name)
+    if own is None:
+        found = voices_show(name)
+        if "path" in found:
+            raise _unknown(name, [found["name"]])
+        raise VoiceError(
+            f"'{name}' is part of the model '{found['model']}'.", "It cannot be removed."
+        )
+    try:
+        own.unlink()
+    except OSError as error:
+        raise OutputError(f"Cannot remove {own}: {error.strerror}.") from error
+
+
+def _cloning_family(model: str | None) -> ModuleType:
+    clones = models.cloning_families()
+    if model is not None:
+        chosen = library.show(model)["family"]
+        if chosen not in clones:
+            raise VoiceError(
+                f"'{model}' makes no voices from recordings.",
+                f"Models of these families do: {', '.join(clones) or 'none yet'}.",
+            )
+        return models.family(chosen)
+    ready = [name for name in clones if not _needs_weights(models.family(name))]
+    if not ready:
+        raise UnknownModel(
+            "No model here makes voices from recordings.", "Name one that does: --model."
+        )
+    return models.family(ready[0])
+
+
+def _needs_weights(family: ModuleType) -> bool:
+    return getattr(family, "voices_need_weights", False)
+
+
+def _loaded(model: str) -> Any:
+    """The acoustic model alone, on the CPU. Weights that it does not use stay on the disk."""
+    from vivavoce.speech.load import acoustic  # which needs this module
+
+    return acoustic(model)
+
+
+def _own(name: str) -> Path | None:
+    """The file of one of the user's voices."""
+    try:
+        path = files.path_of(name)
+    except UsageError:
+        return None
+    return path if path.is_file() else None
+
+
+def _file(name: str) -> Path | None:
+    """The same, or the file at that path."""
+    own = _own(name)
+    return own if own or not Path(name).is_file() else Path(name)
+
+
+def _load(name: str, speakers: Sequence[str]) -> Voice:
+    file = _file(name)
+    if file is None:
+        saved = [path.stem for path in files.saved()]
+        found = names.meant(name, saved)
+        if found is None:
+            raise _unknown(name, [*speakers, *saved])
+        file = files.path_of(found)
+    return files.load(file)
+
+
+def _speakers() -> list[dict[str, Any]]:
+    rows = []
+    clones = models.cloning_families()
+    for entry in library.installed():
+        if not entry["installed"] or entry["kind"] != "acoustic":
+            continue
+        manifest = store.read_manifest(library.path(entry["name"]))
+        alone = () if entry["family"] in clones else ("default",)
+        rows += [
+            {
+                "name": speaker,
+                "model": entry["name"],
+                "family": entry["family"],
+                "language": ", ".join(entry.get("languages", ())),
+                "licence": entry.get("licence", ""),
+            }
+            for speaker in manifest.get("speakers") or alone
+        ]
+    return rows
+
+
+def _row(path: Path) -> dict[str, Any]:
+    try:
+        return _facts(path, files.load(path))
+    except VoiceError as error:  # one bad file must not hide the others
+        unknown = dict.fromkeys(("model", "family", "language"), "")
+        return {"name": path.stem, **unknown, "licence": "", "problem": error.message}
+
+
+def _facts(path: Path, voice: Voice) -> dict[str, Any]:
+    return {
+        "name": path.stem,
+        "model": voice.family,
+        "family": voice.family,
+        "language": voice.language,
+        "licence": voice.licence,
+        "path": str(path),
+    }
+
+
+def _unknown(name: str, known: list[str]) -> UnknownVoice:
+    advice = near_misses(name, known) or "`vivavoce voices list` shows all."
+    return UnknownVoice(f"No voice is called '{name}'.", advice)

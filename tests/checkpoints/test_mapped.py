@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import gc
+import json
+import struct
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from vivavoce.checkpoints import mapped
+from vivavoce.errors import BadCheckpoint
+
+MEBIBYTE = 1 << 20
+DTYPES = [
+    *(torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.complex64),
+    *(torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool),
+]
+
+
+def write_raw(file: Path, entries: dict[str, tuple[str, list[int], bytes]], padding: int = 0):
+    """A file of the format by hand: the official writer aligns, the format does not ask it to."""
+    table, content = {}, b""
+    for name, (dtype, shape, data) in entries.items():
+        offsets = [len(content), len(content) + len(data)]
+        table[name] = {"dtype": dtype, "shape": shape, "data_offsets": offsets}
+        content += data
+    header = json.dumps(table).encode() + b" " * padding
+    file.write_bytes(struct.pack("<Q", len(header)) + header + content)
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * mapped.mmap.PAGESIZE
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_type_and_shape(tmp_path, dtype):
+    values = {
+        "scalar": torch.ones((), dtype=dtype),
+        "empty": torch.empty((0, 3), dtype=dtype),
+        "table": torch.arange(12).reshape(3, 4).to(dtype),
+        "long": torch.arange(5000).to(dtype),
+    }
+    save_file(values, tmp_path / "x.safetensors", {"format": "pt"})
+    found, metadata = mapped.read(tmp_path / "x.safetensors")
+    assert metadata == {"format": "pt"}
+    assert found.keys() == values.keys()
+    for name, value in values.items():
+        assert (found[name].dtype, found[name].shape) == (dtype, value.shape)
+        assert torch.equal(found[name], value)
+
+
+def test_writing_to_a_tensor_changes_neither_the_file_nor_its_neighbours(tmp_path):
+    file = tmp_path / "x.safetensors"
+    save_file({"a": torch.zeros(5000), "b": torch.zeros(5000)}, file)
+    before = file.read_bytes()
+    found, _ = mapped.read(file)
+    found["a"].fill_(7.0)
+    found["b"][0] = 3.0
+    del found["a"]
+    gc.collect()
+    assert found["b"][0] == 3.0, "pages that two tensors share are not given back"
+    assert file.read_bytes() == before
+    assert mapped.read(file)[0]["a"].max() == 0
+
+
+def test_a_view_keeps_its_numbers(tmp_path):
+    save_file({"a": torch.arange(100_000.0)}, tmp_path / "x.safetensors")
+    view = mapped.read(tmp_path / "x.safetensors")[0]["a"].view(1000, 100)[500:]
+    gc.collect()
+    assert view[0, 0] == 50_000
+
+
+@pytest.mark.parametrize("padding", range(4))
+def test_numbers_that_are_not_aligned(tmp_path, padding):
+    data = torch.arange(4.0).numpy().tobytes()
+    write_raw(tmp_path / "x.safetensors", {"a": ("F32", [4], data)}, padding)
+    found = mapped.read(tmp_path / "x.safetensors")[0]["a"]
+    assert found.tolist() == [0.0, 1.0, 2.0, 3.0]
+    assert found.data_ptr() % 4 == 0
+
+
+def test_a_replaced_file_leaves_the_tensors_as_they_were(tmp_path):
+    file, other = tmp_path / "x.safetensors", tmp_path / "y.safetensors"
+    save_file({"a": torch.zeros(5000)}, file)
+    found = (
+        mapped.read(file)[0]["a"].clone() if sys.platform == "win32" else mapped.read(file)[0]["a"]
+    )
+    save_file({"a": torch.ones(10)}, other)
+    other.replace(file)
+    assert found.sum() == 0
+    assert mapped.read(file)[0]["a"].sum() == 10
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_is_given_back_tensor_by_tensor(tmp_path):
+    """Reading costs resident memory, dropping a tensor gives back its own while others stay."""
+    file = tmp_path / "x.safetensors"
+    save_file({f"t{n}": torch.ones(4 * MEBIBYTE) for n in range(4)}, file)
+    gc.collect()
+    start = resident_bytes()
+    found, _ = mapped.read(file)
+    assert resident_bytes() - start < 8 * MEBIBYTE, "nothing has been read yet"
+    total = sum(float(t.sum()) for t in found.values())
+    assert total == 16 * MEBIBYTE
+    assert resident_bytes() - start > 56 * MEBIBYTE
+    for left in (3, 2, 1):
+        del found[f"t{left}"]
+        assert resident_bytes() - start < (16 * left + 8) * MEBIBYTE
+    assert float(found["t0"].sum()) == 4 * MEBIBYTE
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_one_after_the_other_takes_the_memory_of_one(tmp_path):
+    file = tmp_path / "x.safetensors"
+    save_file({f"t{n}": torch.ones(4 * MEBIBYTE) for n in range(4)}, file)
+    gc.collect()
+    start = resident_bytes()
+    for _, tensor in mapped.each(file):
+        assert float(tensor.sum()) == 4 * MEBIBYTE
+        assert resident_bytes() - start < 40 * MEBIBYTE
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_file_of_many_tensors_needs_few_descriptors(tmp_path):
+    """macOS allows a process 256 of them."""
+    save_file({f"t{n}": torch.ones(2000) for n in range(300)}, tmp_path / "x.safetensors")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    found, _ = mapped.read(tmp_path / "x.safetensors")
+    assert len(found) == 300
+    assert len(list(Path("/proc/self/fd").iterdir())) - before <= 2
+
+
+@pytest.mark.parametrize("cut", [1, 100, 4000])
+def test_a_truncated_file_is_refused(tmp_path, cut):
+    save_file({"a": torch.ones(1000)}, tmp_path / "x.safetensors")
+    content = (tmp_path / "x.safetensors").read_bytes()
+    (tmp_path / "x.safetensors").write_bytes(content[:-cut])
+    with pytest.raises(BadCheckpoint, match=r"not intact.*download it again"):
+        mapped.read(tmp_path / "x.safetensors")
+
+
+def test_what_is_no_safetensors_file_is_refused(tmp_path):
+    (tmp_path / "x.safetensors").write_bytes(b"<html>not found</html>" * 10)
+    with pytest.raises(BadCheckpoint, match="not intact"):
+        mapped.read(tmp_path / "x.safetensors")
+    with pytest.raises(BadCheckpoint, match="Check the path"):
+        mapped.read(tmp_path / "nothing.safetensors")
+
+
+def test_what_is_written_is_what_the_formats_library_writes(tmp_path):
+    values = {str(dtype): torch.arange(7).to(dtype) for dtype in DTYPES}
+    values |= {"empty": torch.zeros(0, 3), "scalar": torch.tensor(2.5), "ü": torch.ones(2, 3)}
+    kinds = {name: (value.dtype, value.shape) for name, value in values.items()}
+    mapped.write(tmp_path / "ours", kinds, values.__getitem__)
+    save_file(values, tmp_path / "theirs")
+    (size,) = struct.unpack("<Q", (tmp_path / "ours").read_bytes()[:8])
+    assert size % 8 == 0
+    assert load_file(tmp_path / "ours").keys() == values.keys()
+    for name, value in load_file(tmp_path / "ours").items():
+        assert value.dtype == values[name].dtype
+        assert torch.equal(value, values[name])
+    assert (tmp_path / "ours").stat().st_size <= (tmp_path / "theirs").stat().st_size + 8

@@ -1,0 +1,123 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from mpsaudit import strict
+from mpsaudit.table import load
+from tests.mpsaudit.cases import CASES, EXPECTED, OPERATORS
+from vivavoce.errors import AuditError, UsageError
+
+HERE = "tests.mpsaudit.strict_targets"
+
+
+# Where the strict engine says something else than the portable one: see docs/audit.md.
+DIFFERENT = {}
+
+
+def run(name, macos=("15.5",), table=None, **options):
+    return strict.trace(f"{HERE}:{name}", load(table), macos, **options)
+
+
+def by_operator(findings):
+    return {f.operator: f for f in findings if f.severity != "info"}
+
+
+@pytest.mark.usefixtures("library")
+class TestTrace:
+    def test_istft_with_the_table_of_2_3_1_lacks_unfold_backward(self):
+        findings, operators = run("istft", table="2.3.1")
+        found = by_operator(findings)["aten::unfold_backward"]
+        assert found.severity == "error"
+        assert "not currently implemented for the MPS device" in found.reason
+        assert found.place.endswith("in istft")
+        assert "strict_targets.py" in found.place
+        assert "aten::unfold_backward" in operators
+
+    def test_a_long_convolution_is_refused_before_macos_15_1_only(self):
+        findings, operators = run("long_convolution", ("15.5", "14.4"))
+        errors = [f for f in findings if f.severity == "error"]
+        assert {f.macos for f in errors} == {("14.4",)}
+        assert all("Output channels > 65536" in f.reason for f in errors)
+        assert any("long_convolution" in f.place and not f.backward for f in errors)
+        assert "aten::convolution_backward" in operators
+
+    def test_one_run_finds_everything(self):
+        findings, _ = run("silent_and_missing")
+        found = by_operator(findings)
+        assert found["aten::linalg_svd"].severity == "silent-cpu"
+        assert found["aten::mode"].shapes == ((3, 3),)
+        assert found["aten::mode"].dtypes == ("float32",)
+        assert found["aten::mode"].place.endswith("in silent_and_missing")
+        assert any(f.severity == "info" and "waits" in f.reason for f in findings)
+        assert "Placeholder storage" in found["aten::dot"].reason
+
+    def test_a_default_device(self):
+        findings, _ = run("on_the_default_device", default_device=True)
+        assert "aten::mode" in by_operator(findings)
+
+    def test_a_workload_is_built_for_the_device(self):
+        findings, operators = run("a.linear")
+        assert findings == []
+        assert "aten::linear" in operators
+
+    def test_a_fork_does_no_harm(self):
+        assert run("forking")[0] == []
+
+    @pytest.mark.parametrize(
+        ("name", "options", "words"),
+        [
+            ("failing", {}, r"failed: ValueError: nothing to do with devices at .*in failing"),
+            ("dying", {}, r"ended by SIGSEGV.*1 findings"),
+            ("endless", {"timeout_s": 0.5}, "did not end in time"),
+        ],
+    )
+    def test_bad_work_is_a_sentence(self, name, options, words):
+        with pytest.raises(AuditError, match=words):
+            run(name, **options)
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "words"),
+    [
+        ({"unknown": "m has no 'f'."}, UsageError, "m has no 'f'.*module:callable"),
+        ({"failure": "AssertionError: not compiled with CUDA", "place": ""}, AuditError, "CUDA"),
+        ({}, AuditError, "ended with status 3: Killed"),
+    ],
+)
+def test_what_a_child_says_is_passed_on(line, kind, words):
+    with pytest.raises(kind, match=words):
+        strict._read("m:f", json.dumps(line), 3, "working\nKilled\n")
+
+
+def test_this_process_keeps_its_torch():
+    assert not torch._C._has_mps
+
+
+def test_work_without_a_name():
+    with pytest.raises(UsageError, match="names no work"):
+        strict.trace("module.callable", load(), ("15.5",))
+
+
+@pytest.fixture(scope="module")
+def verdicts(library):
+    """Every case of cases.py on the stand-in, in one child: worst severity, operators, error."""
+    command = [sys.executable, "-m", "tests.mpsaudit.agreement"]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=300, check=False, cwd=root
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_engines_agree(verdicts, name):
+    """test_portable.py holds the portable engine to the same expectations."""
+    found = verdicts[name]
+    assert found["worst"] == DIFFERENT.get(name, EXPECTED[name]), found
+    if OPERATORS[name] and name not in DIFFERENT:
+        assert OPERATORS[name] in found["operators"]

@@ -1,0 +1,37 @@
+"""Our own models, every piece of work they name: nothing above information on either macOS."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from mpsaudit import audit, render, strict
+from mpsaudit.table import load
+from vivavoce import models, vocoders
+
+WORKLOADS = models.workloads() | vocoders.workloads()
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_it_is_native(name):
+    work = WORKLOADS[name]
+    with torch.random.fork_rng(devices=[]):
+        report = audit(work.build("cpu"), inputs=work.description)
+    assert report.operators > 5
+    assert report.clean, render(report)
+
+
+@pytest.mark.usefixtures("library")
+@pytest.mark.parametrize("macos", ["15.5", "14.4"])
+def test_all_of_it_is_native_on_the_stand_in(macos):
+    """In one process of its own, with the branches that only a device called mps takes."""
+    target = "tests.mpsaudit.strict_targets:all_our_work"
+    findings, operators = strict.trace(target, load(), [macos])
+    assert len(operators) > 50
+    assert [f for f in findings if f.severity != "info"] == []
+
+
+@pytest.mark.parametrize("package", [models, vocoders])
+def test_every_family_names_its_work(package):
+    families = {name.partition(".")[0] for name in package.workloads()}
+    assert families == set(package.FAMILIES)

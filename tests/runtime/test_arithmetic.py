@@ -1,0 +1,165 @@
+"""Whatever kernel and number format: the layer's result, to the precision of the format."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from vivavoce.runtime import Precision, choose_kernel, choose_precision
+from vivavoce.runtime.arithmetic import Arithmetic, choose_arithmetic, linear_gelu
+from vivavoce.runtime.int8 import Int8Linear, available
+from vivavoce.runtime.kernels import MIN_WEIGHTS
+from vivavoce.runtime.onednn import PackedLinear
+
+LARGE, SMALL = (512, 1024), (24, 40)
+# float32 sums in another order; bfloat16 keeps 8 bits of inputs, weights and result
+LIMITS = {torch.float32: 5e-6, torch.bfloat16: 2e-2}
+CPU = torch.device("cpu")
+
+onednn = pytest.mark.skipif(
+    not torch.backends.mkldnn.is_available(), reason="oneDNN is not built into this torch"
+)
+formats = pytest.mark.parametrize("dtype", LIMITS)
+sizes = pytest.mark.parametrize("size", [LARGE, SMALL])
+ways = pytest.mark.parametrize("packed", [False, pytest.param(True, marks=onednn)])
+
+
+def near(found: torch.Tensor, expected: torch.Tensor, dtype: torch.dtype) -> bool:
+    assert found.dtype == dtype
+    return float((found.float() - expected).abs().max()) <= LIMITS[dtype]
+
+
+@formats
+@sizes
+@ways
+@torch.inference_mode()
+def test_as_the_plain_layer(dtype, size, packed):
+    layer, x = nn.Linear(*size), torch.randn(2, 7, size[0])
+    expected = layer(x)
+    ours = Arithmetic(dtype, packed).linear(layer)
+    assert isinstance(ours, PackedLinear) == (packed and size == LARGE)
+    assert near(ours(x.to(dtype)), expected, dtype)
+    assert near(linear_gelu(ours, x.to(dtype)), F.gelu(expected, approximate="tanh"), dtype)
+
+
+@formats
+@ways
+@torch.inference_mode()
+def test_without_a_bias(dtype, packed):
+    layer, x = nn.Linear(*LARGE, bias=False), torch.randn(3, LARGE[0])
+    assert near(Arithmetic(dtype, packed).linear(layer)(x.to(dtype)), layer(x), dtype)
+
+
+@formats
+@sizes
+@ways
+def test_the_given_layer_stays_as_it_was(dtype, size, packed):
+    layer = nn.Linear(*size)
+    before = {name: value.clone() for name, value in layer.state_dict().items()}
+    Arithmetic(dtype, packed).linear(layer)
+    assert type(layer) is nn.Linear
+    assert layer.state_dict().keys() == before.keys()
+    assert all(torch.equal(value, before[name]) for name, value in layer.state_dict().items())
+
+
+def test_nothing_to_do_copies_nothing():
+    layer = nn.Linear(*LARGE)
+    assert Arithmetic().linear(layer).weight.data_ptr() == layer.weight.data_ptr()
+    assert not any(p.requires_grad for p in Arithmetic().linear(layer).parameters())
+
+
+@pytest.mark.parametrize("few_rows", [False, True])
+@torch.inference_mode()
+def test_a_view_of_another_program_s_order_is_copied_into_ours(few_rows):
+    """Without oneDNN too; torch's own product is slow for weights that lie across."""
+    layer, x = nn.Linear(*SMALL), torch.randn(3, SMALL[0])
+    across = layer.weight.detach().t().contiguous()
+    layer.weight = nn.Parameter(across.t())
+    expected = layer(x)
+    ours = Arithmetic().linear(layer, few_rows)
+    assert ours.weight.is_contiguous()
+    assert ours.weight.data_ptr() != across.data_ptr()
+    assert near(ours(x), expected, torch.float32)
+
+
+@onednn
+def test_small_layers_gain_nothing():
+    assert LARGE[0] * LARGE[1] >= MIN_WEIGHTS > SMALL[0] * SMALL[1]
+    assert not PackedLinear.gains(nn.Linear(*SMALL))
+    assert not PackedLinear.gains(nn.Linear(*LARGE).half())
+    assert not PackedLinear.gains(nn.Linear(*LARGE, device="meta"))
+
+
+@onednn
+@pytest.mark.parametrize("kernel", ["default", "onednn"])
+def test_chosen_by_the_machine_s_measurement(tmp_path, kernel):
+    choose_kernel(tmp_path)
+    (file,) = tmp_path.iterdir()
+    (key,) = json.loads(file.read_text())
+    file.write_text(json.dumps({key: {"name": kernel, "reason": "a test", "gflops": {}}}))
+    single = Precision(torch.float32, "a test")
+    assert choose_arithmetic(CPU, single, tmp_path).packed == (kernel == "onednn")
+    # only oneDNN multiplies lower formats quickly, whatever was measured in float32
+    half = choose_arithmetic(CPU, Precision(torch.bfloat16, "a test"), tmp_path)
+    assert (half.dtype, half.packed) == (torch.bfloat16, True)
+
+
+@pytest.mark.skipif(not available(), reason="this torch has no such product")
+@torch.inference_mode()
+def test_int8_is_for_every_layer_whatever_else_was_measured():
+    chosen = choose_arithmetic(CPU, choose_precision("int8", "cpu"), None)
+    assert chosen == Arithmetic(torch.float32, int8=True)
+    for size in (LARGE, SMALL):
+        layer, x = nn.Linear(*size), torch.randn(2, size[0])
+        ours = replace(chosen, packed=True).linear(layer, few_rows=True)
+        assert isinstance(ours, Int8Linear)
+        error = (ours(x) - layer(x)).norm() / layer(x).norm()
+        assert 1e-4 < error < 0.02
+        gelu = F.gelu(ours(x), approximate="tanh")
+        assert torch.equal(linear_gelu(ours, x), gelu)
+
+
+@onednn
+def test_attention_is_measured_once_per_format(tmp_path, monkeypatch):
+    asked = []
+
+    def wins(dtype):
+        asked.append(dtype)
+        return dtype == torch.bfloat16
+
+    monkeypatch.setattr("vivavoce.runtime.kernels._separate_wins", wins)
+    for _ in range(2):
+        assert Arithmetic(torch.bfloat16, True, tmp_path).separate
+        assert not Arithmetic(torch.float32, True, tmp_path).separate
+    assert asked == [torch.bfloat16, torch.float32]
+    assert not Arithmetic(torch.bfloat16).separate  # nowhere to keep a measurement
+
+
+@pytest.mark.parametrize(("fused_s", "separate_s"), [(2.0, 1.0), (1.0, 2.0), (1.0, 1.0)])
+def test_the_race_of_attentions_goes_to_the_faster(monkeypatch, fused_s, separate_s):
+    from vivavoce.runtime import attention, kernels
+
+    clock = [0.0]
+
+    def takes(seconds):
+        def form(*_tensors):
+            clock[0] += seconds
+
+        return form
+
+    monkeypatch.setattr(kernels.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(attention, "fused", takes(fused_s))
+    monkeypatch.setattr(attention, "by_products", takes(separate_s))
+    assert kernels._separate_wins(torch.float32, repeats=2) == (fused_s > separate_s)
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_accelerators_have_their_own_kernels(device):
+    precision = Precision(torch.float16, "a test")
+    found = choose_arithmetic(torch.device(device), precision, None)
+    assert found == Arithmetic(torch.float16, packed=False)

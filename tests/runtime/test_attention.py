@@ -1,0 +1,89 @@
+"""Every form gives what the formula says, and a shorter row does not see its padding."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from vivavoce.runtime.attention import attend, attention
+
+
+def formula(q, k, v):
+    scores = q.double() @ k.double().transpose(-1, -2)
+    return scores.softmax(-1) @ v.double()
+
+
+@pytest.fixture(params=[False, True], ids=["fused", "separate"])
+def separate(request):
+    if request.param and not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+        pytest.skip("oneDNN is not built into this torch")
+    return request.param
+
+
+@pytest.mark.parametrize(("dtype", "limit"), [(torch.float32, 1e-6), (torch.bfloat16, 2e-2)])
+def test_whole_rows(dtype, limit, separate, monkeypatch):
+    monkeypatch.setattr("vivavoce.runtime.attention.BLOCK_BYTES", 2000)
+    q, k, v = (torch.randn(2, 3, 40, 16).to(dtype) for _ in range(3))
+    q = q / 4
+    with torch.inference_mode():
+        out = attention(q, k, v, separate=separate)
+    assert out.dtype == dtype
+    assert float((out - formula(q, k, v)).abs().max()) <= limit
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_rows_of_their_own_length(dtype, separate):
+    q, k, v = (torch.randn(2, 3, 40, 16).to(dtype) for _ in range(3))
+    q = q / 4
+    with torch.inference_mode():
+        out = attention(q, k, v, (40, 25), separate)
+        spoilt = [t.clone() for t in (q, k, v)]
+        for tensor in spoilt:
+            tensor[1, :, 25:] = 100.0
+        again = attention(*spoilt, (40, 25), separate)
+        alone = attention(q[1:, :, :25], k[1:, :, :25], v[1:, :, :25], None, separate)
+    assert torch.equal(out[:, :, :25], again[:, :, :25])
+    assert torch.equal(out[1:, :, :25], alone)
+
+
+def written_out(q, k, v, allowed):
+    """softmax(q kᵀ / sqrt(K)) v over what each position may see."""
+    scores = q.double() @ k.double().transpose(-1, -2) / q.shape[-1] ** 0.5
+    return scores.masked_fill(~allowed, -torch.inf).softmax(-1) @ v.double()
+
+
+LIMITS = {torch.float32: 2e-6, torch.bfloat16: 2e-2}
+
+
+@pytest.mark.parametrize("dtype", LIMITS)
+@pytest.mark.parametrize("allows", ["all", "rows", "prompt"])
+def test_what_came_before_is_attended_to(dtype, allows):
+    n, m = (5, 37) if allows == "prompt" else (1, 37)
+    q = torch.randn(3, 2, n, 16).to(dtype)
+    k, v = (torch.randn(3, 2, m, 16).to(dtype) for _ in range(2))
+    allowed = {
+        "all": torch.ones(3, 1, n, m, dtype=torch.bool),
+        "rows": (torch.arange(m) < torch.tensor([37, 1, 20])[:, None])[:, None, None],
+        "prompt": torch.ones(1, 1, n, m, dtype=torch.bool).tril(m - n),
+    }[allows]
+    out = attend(q, k, v, None if allows == "all" else allowed)
+    assert (out.shape, out.dtype) == (q.shape, dtype)
+    assert (out - written_out(q, k, v, allowed)).abs().max() <= LIMITS[dtype]
+
+
+@pytest.mark.parametrize("dtype", LIMITS)
+def test_causal_is_the_mask_that_hides_the_future(dtype):
+    q, k, v = (torch.randn(2, 3, 23, 8).to(dtype) for _ in range(3))
+    allowed = torch.ones(23, 23, dtype=torch.bool).tril()
+    out = attend(q, k, v, causal=True)
+    assert (out - written_out(q, k, v, allowed)).abs().max() <= LIMITS[dtype]
+    assert (out - attend(q, k, v, allowed)).abs().max() <= LIMITS[dtype]
+
+
+def test_what_the_mask_hides_is_not_heard():
+    q = torch.randn(2, 2, 1, 8)
+    k, v = (torch.randn(2, 2, 12, 8) for _ in range(2))
+    mask = (torch.arange(12) < torch.tensor([12, 5])[:, None])[:, None, None]
+    before = attend(q, k, v, mask)
+    k[1, :, 5:], v[1, :, 5:] = 1e3, 1e3
+    assert torch.equal(attend(q, k, v, mask), before)
