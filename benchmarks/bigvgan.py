@@ -21,7 +21,7 @@ from torch import Tensor
 
 from benchmarks import peer
 from vivavoce.checkpoints.remap import strict_load, without_numbers
-from vivavoce.vocoders import bigvgan
+from vivavoce.vocoders.bigvgan.family import FAMILY
 
 CONFIG = Path("configs/bigvgan_v2_24khz_100band_256x.json")
 
@@ -48,8 +48,8 @@ def reference(folder: Path) -> tuple[Any, dict[str, Any]]:
 
 def ours(theirs: Any, foreign: dict[str, Any]) -> Callable[[Tensor], Tensor]:
     with without_numbers():
-        model = bigvgan.build(bigvgan.convert.tables(foreign))
-    strict_load(model, bigvgan.convert.adapt(theirs.state_dict())[0])
+        model = FAMILY.model.build(FAMILY.importer.tables(foreign, {}, None))
+    strict_load(model, FAMILY.importer.adapt(theirs.state_dict())[0])
     return model.freeze().decode
 
 

@@ -30,8 +30,8 @@ from benchmarks import bigvgan, peer
 from vivavoce.checkpoints import read as checkpoint
 from vivavoce.checkpoints.remap import strict_load, without_numbers
 from vivavoce.hub import paths as cache
-from vivavoce.models import f5
 from vivavoce.models.f5.config import F5Options
+from vivavoce.models.f5.family import FAMILY
 from vivavoce.models.f5.sampler import evaluations, guided, sample
 from vivavoce.runtime import choose_precision
 from vivavoce.runtime.arithmetic import choose_arithmetic
@@ -47,10 +47,10 @@ def ours(folder: Path, precision: str) -> Any:
     rows = next(v for k, v in tensors.items() if k.endswith("text_embed.text_embed.weight"))
     words = "\n".join([" ", *(f"word{n}" for n in range(len(rows) - 2))])
     found = {"vocabulary": words, "variant": "v1"}
-    tables = f5.convert.tables({"found": found}, tensors)
+    tables = FAMILY.importer.tables({"found": found}, tensors, None)
     with without_numbers():
-        model = f5.build(tables)
-    strict_load(model, f5.convert.adapt(tensors)[0])
+        model = FAMILY.model.build(tables)
+    strict_load(model, FAMILY.importer.adapt(tensors)[0])
     device = torch.device("cpu")
     arithmetic = choose_arithmetic(device, choose_precision(precision, device), cache.folder())
     return model.freeze(arithmetic)

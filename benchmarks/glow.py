@@ -13,16 +13,17 @@ from pathlib import Path
 from torch import Tensor
 
 from benchmarks import peer
-from vivavoce.models import glow
+from vivavoce.models.glow.config import GlowOptions
+from vivavoce.models.glow.family import FAMILY
 from vivavoce.nn.noise import Noise
 from vivavoce.types import Tokens
 
 
 def prepare(folder: Path, ids: Tensor) -> Callable[[], Tensor]:
-    model = peer.build_ours(folder, glow, 2).freeze()
+    model = peer.build_ours(folder, FAMILY).freeze()
     symbols = tuple(ids[0].tolist())
     tokens = Tokens(symbols)
-    options = glow.GlowOptions(noise_scale=0.0)
+    options = GlowOptions(noise_scale=0.0)
 
     def run() -> Tensor:
         (features,) = model.generate([tokens], model.voice(), options, Noise(0))

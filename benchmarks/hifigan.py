@@ -13,11 +13,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from benchmarks import peer
-from vivavoce.vocoders import hifigan
+from vivavoce.vocoders.hifigan.family import FAMILY
 
 
 def prepare(folder: Path, features: Tensor) -> Callable[[], Tensor]:
-    model = peer.build_ours(folder, hifigan, 1).freeze()
+    model = peer.build_ours(folder, FAMILY).freeze()
     edge = (model.edge_frames, model.edge_frames)
 
     @torch.inference_mode()

@@ -308,9 +308,11 @@ def workloads() -> dict[str, Work]:
 
 def ours() -> tuple[Work, ...]:
     """This package's own workloads, `family.name`, at toy size."""
-    from vivavoce import models, vocoders
 
-    both = models.workloads() | vocoders.workloads()
+    from vivavoce.models import MODELS
+    from vivavoce.vocoders import VOCODERS
+
+    both = MODELS.workloads() | VOCODERS.workloads()
     return tuple(Work(name, work.description, work.build) for name, work in both.items())
 
 

@@ -24,6 +24,7 @@ from torch import Tensor
 from vivavoce.checkpoints import read as checkpoint
 from vivavoce.checkpoints.remap import strict_load
 from vivavoce.hub.foreign import read_config
+from vivavoce.registry import Family
 
 PAUSE_S = 0.02
 """Between turns: the other side's threads must have gone to sleep."""
@@ -67,14 +68,14 @@ def arguments(description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def build_ours(folder: Path, package: Any, n_tables: int) -> Any:
+def build_ours(folder: Path, family: Family[Any]) -> Any:
     """Our module of the weights that the worker wrote, through the family's converter."""
     tensors = checkpoint.read(folder / "model.pth", ("model",)).tensors
     foreign = read_config(folder / "config.json")
-    tables = package.convert.tables(*(foreign, tensors)[:n_tables])
+    tables = family.importer.tables(foreign, tensors, None)
     with torch.device("meta"):
-        module = package.build(tables)
-    strict_load(module, package.convert.adapt(tensors)[0])
+        module = family.model.build(tables)
+    strict_load(module, family.importer.adapt(tensors)[0])
     return module
 
 

@@ -32,7 +32,7 @@ from vivavoce.models.xtts.decode import Decoding, Line
 from vivavoce.nn.noise import Noise
 from vivavoce.runtime.arithmetic import for_one_row
 from vivavoce.types import Audio
-from vivavoce.vocoders.vocoder import decode_windowed
+from vivavoce.vocoders.base import decode_windowed
 
 LANGUAGE = "en"
 Answer = dict[str, Any]

@@ -10,16 +10,17 @@ import os
 import pytest
 import torch
 
-from vivavoce import models, vocoders
 from vivavoce.diagnose.report import FALLBACK
 from vivavoce.diagnose.selftest import CPU, difference, tensors, tolerance
+from vivavoce.models import MODELS
+from vivavoce.vocoders import VOCODERS
 
 pytestmark = [
     pytest.mark.mps,
     pytest.mark.skipif(not torch.backends.mps.is_available(), reason="no Apple GPU"),
 ]
 MPS = torch.device("mps")
-WORKS = models.workloads() | vocoders.workloads()
+WORKS = MODELS.workloads() | VOCODERS.workloads()
 
 
 @pytest.mark.parametrize("name", [name for name in WORKS if not name.endswith(".training")])

@@ -13,6 +13,7 @@ import pytest
 
 from tests.tiny import tiny_f5_folders, tiny_tts
 from vivavoce.cli import main
+from vivavoce.models import MODELS
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,6 @@ def clones(tmp_path_factory: pytest.TempPathFactory) -> str:
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The folder of a stored model whose weights make voices, and its family known."""
     from tests.toy import toy_folder
-    from vivavoce import models
 
-    monkeypatch.setitem(models.FAMILIES, "toy", "tests.toy")
+    monkeypatch.setitem(MODELS.folders, "toy", "tests.toy")
     return str(toy_folder(tmp_path / "toys"))

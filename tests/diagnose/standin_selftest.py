@@ -11,12 +11,13 @@ import numpy as np
 import torch
 
 from mpsaudit.device_standin import standin
-from vivavoce import models, vocoders
 from vivavoce.diagnose import selftest
 from vivavoce.hub import library
 from vivavoce.hub import paths as cache
+from vivavoce.models import MODELS
 from vivavoce.runtime.placement import Measurement, remember
 from vivavoce.speech.load import load
+from vivavoce.vocoders import VOCODERS
 
 KEPT = ("f5.shortest", "glow.shortest", "hifigan.shortest", "vocos.shortest")
 TEXT = "Hello there."
@@ -24,7 +25,7 @@ TEXT = "Hello there."
 
 def report() -> dict[str, object]:
     standin(wrong={"aten::gelu": 1.1})
-    for table in (models, vocoders):
+    for table in (MODELS, VOCODERS):
         few = {name: work for name, work in table.workloads().items() if name in KEPT}
         table.workloads = lambda few=few: few
     library.installed = list

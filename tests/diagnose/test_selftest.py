@@ -14,14 +14,15 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mpsaudit import build
-from vivavoce import models, vocoders
 from vivavoce.diagnose import selftest
 from vivavoce.diagnose.selftest import TOLERANCES, difference, self_test, tensors, tolerance
 from vivavoce.errors import OutputError, UnsupportedDevice
 from vivavoce.hub import library
 from vivavoce.hub import paths as cache
+from vivavoce.models import MODELS
 from vivavoce.runtime import Selection, placement
 from vivavoce.types import Features, FeatureSpec, Workload
+from vivavoce.vocoders import VOCODERS
 
 MPS = torch.device("mps")
 BUILT = selftest.built
@@ -58,9 +59,9 @@ def gpu(monkeypatch, tmp_path):
 @pytest.fixture
 def small(monkeypatch):
     """One vocoder's typical and shortest work, of which no weights are here."""
-    works = {f"vocos.{n}": vocoders.workloads()[f"vocos.{n}"] for n in ("shortest", "typical")}
-    monkeypatch.setattr(vocoders, "workloads", lambda: works)
-    monkeypatch.setattr(models, "workloads", dict)
+    works = {f"vocos.{n}": VOCODERS.workloads()[f"vocos.{n}"] for n in ("shortest", "typical")}
+    monkeypatch.setattr(VOCODERS, "workloads", lambda: works)
+    monkeypatch.setattr(MODELS, "workloads", dict)
     monkeypatch.setattr(library, "installed", list)
     return works
 
@@ -194,7 +195,7 @@ class Wrong(TorchDispatchMode):
     ],
 )
 def test_one_wrong_kernel_is_caught(gpu, monkeypatch, name, operator):
-    work = (models.workloads() | vocoders.workloads())[name]
+    work = (MODELS.workloads() | VOCODERS.workloads())[name]
     monkeypatch.setattr(selftest, "_stages", lambda: {"vocoder.vocos": [work]})
     monkeypatch.setattr(library, "installed", list)
 
@@ -219,9 +220,9 @@ def test_every_family_is_compared_and_nothing_but_training_left_out(gpu, monkeyp
     monkeypatch.setattr(selftest, "built", change)
     steps = []
     report = self_test(on_progress=lambda done, total: steps.append((done, total)))
-    everything = models.workloads() | vocoders.workloads()
+    everything = MODELS.workloads() | VOCODERS.workloads()
     assert everything.keys() - seen == {n for n in everything if n.endswith(".training")}
-    assert len(report["stages"]) == len(models.FAMILIES) + len(vocoders.FAMILIES)
+    assert len(report["stages"]) == len(MODELS.folders) + len(VOCODERS.folders)
     assert steps[-1] == (len(seen), len(seen))
     assert report["machine"].startswith("mps | torch")
     json.dumps(report, allow_nan=False)

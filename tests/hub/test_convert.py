@@ -110,7 +110,6 @@ def foreign(tmp_path, monkeypatch):
 
 def test_a_coqui_glow_comes_in_and_gives_the_same_mel(foreign):
     from vivavoce.checkpoints.remap import strict_load
-    from vivavoce.models.glow import build
     from vivavoce.models.glow.config import GlowOptions
     from vivavoce.nn.noise import Noise
 
@@ -120,7 +119,7 @@ def test_a_coqui_glow_comes_in_and_gives_the_same_mel(foreign):
     manifest, tensors = store.load(imported)
     assert manifest["speakers"] == ["VCTK_p225", "VCTK_p226"]
     assert manifest["features"]["normalisation"]["stats"][0][:2] == [-40.0, -40.0]
-    model = build(manifest)
+    model = GlowTTS.build(manifest)
     strict_load(model, tensors)
     model.freeze()
     tokens = [model.tokenise("Hello there, Dr. Smith!")]
@@ -183,7 +182,7 @@ def test_a_vocos_in_the_official_files_comes_in_and_sounds_the_same(
     load_parity, tmp_path, monkeypatch
 ):
     from vivavoce.checkpoints.remap import strict_load
-    from vivavoce.vocoders.vocos import build
+    from vivavoce.vocoders.vocos.model import Vocos
 
     monkeypatch.setenv("VIVAVOCE_HOME", str(tmp_path / "home"))
     recording = load_parity("vocos_center_tiny")
@@ -199,7 +198,7 @@ def test_a_vocos_in_the_official_files_comes_in_and_sounds_the_same(
     torch.save(recording.weights, tmp_path / "pytorch_model.bin")
     folder = library.import_checkpoint(tmp_path / "pytorch_model.bin", "vocos", name="official")
     manifest, tensors = store.load(folder)
-    vocoder = build(manifest)
+    vocoder = Vocos.build(manifest)
     strict_load(vocoder, tensors)
     with torch.no_grad():
         wave = vocoder.eval().decode(recording.inputs["mel"])

@@ -7,18 +7,19 @@ import importlib.util
 import pytest
 import torch
 
-from vivavoce import models
+from vivavoce.models import MODELS
+from vivavoce.speech.voices import cloning_families
 
 ALWAYS = {"shortest", "typical", "longest", "batch"}
-WORKS = models.workloads()
+WORKS = MODELS.workloads()
 
 
-@pytest.mark.parametrize("family", models.FAMILIES)
+@pytest.mark.parametrize("family", MODELS.folders)
 def test_a_family_has_the_work_that_an_audit_asks_for(family):
     wanted = set(ALWAYS)
-    if family in models.cloning_families():
+    if family in cloning_families():
         wanted |= {"long-reference", "recording"}
-    if importlib.util.find_spec(f"{models.FAMILIES[family]}.train"):
+    if importlib.util.find_spec(f"{MODELS.folders[family]}.train"):
         wanted |= {"training"}
     named = {name.partition(".")[2] for name in WORKS if name.startswith(f"{family}.")}
     assert wanted <= named

@@ -8,7 +8,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from vivavoce.models import MODELS
 from vivavoce.types import Workload
+from vivavoce.vocoders import VOCODERS
 
 
 def istft():
@@ -68,9 +70,8 @@ def workloads():
 
 def all_our_work():
     """Every workload of every family, each said by name when it fails."""
-    from vivavoce import models, vocoders
 
-    for name, work in (models.workloads() | vocoders.workloads()).items():
+    for name, work in (MODELS.workloads() | VOCODERS.workloads()).items():
         try:
             work.build("mps:0")()
         except Exception as error:

@@ -7,9 +7,10 @@ import torch
 
 from mpsaudit import audit, render, strict
 from mpsaudit.table import load
-from vivavoce import models, vocoders
+from vivavoce.models import MODELS
+from vivavoce.vocoders import VOCODERS
 
-WORKLOADS = models.workloads() | vocoders.workloads()
+WORKLOADS = MODELS.workloads() | VOCODERS.workloads()
 
 
 @pytest.mark.parametrize("name", WORKLOADS)
@@ -31,7 +32,7 @@ def test_all_of_it_is_native_on_the_stand_in(macos):
     assert [f for f in findings if f.severity != "info"] == []
 
 
-@pytest.mark.parametrize("package", [models, vocoders])
+@pytest.mark.parametrize("package", [MODELS, VOCODERS])
 def test_every_family_names_its_work(package):
     families = {name.partition(".")[0] for name in package.workloads()}
-    assert families == set(package.FAMILIES)
+    assert families == set(package.names)

@@ -8,10 +8,11 @@ import torch
 
 from vivavoce.audio.specs import VOCOS_24K
 from vivavoce.errors import GuardError
+from vivavoce.models.base import Traits
 from vivavoce.speech.plan import Utterance
 from vivavoce.speech.render import FRESH, Renderer, Request, Stages
 from vivavoce.types import Chunk, Features, Tokens, Voice
-from vivavoce.vocoders.vocoder import Vocoder
+from vivavoce.vocoders.base import Vocoder
 
 GOOD, QUIETER, SILENT, CLIPPED, NAN = 0.3, 0.1, 0.0, 1.5, float("nan")
 N_TOKENS = 60
@@ -32,12 +33,11 @@ class Scripted:
     """Gives what the script says: `(utterance, attempt)` to the levels of its thirds."""
 
     spec = VOCOS_24K
-
-    incremental = False
+    emits_parts = False
 
     def __init__(self, script, n_frames=90, stream_frames=0, gain=1.0):
         self.script, self.n_frames, self.gain = script, n_frames, gain
-        self.stream_frames = stream_frames
+        self.traits = Traits(stream_frames=stream_frames, emits_parts=self.emits_parts)
         self.calls: list[list[tuple[int, int]]] = []
 
     def generate(self, tokens, voice, options, noise, on_step=None):
@@ -56,7 +56,7 @@ class Scripted:
 class Incremental(Scripted):
     """Gives the same in four parts, and with the last one what went wrong."""
 
-    incremental = True
+    emits_parts = True
 
     def __init__(self, script, problems=None):
         super().__init__(script, stream_frames=90)

@@ -6,7 +6,6 @@ import torch
 from tests.speechlike import speechlike
 from tests.tiny import tiny_folders, tiny_voice
 from tests.toy import SPEAKERS, toy_folder, toy_tts
-from vivavoce import models
 from vivavoce.audio import edit
 from vivavoce.errors import (
     AudioError,
@@ -17,6 +16,7 @@ from vivavoce.errors import (
     VoiceError,
 )
 from vivavoce.hub import voice_file as files
+from vivavoce.models import MODELS
 from vivavoce.speech import voices
 from vivavoce.types import Audio
 
@@ -139,13 +139,13 @@ def test_a_damaged_voice_hides_no_other_and_can_be_removed(home):
 
 
 def test_models_that_clone_and_models_that_do_not(monkeypatch):
-    assert "f5" in models.cloning_families()
-    assert "glow" not in models.cloning_families()
+    assert "f5" in voices.cloning_families()
+    assert "glow" not in voices.cloning_families()
     with pytest.raises(VoiceError, match=r"'kathleen' makes no voices.*f5"):
         voices.make_voice(speechlike(2.0), WORDS, model="kathleen")
     with pytest.raises(UnknownModel, match="kathleen"):
         voices.make_voice(speechlike(2.0), WORDS, model="kathlen")
-    monkeypatch.setattr(models, "FAMILIES", {"glow": models.FAMILIES["glow"]})
+    monkeypatch.setattr(MODELS, "folders", {"glow": MODELS.folders["glow"]})
     with pytest.raises(UnknownModel, match="makes voices"):
         voices.make_voice(speechlike(2.0), WORDS)
 
@@ -153,13 +153,13 @@ def test_models_that_clone_and_models_that_do_not(monkeypatch):
 @pytest.fixture
 def toy(home, monkeypatch):
     """A stored model whose weights make voices."""
-    monkeypatch.setitem(models.FAMILIES, "toy", "tests.toy")
+    monkeypatch.setitem(MODELS.folders, "toy", "tests.toy")
     toy_folder(home / "models")
     return "toy"
 
 
 def test_a_voice_that_needs_weights(home, toy):
-    assert {"f5", "toy"} <= set(models.cloning_families())
+    assert {"f5", "toy"} <= set(voices.cloning_families())
     two = [speechlike(2.0), speechlike(1.0, level=0.1)]
     voices.voices_add("me", two, model=toy, language="de", licence="CC0")
     shown = voices.voices_show("me")
@@ -172,10 +172,10 @@ def test_a_voice_that_needs_weights(home, toy):
 
 
 def test_without_a_model_a_voice_needs_no_weights(toy, monkeypatch):
-    monkeypatch.setattr(models, "FAMILIES", dict(reversed(models.FAMILIES.items())))
-    assert models.cloning_families()[0] == "toy"
+    monkeypatch.setattr(MODELS, "folders", dict(reversed(MODELS.folders.items())))
+    assert next(iter(voices.cloning_families())) == "toy"
     assert voices.make_voice(speechlike(2.0), WORDS).family == "f5"
-    monkeypatch.setattr(models, "FAMILIES", {"toy": "tests.toy"})
+    monkeypatch.setattr(MODELS, "folders", {"toy": "tests.toy"})
     with pytest.raises(UnknownModel, match="--model"):
         voices.make_voice(speechlike(2.0), WORDS)
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tests.train import fake
-from vivavoce import config, models
+from vivavoce import config
+from vivavoce.models import MODELS
 from vivavoce.train.recipe import Recipe
 
 
@@ -60,7 +61,7 @@ def toy_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def toy_tables(toy_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    monkeypatch.setitem(models.FAMILIES, "fake", "tests.train.fake_family")
+    monkeypatch.setitem(MODELS.folders, "fake", "tests.train.fake_family")
     return {
         "name": "toy",
         "family": "fake",

@@ -18,6 +18,7 @@ import soundfile
 import torch
 from torch import Tensor, nn
 
+from vivavoce.models import MODELS
 from vivavoce.types import FeatureSpec, Tokens
 
 SPEC = FeatureSpec(sample_rate=8000, hop_length=80, n_fft=160, win_length=160, n_mels=8)
@@ -144,9 +145,8 @@ def write_data(folder: Path, count: int = 12) -> Path:
 
 
 def register() -> None:
-    from vivavoce import models
 
-    models.FAMILIES["fake"] = "tests.train.fake_family"
+    MODELS.folders["fake"] = "tests.train.fake_family"
 
 
 def attempt(

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vivavoce import models
 from vivavoce.errors import ConfigError
+from vivavoce.models import MODELS
 from vivavoce.train import families
 
 
@@ -24,6 +24,6 @@ def test_the_seed_decides_the_first_weights(toy_recipe):
 def test_unknown_and_untrainable_families(toy_recipe, monkeypatch):
     with pytest.raises(ConfigError, match="'fake'"):
         families.build(toy_recipe("family=fakee"), ())
-    monkeypatch.setitem(models.FAMILIES, "mute", "vivavoce.text")
+    monkeypatch.setitem(MODELS.folders, "mute", "vivavoce.text")
     with pytest.raises(ConfigError, match="cannot be trained"):
         families.build(toy_recipe("family=mute"), ())

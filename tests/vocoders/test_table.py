@@ -11,26 +11,26 @@ from pathlib import Path
 import pytest
 import torch
 
-from vivavoce import vocoders
 from vivavoce.errors import UnknownModel
-from vivavoce.vocoders.vocoder import Vocoder
+from vivavoce.vocoders import VOCODERS
+from vivavoce.vocoders.base import Vocoder
 
 
-@pytest.mark.parametrize("name", sorted(vocoders.FAMILIES))
+@pytest.mark.parametrize("name", sorted(VOCODERS.folders))
 def test_every_family_builds_a_vocoder(name: str) -> None:
-    family = vocoders.family(name)
+    family = VOCODERS.family(name)
     with torch.device("meta"):
-        vocoder = family.build({})
+        vocoder = family.model.build({})
     assert isinstance(vocoder, Vocoder)
     assert vocoder.window_frames * vocoder.accepts.hop_length <= 65_536
     assert vocoder.window_frames > 2 * vocoder.receptive_field
-    assert callable(family.convert.adapt)
-    assert callable(family.convert.tables)
+    assert callable(family.importer.adapt)
+    assert callable(family.importer.tables)
 
 
 def test_an_unknown_family_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(UnknownModel, match="'vocos'"):
-        vocoders.family("vocoss")
+        VOCODERS.family("vocoss")
 
 
 def test_the_table_needs_no_torch() -> None:
@@ -38,14 +38,14 @@ def test_the_table_needs_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-WORKS = vocoders.workloads()
+WORKS = VOCODERS.workloads()
 ALWAYS = {"shortest", "typical", "longest", "batch", "stream"}
 
 
-@pytest.mark.parametrize("family", vocoders.FAMILIES)
+@pytest.mark.parametrize("family", VOCODERS.folders)
 def test_a_family_has_the_work_that_an_audit_asks_for(family: str) -> None:
     wanted = set(ALWAYS)
-    if importlib.util.find_spec(f"{vocoders.FAMILIES[family]}.train"):
+    if importlib.util.find_spec(f"{VOCODERS.folders[family]}.train"):
         wanted |= {"training"}
     named = {name.partition(".")[2] for name in WORKS if name.startswith(f"{family}.")}
     assert wanted <= named
@@ -66,20 +66,20 @@ def test_work_runs_at_toy_width_the_same_every_time(name: str) -> None:
         assert torch.equal(one(), other())
 
 
-@pytest.mark.parametrize("family", vocoders.FAMILIES)
+@pytest.mark.parametrize("family", VOCODERS.folders)
 def test_the_longest_is_a_minute(family: str) -> None:
     samples = WORKS[f"{family}.longest"].build("cpu")()
     with torch.device("meta"):
-        rate = vocoders.family(family).build({}).accepts.sample_rate
+        rate = VOCODERS.family(family).model.build({}).accepts.sample_rate
     assert samples.shape[-1] / rate == pytest.approx(60, abs=0.1)
 
 
-@pytest.mark.parametrize("family", vocoders.FAMILIES)
+@pytest.mark.parametrize("family", VOCODERS.folders)
 def test_nobody_takes_another_familys_tensors_for_its_own(family: str) -> None:
     """By the names in the manifests of published checkpoints, whose files are named for it."""
     folder = Path(__file__).parents[1] / "data" / "manifests"
     found = [file for file in folder.glob("*.json") if file.name.startswith(family)]
     assert found
     for file in found:
-        assert vocoders.recognise(json.loads(file.read_text())["keys"]) == family
-    assert vocoders.recognise(["something.else"]) == ""
+        assert VOCODERS.recognise(json.loads(file.read_text())["keys"]) == family
+    assert VOCODERS.recognise(["something.else"]) == ""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.vocoders.test_vocoder import HOP, WIDTH, Sum
-from vivavoce import vocoders
+from tests.vocoders.test_base import HOP, WIDTH, Sum
+from vivavoce.vocoders import VOCODERS
 from vivavoce.vocoders.work import decoding, streaming
 
 WORKS = {
@@ -60,7 +60,7 @@ def test_the_numbers_are_the_same_every_time(name):
 
 
 def test_xtts_s_vocoder_is_told_a_speaker():
-    work = vocoders.workloads()["hifigan.latents"]
+    work = VOCODERS.workloads()["hifigan.latents"]
     with torch.inference_mode():
         samples = work.build("cpu")()
     assert samples.shape == (1, 5625 * 256)

@@ -101,17 +101,18 @@ def _jobs(target: str, only: Sequence[str]) -> list[Job]:
 
 def _families(target: str) -> Iterator[tuple[str, str]]:
     """The packages and families that a name stands for: a model speaks through its vocoder."""
-    from vivavoce import models, vocoders
     from vivavoce.hub import catalog
+    from vivavoce.models import MODELS
+    from vivavoce.vocoders import VOCODERS
 
-    tables: Mapping[str, Any] = {"models": models.FAMILIES, "vocoders": vocoders.FAMILIES}
+    tables = {"models": MODELS.names, "vocoders": VOCODERS.names}
     direct = [(package, target) for package, table in tables.items() if target in table]
     if direct:
         yield from direct
         return
     known = {entry.name: entry for entry in catalog.entries()}
     if target not in known:
-        names = [*known, *models.FAMILIES, *vocoders.FAMILIES]
+        names = [*known, *MODELS.names, *VOCODERS.names]
         advice = near_misses(target, names) or "See `vivavoce models list`, or say module:callable."
         raise UnknownModel(f"No model or family is called '{target}'.", advice)
     entry = known[target]

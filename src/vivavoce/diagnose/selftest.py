@@ -16,13 +16,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vivavoce import models, vocoders
 from vivavoce import runtime as devices
 from vivavoce.hub import library
 from vivavoce.hub import paths as cache
+from vivavoce.models import MODELS
 from vivavoce.runtime import placement
 from vivavoce.runtime.placement import Measurement
 from vivavoce.types import Workload
+from vivavoce.vocoders import VOCODERS
 
 OnProgress = Callable[[int, int], None]
 
@@ -132,7 +133,7 @@ class _Marked:
 
 def _stages() -> dict[str, list[Workload]]:
     found: dict[str, list[Workload]] = {}
-    for kind, table in (("acoustic", models), ("vocoder", vocoders)):
+    for kind, table in (("acoustic", MODELS), ("vocoder", VOCODERS)):
         for name, work in table.workloads().items():
             family, _, own = name.partition(".")
             if own not in UNTRIED:

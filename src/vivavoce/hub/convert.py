@@ -6,12 +6,12 @@ Knows no family's names: those are in each family's `convert` module.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from vivavoce import models, vocoders
 from vivavoce.checkpoints import mapped, pickles, stats, store
 from vivavoce.checkpoints import read as checkpoint
 from vivavoce.checkpoints.companions import Companion
@@ -19,6 +19,9 @@ from vivavoce.errors import BadCheckpoint, UnknownModel, near_misses
 from vivavoce.hub import parts
 from vivavoce.hub import paths as cache
 from vivavoce.hub.foreign import Foreign, is_config, read_config, read_text
+from vivavoce.models import MODELS
+from vivavoce.registry import Family
+from vivavoce.vocoders import VOCODERS
 
 WEIGHTS_INSIDE = ("ema_model_state_dict", "model", "generator", "model_state_dict", "state_dict")
 
@@ -35,7 +38,7 @@ def read(found: Foreign, family: str = "") -> tuple[dict[str, Any], dict[str, Te
     checkpoint.refuse_not_finite(mapped.each(found.weights) if mapping else tensors.items())
     family = _confirmed(family, found.weights, tensors) or recognise(found.weights, tensors)
     kind, package = _package(family)
-    needed = getattr(package.convert, "CONFIG_NEEDED", True)
+    needed = package.importer.config_needed
     config = found.config(needed)
     if config is None and needed:
         raise BadCheckpoint(
@@ -45,11 +48,11 @@ def read(found: Foreign, family: str = "") -> tuple[dict[str, Any], dict[str, Te
     foreign = read_config(config) if config else {}
     around = (config or found.weights).parent
     statistics = stats.beside(around, (foreign.get("audio") or {}).get("stats_path"))
-    known, beside = _known(found, _companions(package), tensors)
+    known, beside = _known(found, package.importer.companions, tensors)
     checkpoint.refuse_not_finite(beside.items())
     tensors |= beside
-    tables = package.convert.tables(foreign | {"found": known}, tensors, statistics)
-    ours, _ = package.convert.adapt(tensors)
+    tables = package.importer.tables(foreign | {"found": known}, tensors, statistics)
+    ours, _ = package.importer.adapt(tensors)
     named = {"speakers": names} if (names := speaker_names(around, foreign)) else {}
     manifest = {"kind": kind, "family": family, "licence": found.licence}
     return manifest | tables | named, ours
@@ -58,7 +61,7 @@ def read(found: Foreign, family: str = "") -> tuple[dict[str, Any], dict[str, Te
 def adapted(file: Path, family: str) -> dict[str, Tensor]:
     """Only the tensors under our names, of a checkpoint whose manifest we have."""
     _, package = _package(family)
-    return package.convert.adapt(checkpoint.read(file, WEIGHTS_INSIDE).tensors)[0]
+    return package.importer.adapt(checkpoint.read(file, WEIGHTS_INSIDE).tensors)[0]
 
 
 def to_store(found: Foreign, family: str, name: str, copy: bool = True) -> Path:
@@ -74,7 +77,7 @@ def to_store(found: Foreign, family: str, name: str, copy: bool = True) -> Path:
     folder = cache.models() / _safe(name)
     manifest |= {"name": folder.name}
     # What lies in several files is kept in one of ours.
-    copy |= any(companion.tensors for companion in _companions(package).values())
+    copy |= any(companion.tensors for companion in package.importer.companions.values())
     stored = parts.checked(manifest, ours)
     store.save(folder, manifest, stored, source="" if copy else str(found.source))
     return folder
@@ -87,19 +90,19 @@ def recognise(file: Path, tensors: dict[str, Tensor]) -> str:
     some = ", ".join(list(tensors)[:3])
     raise UnknownModel(
         f"{file} is of no family known here (it has tensors such as {some}).",
-        f"Known: {', '.join((*models.FAMILIES, *vocoders.FAMILIES))}.",
+        f"Known: {', '.join((*MODELS.names, *VOCODERS.names))}.",
     )
 
 
 def _recognised(tensors: dict[str, Tensor]) -> str:
     """The first family that knows these names, or nothing."""
-    families = (*models.FAMILIES, *vocoders.FAMILIES)
-    return next((f for f in families if _package(f)[1].convert.recognises(tensors)), "")
+    families = (*MODELS.names, *VOCODERS.names)
+    return next((f for f in families if _package(f)[1].importer.recognises(tensors)), "")
 
 
 def _confirmed(family: str, file: Path, tensors: dict[str, Tensor]) -> str:
     """The family that was asked for. Raises BadCheckpoint where it is plainly another's file."""
-    if family and not _package(family)[1].convert.recognises(tensors):
+    if family and not _package(family)[1].importer.recognises(tensors):
         other = _recognised(tensors)
         if other:
             raise BadCheckpoint(
@@ -109,12 +112,8 @@ def _confirmed(family: str, file: Path, tensors: dict[str, Tensor]) -> str:
     return family
 
 
-def _companions(package: Any) -> dict[str, Companion]:
-    return getattr(package.convert, "COMPANIONS", {})
-
-
 def _known(
-    found: Foreign, companions: dict[str, Companion], tensors: dict[str, Tensor]
+    found: Foreign, companions: Mapping[str, Companion], tensors: dict[str, Tensor]
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """What a family may want to know besides the configuration: plain data, and more tensors.
 
@@ -150,12 +149,12 @@ def speaker_names(folder: Path, foreign: dict[str, Any]) -> list[str]:
     return []
 
 
-def _package(family: str) -> tuple[str, Any]:
-    if family in models.FAMILIES:
-        return "acoustic", models.family(family)
-    if family in vocoders.FAMILIES:
-        return "vocoder", vocoders.family(family)
-    known = [*models.FAMILIES, *vocoders.FAMILIES]
+def _package(family: str) -> tuple[str, Family[Any]]:
+    if family in MODELS:
+        return "acoustic", MODELS.family(family)
+    if family in VOCODERS:
+        return "vocoder", VOCODERS.family(family)
+    known = [*MODELS.names, *VOCODERS.names]
     raise UnknownModel(f"There is no family '{family}'.", near_misses(family, known))
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from vivavoce import models, vocoders
 from vivavoce.checkpoints.remap import strict_load, under, without_numbers
+from vivavoce.models import MODELS
+from vivavoce.vocoders import VOCODERS
 
 PREFIX = "vocoder."
 
@@ -37,9 +38,9 @@ def apart(
 
 def build(manifest: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Any:
     """One module with its tensors in it, not copied where they fit. Raises BadCheckpoint."""
-    table = vocoders if manifest["kind"] == "vocoder" else models
+    table = VOCODERS if manifest["kind"] == "vocoder" else MODELS
     with without_numbers():
-        module = table.family(manifest["family"]).build(manifest)
+        module = table.family(manifest["family"]).model.build(manifest)
     strict_load(module, tensors)
     return module
 

@@ -18,12 +18,13 @@ from vivavoce.audio import io
 from vivavoce.audio.loudness import rms, rms_db
 from vivavoce.audio.resample import resample
 from vivavoce.errors import AudioError, GuardError, TextError, UsageError
+from vivavoce.models.base import InfillModel
 from vivavoce.speech.guards import SampleGuard, check_duration
 from vivavoce.speech.plan import unknown_warning
 from vivavoce.speech.render import ATTEMPTS, Renderer, Request
 from vivavoce.speech.result import Speech
 from vivavoce.types import Audio, FeatureSpec, Tokens, Voice
-from vivavoce.vocoders.vocoder import decode_windowed
+from vivavoce.vocoders.base import decode_windowed
 
 WINDOW_S = 30.0
 """Longest result: the models were trained on windows no longer."""
@@ -190,6 +191,8 @@ def _attempt(
     renderer: Renderer, tokens: Tokens, found: Plan, request: Request, attempt: int, lenient: bool
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     model, vocoder, voice = renderer.model, renderer.vocoder, request.voice
+    if not isinstance(model, InfillModel):
+        raise UsageError("The model cannot edit recordings.", "Choose one of the family f5.")
     features = model.edit(
         voice.tensors["samples"],
         found.keep,

@@ -11,6 +11,7 @@ import numpy as np
 
 from vivavoce.config import from_dict
 from vivavoce.errors import ConfigError, UsageError, VoiceError, near_misses
+from vivavoce.models.base import AcousticModel, InfillModel, OnStep, Transcriber
 from vivavoce.runtime import Selection
 from vivavoce.speech import edits
 from vivavoce.speech.cast import Cast, Role, plan_cast
@@ -20,7 +21,7 @@ from vivavoce.speech.render import Renderer, Request, Stages
 from vivavoce.speech.result import Speech
 from vivavoce.speech.voices import Recording, choose, heard
 from vivavoce.types import Audio, AudioChunk, Tokens, Voice
-from vivavoce.vocoders.vocoder import Vocoder
+from vivavoce.vocoders.base import Vocoder
 
 ON_PROBLEM = ("error", "warn")
 
@@ -34,7 +35,7 @@ class TTS:
     def __init__(
         self,
         name: str,
-        model: Any,
+        model: AcousticModel[Any],
         vocoder: Vocoder,
         selection: Selection,
         defaults: dict[str, Any],
@@ -60,12 +61,12 @@ class TTS:
     @property
     def clones(self) -> bool:
         """Whether the model speaks with voices made from recordings."""
-        return self.model.clones
+        return self.model.traits.clones
 
     @property
     def times_words(self) -> bool:
         """Whether speech comes with its words' times: some models know only whole lengths."""
-        return self.model.times_words
+        return self.model.traits.times_words
 
     def voice(
         self,
@@ -75,7 +76,7 @@ class TTS:
         name: str = "voice",
         language: str = "en",
         licence: str = "",
-        transcriber: Callable[[Audio, str], str] | None = None,
+        transcriber: Transcriber | None = None,
     ) -> Voice:
         """A voice from a few seconds of speech and the words said in it, ready for `speak`.
 
@@ -108,7 +109,7 @@ class TTS:
         speed: float = 1.0,
         seed: int = 0,
         on_problem: str = "error",
-        on_step: Callable[[int, int], None] | None = None,
+        on_step: OnStep | None = None,
         stages: Stages | None = None,
         early: bool = True,
         **options: Any,
@@ -174,7 +175,7 @@ class TTS:
         speed: float = 1.0,
         seed: int = 0,
         on_problem: str = "error",
-        on_step: Callable[[int, int], None] | None = None,
+        on_step: OnStep | None = None,
         **options: Any,
     ) -> Speech:
         """The recording with other words: `(start_s, end_s, words)`, or with the seconds to take.
@@ -184,7 +185,7 @@ class TTS:
         (the model cannot do this), UsageError (times, words, more than 30 s), TextError,
         GuardError.
         """
-        if not hasattr(self.model, "edit"):
+        if not isinstance(self.model, InfillModel):
             raise VoiceError(
                 f"'{self.name}' cannot edit recordings.",
                 "`vivavoce models list` shows models; f5-v1 is one that can.",
@@ -206,7 +207,7 @@ class TTS:
         """Whether utterances fade into each other: not where their ends are out before it shows
         that they are ends, or a stream would sound different from the whole.
         """
-        return self.clones and not self.model.incremental
+        return self.clones and not self.model.traits.emits_parts
 
     def _plan(self, text: str, request: Request) -> Iterable[Utterance]:
         voice, options = request.voice, request.options

@@ -18,7 +18,8 @@ from vivavoce.speech.engine import TTS
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from vivavoce.vocoders.vocoder import Vocoder
+    from vivavoce.models.base import AcousticModel
+    from vivavoce.vocoders.base import Vocoder
 
 DEFAULT_MODEL = "kathleen"
 
@@ -51,7 +52,7 @@ def load(
     decoding = place(f"vocoder.{its['family']}", device, found, cache.folder())
     wanted = "fastest" if fast and precision in ("auto", "float32") else precision
     chosen_precision = devices.choose_precision(wanted, selection.device, cache.folder())
-    if chosen_precision.int8 and not acoustic.int8:
+    if chosen_precision.int8 and not acoustic.traits.int8:
         raise UsageError(
             f"'{manifest['name']}' does not compute with int8 weights.",
             "Use float32, or bfloat16 where the device has it.",
@@ -65,11 +66,11 @@ def load(
         decoder = cast("Vocoder", devices.prepare_for_inference(decoder, "auto", cache.folder()))
     decoder.frugal = chosen_precision.int8  # who asks for small weights has little memory
     trim()
-    defaults = manifest.get("options", {}) | (acoustic.fast_options if fast else {})
+    defaults = manifest.get("options", {}) | (acoustic.traits.fast_options if fast else {})
     return TTS(manifest["name"], acoustic, decoder, selection, defaults, decoding)
 
 
-def acoustic(model: str | Path) -> Any:
+def acoustic(model: str | Path) -> AcousticModel[Any]:
     """The acoustic model alone, on the CPU: it makes voices, and weights it does not read for that
     stay in their file. Raises UnknownModel, BadCheckpoint.
     """
@@ -78,7 +79,7 @@ def acoustic(model: str | Path) -> Any:
 
 def _modules(
     model: str, vocoder: str | Path | None
-) -> tuple[dict[str, Any], Any, dict[str, Any], Any]:
+) -> tuple[dict[str, Any], AcousticModel[Any], dict[str, Any], Vocoder]:
     """The model's manifest and module, then its vocoder's: asked for, brought along, or named."""
     manifest, module, tensors = _acoustic(model)
     its = parts.own_vocoder(manifest)
@@ -88,7 +89,7 @@ def _modules(
     return manifest, module, its, parts.build(its, tensors)
 
 
-def _acoustic(name: str) -> tuple[dict[str, Any], Any, dict[str, Tensor]]:
+def _acoustic(name: str) -> tuple[dict[str, Any], AcousticModel[Any], dict[str, Tensor]]:
     """A model's manifest, its module, and the tensors of the vocoder it brings along."""
     manifest, tensors = _open(name, "acoustic")
     mine, others = parts.apart(manifest, tensors)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from vivavoce.audio.features import convert
 from vivavoce.errors import GuardError
+from vivavoce.models.base import AcousticModel, OnStep
 from vivavoce.nn.noise import Noise
 from vivavoce.runtime import synchronise
 from vivavoce.speech.guards import SampleGuard, check_duration, check_told
@@ -24,7 +25,7 @@ from vivavoce.speech.join import Piece
 from vivavoce.speech.plan import Utterance
 from vivavoce.speech.timing import words
 from vivavoce.types import AudioChunk, Features, Voice, Word
-from vivavoce.vocoders.vocoder import Vocoder, decode_windowed, stream_windows
+from vivavoce.vocoders.base import Vocoder, decode_windowed, stream_windows
 
 ATTEMPTS = 2
 FRESH = 1 << 20  # noise of another attempt: no text has as many utterances
@@ -54,13 +55,13 @@ class Request:
     options: Any
     seed: int = 0
     lenient: bool = False
-    on_step: Callable[[int, int], None] | None = None
+    on_step: OnStep | None = None
     stages: Stages = field(default_factory=Stages)
     early: bool = False  # hand pieces out before the utterance has been judged whole
 
     def watched(
         self,
-        on_step: Callable[[int, int], None] | None,
+        on_step: OnStep | None,
         stages: Stages | None,
         early: bool = False,
     ) -> Request:
@@ -77,7 +78,7 @@ class Renderer:
     They may be on different devices: the features go from one to the other.
     """
 
-    model: Any
+    model: AcousticModel[Any]
     vocoder: Vocoder
     device: torch.device
     vocoder_device: torch.device
@@ -117,7 +118,7 @@ class Renderer:
         guard = SampleGuard(utterance.chunk.text, lenient)
         heard: list[Features] = []  # as many as have gone to the vocoder
         parts = self._generated(utterance, request, attempt, heard)
-        lazily = request.early and self.model.incremental
+        lazily = request.early and self.model.traits.emits_parts
         warnings: tuple[str, ...] = ()
         if not lazily:
             whole = _whole(list(parts))
@@ -166,11 +167,11 @@ class Renderer:
         """Samples `[1, S]` piece by piece, or at once where the utterance is judged whole."""
         first = next(parts)
         features = (self.accepted(part) for part in chain([first], parts))
-        window, new_frames = self.vocoder.window_frames, self.model.stream_frames
+        window, new_frames = self.vocoder.window_frames, self.model.traits.stream_frames
         early = request.early and new_frames > 0
         if early:
             window = min(window, 2 * self.vocoder.receptive_field + new_frames)
-        eager = early and self.model.incremental
+        eager = early and self.model.traits.emits_parts
         pieces = stream_windows(self.vocoder, features, window, self._condition(first), eager)
         if early:
             yield from pieces

@@ -5,12 +5,10 @@ Knows no families: what a voice is made of, the model's family knows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from vivavoce import models
 from vivavoce.audio import edit, io
 from vivavoce.checkpoints import store
 from vivavoce.errors import (
@@ -23,6 +21,9 @@ from vivavoce.errors import (
 )
 from vivavoce.hub import library, names
 from vivavoce.hub import voice_file as files
+from vivavoce.models import MODELS
+from vivavoce.models.base import AcousticModel, Transcriber
+from vivavoce.registry import Family
 from vivavoce.types import Audio, Voice
 
 Recording = str | Path | Audio
@@ -37,7 +38,7 @@ def make_voice(
     model: str | None = None,
     language: str = "en",
     licence: str = "",
-    transcriber: Callable[[Audio, str], str] | None = None,
+    transcriber: Transcriber | None = None,
     start_s: float = 0.0,
     end_s: float | None = None,
 ) -> Voice:
@@ -51,8 +52,8 @@ def make_voice(
     """
     family = _cloning_family(model)
     audio = heard(recording, start_s, end_s)
-    maker = _loaded(str(model)) if _needs_weights(family) else family
-    return maker.make_voice(audio, transcript, name, language, licence, transcriber)
+    make = family.make_voice or _loaded(str(model)).make_voice
+    return make(audio, transcript, name, language, licence, transcriber)
 
 
 def heard(
@@ -117,8 +118,8 @@ def voices_show(name: str) -> dict[str, Any]:
             return next(row for row in rows if row["name"] == found)
     voice = files.load(own)
     row = _facts(own, voice) | {"transcript": voice.transcript}
-    if voice.family in models.cloning_families():
-        row |= models.family(voice.family).describe_voice(voice)
+    if voice.family in MODELS:
+        row |= MODELS.family(voice.family).model.describe_voice(voice)
     return row
 
 
@@ -159,8 +160,14 @@ def voices_remove(name: str) -> None:
         raise OutputError(f"Cannot remove {own}: {error.strerror}.") from error
 
 
-def _cloning_family(model: str | None) -> ModuleType:
-    clones = models.cloning_families()
+def cloning_families() -> dict[str, Family[AcousticModel[Any]]]:
+    """The families that speak with voices made from recordings, by name."""
+    families = {name: MODELS.family(name) for name in MODELS.names}
+    return {name: family for name, family in families.items() if family.model.traits.clones}
+
+
+def _cloning_family(model: str | None) -> Family[AcousticModel[Any]]:
+    clones = cloning_families()
     if model is not None:
         chosen = library.show(model)["family"]
         if chosen not in clones:
@@ -168,20 +175,16 @@ def _cloning_family(model: str | None) -> ModuleType:
                 f"'{model}' makes no voices from recordings.",
                 f"Models of these families do: {', '.join(clones) or 'none yet'}.",
             )
-        return models.family(chosen)
-    ready = [name for name in clones if not _needs_weights(models.family(name))]
+        return clones[chosen]
+    ready = [family for family in clones.values() if family.make_voice]
     if not ready:
         raise UnknownModel(
             "No model here makes voices from recordings.", "Name one that does: --model."
         )
-    return models.family(ready[0])
+    return ready[0]
 
 
-def _needs_weights(family: ModuleType) -> bool:
-    return getattr(family, "voices_need_weights", False)
-
-
-def _loaded(model: str) -> Any:
+def _loaded(model: str) -> AcousticModel[Any]:
     """The acoustic model alone, on the CPU. Weights that it does not use stay on the disk."""
     from vivavoce.speech.load import acoustic  # which needs this module
 
@@ -216,7 +219,7 @@ def _load(name: str, speakers: Sequence[str]) -> Voice:
 
 def _speakers() -> list[dict[str, Any]]:
     rows = []
-    clones = models.cloning_families()
+    clones = cloning_families()
     for entry in library.installed():
         if not entry["installed"] or entry["kind"] != "acoustic":
             continue

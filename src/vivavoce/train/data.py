@@ -7,17 +7,16 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from vivavoce.errors import AudioError, TextError, TrainingError, UnknownFormat
+from vivavoce.nn.task import Batch, Task
 from vivavoce.train import manifest
 from vivavoce.train.cache import Cache
 from vivavoce.train.manifest import Row
 from vivavoce.train.recipe import DataConfig
-from vivavoce.train.task import Batch
 from vivavoce.types import Tokens
 
 
@@ -119,7 +118,7 @@ def measure(
 def prepare(
     rows: Sequence[Row],
     config: DataConfig,
-    task: Any,
+    task: Task,
     cache: Cache,
     workers: int,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
@@ -158,7 +157,7 @@ def pad(values: Sequence[np.ndarray], length: int) -> torch.Tensor:
     return torch.from_numpy(out)
 
 
-def _encode(row: Row, task: Any, problems: list[str]) -> tuple[int, ...]:
+def _encode(row: Row, task: Task, problems: list[str]) -> tuple[int, ...]:
     if "tokens" not in task.needs:
         return ()
     try:

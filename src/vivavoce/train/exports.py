@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from vivavoce.errors import TrainingError
+from vivavoce.nn.task import Task
 from vivavoce.train import checkpoint, families, files, recipe
 from vivavoce.train.loop import within
 
@@ -26,7 +26,7 @@ def export(run: Path, folder: Path) -> Path:
     return write(task, folder)
 
 
-def write(task: Any, folder: Path) -> Path:
+def write(task: Task, folder: Path) -> Path:
     """Have the task write its model; the folder appears whole or not at all."""
     task.eval()
     with files.whole(folder) as temporary:

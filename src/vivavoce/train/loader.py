@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from queue import Empty, Queue
 from threading import Event, Thread
 
+from vivavoce.nn.task import Batch
 from vivavoce.train.data import Data
 from vivavoce.train.sampler import Position, Sampler
-from vivavoce.train.task import Batch
 
 Loaded = tuple[Position, Batch]
 

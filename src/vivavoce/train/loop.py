@@ -21,6 +21,7 @@ from torch import Tensor
 
 from vivavoce import runtime as devices
 from vivavoce.errors import TrainingError
+from vivavoce.nn.task import Batch, Task
 from vivavoce.train import optim
 from vivavoce.train.data import Data
 from vivavoce.train.distributed import Group
@@ -29,7 +30,6 @@ from vivavoce.train.loader import Loader
 from vivavoce.train.log import Meter
 from vivavoce.train.recipe import Recipe
 from vivavoce.train.sampler import Position, Sampler
-from vivavoce.train.task import Batch
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Trainer:
     """The mathematics of a run. `start()` before the first `step()`, `close()` after the last."""
 
     def __init__(
-        self, task: Any, data: Data, recipe: Recipe, device: torch.device, group: Group
+        self, task: Task, data: Data, recipe: Recipe, device: torch.device, group: Group
     ) -> None:
         self.task, self.data, self.recipe = task, data, recipe
         self.device, self.group = device, group

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vivavoce.types import Workload
-from vivavoce.vocoders.vocoder import Vocoder, decode_windowed, stream_windows
+from vivavoce.vocoders.base import Vocoder, decode_windowed, stream_windows
 
 Make = Callable[[bool], Vocoder]
 """A vocoder with random weights, at the official size if asked, else as a toy."""

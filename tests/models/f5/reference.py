@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vivavoce.checkpoints.remap import under
-from vivavoce.models.f5 import convert
+from vivavoce.models.f5 import importer as convert
 from vivavoce.models.f5.backbone import Backbone
 from vivavoce.models.f5.config import F5Config
 from vivavoce.models.f5.dit import DiT

@@ -13,7 +13,8 @@ from tests.tiny import tiny_vocoder
 from vivavoce.audio.specs import BIGVGAN_24K
 from vivavoce.config import to_dict
 from vivavoce.errors import ConfigError, GuardError, TextError, UnknownVoice, VoiceError
-from vivavoce.models.f5 import build, chunking
+from vivavoce.models.f5 import chunking
+from vivavoce.models.f5.model import F5TTS
 from vivavoce.nn.noise import Noise
 from vivavoce.runtime import select
 from vivavoce.speech.engine import TTS
@@ -43,13 +44,13 @@ def test_built_from_tables():
         "text": to_dict(ours.text),
         "variant": {"name": "unknown"},
     }
-    built = build(tables)
+    built = F5TTS.build(tables)
     assert (built.config, built.spec, built.text) == (ours.config, ours.spec, ours.text)
     assert built.variant == "unknown"
     assert not built.backbone.text.mask_text
-    assert build(tables | {"variant": None}).variant == ""
+    assert F5TTS.build(tables | {"variant": None}).variant == ""
     with pytest.raises(ConfigError, match="dimm"):
-        build(tables | {"config": {"dimm": 3}})
+        F5TTS.build(tables | {"config": {"dimm": 3}})
 
 
 @pytest.mark.parametrize("kind", KINDS)

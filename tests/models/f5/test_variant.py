@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.models.f5.official import VOCABULARY, dit, unett
-from vivavoce.models.f5.convert import tables
+from vivavoce.models.f5.importer import tables
 from vivavoce.models.f5.variant import last_parts, settings_of
 
 V1, V0 = (True, 0), (False, 1)

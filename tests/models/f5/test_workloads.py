@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vivavoce import models
+from vivavoce.models import MODELS
 from vivavoce.models.f5.workloads import workloads
 
 
@@ -16,6 +16,6 @@ def test_runs_at_toy_size(name):
 
 
 def test_all_are_in_the_table():
-    listed = models.workloads()
+    listed = MODELS.workloads()
     assert {f"f5.{name}" for name in workloads()} <= listed.keys()
     assert {"shortest", "typical", "longest", "batch", "e2", "edit"} <= workloads().keys()

@@ -6,7 +6,7 @@ import torch
 from vivavoce.checkpoints.remap import strict_load
 from vivavoce.errors import UnknownVoice
 from vivavoce.models.glow.config import GlowConfig, GlowOptions
-from vivavoce.models.glow.convert import adapt, config_from_coqui
+from vivavoce.models.glow.importer import adapt, config_from_coqui
 from vivavoce.models.glow.model import GlowTTS, length_mask
 from vivavoce.nn.noise import Noise
 from vivavoce.types import FeatureSpec, Tokens, Voice

@@ -5,7 +5,7 @@ import torch
 
 from vivavoce.checkpoints import store
 from vivavoce.checkpoints.remap import strict_load
-from vivavoce.models.glow import build
+from vivavoce.models.glow.model import GlowTTS
 from vivavoce.models.glow.train import build_task, log_likelihoods
 
 TABLES = {
@@ -108,7 +108,7 @@ def test_export_speaks_like_the_trained_model(batch, tmp_path):
     manifest, tensors = store.load(tmp_path / "voice")
     assert (manifest["family"], manifest["speakers"]) == ("glow", ["one", "two"])
     assert not any("parametrizations" in key for key in tensors)
-    model = build(manifest)
+    model = GlowTTS.build(manifest)
     strict_load(model, tensors)
     z = torch.randn(1, 8, 12)
     speaker = model.speaker_vector(model.voice("two"), 1, torch.device("cpu"))

@@ -1,16 +1,16 @@
 import pytest
 
-from vivavoce import models
+from vivavoce.models import MODELS
 
 
 def test_every_workload_runs_at_toy_size():
-    found = models.family("glow").workloads.workloads()
+    found = MODELS.family("glow").workloads()
     assert {"shortest", "typical", "longest", "batch", "training"} <= found.keys()
     for work in found.values():
         work.build("cpu")()
 
 
 def test_the_table_prefixes_names_and_refuses_others():
-    assert "glow.typical" in models.workloads()
+    assert "glow.typical" in MODELS.workloads()
     with pytest.raises(Exception, match="glow"):
-        models.family("glwo")
+        MODELS.family("glwo")

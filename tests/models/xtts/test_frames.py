@@ -7,10 +7,10 @@ import torch
 
 from vivavoce.models.xtts.frames import Stretch
 from vivavoce.types import FeatureSpec
-from vivavoce.vocoders.hifigan import convert
+from vivavoce.vocoders.base import decode_windowed, stream_windows
+from vivavoce.vocoders.hifigan import importer as convert
 from vivavoce.vocoders.hifigan.config import HifiganConfig
 from vivavoce.vocoders.hifigan.model import Hifigan
-from vivavoce.vocoders.vocoder import decode_windowed, stream_windows
 
 
 def official(speed: float = 1.0) -> Stretch:

@@ -9,9 +9,9 @@ import pytest
 
 from tests.models.xtts import official
 from tests.models.xtts.official import TINY
-from tests.models.xtts.test_convert import build, settings, with_speakers
+from tests.models.xtts.test_importer import build, settings, with_speakers
 from vivavoce.errors import BadCheckpoint
-from vivavoce.models.xtts import convert
+from vivavoce.models.xtts import importer as convert
 
 
 def test_settings_come_from_the_configuration():

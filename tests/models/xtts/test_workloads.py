@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vivavoce import models
 from vivavoce.diagnose.selftest import difference, tensors
+from vivavoce.models import MODELS
 from vivavoce.models.xtts import workloads as work_of
 from vivavoce.models.xtts.workloads import workloads
 
@@ -20,7 +20,7 @@ def test_runs_at_toy_size(name):
 
 
 def test_all_are_in_the_table():
-    listed = models.workloads()
+    listed = MODELS.workloads()
     assert {f"xtts.{name}" for name in workloads()} <= listed.keys()
     assert {"shortest", "typical", "longest", "batch", "recording"} <= workloads().keys()
 

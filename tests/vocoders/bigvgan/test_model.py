@@ -12,8 +12,10 @@ from vivavoce.checkpoints.remap import strict_load
 from vivavoce.errors import ConfigError, UsageError
 from vivavoce.nn import toom_cook
 from vivavoce.nn.convolution import laid_out
-from vivavoce.vocoders.bigvgan import Bigvgan, BigvganConfig, build, convert
-from vivavoce.vocoders.vocoder import decode_windowed, stream_windows
+from vivavoce.vocoders.base import decode_windowed, stream_windows
+from vivavoce.vocoders.bigvgan import importer as convert
+from vivavoce.vocoders.bigvgan.config import BigvganConfig
+from vivavoce.vocoders.bigvgan.model import Bigvgan
 
 WAVE, PART = 5e-6, 2e-6
 V2 = BigvganConfig()
@@ -42,7 +44,7 @@ def toy(**changes) -> Bigvgan:
 def test_parity(load_parity, name: str, gradients: bool) -> None:
     """With gradients the activations are plain convolutions, without them products of matrices."""
     recorded = load_parity(name)
-    vocoder = build(convert.tables(recorded.meta["config"])).eval()
+    vocoder = Bigvgan.build(convert.tables(recorded.meta["config"])).eval()
     ours, dropped = convert.adapt(recorded.weights)
     strict_load(vocoder, ours)
     assert len(ours) + len(dropped) < len(recorded.weights)
@@ -145,9 +147,9 @@ def test_impossible_sizes_are_refused() -> None:
     with pytest.raises(ConfigError, match="hop"):
         Bigvgan(replace(V2, rates=(4, 4, 2, 2, 2, 4), kernels=(8, 8, 4, 4, 4, 8)), BIGVGAN_24K)
     with pytest.raises(ConfigError, match="even"):
-        build({"config": {"kernels": [8, 8, 4, 4, 4, 5]}})
+        Bigvgan.build({"config": {"kernels": [8, 8, 4, 4, 4, 5]}})
     with pytest.raises(ConfigError):
-        build({"config": {"activation": "relu"}})
+        Bigvgan.build({"config": {"activation": "relu"}})
 
 
 def test_gradients_reach_every_parameter() -> None:

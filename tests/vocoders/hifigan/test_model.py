@@ -13,9 +13,10 @@ from vivavoce.checkpoints.remap import strict_load, under
 from vivavoce.errors import ConfigError, UsageError
 from vivavoce.nn import toom_cook
 from vivavoce.types import FeatureSpec
-from vivavoce.vocoders.hifigan import Hifigan, HifiganConfig, build, convert
-from vivavoce.vocoders.hifigan.config import V1, V2, V3
-from vivavoce.vocoders.vocoder import decode_windowed, stream_windows
+from vivavoce.vocoders.base import decode_windowed, stream_windows
+from vivavoce.vocoders.hifigan import importer as convert
+from vivavoce.vocoders.hifigan.config import V1, V2, V3, HifiganConfig
+from vivavoce.vocoders.hifigan.model import Hifigan
 
 TOLERANCE = 1e-6
 
@@ -31,7 +32,7 @@ def toy(**changes) -> Hifigan:
 def test_parity(load_parity, name: str) -> None:
     recorded = load_parity(name)
     tables = convert.tables({"generator_model_params": recorded.meta["config"], "audio": {}})
-    vocoder = build(tables).eval()
+    vocoder = Hifigan.build(tables).eval()
     ours, dropped = convert.adapt(recorded.weights)
     strict_load(vocoder, ours)
     assert not dropped
@@ -91,7 +92,7 @@ def test_trained_weights(data_folder) -> None:
 
     folder = data_folder("hifigan_v2_lj")
     model = folder / "hifigan" / "LJ_V2"
-    vocoder = build(convert.tables(read(model / "config.json"))).eval()
+    vocoder = Hifigan.build(convert.tables(read(model / "config.json"))).eval()
     ours, dropped = convert.adapt(read_checkpoint(model / "generator_v2", ("generator",)).tensors)
     strict_load(vocoder, ours)
     assert not dropped
@@ -202,7 +203,7 @@ def test_impossible_sizes_are_refused() -> None:
     with pytest.raises(ConfigError, match="hop"):
         Hifigan(HifiganConfig(rates=(8, 8, 2, 1), kernels=(16, 16, 4, 3)), HIFIGAN_22K)
     with pytest.raises(ConfigError, match="even"):
-        build({"config": {"kernels": [16, 16, 4, 5]}})
+        Hifigan.build({"config": {"kernels": [16, 16, 4, 5]}})
 
 
 def test_gradients_reach_every_parameter() -> None:

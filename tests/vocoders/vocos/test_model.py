@@ -11,14 +11,16 @@ from vivavoce.audio.features import FeatureExtractor
 from vivavoce.checkpoints.remap import strict_load
 from vivavoce.errors import UsageError
 from vivavoce.types import FeatureSpec
-from vivavoce.vocoders.vocoder import decode_windowed
-from vivavoce.vocoders.vocos import Vocos, VocosConfig, build, convert
+from vivavoce.vocoders.base import decode_windowed
+from vivavoce.vocoders.vocos import importer as convert
+from vivavoce.vocoders.vocos.config import VocosConfig
+from vivavoce.vocoders.vocos.model import Vocos
 
 TOLERANCE = 1e-5
 
 
 def load(recorded) -> Vocos:
-    vocoder = build(convert.tables(recorded.meta["config"])).eval()
+    vocoder = Vocos.build(convert.tables(recorded.meta["config"])).eval()
     ours, dropped = convert.adapt(recorded.weights)
     strict_load(vocoder, ours)
     assert len(ours) + len(dropped) == len(recorded.weights)
@@ -54,7 +56,7 @@ def test_parity(load_parity, name: str) -> None:
 @torch.no_grad()
 def test_full_size_golden() -> None:
     """Weights 0.03 sin(0.1 i + j) over the reference's sorted names, from the reference."""
-    vocoder = build({})
+    vocoder = Vocos.build({})
     ours = vocoder.state_dict()
     names = {foreign_name(key): key for key in ours}
     for j, foreign in enumerate(sorted([*names, *BUFFERS])):

@@ -11,9 +11,9 @@ from vivavoce.checkpoints import store
 from vivavoce.checkpoints.remap import strict_load
 from vivavoce.config import to_dict
 from vivavoce.errors import ConfigError
-from vivavoce.vocoders import vocos
 from vivavoce.vocoders.vocos.discriminators import Discriminators
 from vivavoce.vocoders.vocos.losses import ReconstructionLoss, discriminator_loss
+from vivavoce.vocoders.vocos.model import Vocos
 from vivavoce.vocoders.vocos.train import VocosTask, build_task
 
 TABLES = {
@@ -118,7 +118,7 @@ def test_what_is_exported_can_be_built_again(tmp_path: Path) -> None:
     model = task()
     model.export(tmp_path / "toy")
     manifest, tensors = store.load(tmp_path / "toy")
-    vocoder = vocos.build(manifest)
+    vocoder = Vocos.build(manifest)
     strict_load(vocoder, tensors)
     assert manifest["family"] == "vocos"
     assert to_dict(vocoder.accepts) == to_dict(model.spec)

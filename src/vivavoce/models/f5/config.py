@@ -80,3 +80,6 @@ class F5Options:
             raise ConfigError(f"speed is {self.speed}; it must be from 0.2 to 5.")
         if not 0.0 <= self.duration_s <= 60.0:
             raise ConfigError(f"duration_s is {self.duration_s}; it must be from 0 to 60.")
+
+
+OPTIONS = F5Options

@@ -7,27 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vivavoce.audio.features import FeatureExtractor
 from vivavoce.config import from_dict
-from vivavoce.errors import ConfigError, TextError, UnknownVoice
+from vivavoce.errors import ConfigError, TextError
+from vivavoce.models.base import AcousticModel, OnStep, Traits, Transcriber
 from vivavoce.models.f5 import chunking
 from vivavoce.models.f5 import text as f5_text
 from vivavoce.models.f5.config import F5Config, F5Options
 from vivavoce.models.f5.dit import DiT
-from vivavoce.models.f5.sampler import Progress, evaluations, guided, sample
+from vivavoce.models.f5.sampler import evaluations, guided, sample
 from vivavoce.models.f5.unett import UNetT
-from vivavoce.models.f5.voice import make_voice, reference
+from vivavoce.models.f5.voice import describe_voice, make_voice, reference
 from vivavoce.nn.noise import Noise
 from vivavoce.runtime import bucket_length
 from vivavoce.runtime.arithmetic import Arithmetic
 from vivavoce.text.split import chunks
 from vivavoce.text.vocabulary import Vocabulary
-from vivavoce.types import Chunk, Features, FeatureSpec, Tokens, Voice
+from vivavoce.types import Audio, Chunk, Features, FeatureSpec, Tokens, Voice
 
 FIRST_SHARE = 0.4  # of the budget for the first chunk, so that the first audio comes early
 
@@ -41,19 +42,15 @@ class Gap:
     ids: Tensor
 
 
-class F5TTS(nn.Module):
+class F5TTS(AcousticModel[F5Options]):
     """Chen et al., arXiv:2410.06885 (F5, `dit`); Eskimez et al., arXiv:2406.18009 (E2, `unett`)."""
 
     family = "f5"
     options_type = F5Options
-    clones = True
-    incremental = False
-    times_words = False
-    int8 = False
-    fast_options: Mapping[str, Any] = {"steps": 7}
-    stream_frames = 0  # an utterance is heard when all of it has been judged
-    speaker_names: tuple[str, ...] = ()
-    make_voice = staticmethod(make_voice)
+    config_type = F5Config
+    text_type = f5_text.TextConfig
+    traits = Traits(clones=True, fast_options={"steps": 7})
+    describe_voice = staticmethod(describe_voice)
 
     def __init__(
         self, config: F5Config, spec: FeatureSpec, text: f5_text.TextConfig, variant: str = ""
@@ -64,13 +61,30 @@ class F5TTS(nn.Module):
         self.backbone = UNetT(config) if config.backbone == "unett" else DiT(config)
         self.kept: dict[tuple[float, ...], list[Tensor]] = {}
 
-    def voice(self, name: str | None = None) -> Voice:
-        """There are no own speakers. Raises UnknownVoice."""
-        raise UnknownVoice(
-            f"This model has no speaker '{name}'." if name else "This model needs a voice.",
-            "Make one: `vivavoce voices add NAME ref.wav --transcript ...`, then --voice NAME; "
-            "or give --ref ref.wav --transcript ... with the text.",
+    @classmethod
+    def build(cls, manifest: Mapping[str, Any]) -> Self:
+        variant = manifest.get("variant") or {}
+        return cls(
+            from_dict(F5Config, manifest["config"], "config"),
+            from_dict(FeatureSpec, manifest["features"], "features"),
+            from_dict(f5_text.TextConfig, manifest["text"], "text"),
+            variant.get("name", ""),
         )
+
+    def make_voice(
+        self,
+        audio: Audio | Sequence[Audio],
+        transcript: str = "",
+        name: str = "voice",
+        language: str = "en",
+        licence: str = "",
+        transcriber: Transcriber | None = None,
+    ) -> Voice:
+        return make_voice(audio, transcript, name, language, licence, transcriber)
+
+    @property
+    def device(self) -> torch.device:
+        return self.backbone.output.weight.device
 
     def chunks(self, text: str, voice: Voice, options: F5Options) -> Iterator[Chunk]:
         """By the bytes that fit the model's window beside the voice's recording."""
@@ -93,7 +107,7 @@ class F5TTS(nn.Module):
         voice: Voice,
         options: F5Options,
         noise: Noise,
-        on_step: Progress | None = None,
+        on_step: OnStep | None = None,
     ) -> Iterator[Features]:
         """One `Features` with a row per entry of `tokens`; the reference is not part of it.
 
@@ -121,7 +135,7 @@ class F5TTS(nn.Module):
         options: F5Options,
         noise: Noise,
         voice: Voice | None = None,
-        on_step: Progress | None = None,
+        on_step: OnStep | None = None,
     ) -> Features:
         """Samples `[S]` with other frames between the kept ones.
 
@@ -143,13 +157,13 @@ class F5TTS(nn.Module):
         gaps: Sequence[Gap],
         options: F5Options,
         noise: Noise,
-        on_step: Progress | None = None,
+        on_step: OnStep | None = None,
         voice: Voice | None = None,
     ) -> Tensor:
         """The mels `[B, N, M]` with their gaps filled; row b is right up to its own length."""
         if self.variant == "unknown" and voice is not None:
             self.settle(voice)
-        device = self.backbone.output.weight.device
+        device = self.device
         lengths = [len(gap.mel) for gap in gaps]
         n_frames = bucket_length(max(lengths), device)
         mels = torch.zeros(len(gaps), n_frames, self.spec.n_mels, device=device)
@@ -168,7 +182,7 @@ class F5TTS(nn.Module):
 
     def mel(self, samples: Tensor) -> Tensor:
         """`[S]` to `[N, M]` on the model's device."""
-        device = self.backbone.output.weight.device
+        device = self.device
         extractor = FeatureExtractor(self.spec)
         return extractor(samples.cpu()[None])[0].t().contiguous().to(device)
 
@@ -180,8 +194,7 @@ class F5TTS(nn.Module):
         ids = self._ids(voice.transcript, "")
         self.variant = probe(self.backbone, self.mel(samples), ids)
 
-    def freeze(self, arithmetic: Arithmetic | None = None) -> F5TTS:
-        """Ready for inference: evaluation mode, products as `arithmetic` computes them."""
+    def freeze(self, arithmetic: Arithmetic | None = None) -> Self:
         self.eval().requires_grad_(False)
         self.backbone.freeze(arithmetic or Arithmetic())
         return self
@@ -202,7 +215,7 @@ class F5TTS(nn.Module):
 
     def _ids(self, transcript: str, text: str) -> Tensor:
         ids = f5_text.joined_ids(self.vocabulary, transcript, text, self.text.kind)
-        return torch.tensor(ids, dtype=torch.long, device=self.backbone.output.weight.device)
+        return torch.tensor(ids, dtype=torch.long, device=self.device)
 
     def _schedule(self, options: F5Options, device: torch.device) -> list[Tensor]:
         times = evaluations(options)
@@ -219,14 +232,3 @@ class F5TTS(nn.Module):
             self.kept[key] = schedule
             self.backbone.forget_schedule_weights()
         return schedule
-
-
-def build(manifest: Mapping[str, Any]) -> F5TTS:
-    """From a model's tables (`config`, `features`, `text`, `variant`)."""
-    variant = manifest.get("variant") or {}
-    return F5TTS(
-        from_dict(F5Config, manifest["config"], "config"),
-        from_dict(FeatureSpec, manifest["features"], "features"),
-        from_dict(f5_text.TextConfig, manifest["text"], "text"),
-        variant.get("name", ""),
-    )

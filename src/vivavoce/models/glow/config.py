@@ -51,3 +51,6 @@ class GlowOptions:
             raise ValueError("speed must lie between 0.1 and 10")
         if not 0 <= self.noise_scale <= 2:
             raise ValueError("noise_scale must lie between 0 and 2")
+
+
+OPTIONS = GlowOptions

@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vivavoce.config import from_dict
-from vivavoce.errors import TextError, UnknownVoice, near_misses
+from vivavoce.errors import TextError, UnknownVoice
+from vivavoce.models.base import AcousticModel, OnStep, Traits
 from vivavoce.models.glow import text as glow_text
 from vivavoce.models.glow.align import expand_path
 from vivavoce.models.glow.config import GlowConfig, GlowOptions
 from vivavoce.models.glow.decoder import Decoder
 from vivavoce.models.glow.encoder import TextEncoder
 from vivavoce.nn.noise import Noise
+from vivavoce.runtime.arithmetic import Arithmetic
 from vivavoce.text.split import chunks
 from vivavoce.types import Chunk, Features, FeatureSpec, Tokens, Voice
 
 MAX_CHARS = 220  # about 15 s of speech: longer utterances than training saw drift
 
 
-class GlowTTS(nn.Module):
+class GlowTTS(AcousticModel[GlowOptions]):
     """Kim et al. 2020, arXiv:2005.11129, with the shapes and key quirks of Coqui's version."""
 
     family = "glow"
     options_type = GlowOptions
-    clones = False
-    incremental = False
-    times_words = True
-    int8 = False
-    fast_options: Mapping[str, Any] = {}
-    stream_frames = 64  # new frames per streamed piece, beside the vocoder's context
+    config_type = GlowConfig
+    text_type = glow_text.TextConfig
+    traits = Traits(times_words=True, stream_frames=64)
 
     def __init__(
         self,
@@ -54,22 +52,18 @@ class GlowTTS(nn.Module):
         if self.speakers is not None:
             nn.init.uniform_(self.speakers.weight, -0.1, 0.1)
 
-    def chunks(self, text: str, _voice: Voice, _options: GlowOptions) -> Iterator[Chunk]:
+    def chunks(self, text: str, voice: Voice, options: GlowOptions) -> Iterator[Chunk]:
         return chunks(text, MAX_CHARS)
 
     def tokenise(
-        self, text: str, _voice: Voice | None = None, _options: GlowOptions | None = None
+        self, text: str, voice: Voice | None = None, options: GlowOptions | None = None
     ) -> Tokens:
         """Raises TextError when nothing of `text` can be spoken."""
         return glow_text.encode(self.text, text)
 
-    def voice(self, name: str | None = None) -> Voice:
-        """One of the model's own speakers, by default the first. Raises UnknownVoice."""
-        names = self.speaker_names or ("default",)
-        name = name or names[0]
-        if name not in names:
-            raise UnknownVoice(f"The model has no speaker '{name}'.", near_misses(name, names))
-        return Voice(name, self.family, {"speaker": torch.tensor([names.index(name)])})
+    @property
+    def device(self) -> torch.device:
+        return self.encoder.embedding.weight.device
 
     @torch.inference_mode()
     def generate(
@@ -78,7 +72,7 @@ class GlowTTS(nn.Module):
         voice: Voice,
         options: GlowOptions,
         noise: Noise,
-        on_step: Any = None,
+        on_step: OnStep | None = None,
     ) -> Iterator[Features]:
         """One `Features` with a row per entry of `tokens`.
 
@@ -87,7 +81,7 @@ class GlowTTS(nn.Module):
         """
         if any(len(t) == 0 for t in tokens):
             raise TextError("There is nothing to speak.", "Give at least one word.")
-        device = self.encoder.embedding.weight.device
+        device = self.device
         ids, mask = pad_tokens(tokens, device)
         speaker = self.speaker_vector(voice, len(tokens), device)
         mean, log_scale, log_durations = self.encoder(ids, mask, speaker)
@@ -131,21 +125,11 @@ class GlowTTS(nn.Module):
             )
         return F.normalize(vector).expand(n_rows, -1).unsqueeze(2)
 
-    def freeze(self, _arithmetic: Any = None) -> GlowTTS:
-        """Ready for inference: evaluation mode, inverse maps computed once."""
+    def freeze(self, arithmetic: Arithmetic | None = None) -> Self:
+        """Evaluation mode, inverse maps computed once; `arithmetic` changes nothing here."""
         self.eval().requires_grad_(False)
         self.decoder.freeze()
         return self
-
-
-def build(manifest: Mapping[str, Any]) -> GlowTTS:
-    """From a stored model's tables (`config`, `features`, `text`, `speakers`)."""
-    return GlowTTS(
-        from_dict(GlowConfig, manifest["config"], "config"),
-        from_dict(FeatureSpec, manifest["features"], "features"),
-        from_dict(glow_text.TextConfig, manifest.get("text", {}), "text"),
-        tuple(manifest.get("speakers", ())),
-    )
 
 
 def pad_tokens(tokens: Sequence[Tokens], device: torch.device) -> tuple[Tensor, Tensor]:

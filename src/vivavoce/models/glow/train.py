@@ -19,6 +19,7 @@ from vivavoce.models.glow.align import maximum_path
 from vivavoce.models.glow.config import GlowConfig
 from vivavoce.models.glow.decoder import Coupling
 from vivavoce.models.glow.model import GlowTTS, length_mask
+from vivavoce.nn.task import Task
 from vivavoce.runtime import full_precision
 from vivavoce.types import FeatureSpec, Tokens
 
@@ -38,7 +39,7 @@ def build_task(tables: Mapping[str, Any], speakers: tuple[str, ...]) -> GlowTask
     return GlowTask(GlowTTS(config, spec, text, speakers))
 
 
-class GlowTask(nn.Module):
+class GlowTask(Task):
     """Paper section 3.3: maximise the likelihood of the mel under the aligned prior."""
 
     phases = ("model",)
@@ -47,7 +48,7 @@ class GlowTask(nn.Module):
 
     def __init__(self, model: GlowTTS) -> None:
         super().__init__()
-        self.exported = model
+        self.exported: GlowTTS = model  # pyright: ignore[reportIncompatibleVariableOverride]
         self.spec = model.spec
         for module in model.modules():
             if isinstance(module, Coupling):

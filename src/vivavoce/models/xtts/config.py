@@ -105,3 +105,6 @@ class XttsOptions:
 def _within(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
         raise ConfigError(f"{name} is {value}; it must be from {low:g} to {high:g}.")
+
+
+OPTIONS = XttsOptions

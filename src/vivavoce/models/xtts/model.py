@@ -6,15 +6,15 @@ Knows no vocoder. Shapes: W width, N positions, K codes, T frames.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 
 from vivavoce.audio.specs import XTTS_LATENTS
-from vivavoce.config import from_dict
-from vivavoce.errors import TextError, UnknownVoice, near_misses
+from vivavoce.errors import TextError
+from vivavoce.models.base import AcousticModel, OnStep, Traits, Transcriber
 from vivavoce.models.xtts import text as xtts_text
 from vivavoce.models.xtts import voice as voices
 from vivavoce.models.xtts.cache import Cache
@@ -37,20 +37,16 @@ PIECE_CODES = 48
 """A stream's pieces grow to so many: as long as a window of the vocoder."""
 KEPT_VOICES = 8
 
-Progress = Callable[[int, int], None]
 
-
-class Xtts(nn.Module):
+class Xtts(AcousticModel[XttsOptions]):
     """Casanova et al., arXiv:2406.04904: GPT, conditioning and speaker encoder."""
 
     family = "xtts"
     options_type = XttsOptions
-    clones = True
-    times_words = False
-    int8 = True
-    incremental = True
-    fast_options: Mapping[str, Any] = {}
-    stream_frames = 214
+    config_type = XttsConfig
+    text_type = xtts_text.TextConfig
+    traits = Traits(clones=True, emits_parts=True, int8=True, stream_frames=214)
+    describe_voice = staticmethod(voices.describe_voice)
     mel_stats: Tensor
     speaker_latents: Tensor
     speaker_embeddings: Tensor
@@ -74,24 +70,16 @@ class Xtts(nn.Module):
         self.register_buffer("speaker_embeddings", torch.zeros(n, width))
         self.heard: OrderedDict[bytes, Cache] = OrderedDict()
 
-    def voice(self, name: str | None = None) -> Voice:
-        """A studio speaker of the checkpoint, by default the first. Raises UnknownVoice."""
-        if not self.speaker_names:
-            raise UnknownVoice(
-                f"This model has no speaker '{name}'." if name else "This model needs a voice.",
-                "Make one: `vivavoce voices add NAME ref.wav -m MODEL`, then --voice NAME; or give "
-                "--ref ref.wav with the text.",
-            )
-        name = name or self.speaker_names[0]
-        if name not in self.speaker_names:
-            advice = near_misses(name, self.speaker_names) or "`vivavoce voices list` shows them."
-            raise UnknownVoice(f"The model has no speaker '{name}'.", advice)
-        row = self.speaker_names.index(name)
-        tensors = {
-            "latents": self.speaker_latents[row].cpu().float(),
-            "embedding": self.speaker_embeddings[row].cpu().float(),
+    @property
+    def device(self) -> torch.device:
+        return self.mel_stats.device
+
+    def speaker_tensors(self, index: int) -> dict[str, Tensor]:
+        """A studio speaker of the checkpoint."""
+        return {
+            "latents": self.speaker_latents[index].cpu().float(),
+            "embedding": self.speaker_embeddings[index].cpu().float(),
         }
-        return Voice(name, self.family, tensors)
 
     def make_voice(
         self,
@@ -100,7 +88,7 @@ class Xtts(nn.Module):
         name: str = "voice",
         language: str = "en",
         licence: str = "",
-        _transcriber: Any = None,
+        transcriber: Transcriber | None = None,
     ) -> Voice:
         """The voice heard in recordings, without their words. Raises as `voices.make_voice`."""
         return voices.make_voice(self, audio, name, language, licence, transcript)
@@ -122,14 +110,14 @@ class Xtts(nn.Module):
         voice: Voice,
         options: XttsOptions,
         noise: Noise,
-        on_step: Progress | None = None,
+        on_step: OnStep | None = None,
     ) -> Iterator[Features]:
         """One text: `Features` as they come, in growing pieces. Several: all rows, at the end.
 
         Raises TextError for an entry without tokens or with too many.
         """
         latents, embedding = voices.reference(voice, self.config)
-        condition = embedding.to(self.mel_stats.device)[None, :, None]
+        condition = embedding.to(self.device)[None, :, None]
         decoding = Decoding(self.gpt, len(tokens))
         lines = [
             self.begin(
@@ -174,7 +162,7 @@ class Xtts(nn.Module):
                 f"{len(tokens)} tokens are no utterance: it may have 1 to {self.config.max_text}.",
                 "Give a word at least; `speak` cuts long texts by itself.",
             )
-        device = self.mel_stats.device
+        device = self.device
         ids = torch.tensor(tokens.ids, device=device)[None]
         text = [self.gpt.text(ids), self.gpt.start(device)]
         key, n = latents.numpy().tobytes(), len(latents)
@@ -196,8 +184,7 @@ class Xtts(nn.Module):
         rates = (self.config.input_rate, self.spec.sample_rate)
         return Stretch.of(self.config.code_samples, self.spec.hop_length, rates, speed)
 
-    def freeze(self, arithmetic: Arithmetic | None = None) -> Xtts:
-        """Ready for inference: evaluation mode, the GPT's products as `arithmetic` has them."""
+    def freeze(self, arithmetic: Arithmetic | None = None) -> Self:
         self.eval().requires_grad_(False)
         self.gpt.freeze(arithmetic or Arithmetic())
         return self
@@ -210,7 +197,7 @@ class Xtts(nn.Module):
         stretch: Stretch,
         options: XttsOptions,
         condition: Tensor,
-        on_step: Progress | None,
+        on_step: OnStep | None,
     ) -> Iterator[Features]:
         """Frames that no later code changes, after `first_codes` codes and then ever more."""
         due, given, piece = options.first_codes, 0, options.first_codes
@@ -260,13 +247,3 @@ class Xtts(nn.Module):
     def _tokenizer(self) -> xtts_text.Tokenizer:
         assert self.tokenizer is not None
         return self.tokenizer
-
-
-def build(manifest: Mapping[str, Any]) -> Xtts:
-    """From a model's tables (`config`, `features`, `text`, `speakers`)."""
-    return Xtts(
-        from_dict(XttsConfig, manifest["config"], "config"),
-        from_dict(FeatureSpec, manifest["features"], "features"),
-        from_dict(xtts_text.TextConfig, manifest["text"], "text"),
-        tuple(manifest.get("speakers", ())),
-    )

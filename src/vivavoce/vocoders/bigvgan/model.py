@@ -9,12 +9,13 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from vivavoce.audio.specs import BIGVGAN_24K
 from vivavoce.errors import ConfigError, UsageError
 from vivavoce.nn.convolution import Conv, Upsampling, laid_out
 from vivavoce.types import FeatureSpec
+from vivavoce.vocoders.base import Vocoder
 from vivavoce.vocoders.bigvgan.activation import Snake
 from vivavoce.vocoders.bigvgan.config import BigvganConfig
-from vivavoce.vocoders.vocoder import Vocoder
 
 
 class Residuals(nn.Module):
@@ -79,6 +80,9 @@ class Bigvgan(Vocoder):
     Plain weights: weight normalisation is folded away when a checkpoint is converted. Raises
     ConfigError when the rates do not make the hop of `spec`.
     """
+
+    config_type = BigvganConfig
+    default_features = BIGVGAN_24K
 
     def __init__(self, config: BigvganConfig, spec: FeatureSpec) -> None:
         super().__init__()

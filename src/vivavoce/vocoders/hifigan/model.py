@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
+from vivavoce.audio.specs import HIFIGAN_22K
 from vivavoce.errors import ConfigError, UsageError
 from vivavoce.nn.convolution import Conv, Upsampling, laid_out
 from vivavoce.runtime.memory import trim
 from vivavoce.types import FeatureSpec
+from vivavoce.vocoders.base import Vocoder
 from vivavoce.vocoders.hifigan.config import HifiganConfig
-from vivavoce.vocoders.vocoder import Vocoder
 
 SLOPE = 0.1
 LAST_SLOPE = 0.01  # the published code leaves PyTorch's default here, and the weights know it
@@ -80,6 +81,9 @@ class Hifigan(Vocoder):
     Plain weights: weight normalisation is folded away when a checkpoint is converted. Raises
     ConfigError when the rates do not make the hop of `spec`.
     """
+
+    config_type = HifiganConfig
+    default_features = HIFIGAN_22K
 
     def __init__(self, config: HifiganConfig, spec: FeatureSpec) -> None:
         super().__init__()

@@ -13,7 +13,7 @@ from vivavoce.audio.stft import istft
 from vivavoce.errors import UsageError
 from vivavoce.runtime import full_precision
 from vivavoce.types import FeatureSpec
-from vivavoce.vocoders.vocoder import Vocoder
+from vivavoce.vocoders.base import Vocoder
 from vivavoce.vocoders.vocos.config import VocosConfig
 
 KERNEL = 7
@@ -61,6 +61,8 @@ class Backbone(nn.Module):
 
 class Vocos(Vocoder):
     """Features `[B, C, T]` to samples `[B, S]`: S is (T - 1) hops with `center` framing, else T."""
+
+    config_type = VocosConfig
 
     def __init__(self, config: VocosConfig, spec: FeatureSpec) -> None:
         super().__init__()

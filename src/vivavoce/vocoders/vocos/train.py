@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from vivavoce.audio.features import FeatureExtractor
 from vivavoce.checkpoints import store
 from vivavoce.config import from_dict, to_dict
+from vivavoce.nn.task import Batch, Task
 from vivavoce.runtime import full_precision
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.vocos.config import VocosConfig
@@ -28,8 +29,6 @@ from vivavoce.vocoders.vocos.losses import (
     feature_loss,
 )
 from vivavoce.vocoders.vocos.model import Vocos
-
-Batch = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def build_task(tables: Mapping[str, Any], speakers: tuple[str, ...] = ()) -> Voc
     )
 
 
-class VocosTask(nn.Module):
+class VocosTask(Task):
     """Vocos against its discriminators: spectral, hinge and feature-matching losses."""
 
     phases = ("discriminator", "generator")
@@ -75,7 +74,7 @@ class VocosTask(nn.Module):
         super().__init__()
         self.spec = spec
         self.loss = loss
-        self.segment_frames = loss.segment_frames
+        self.segment_frames: int = loss.segment_frames  # pyright: ignore[reportIncompatibleVariableOverride]
         self.vocoder = Vocos(config, spec)
         self.discriminators = Discriminators(
             loss.discriminator_periods, loss.discriminator_ffts, loss.discriminator_width
@@ -84,7 +83,7 @@ class VocosTask(nn.Module):
         self.reconstruction = ReconstructionLoss(spec, loss.spectral_ffts)
 
     @property
-    def exported(self) -> Vocos:
+    def exported(self) -> Vocos:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.vocoder
 
     def parts(self) -> dict[str, nn.Module]:

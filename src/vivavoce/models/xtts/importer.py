@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vivavoce import vocoders
 from vivavoce.checkpoints.companions import Companion
+from vivavoce.checkpoints.importer import Importer
 from vivavoce.checkpoints.remap import strip, under
 from vivavoce.config import to_dict
 from vivavoce.errors import BadCheckpoint
@@ -22,6 +22,7 @@ from vivavoce.models.xtts.settings import (
     options_of,
     read_vocabulary,
 )
+from vivavoce.vocoders import VOCODERS
 
 # What belongs to a checkpoint, by its name among the settings. The statistics are for weights
 # without any; they lie beside every official checkpoint, for training.
@@ -82,8 +83,8 @@ def adapt(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
             turned = tensor.t() if _TRANSPOSED.fullmatch(name) and tensor.dim() == 2 else tensor
             ours[_rename(name)] = turned
     its = under(theirs, OFFICIAL_VOCODER)
-    family = vocoders.recognise(its)
-    vocoder = vocoders.family(family).convert.adapt(its)[0] if family else its
+    family = VOCODERS.recognise(its)
+    vocoder = VOCODERS.family(family).importer.adapt(its)[0] if family else its
     ours |= {f"vocoder.{name}": tensor for name, tensor in vocoder.items()}
     return ours | _speakers(theirs), dropped
 
@@ -133,13 +134,13 @@ def _check(foreign: Mapping[str, Any]) -> None:
 
 
 def _vocoder(its: Mapping[str, Tensor]) -> dict[str, Any]:
-    family = vocoders.recognise(its)
-    if not family:
+    family = VOCODERS.recognise(its)
+    sizes = VOCODERS.family(family).importer.config_from_tensors if family else None
+    if sizes is None:
         raise BadCheckpoint(
             "The checkpoint has no vocoder.", "Take a checkpoint of the full model."
         )
-    config = vocoders.family(family).convert.config_from_tensors(its)
-    return {"family": family, "config": to_dict(config)}
+    return {"family": family, "config": to_dict(sizes(its))}
 
 
 def _official(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
@@ -197,3 +198,6 @@ def _rows(theirs: Mapping[str, Tensor], key: str, shape: Sequence[int]) -> Tenso
 
 def _without_ones(shape: Sequence[int]) -> list[int]:
     return [n for n in shape if n != 1]
+
+
+IMPORTER = Importer(recognises=recognises, adapt=adapt, tables=tables, companions=COMPANIONS)

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from vivavoce.checkpoints.importer import Importer
 from vivavoce.config import to_dict
 from vivavoce.errors import BadCheckpoint
 from vivavoce.types import FeatureSpec
@@ -82,3 +83,6 @@ def _arguments(foreign: Mapping[str, Any], part: str) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise BadCheckpoint(f"The Vocos configuration has no '{part}'.", "Take its config.yaml.")
     return table.get("init_args", table)
+
+
+IMPORTER = Importer(recognises=recognises, adapt=adapt, tables=tables)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from vivavoce.types import FeatureSpec
-from vivavoce.vocoders.vocoder import Vocoder, decode_windowed, stream_windows
+from vivavoce.vocoders.base import Vocoder, decode_windowed, stream_windows
 
 HOP, REACH, WIDTH = 4, 2, 3
 

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from vivavoce.audio.coqui import Stats, features_from_coqui
+from vivavoce.checkpoints.importer import Importer
 from vivavoce.checkpoints.remap import fold_weight_norm
 from vivavoce.config import from_dict, to_dict
 from vivavoce.errors import BadCheckpoint
@@ -162,3 +163,6 @@ def config_from_coqui(foreign: Mapping[str, Any], tensors: Mapping[str, Tensor])
     elif foreign.get("use_d_vector_file") and foreign.get("d_vector_dim"):
         table["speaker_width"] = foreign["d_vector_dim"]
     return from_dict(GlowConfig, table)
+
+
+IMPORTER = Importer(recognises=recognises, adapt=adapt, tables=tables)

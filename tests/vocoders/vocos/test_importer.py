@@ -10,7 +10,8 @@ import torch
 
 from vivavoce.checkpoints.remap import strict_load
 from vivavoce.errors import BadCheckpoint
-from vivavoce.vocoders.vocos import build, convert
+from vivavoce.vocoders.vocos import importer as convert
+from vivavoce.vocoders.vocos.model import Vocos
 
 MANIFESTS = Path(__file__).parents[2] / "data" / "manifests"
 
@@ -18,7 +19,7 @@ MANIFESTS = Path(__file__).parents[2] / "data" / "manifests"
 def test_the_official_checkpoint_fits() -> None:
     manifest = json.loads((MANIFESTS / "vocos_mel_24khz.json").read_text())
     with torch.device("meta"):
-        vocoder = build(convert.tables(manifest["config"]))
+        vocoder = Vocos.build(convert.tables(manifest["config"]))
         foreign = {key: torch.empty(shape) for key, shape in manifest["keys"].items()}
     ours, dropped = convert.adapt(foreign)
     strict_load(vocoder, ours)

@@ -10,12 +10,12 @@ import torch
 
 from tests.models.f5 import official
 from tests.models.f5.official import VOCABULARY, dit, saved, unett
-from vivavoce import models
 from vivavoce.audio.specs import BIGVGAN_24K, VOCOS_24K
 from vivavoce.checkpoints.remap import strict_load, without_numbers
 from vivavoce.config import to_dict
 from vivavoce.errors import BadCheckpoint
-from vivavoce.models.f5 import convert
+from vivavoce.models import MODELS
+from vivavoce.models.f5 import importer as convert
 
 MANIFESTS = Path(__file__).parents[2] / "data" / "manifests"
 OFFICIAL = ["F5TTS_v1_Base", "F5TTS_v1_Small", "F5TTS_Base", "F5TTS_Small"]
@@ -28,7 +28,7 @@ def build(tensors, foreign=None, **found):
     tables = convert.tables((foreign or {}) | {"found": found}, tensors)
     ours, dropped = convert.adapt(tensors)
     with without_numbers():
-        module = models.family("f5").build(tables)
+        module = MODELS.family("f5").model.build(tables)
     strict_load(module, ours)
     return module, tables, dropped
 

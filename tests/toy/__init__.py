@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,19 +11,15 @@ import numpy as np
 import torch
 
 from tests.tiny import tiny_folders, tiny_model, tiny_vocoder
-from vivavoce.config import from_dict
 from vivavoce.errors import VoiceError
-from vivavoce.models.glow.config import GlowConfig
 from vivavoce.models.glow.model import GlowTTS
-from vivavoce.models.glow.text import TextConfig
-from vivavoce.types import Audio, Features, FeatureSpec, Voice
+from vivavoce.types import Audio, Features, Voice
 
 if TYPE_CHECKING:
     from vivavoce.speech.engine import TTS
 
 SPEAKERS = ("Ana Señora", "Bob Ray")
 LANGUAGES = ("en", "de")
-voices_need_weights = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +33,15 @@ class ToyOptions:
     repetition_penalty: float = 1.0
 
 
+OPTIONS = ToyOptions
+
+
 class Toy(GlowTTS):
     """Glow, which hears recordings as loudness. `asked` are the options it was last asked with."""
 
     family = "toy"
     options_type = ToyOptions  # type: ignore[assignment]
-    clones = True
+    traits = replace(GlowTTS.traits, clones=True)
     asked: ToyOptions | None = None
 
     def generate(
@@ -70,18 +69,9 @@ class Toy(GlowTTS):
         tensors = {"speaker_embedding": vector, "heard": torch.tensor(len(heard))}
         return Voice(name, self.family, tensors, language, transcript, licence)
 
-
-def describe_voice(voice: Voice) -> dict[str, Any]:
-    return {"recordings": int(voice.tensors["heard"])}
-
-
-def build(manifest: Mapping[str, Any]) -> Toy:
-    return Toy(
-        from_dict(GlowConfig, manifest["config"]),
-        from_dict(FeatureSpec, manifest["features"]),
-        from_dict(TextConfig, manifest["text"]),
-        tuple(manifest["speakers"]),
-    )
+    @staticmethod
+    def describe_voice(voice: Voice) -> dict[str, Any]:
+        return {"recordings": int(voice.tensors["heard"])}
 
 
 def toy_folder(folder: Path, speakers: Sequence[str] = SPEAKERS) -> Path:

@@ -10,12 +10,13 @@ import torch
 
 from tests.models.xtts import official
 from tests.models.xtts.official import FULL, TINY, V1
-from vivavoce import models, vocoders
 from vivavoce.audio.specs import XTTS_LATENTS
 from vivavoce.checkpoints.remap import strict_load, under, without_numbers
 from vivavoce.config import to_dict
 from vivavoce.errors import BadCheckpoint
-from vivavoce.models.xtts import convert
+from vivavoce.models import MODELS
+from vivavoce.models.xtts import importer as convert
+from vivavoce.vocoders import VOCODERS
 
 MANIFEST = Path(__file__).parents[2] / "data" / "manifests" / "xtts_v2.json"
 ORIGINAL = "hifigan_decoder.waveform_decoder.ups.0.parametrizations.weight.original"
@@ -33,8 +34,8 @@ def build(tensors, foreign=None):
     ours, dropped = convert.adapt(tensors)
     its = tables["vocoder"]
     with without_numbers():
-        model = models.family("xtts").build(tables)
-        vocoder = vocoders.family(its["family"]).build(its)
+        model = MODELS.family("xtts").model.build(tables)
+        vocoder = VOCODERS.family(its["family"]).model.build(its)
     strict_load(model, {k: v for k, v in ours.items() if not k.startswith("vocoder.")})
     strict_load(vocoder, under(ours, "vocoder."))
     return model, vocoder, tables, dropped

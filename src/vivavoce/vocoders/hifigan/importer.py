@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vivavoce.audio.coqui import Stats, features_from_coqui
 from vivavoce.audio.specs import HIFIGAN_22K
+from vivavoce.checkpoints.importer import Importer
 from vivavoce.config import from_dict, to_dict
 from vivavoce.errors import BadCheckpoint
 from vivavoce.types import FeatureSpec
@@ -136,3 +137,8 @@ def _features(foreign: Mapping[str, Any]) -> FeatureSpec:
         f_min=float(foreign["fmin"]),
         f_max=None if foreign["fmax"] is None else float(foreign["fmax"]),
     )
+
+
+IMPORTER = Importer(
+    recognises=recognises, adapt=adapt, tables=tables, config_from_tensors=config_from_tensors
+)

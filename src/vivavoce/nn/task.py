@@ -1,4 +1,4 @@
-"""What the loop asks of a family that can be trained. Knows no family; families do not import it.
+"""The contract of a training task: batches in, losses out.
 
 A family's `train.py` offers `build_task(tables, speakers)`, where `tables` are the recipe's plain
 `model`, `text`, `features` and `loss` tables, each parsed strictly by the family itself.
@@ -6,6 +6,7 @@ A family's `train.py` offers `build_task(tables, speakers)`, where `tables` are 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,48 +23,46 @@ Batch = dict[str, Tensor]
 """
 
 
-class Task(Protocol):
-    """An `nn.Module` that turns batches into losses.
+class Task(nn.Module, ABC):
+    """Randomness in `forward` comes from torch's global generators.
 
-    Randomness in `forward` comes from torch's global generators: the loop seeds them from the
-    recipe's seed and the step number before each step, so that a resumed run draws the same.
+    The loop seeds them from the recipe's seed and the step number before each step, so that a
+    resumed run draws the same. `phases` run in this order every step, each with an optimiser of
+    its own. `needs` are those of `tokens`, `features`, `samples` that a batch must hold.
+    `segment_frames` is the length of the random crops (None: whole utterances). `exported` is
+    what the moving average follows and `export` writes.
     """
 
     phases: tuple[str, ...]
-    """Run in this order every step, each with an optimiser of its own."""
-
     needs: frozenset[str]
-    """Of `tokens`, `features`, `samples`."""
-
     segment_frames: int | None
-    """Length of the random crops in frames; None trains on whole utterances."""
-
     spec: FeatureSpec
     exported: nn.Module
-    """What the moving average follows and `export` writes."""
 
+    @abstractmethod
     def parts(self) -> dict[str, nn.Module]:
         """Phase -> the module whose parameters that phase's optimiser updates."""
-        ...
 
-    def encode_text(self, text: str) -> Tokens: ...
+    def encode_text(self, text: str) -> Tokens:
+        """A transcript as ids, asked for where `needs` holds `tokens`. Raises TextError."""
+        raise NotImplementedError
 
-    def __call__(self, phase: str, batch: Batch, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+    @abstractmethod
+    def forward(self, phase: str, batch: Batch, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss (a scalar with a gradient) and detached scalar metrics."""
-        ...
 
+    @abstractmethod
     def validate(self, batch: Batch) -> dict[str, Tensor]:
         """Scalar metrics; called in evaluation mode without gradients."""
-        ...
 
+    @abstractmethod
     def sample(self, batch: Batch) -> dict[str, Tensor]:
-        """For eye and ear: keys end in `.audio` (`[S]`) or `.image` (`[H, W]`, row 0 lowest)."""
-        ...
+        """Keys end in `.audio` (`[S]`) or `.image` (`[H, W]`, row 0 lowest)."""
 
+    @abstractmethod
     def export(self, folder: Path) -> None:
         """Write `exported` as a model that `vivavoce speak` can load."""
-        ...
 
 
 class BuildTask(Protocol):
-    def __call__(self, tables: Mapping[str, Any], speakers: tuple[str, ...]) -> Any: ...
+    def __call__(self, tables: Mapping[str, Any], speakers: tuple[str, ...]) -> Task: ...

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vivavoce.audio.specs import BIGVGAN_24K, VOCOS_24K
 from vivavoce.checkpoints.companions import Companion
+from vivavoce.checkpoints.importer import Importer
 from vivavoce.checkpoints.remap import strip
 from vivavoce.config import from_dict, to_dict
 from vivavoce.errors import BadCheckpoint
@@ -23,7 +24,6 @@ from vivavoce.types import FeatureSpec
 COMPANIONS = {
     "vocabulary": Companion("vocab*.txt", otherwise="hf://SWivid/F5-TTS/F5TTS_v1_Base/vocab.txt")
 }
-CONFIG_NEEDED = False
 
 # By the vocoder that reads it, whose first word is the training code's name for the features.
 _FRONT_ENDS = {"vocos-mel-24khz": VOCOS_24K, "bigvgan-v2-24khz-100band-256x": BIGVGAN_24K}
@@ -240,3 +240,8 @@ def _features(settings: Mapping[str, Any], source: str, n_mels: int) -> tuple[Fe
         hop_length=int(settings.get("hop_length") or spec.hop_length),
     )
     return own, known[kind] if own == spec else ""
+
+
+IMPORTER = Importer(
+    recognises=recognises, adapt=adapt, tables=tables, companions=COMPANIONS, config_needed=False
+)

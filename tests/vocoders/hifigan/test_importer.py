@@ -10,7 +10,8 @@ import torch
 
 from vivavoce.checkpoints.remap import strict_load
 from vivavoce.errors import BadCheckpoint
-from vivavoce.vocoders.hifigan import build, convert
+from vivavoce.vocoders.hifigan import importer as convert
+from vivavoce.vocoders.hifigan.model import Hifigan
 
 MANIFESTS = Path(__file__).parents[2] / "data" / "manifests"
 PUBLISHED = {
@@ -36,7 +37,7 @@ def test_the_official_checkpoints_fit(name: str, old_spelling: bool) -> None:
     manifest = json.loads((MANIFESTS / f"{name}.json").read_text())
     tables = convert.tables({"generator_model_params": manifest["config"], "audio": {}})
     with torch.device("meta"):
-        vocoder = build(tables)
+        vocoder = Hifigan.build(tables)
         foreign = {key: torch.empty(shape) for key, shape in manifest["keys"].items()}
     if old_spelling:
         new = ("parametrizations.weight.original0", "parametrizations.weight.original1")
@@ -56,7 +57,7 @@ def test_the_official_checkpoints_fit(name: str, old_spelling: bool) -> None:
 
 def test_the_published_configuration() -> None:
     tables = convert.tables(PUBLISHED)
-    vocoder = build(tables)
+    vocoder = Hifigan.build(tables)
     assert vocoder.config.width == 128
     assert vocoder.edge_frames == 0
     assert (vocoder.accepts.f_max, vocoder.accepts.framing) == (8000.0, "same")
@@ -67,7 +68,7 @@ def test_coquis_configuration() -> None:
     sizes["upsample_factors"] = sizes.pop("upsample_rates")
     audio = {"mel_fmax": 8000, "log_func": "np.log", "spec_gain": 1, "signal_norm": False}
     tables = convert.tables({"generator_model_params": sizes, "audio": audio})
-    vocoder = build(tables)
+    vocoder = Hifigan.build(tables)
     assert vocoder.edge_frames == 5
     assert (vocoder.accepts.log, vocoder.accepts.f_max) == ("ln", 8000.0)
     assert vocoder.accepts.normalisation is not None
@@ -79,7 +80,7 @@ def test_statistics_come_from_their_file_or_not_at_all() -> None:
     with pytest.raises(BadCheckpoint, match="scale_stats"):
         convert.tables(foreign)
     stats = ((0.5,) * 80, (2.0,) * 80)
-    found = build(convert.tables(foreign, {}, stats)).accepts.normalisation
+    found = Hifigan.build(convert.tables(foreign, {}, stats)).accepts.normalisation
     assert found is not None
     assert found.stats == stats
 

@@ -13,9 +13,10 @@ from vivavoce.checkpoints import store
 from vivavoce.checkpoints.remap import fold_weight_norm, strict_load
 from vivavoce.errors import BadCheckpoint, ConfigError
 from vivavoce.hub import library
-from vivavoce.vocoders.bigvgan import build, convert
+from vivavoce.vocoders.base import decode_windowed
+from vivavoce.vocoders.bigvgan import importer as convert
 from vivavoce.vocoders.bigvgan.config import BigvganConfig
-from vivavoce.vocoders.vocoder import decode_windowed
+from vivavoce.vocoders.bigvgan.model import Bigvgan
 
 MANIFESTS = Path(__file__).parents[2] / "data" / "manifests"
 OFFICIAL = json.loads((MANIFESTS / "bigvgan_v2_24khz_100band_256x.json").read_text())
@@ -29,7 +30,7 @@ FILTERS = ("upsample.filter", "downsample.lowpass.filter")
 @pytest.mark.parametrize("spelling", ["old", "new", "folded"])
 def test_the_official_checkpoint_fits(spelling: str) -> None:
     with torch.device("meta"):
-        vocoder = build(convert.tables(OFFICIAL["config"]))
+        vocoder = Bigvgan.build(convert.tables(OFFICIAL["config"]))
         foreign = {key: torch.empty(shape) for key, shape in OFFICIAL["keys"].items()}
         if spelling == "folded":
             foreign = fold_weight_norm(foreign)
@@ -46,14 +47,14 @@ def test_the_official_checkpoint_fits(spelling: str) -> None:
 
 
 def test_the_official_configuration() -> None:
-    vocoder = build(convert.tables(OFFICIAL["config"]))
+    vocoder = Bigvgan.build(convert.tables(OFFICIAL["config"]))
     assert vocoder.config == BigvganConfig()
     assert vocoder.accepts == BIGVGAN_24K
 
 
 def test_absent_options_are_the_first_version_s() -> None:
     foreign = {k: v for k, v in OFFICIAL["config"].items() if not k.startswith("use_")}
-    config = build(convert.tables(foreign | {"fmax": 8000})).config
+    config = Bigvgan.build(convert.tables(foreign | {"fmax": 8000})).config
     assert (config.last, config.output_bias) == ("tanh", True)
 
 
@@ -81,7 +82,7 @@ def test_an_official_file_is_imported_and_decodes(load_parity, tmp_path, monkeyp
     (tmp_path / "config.json").write_text(json.dumps(recorded.meta["config"]))
     folder = library.import_checkpoint(file, "bigvgan", name="tiny")
     manifest, tensors = store.load(folder)
-    vocoder = build(manifest).eval()
+    vocoder = Bigvgan.build(manifest).eval()
     strict_load(vocoder, tensors)
     samples = decode_windowed(vocoder, recorded.inputs["mel"])
     assert (samples[:, None] - recorded.outputs["wave"]).abs().max() <= 1e-5

@@ -1,4 +1,4 @@
-"""What every vocoder is, and decoding in windows. Knows no vocoder family.
+"""The contract of a vocoder, and decoding in windows.
 
 Shapes: B batch, C channels, T frames, S samples.
 """
@@ -6,12 +6,13 @@ Shapes: B batch, C channels, T frames, S samples.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Self
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
+from vivavoce.config import from_dict
 from vivavoce.nn.convolution import Conv
 from vivavoce.nn.windows import windows
 from vivavoce.types import FeatureSpec
@@ -31,6 +32,8 @@ class Vocoder(nn.Module, ABC):
     `condition_width` is D of the speaker that `decode` must be told, 0 where it takes none.
     """
 
+    config_type: ClassVar[type[Any]]
+    default_features: ClassVar[FeatureSpec] = FeatureSpec()
     accepts: FeatureSpec
     receptive_field: int
     edge_frames: int = 0
@@ -43,6 +46,20 @@ class Vocoder(nn.Module, ABC):
 
         `condition` `[B, D, 1]` is the speaker, for vocoders that take one.
         """
+
+    @classmethod
+    def build(cls, manifest: Mapping[str, Any]) -> Self:
+        """From a stored manifest's tables `config` and `features`, each with its defaults.
+
+        Raises ConfigError for an unknown key or a value out of range.
+        """
+        features = manifest.get("features")
+        return cls(
+            from_dict(cls.config_type, manifest.get("config", {}), "config"),
+            cls.default_features
+            if features is None
+            else from_dict(FeatureSpec, features, "features"),
+        )
 
     def freeze(self) -> Self:
         """Ready for inference: evaluation mode, work on the weights done once."""

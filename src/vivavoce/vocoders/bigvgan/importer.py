@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from vivavoce.audio.specs import BIGVGAN_24K
+from vivavoce.checkpoints.importer import Importer
 from vivavoce.config import from_dict, to_dict
 from vivavoce.errors import BadCheckpoint
 from vivavoce.types import FeatureSpec
@@ -102,3 +103,6 @@ def _features(foreign: Mapping[str, Any]) -> FeatureSpec:
         if found.get(key) is not None:
             found[key] = float(found[key])
     return replace(BIGVGAN_24K, **found)
+
+
+IMPORTER = Importer(recognises=recognises, adapt=adapt, tables=tables)

@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from tests.train.fake import OnePhase, TwoPhases
-from vivavoce.train.task import Task
+from vivavoce.nn.task import Task
 
 
 @pytest.mark.parametrize("kind", [OnePhase, TwoPhases])

@@ -1,0 +1,36 @@
+"""What a family declares so that checkpoints of other programs can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from vivavoce.checkpoints.companions import Companion
+
+Stats = tuple[tuple[float, ...], tuple[float, ...]]
+"""Mean and standard deviation per band, as Coqui's `scale_stats.npy` holds them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Importer:
+    """Pure functions from the upstream names and settings to ours.
+
+    `recognises(names)` says whether tensors of these names belong to the family.
+    `adapt(tensors)` gives the tensors under our names, and the upstream names it drops on purpose;
+    an unknown name stays as it is, so that the strict load reports it.
+    `tables(settings, tensors, stats)` gives the tables of our manifest. `settings` is the upstream
+    configuration; its table `found` holds the text of each companion file, `source` and `variant`.
+    `companions` are the files beside a checkpoint, by their key in `found`. A checkpoint without a
+    configuration file is refused where `config_needed`. `config_from_tensors` gives the sizes of a
+    vocoder inside another model's checkpoint, which no configuration states.
+    """
+
+    recognises: Callable[[Iterable[str]], bool]
+    adapt: Callable[[Mapping[str, Tensor]], tuple[dict[str, Tensor], list[str]]]
+    tables: Callable[[Mapping[str, Any], Mapping[str, Tensor], Stats | None], dict[str, Any]]
+    companions: Mapping[str, Companion] = field(default_factory=dict)
+    config_needed: bool = True
+    config_from_tensors: Callable[[Mapping[str, Tensor]], Any] | None = None

@@ -1,0 +1,10 @@
+"""What `xtts` is, for the registry."""
+
+from __future__ import annotations
+
+from vivavoce.models.xtts.importer import IMPORTER
+from vivavoce.models.xtts.model import Xtts
+from vivavoce.models.xtts.workloads import workloads
+from vivavoce.registry import Family
+
+FAMILY = Family(model=Xtts, importer=IMPORTER, workloads=workloads)
