@@ -13,6 +13,7 @@ from pathlib import Path
 from torch import Tensor
 
 from benchmarks import peer
+from vivavoce.models.base import sentences
 from vivavoce.models.glow.config import GlowOptions
 from vivavoce.models.glow.family import FAMILY
 from vivavoce.nn.noise import Noise
@@ -26,7 +27,7 @@ def prepare(folder: Path, ids: Tensor) -> Callable[[], Tensor]:
     options = GlowOptions(noise_scale=0.0)
 
     def run() -> Tensor:
-        (features,) = model.generate([tokens], model.voice(), options, Noise(0))
+        (features,) = model.generate(sentences([tokens], model.voice(), options), Noise(0))
         return features.values.transpose(1, 2)
 
     return run

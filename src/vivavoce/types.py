@@ -165,18 +165,32 @@ class Features:
     """What an acoustic model emits: `values` `[B, C, T]` float32, zero past `lengths` `[B]` frames.
 
     `durations` `[B, L]` are frames per token where the model knows them exactly. The decoded
-    samples are to be multiplied by `gain`: how loud the voice's own recording was. `condition`
-    `[B or 1, D, 1]` is who speaks, for vocoders that must be told. `problems` are, row by row,
-    what the model itself noticed to have gone wrong, empty where nothing.
+    samples of row `i` are to be multiplied by `gains[i]` (nothing: 1), the loudness of the voice's
+    own recording. `condition` `[B, D, 1]` is the speaker, for vocoders that take one. `problems`
+    say, row by row, what the model itself noticed to have gone wrong; empty where nothing.
     """
 
     values: Tensor
     lengths: Tensor
     spec: FeatureSpec
     durations: Tensor | None = None
-    gain: float = 1.0
+    gains: tuple[float, ...] = ()
     condition: Tensor | None = None
     problems: tuple[str, ...] = ()
+
+    def row(self, index: int) -> Features:
+        """One row alone, `[1, C, its own length]`."""
+        length = int(self.lengths[index])
+        here = slice(index, index + 1)
+        return Features(
+            self.values[here, :, :length],
+            self.lengths[here],
+            self.spec,
+            None if self.durations is None else self.durations[here],
+            self.gains[here],
+            None if self.condition is None else self.condition[here],
+            self.problems[here],
+        )
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from vivavoce.checkpoints import store
 from vivavoce.errors import BadCheckpoint, UnknownModel, UnsafeCheckpoint
 from vivavoce.hub import library
 from vivavoce.hub.convert import speaker_names
+from vivavoce.models.base import sentences
 from vivavoce.models.glow.config import GlowConfig
 from vivavoce.models.glow.model import GlowTTS
 from vivavoce.speech import voices
@@ -126,7 +127,7 @@ def test_a_coqui_glow_comes_in_and_gives_the_same_mel(foreign):
     assert tokens[0].words[-1].startswith("smith")
     original.speaker_names = model.speaker_names
     mels = [
-        next(m.generate(tokens, m.voice("VCTK_p226"), GlowOptions(), Noise(0))).values
+        next(m.generate(sentences(tokens, m.voice("VCTK_p226"), GlowOptions()), Noise(0))).values
         for m in (original, model)
     ]
     assert torch.allclose(*mels, atol=1e-4)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from vivavoce.runtime.arithmetic import Arithmetic, for_many_rows, for_one_row, linear_gelu
+from vivavoce.runtime.arithmetic import MANY_ROWS, Arithmetic, RowLayout, linear_gelu
 from vivavoce.runtime.onednn import PackedLinear, StreamedLinear
 
 WIDTH, OUT = 512, 1024
@@ -84,6 +84,10 @@ def test_it_owns_its_weights(layer):
     assert not hasattr(ours, "weight"), "code that reads it would compute with a copy"
 
 
+class Decoding:
+    """Who uses the weights."""
+
+
 @pytest.mark.parametrize("dtype", LIMITS)
 @torch.inference_mode()
 def test_few_rows_are_streamed_in_float32_and_packed_for_one_in_bfloat16(layer, dtype):
@@ -91,7 +95,8 @@ def test_few_rows_are_streamed_in_float32_and_packed_for_one_in_bfloat16(layer, 
     assert isinstance(ours, PackedLinear)
     assert isinstance(ours, StreamedLinear) == (dtype == torch.float32)
     is_the_layer(ours, layer, dtype)
-    for_many_rows(ours)
+    user = Decoding()
+    RowLayout(ours).agree(user, MANY_ROWS)
     is_the_layer(ours, layer, dtype)
 
 
@@ -104,10 +109,14 @@ def test_only_streamed_layers_within_are_laid_out_anew(layer):
     x = torch.randn(2, WIDTH)
     expected, kept = whole(x), middle._packed
     assert type(small) is nn.Linear, "too small to gain"
-    for_many_rows(whole)
+    layout, batch, single = RowLayout(whole), Decoding(), Decoding()
+    layout.agree(batch, MANY_ROWS)
     assert not whole[0].few_rows
     assert relative(whole(x), expected) < 1e-5
-    for_one_row(whole)
+    layout.agree(single, 1)
+    assert not whole[0].few_rows, "the batch is still there"
+    del batch
+    layout.agree(single, 1)
     assert whole[0].few_rows
     assert middle._packed is kept
     assert torch.equal(whole(x), expected)

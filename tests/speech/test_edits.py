@@ -8,7 +8,6 @@ from tests.tiny import tiny_f5, tiny_tts
 from vivavoce.audio import edit as audio_edit
 from vivavoce.audio.loudness import rms
 from vivavoce.errors import AudioError, GuardError, TextError, UsageError, VoiceError
-from vivavoce.speech import edits
 from vivavoce.speech.edits import Plan, set_in
 from vivavoce.types import Audio
 
@@ -146,11 +145,11 @@ def test_characters_nobody_knows_are_told(tts, recording):
 def test_what_is_no_speech_is_tried_again(tts, recording, monkeypatch):
     seeds = []
 
-    def refuse(renderer, tokens, found, request, attempt, lenient):
-        seeds.append(request.noise([0], attempt).generators[0].initial_seed())
+    def refuse(samples, keep, gaps, text, options, noise, voice, on_step):
+        seeds.append(noise.generators[0].initial_seed())
         raise GuardError("no")
 
-    monkeypatch.setattr(edits, "_attempt", refuse)
+    monkeypatch.setattr(tts.model, "edit", refuse)
     with pytest.raises(GuardError):
         tts.edit(recording, [(1, 2, "new words")], TARGET)
     assert len(set(seeds)) == 2

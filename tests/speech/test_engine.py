@@ -8,6 +8,7 @@ import torch
 
 from tests.tiny import tiny_model, tiny_tts, tiny_vocoder
 from vivavoce.errors import ConfigError, IncompatibleFeatures, TextError, UnknownVoice
+from vivavoce.models.base import sentences
 from vivavoce.runtime import select
 from vivavoce.speech.engine import TTS
 
@@ -34,7 +35,9 @@ def test_streamed_windows_equal_one_whole_decoding(tts):
     text = "word " * 40
     (utterance,) = tts._plan(text, tts._request(None, 0.2, 0, "error", {}))
     options = tts._request(None, 0.2, 0, "error", {}).options  # slow: there are many windows
-    (features,) = tts.model.generate([utterance.tokens], tts.model.voice(), options, Noise(0))
+    (features,) = tts.model.generate(
+        sentences([utterance.tokens], tts.model.voice(), options), Noise(0)
+    )
     assert features.values.shape[2] > 200
     with torch.inference_mode():
         whole = tts.vocoder.decode(features.values)[0].numpy()

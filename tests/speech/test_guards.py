@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vivavoce.errors import GuardError
-from vivavoce.speech.guards import SampleGuard, check_duration, check_told
+from vivavoce.speech.guards import SampleGuard, check_duration, check_reported
 
 TONE = 0.3 * np.sin(np.arange(4800) / 7).astype(np.float32)
 
@@ -47,14 +47,14 @@ def test_absurd_durations():
 
 
 def test_what_the_model_itself_says_went_wrong():
-    assert check_told("", "all is well") == ()
+    assert check_reported("", "all is well") == ()
     text = "a text that is far too long to be repeated in full in an error"
     with pytest.raises(
         GuardError, match=r"It rambled \('a text that is far too long to be repeat'"
     ):
-        check_told("It rambled", text)
+        check_reported("It rambled", text)
     with pytest.raises(GuardError, match="not speech") as error:
-        check_told("It rambled", text)
+        check_reported("It rambled", text)
     assert "--seed" in error.value.advice
-    (warning,) = check_told("It rambled", text, lenient=True)
+    (warning,) = check_reported("It rambled", text, lenient=True)
     assert warning.startswith("it rambled ('a text")

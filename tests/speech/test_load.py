@@ -79,7 +79,7 @@ def test_one_stage_may_stay_while_the_other_leaves(folders):
     assert next(tts.vocoder.parameters()).device.type == "meta"
     assert next(tts.model.parameters()).device.type == "cpu"
     assert tts.vocoder_selection.reason == "GPU found"
-    assert (tts.renderer.device, tts.renderer.vocoder_device) == (torch.device("cpu"), GPU)
+    assert (tts.synthesiser.device, tts.synthesiser.vocoder_device) == (torch.device("cpu"), GPU)
 
 
 has_int8 = pytest.mark.skipif(not int8.available(), reason="this torch has no such product")

@@ -44,11 +44,9 @@ class Toy(GlowTTS):
     traits = replace(GlowTTS.traits, clones=True)
     asked: ToyOptions | None = None
 
-    def generate(
-        self, tokens: Any, voice: Voice, options: Any, noise: Any, on_step: Any = None
-    ) -> Iterator[Features]:
-        Toy.asked = options
-        return super().generate(tokens, voice, options, noise, on_step)
+    def generate(self, sentences: Any, noise: Any, on_step: Any = None) -> Iterator[Features]:
+        Toy.asked = sentences[0].options
+        return super().generate(sentences, noise, on_step)
 
     def make_voice(
         self,

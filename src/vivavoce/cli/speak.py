@@ -116,7 +116,7 @@ def perform(
 ) -> dict[str, Any]:
     """Speak into the target piece by piece; what there is to say about it, as plain data."""
     from vivavoce.audio.io import StreamWriter
-    from vivavoce.speech.render import Stages
+    from vivavoce.speech.session import Stages
     from vivavoce.speech.timing import subtitles
 
     stages, warnings = Stages(), list[str]()

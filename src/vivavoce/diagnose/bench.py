@@ -75,7 +75,7 @@ def bench(
 
 def measure(tts: TTS, text: str, voice: str | None = None) -> dict[str, Any]:
     """One run: seconds of audio, to the first piece, of work per second of audio, per stage."""
-    from vivavoce.speech.render import Stages
+    from vivavoce.speech.session import Stages
 
     stages, samples, first = Stages(), 0, 0.0
     begin = time.perf_counter()

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, runtime_checkable
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from vivavoce.config import from_dict
-from vivavoce.errors import UnknownVoice, VoiceError, near_misses
+from vivavoce.errors import UnknownVoice, VivavoceError, VoiceError, near_misses
 from vivavoce.nn.noise import Noise
 from vivavoce.runtime.arithmetic import Arithmetic
 from vivavoce.types import Audio, Chunk, Features, FeatureSpec, Tokens, Voice
@@ -47,6 +47,60 @@ class Traits:
     fast_options: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Sentence(Generic[O]):
+    """One row of a batch: what to say, in which voice, with which options."""
+
+    tokens: Tokens
+    voice: Voice
+    options: O
+
+
+def sentences(tokens: Iterable[Tokens], voice: Voice, options: O) -> list[Sentence[O]]:
+    """One sentence per entry of `tokens`, all in one voice and with the same options."""
+    return [Sentence(entry, voice, options) for entry in tokens]
+
+
+@dataclass(frozen=True, eq=False)
+class Job(Generic[O]):
+    """A sentence to be generated for somebody: compared by identity.
+
+    The noise of the row is seeded by `(seed, row)`. `parts` asks for features as soon as they are
+    there, where the family can. `on_step` is called where it works in steps.
+    """
+
+    sentence: Sentence[O]
+    seed: int = 0
+    row: int = 0
+    parts: bool = False
+    on_step: OnStep | None = None
+
+
+Part = tuple[Job[Any], Features | None, bool]
+"""A job, more of its features (one row) if there are any, and whether it has ended."""
+
+
+class Batcher(Protocol):
+    """Jobs being generated side by side: each joins when it is added and leaves when it ends.
+
+    What a job becomes does not depend on the others. Used by one thread at a time.
+    """
+
+    def add(self, job: Job[Any]) -> None:
+        """Raises TextError or VoiceError for a sentence that cannot be generated."""
+
+    def drop(self, job: Job[Any]) -> None:
+        """Forget a job; nothing happens if it has ended."""
+
+    def jobs(self) -> Collection[Job[Any]]:
+        """Those that were added and have neither ended nor been dropped."""
+        ...
+
+    def step(self) -> list[Part]:
+        """One step of work for the jobs there are. An exception ends the jobs it concerns."""
+        ...
+
+
 class AcousticModel(nn.Module, ABC, Generic[O]):
     """Four methods to write (`chunks`, `tokenise`, `generate`, `device`); the rest has defaults.
 
@@ -73,21 +127,28 @@ class AcousticModel(nn.Module, ABC, Generic[O]):
     @abstractmethod
     def generate(
         self,
-        tokens: Sequence[Tokens],
-        voice: Voice,
-        options: O,
+        sentences: Sequence[Sentence[O]],
         noise: Noise,
         on_step: OnStep | None = None,
     ) -> Iterator[Features]:
-        """`Features` with a row per entry of `tokens`: once, or for one entry in parts.
+        """`Features` with a row per sentence: once, or for a single sentence in parts.
 
-        Row `i` draws from `noise` row `i`, and does not depend on the other rows.
+        Row `i` draws from `noise` row `i`, and does not depend on the other rows. The sentences
+        have equal `batch_key`s.
         """
 
     @property
     @abstractmethod
     def device(self) -> torch.device:
         """Where the weights are."""
+
+    def batch_key(self, sentence: Sentence[O]) -> Hashable:
+        """Sentences with equal keys can share a `generate`. By default: same voice and options."""
+        return id(sentence.voice), sentence.options
+
+    def batcher(self, rows: int) -> Batcher:
+        """Jobs side by side, at most `rows` of them in one `generate`."""
+        return StaticBatcher(self, rows)
 
     @classmethod
     def build(cls, manifest: Mapping[str, Any]) -> Self:
@@ -144,6 +205,79 @@ class AcousticModel(nn.Module, ABC, Generic[O]):
     def freeze(self, arithmetic: Arithmetic | None = None) -> Self:
         """Evaluation mode; work on the weights done once, products as `arithmetic` says."""
         return self.eval().requires_grad_(False)
+
+
+class StaticBatcher:
+    """Jobs in the order they came, those with equal keys together, one `generate` at a time."""
+
+    def __init__(self, model: AcousticModel[Any], rows: int) -> None:
+        self.model, self.rows = model, rows
+        self.waiting: list[Job[Any]] = []
+        self.alone: list[Job[Any]] = []  # of a batch that failed: each is tried by itself
+        self.running: tuple[Job[Any], Iterator[Features]] | None = None
+
+    def jobs(self) -> Collection[Job[Any]]:
+        running = [self.running[0]] if self.running else []
+        return {*self.waiting, *self.alone, *running}
+
+    def add(self, job: Job[Any]) -> None:
+        self.waiting.append(job)
+
+    def drop(self, job: Job[Any]) -> None:
+        self.waiting = [one for one in self.waiting if one is not job]
+        self.alone = [one for one in self.alone if one is not job]
+        if self.running and self.running[0] is job:
+            self.running = None
+
+    def step(self) -> list[Part]:
+        if self.running is not None:
+            return self._continued(*self.running)
+        jobs = self._next_jobs()
+        if not jobs:
+            return []
+        noise = Noise.of((job.seed, job.row) for job in jobs)
+        features = self.model.generate([j.sentence for j in jobs], noise, _on_step(jobs))
+        if len(jobs) == 1:
+            return self._continued(jobs[0], features)
+        try:
+            (rows,) = features
+        except VivavoceError:
+            self.alone += jobs  # one of them is to blame, and the others shall not suffer
+            return []
+        return [(job, rows.row(index), True) for index, job in enumerate(jobs)]
+
+    def _next_jobs(self) -> list[Job[Any]]:
+        if self.alone:
+            return [self.alone.pop(0)]
+        if not self.waiting:
+            return []
+        first, *others = self.waiting
+        key = self.model.batch_key(first.sentence)
+        same = [job for job in others if self.model.batch_key(job.sentence) == key]
+        jobs = [first, *same[: self.rows - 1]]
+        self.waiting = [job for job in self.waiting if job not in jobs]
+        return jobs
+
+    def _continued(self, job: Job[Any], features: Iterator[Features]) -> list[Part]:
+        """One part more of a single job."""
+        self.running = None
+        part = next(features, None)
+        ended = part is None or not self.model.traits.emits_parts
+        if not ended:
+            self.running = job, features
+        return [(job, part, ended)]
+
+
+def _on_step(jobs: Sequence[Job[Any]]) -> OnStep | None:
+    watchers = [job.on_step for job in jobs if job.on_step]
+    if not watchers:
+        return None
+
+    def tell(done: int, total: int) -> None:
+        for watcher in watchers:
+            watcher(done, total)
+
+    return tell
 
 
 @runtime_checkable

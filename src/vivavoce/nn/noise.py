@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -16,9 +16,14 @@ class Noise:
     """
 
     def __init__(self, seed: int, rows: Sequence[int] = (0,)) -> None:
-        self.generators = [
-            torch.Generator().manual_seed((seed * 1_000_003 + row) % (1 << 63)) for row in rows
-        ]
+        self.generators = [_generator(seed, row) for row in rows]
+
+    @staticmethod
+    def of(rows: Iterable[tuple[int, int]]) -> Noise:
+        """Rows that have seeds of their own, as `(seed, row)`."""
+        noise = Noise(0, ())
+        noise.generators = [_generator(seed, row) for seed, row in rows]
+        return noise
 
     def normal(self, lengths: Sequence[int], n_channels: int) -> Tensor:
         """`[B, C, T]` with T the longest of `lengths`; zero past a row's length.
@@ -35,3 +40,7 @@ class Noise:
     def uniform(self, row: int, count: int) -> Tensor:
         """The next `[count]` numbers in [0, 1) of a row."""
         return torch.rand(count, generator=self.generators[row])
+
+
+def _generator(seed: int, row: int) -> torch.Generator:
+    return torch.Generator().manual_seed((seed * 1_000_003 + row) % (1 << 63))

@@ -25,27 +25,44 @@ class Window:
         return slice(self.start * scale, self.stop * scale)
 
 
-def windows(parts: Iterable[Tensor], size: int, halo: int, eager: bool = False) -> Iterator[Window]:
-    """Windows of at most `size` frames, each with `halo` frames of context on either side.
+class WindowCutter:
+    """Cuts parts `[..., T]` that follow one another into windows of at most `size` frames.
 
-    `parts` `[..., T]` follow one another; a window is given as soon as its frames are there, or,
-    when `eager`, as soon as a part is there that lets anything more be kept. At the two ends of
-    the whole there is no context: whatever a layer does at an edge (zero padding, say) happens
-    there and only there, so the kept results equal those of one pass over the whole.
-    Raises ValueError when `size` leaves nothing to keep.
+    Each window has `halo` frames of context on either side. `push` gives the windows that are
+    ready: as soon as their frames are there, or, when `eager`, as soon as anything more can be
+    kept. At the two ends of the whole there is no context: whatever a layer does at an edge (zero
+    padding, say) happens there and only there, so the kept results equal those of one pass over
+    the whole. Raises ValueError when `size` leaves nothing to keep.
     """
-    if size <= 2 * halo:
-        raise ValueError(f"A window of {size} frames keeps nothing: its context is 2 x {halo}.")
-    held: Tensor | None = None
-    done = 0  # frames at the front of `held` that have been kept already
-    for part in parts:
-        held = part if held is None else torch.cat([held, part], dim=-1)
+
+    def __init__(self, size: int, halo: int, eager: bool = False) -> None:
+        if size <= 2 * halo:
+            raise ValueError(f"A window of {size} frames keeps nothing: its context is 2 x {halo}.")
+        self.size, self.halo, self.eager = size, halo, eager
+        self.held: Tensor | None = None
+        self.done = 0  # frames at the front of `held` that have been kept already
+
+    def push(self, part: Tensor) -> Iterator[Window]:
+        held = part if self.held is None else torch.cat([self.held, part], dim=-1)
+        size, halo = self.size, self.halo
         while held.shape[-1] > size:
-            yield Window(held[..., :size], done, size - halo)
-            held, done = held[..., size - 2 * halo :], halo
-        if eager and held.shape[-1] - halo > done:
+            yield Window(held[..., :size], self.done, size - halo)
+            held, self.done = held[..., size - 2 * halo :], halo
+        if self.eager and held.shape[-1] - halo > self.done:
             stop = held.shape[-1] - halo
-            yield Window(held, done, stop)
-            held, done = held[..., max(0, stop - halo) :], min(stop, halo)
-    if held is not None and held.shape[-1]:
-        yield Window(held, done, held.shape[-1])
+            yield Window(held, self.done, stop)
+            held, self.done = held[..., max(0, stop - halo) :], min(stop, halo)
+        self.held = held
+
+    def finish(self) -> Iterator[Window]:
+        """The last window, if any frame is left."""
+        if self.held is not None and self.held.shape[-1]:
+            yield Window(self.held, self.done, self.held.shape[-1])
+
+
+def windows(parts: Iterable[Tensor], size: int, halo: int, eager: bool = False) -> Iterator[Window]:
+    """The windows of a `WindowCutter` over all `parts`."""
+    cutter = WindowCutter(size, halo, eager)
+    for part in parts:
+        yield from cutter.push(part)
+    yield from cutter.finish()

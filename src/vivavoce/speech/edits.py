@@ -19,10 +19,12 @@ from vivavoce.audio.loudness import rms, rms_db
 from vivavoce.audio.resample import resample
 from vivavoce.errors import AudioError, GuardError, TextError, UsageError
 from vivavoce.models.base import InfillModel
+from vivavoce.nn.noise import Noise
 from vivavoce.speech.guards import SampleGuard, check_duration
 from vivavoce.speech.plan import unknown_warning
-from vivavoce.speech.render import ATTEMPTS, Renderer, Request
+from vivavoce.speech.rendering import ATTEMPTS, Request
 from vivavoce.speech.result import Speech
+from vivavoce.speech.session import Synthesiser
 from vivavoce.types import Audio, FeatureSpec, Tokens, Voice
 from vivavoce.vocoders.base import decode_windowed
 
@@ -149,26 +151,31 @@ def plan(
 
 
 def perform(
-    renderer: Renderer, audio: Audio, tokens: Tokens, found: Plan, request: Request, gain: float
+    synthesiser: Synthesiser,
+    audio: Audio,
+    tokens: Tokens,
+    found: Plan,
+    request: Request,
+    gain: float,
 ) -> Speech:
     """The recording with its gaps filled; tried once more where that is not speech."""
-    samples, warnings = _tried(renderer, tokens, found, request)
+    samples, warnings = _tried(synthesiser, tokens, found, request)
     warnings = (*unknown_warning(tokens.unknown, tokens.text), *warnings)
-    mended = set_in(audio, samples * np.float32(gain), found, renderer.model.spec.hop_length)
+    mended = set_in(audio, samples * np.float32(gain), found, synthesiser.model.spec.hop_length)
     return Speech(mended, audio.sample_rate, (), warnings, request.seed)
 
 
 def _tried(
-    renderer: Renderer, tokens: Tokens, found: Plan, request: Request
+    synthesiser: Synthesiser, tokens: Tokens, found: Plan, request: Request
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     for attempt in range(ATTEMPTS - 1):
         try:
-            samples, warnings = _attempt(renderer, tokens, found, request, attempt, False)
+            samples, warnings = _attempt(synthesiser, tokens, found, request, attempt, False)
         except GuardError:
             continue
         if not warnings:
             return samples, ()
-    return _attempt(renderer, tokens, found, request, ATTEMPTS - 1, request.lenient)
+    return _attempt(synthesiser, tokens, found, request, ATTEMPTS - 1, request.lenient)
 
 
 def set_in(audio: Audio, made: np.ndarray, found: Plan, hop: int) -> np.ndarray:
@@ -188,9 +195,14 @@ def set_in(audio: Audio, made: np.ndarray, found: Plan, hop: int) -> np.ndarray:
 
 @torch.inference_mode()
 def _attempt(
-    renderer: Renderer, tokens: Tokens, found: Plan, request: Request, attempt: int, lenient: bool
+    synthesiser: Synthesiser,
+    tokens: Tokens,
+    found: Plan,
+    request: Request,
+    attempt: int,
+    lenient: bool,
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    model, vocoder, voice = renderer.model, renderer.vocoder, request.voice
+    model, vocoder, voice = synthesiser.model, synthesiser.vocoder, request.voice
     if not isinstance(model, InfillModel):
         raise UsageError("The model cannot edit recordings.", "Choose one of the family f5.")
     features = model.edit(
@@ -199,11 +211,11 @@ def _attempt(
         found.gaps,
         tokens.text,
         request.options,
-        request.noise([0], attempt),
+        Noise(request.seed, [request.noise_row(0, attempt)]),
         voice,
         request.on_step,
     )
-    values = renderer.accepted(features)
+    values = synthesiser.accepted(features)
     edge = vocoder.edge_frames * vocoder.accepts.hop_length
     samples = decode_windowed(vocoder, values)[0].float().cpu().numpy()[edge:]
     frame_s = 1 / features.spec.frame_rate

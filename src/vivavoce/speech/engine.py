@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vivavoce.config import from_dict
-from vivavoce.errors import ConfigError, UsageError, VoiceError, near_misses
+from vivavoce.errors import ConfigError, UsageError, VivavoceError, VoiceError, near_misses
 from vivavoce.models.base import AcousticModel, InfillModel, OnStep, Transcriber
 from vivavoce.runtime import Selection
 from vivavoce.speech import edits
 from vivavoce.speech.cast import Cast, Role, plan_cast
 from vivavoce.speech.join import Piece, joined
 from vivavoce.speech.plan import Utterance, plan
-from vivavoce.speech.render import Renderer, Request, Stages
+from vivavoce.speech.rendering import Request
 from vivavoce.speech.result import Speech
+from vivavoce.speech.session import Session, Stages, Synthesiser
 from vivavoce.speech.voices import Recording, choose, heard
 from vivavoce.types import Audio, AudioChunk, Tokens, Voice
 from vivavoce.vocoders.base import Vocoder
 
-ON_PROBLEM = ("error", "warn")
+ON_PROBLEM = ("error", "warn", "skip")
 
 
 class TTS:
@@ -45,7 +46,7 @@ class TTS:
         self.vocoder_selection = vocoder_selection or selection
         self.defaults = defaults
         where = selection.device, self.vocoder_selection.device
-        self.renderer = Renderer(model, vocoder, *where)
+        self.synthesiser = Synthesiser(model, vocoder, *where)
         model.spec.require(vocoder.accepts, ignore=("normalisation",))
 
     @property
@@ -92,14 +93,35 @@ class TTS:
         audio = heard(recording)
         return self.model.make_voice(audio, transcript, name, language, licence, transcriber)
 
-    def speak(self, text: str, voice: str | Voice | Cast | None = None, **how: Any) -> Speech:
-        """The whole text as one piece of audio; `how` is what `stream` takes.
+    def speak(
+        self,
+        text: str,
+        voice: str | Voice | Cast | None = None,
+        *,
+        speed: float = 1.0,
+        seed: int = 0,
+        on_problem: str = "error",
+        on_step: OnStep | None = None,
+        stages: Stages | None = None,
+        **options: Any,
+    ) -> Speech:
+        """The whole text as one piece of audio. The arguments are those of `stream`.
 
         Raises TextError, UnknownVoice, ConfigError (an option the model does not have) and
-        GuardError (what came out is not speech).
+        GuardError (the result is not speech).
         """
-        how = {"early": False} | how
-        return self._collected(list(self.stream(text, voice, **how)), how.get("seed", 0))
+        pieces = self.stream(
+            text,
+            voice,
+            speed=speed,
+            seed=seed,
+            on_problem=on_problem,
+            on_step=on_step,
+            stages=stages,
+            early=False,
+            **options,
+        )
+        return self._collected(list(pieces), seed)
 
     def stream(
         self,
@@ -121,7 +143,8 @@ class TTS:
         `speed` 1.0 is natural, larger is faster; the same `seed` gives the same samples.
         Utterances are spoken one after the other, so memory does not grow with the text. One
         that does not come out as speech is tried once more with another draw; then `on_problem`
-        decides: "error" raises GuardError, "warn" keeps what there is and says so.
+        decides: "error" raises GuardError, "warn" keeps it with a warning, "skip" leaves it out
+        with a warning.
         `on_step(done, all)` is called within an utterance where the model works in steps; what
         it raises ends the work. `early` hands out the first pieces of an utterance before the rest
         of it is there, where the model can; what goes wrong after that is not tried again.
@@ -129,12 +152,13 @@ class TTS:
 
         def request(role: Role) -> Request:
             made = self._request(role.voice, speed * role.speed, seed, on_problem, options)
-            return made.watched(on_step, stages, early)
+            return replace(made, on_step=on_step, stream=early)
 
+        session = self.session(stages=stages)
         pieces = (
             piece
             for utterance, how in plan_cast(text, voice, request, self._plan)
-            for piece in self.renderer.utterance(utterance, how)
+            for piece in session.run(utterance, how)
         )
         yield from joined(pieces, self._blends)
 
@@ -156,14 +180,40 @@ class TTS:
             for number, text in enumerate(texts)
             for utterance in self._plan(text, request)
         ]
-        work.sort(key=lambda item: len(item[1].tokens))
-        done: dict[int, dict[int, list[Piece]]] = {n: {} for n in range(len(texts))}
-        for first in range(0, len(work), batch_size):
-            group = work[first : first + batch_size]
-            rows = self.renderer.batch([u for _, u in group], request)
-            for (number, utterance), pieces in zip(group, rows, strict=True):
-                done[number][utterance.index] = pieces
-        return [self._joined(done[number], seed) for number in range(len(texts))]
+        work.sort(key=lambda item: len(item[1].tokens))  # rows of a batch are padded to one length
+        session = self.session(min(batch_size, len(work)))
+        done: list[dict[int, list[Piece]]] = [{} for _ in texts]
+        pieces = {}
+        for number, utterance in work:
+            pieces[session.add(utterance, request)] = done[number][utterance.index] = []
+        while not session.idle:
+            for handle, result in session.step():
+                if isinstance(result, VivavoceError):
+                    raise result
+                pieces[handle].append(result)
+        return [self._joined(utterances, seed) for utterances in done]
+
+    def session(self, rows: int = 1, stages: Stages | None = None) -> Session:
+        """Utterances of different requests side by side, up to `rows` in a step of the model."""
+        return Session(self.synthesiser, rows, stages)
+
+    def request(
+        self,
+        voice: str | Voice | None = None,
+        *,
+        speed: float = 1.0,
+        seed: int = 0,
+        on_problem: str = "error",
+        stream: bool = False,
+        **options: Any,
+    ) -> Request:
+        """What `Session.add` takes beside an utterance. Raises as `speak`."""
+        made = self._request(voice, speed, seed, on_problem, options)
+        return replace(made, stream=stream)
+
+    def plan(self, text: str, request: Request) -> Iterable[Utterance]:
+        """The utterances of a text, lazily. Raises TextError when nothing can be spoken."""
+        return self._plan(text, request)
 
     def edit(
         self,
@@ -193,14 +243,15 @@ class TTS:
         audio = edits.read(recording, self.model.spec.sample_rate)
         found = edits.check([edits.Replacement(*r) for r in replacements], target, audio)
         voice, gain = edits.as_voice(audio, target, self.model.family, language)
-        request = self._request(voice, speed, seed, on_problem, options).watched(on_step, None)
+        request = self._request(voice, speed, seed, on_problem, options)
+        request = replace(request, on_step=on_step)
 
         def tokens(text: str) -> Tokens:
             return self.model.tokenise(text, voice, request.options)
 
         pace, spec = request.options.speed, self.model.spec
         pieces = edits.plan(found, audio, spec, lambda t: tokens(t).text, target, pace)
-        return edits.perform(self.renderer, audio, tokens(target), pieces, request, gain)
+        return edits.perform(self.synthesiser, audio, tokens(target), pieces, request, gain)
 
     @property
     def _blends(self) -> bool:
@@ -235,7 +286,8 @@ class TTS:
                 advice = near_misses(name, known) or f"Known: {', '.join(known)}."
                 raise ConfigError(f"'{self.name}' has no option '{name}'.", advice)
         chosen = from_dict(self.model.options_type, table)
-        return Request(self._voice(voice), chosen, seed, on_problem == "warn")
+        lenient, skip = on_problem == "warn", on_problem == "skip"
+        return Request(self._voice(voice), chosen, seed, lenient, skip)
 
     def _voice(self, voice: str | Voice | Callable[[], Voice] | None) -> Voice:
         if callable(voice):

@@ -29,7 +29,7 @@ def check_duration(
     return _refuse(f"The model gave {seconds:.2f} s for {tokens} tokens ('{text[:40]}')", lenient)
 
 
-def check_told(problem: str, text: str, lenient: bool = False) -> tuple[str, ...]:
+def check_reported(problem: str, text: str, lenient: bool = False) -> tuple[str, ...]:
     """Raises GuardError when the model itself says that something went wrong."""
     return _refuse(f"{problem} ('{text[:40]}')", lenient) if problem else ()
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, ClassVar, Self
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from vivavoce.config import from_dict
 from vivavoce.nn.convolution import Conv
-from vivavoce.nn.windows import windows
+from vivavoce.nn.windows import Window, WindowCutter
 from vivavoce.types import FeatureSpec
 
 # Apple's convolutions refuse (before macOS 15.1) or have miscomputed (before torch 2.4) tensors
@@ -115,22 +116,40 @@ def stream_windows(
     `eager`, with each part that comes; together the pieces equal one whole decoding. Raises
     ValueError for a window that is all context.
     """
-    parts = _with_edges(features, vocoder.edge_frames)
-    size = window_frames or vocoder.window_frames
-    for window in windows(parts, size, vocoder.receptive_field, eager):
-        samples = vocoder.decode(window.frames, condition)
-        kept = samples[..., window.kept(vocoder.accepts.hop_length)]
+    stream = VocoderStream(vocoder, window_frames, eager)
+    ready = (window for part in features for window in stream.push(part))
+    for window in chain(ready, stream.finish()):
+        kept = decode_window(vocoder, window, condition)
         if kept.shape[-1]:
             yield kept
 
 
-def _with_edges(parts: Iterable[Tensor], edge: int) -> Iterator[Tensor]:
-    """The parts, and before and behind them `edge` copies of the first and the last frame."""
-    last: Tensor | None = None
-    for part in parts:
-        if last is None:
-            yield part[..., :1].repeat(1, 1, edge)
-        yield part
-        last = part[..., -1:]
-    if last is not None:
-        yield last.repeat(1, 1, edge)
+class VocoderStream:
+    """Features of one utterance in, windows to decode out; state of that utterance alone.
+
+    `edge_frames` copies of the first and the last frame go before and behind it.
+    """
+
+    def __init__(self, vocoder: Vocoder, window_frames: int | None, eager: bool) -> None:
+        size = window_frames or vocoder.window_frames
+        self.cutter = WindowCutter(size, vocoder.receptive_field, eager)
+        self.edge = vocoder.edge_frames
+        self.last: Tensor | None = None
+
+    def push(self, part: Tensor) -> Iterator[Window]:
+        """Windows of the features `[B, C, T]` so far that can be decoded exactly."""
+        if self.last is None:
+            yield from self.cutter.push(part[..., :1].repeat(1, 1, self.edge))
+        yield from self.cutter.push(part)
+        self.last = part[..., -1:]
+
+    def finish(self) -> Iterator[Window]:
+        if self.last is not None:
+            yield from self.cutter.push(self.last.repeat(1, 1, self.edge))
+        yield from self.cutter.finish()
+
+
+def decode_window(vocoder: Vocoder, window: Window, condition: Tensor | None = None) -> Tensor:
+    """The samples `[B, S]` that a window contributes; S may be 0."""
+    samples = vocoder.decode(window.frames, condition)
+    return samples[..., window.kept(vocoder.accepts.hop_length)]

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from tests.models.f5.toy import KINDS, QUICK, tokens, toy, toy_voice
+from vivavoce.models.base import sentences
 from vivavoce.models.f5 import layers
 from vivavoce.models.f5.model import F5TTS
 from vivavoce.models.f5.workloads import random_model
@@ -24,7 +25,7 @@ def spoken(model: F5TTS) -> torch.Tensor:
     flows = []
     hook = model.backbone.register_forward_hook(lambda _module, _in, out: flows.append(out))
     given = tokens(model, "one two three four five.", "six.")
-    list(model.generate(given, toy_voice(), QUICK, Noise(0, [0, 1])))
+    list(model.generate(sentences(given, toy_voice(), QUICK), Noise(0, [0, 1])))
     hook.remove()
     return flows[0]
 

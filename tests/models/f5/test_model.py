@@ -13,6 +13,7 @@ from tests.tiny import tiny_vocoder
 from vivavoce.audio.specs import BIGVGAN_24K
 from vivavoce.config import to_dict
 from vivavoce.errors import ConfigError, GuardError, TextError, UnknownVoice, VoiceError
+from vivavoce.models.base import sentences
 from vivavoce.models.f5 import chunking
 from vivavoce.models.f5.model import F5TTS
 from vivavoce.nn.noise import Noise
@@ -28,7 +29,9 @@ def model():
 
 
 def spoken(model, text, options=QUICK, seed=0, **how):
-    (features,) = model.generate(tokens(model, text), toy_voice(), options, Noise(seed), **how)
+    (features,) = model.generate(
+        sentences(tokens(model, text), toy_voice(), options), Noise(seed), **how
+    )
     return features
 
 
@@ -56,12 +59,16 @@ def test_built_from_tables():
 @pytest.mark.parametrize("kind", KINDS)
 def test_lengths_padded_as_apple_s_gpus_need_it_change_nothing(kind, monkeypatch):
     model, texts = toy(kind), TEXTS[:2]
-    (plain,) = model.generate(tokens(model, *texts), toy_voice(), QUICK, Noise(3, range(2)))
+    (plain,) = model.generate(
+        sentences(tokens(model, *texts), toy_voice(), QUICK), Noise(3, range(2))
+    )
     samples = toy_voice().tensors["samples"]
     whole = samples, [(0, 40), (60, 90)], [20, 0], texts[0], QUICK
     edited = model.edit(*whole, Noise(3))
     monkeypatch.setattr("vivavoce.models.f5.model.bucket_length", lambda n, device: n + 14)
-    (padded,) = model.generate(tokens(model, *texts), toy_voice(), QUICK, Noise(3, range(2)))
+    (padded,) = model.generate(
+        sentences(tokens(model, *texts), toy_voice(), QUICK), Noise(3, range(2))
+    )
     assert torch.equal(padded.lengths, plain.lengths)
     torch.testing.assert_close(padded.values, plain.values, rtol=0, atol=1e-5)
     again = model.edit(*whole, Noise(3))
@@ -73,11 +80,13 @@ def test_lengths_padded_as_apple_s_gpus_need_it_change_nothing(kind, monkeypatch
 @pytest.mark.parametrize("kind", KINDS)
 def test_alone_as_in_a_batch(kind, guidance):
     model, options = toy(kind), replace(QUICK, guidance=guidance)
-    (together,) = model.generate(tokens(model, *TEXTS), toy_voice(), options, Noise(3, range(3)))
+    (together,) = model.generate(
+        sentences(tokens(model, *TEXTS), toy_voice(), options), Noise(3, range(3))
+    )
     assert len(set(together.lengths.tolist())) == 3
     for row, text in enumerate(TEXTS):
         noise = Noise(3, [row])
-        (alone,) = model.generate(tokens(model, text), toy_voice(), options, noise)
+        (alone,) = model.generate(sentences(tokens(model, text), toy_voice(), options), noise)
         n = int(alone.lengths[0])
         assert n == int(together.lengths[row]) == alone.values.shape[2]
         assert (alone.values[0] - together.values[row, :, :n]).abs().max() <= 1e-4
@@ -188,7 +197,7 @@ def test_it_has_no_voice_of_its_own(model):
 def test_a_voice_of_another_family_is_refused(model):
     other = replace(toy_voice(), family="glow")
     with pytest.raises(VoiceError, match="glow"):
-        next(model.generate(tokens(model, TEXTS[0]), other, QUICK, Noise(0)))
+        next(model.generate(sentences(tokens(model, TEXTS[0]), other, QUICK), Noise(0)))
     tts = TTS("toy", model, tiny_vocoder(), select("cpu"), {})
     with pytest.raises(VoiceError, match="glow"):
         tts.speak(TEXTS[0], other)

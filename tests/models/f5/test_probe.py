@@ -7,6 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from tests.models.f5.toy import QUICK, tokens, toy, toy_voice
+from vivavoce.models.base import sentences
 from vivavoce.models.f5.config import F5Config
 from vivavoce.models.f5.dit import DiT
 from vivavoce.models.f5.model import F5TTS
@@ -82,14 +83,14 @@ def test_a_model_of_unknown_reading_asks_once(better, monkeypatch):
 
     monkeypatch.setattr("vivavoce.models.f5.probe.flow_error", error)
     voice, noise = toy_voice(), Noise(0)
-    (chosen,) = model.generate(tokens(model, "one two."), voice, QUICK, noise)
+    (chosen,) = model.generate(sentences(tokens(model, "one two."), voice, QUICK), noise)
     assert model.variant == better
     assert [one for one, _, _ in asked] == [(True, 2), (False, 1)]
     n_letters = len(voice.transcript.strip() + ".  ")
     assert asked[0][1:] == (tuple(model.mel(voice.tensors["samples"]).shape), n_letters)
-    list(model.generate(tokens(model, "one two."), voice, QUICK, Noise(0)))
+    list(model.generate(sentences(tokens(model, "one two."), voice, QUICK), Noise(0)))
     assert len(asked) == 2
-    (stated,) = toy(better).generate(tokens(model, "one two."), voice, QUICK, Noise(0))
+    (stated,) = toy(better).generate(sentences(tokens(model, "one two."), voice, QUICK), Noise(0))
     assert torch.equal(chosen.values, stated.values)
 
 
@@ -98,4 +99,4 @@ def test_a_known_reading_is_not_asked_for(monkeypatch):
     for variant in ("", "v0", "mixed"):
         model = toy("v0")
         model.variant = variant
-        list(model.generate(tokens(model, "one."), toy_voice(), QUICK, Noise(0)))
+        list(model.generate(sentences(tokens(model, "one."), toy_voice(), QUICK), Noise(0)))

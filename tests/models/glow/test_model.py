@@ -5,6 +5,7 @@ import torch
 
 from vivavoce.checkpoints.remap import strict_load
 from vivavoce.errors import UnknownVoice
+from vivavoce.models.base import sentences
 from vivavoce.models.glow.config import GlowConfig, GlowOptions
 from vivavoce.models.glow.importer import adapt, config_from_coqui
 from vivavoce.models.glow.model import GlowTTS, length_mask
@@ -79,7 +80,7 @@ def test_mel_and_durations(load_parity, name):
     model = reference(recording)
     tokens = rows(recording.inputs["ids"], recording.inputs["x_lengths"])
     noise = Recorded(recording.inputs["noise0"])
-    (features,) = model.generate(tokens, VOICE, options(recording), noise)
+    (features,) = model.generate(sentences(tokens, VOICE, options(recording)), noise)
     assert features.durations[0].tolist() == recording.meta["durations"]
     expected = recording.outputs["mel"].transpose(1, 2)
     assert error(features.values, expected) <= TOLERANCE
@@ -95,7 +96,9 @@ def test_the_reference_speaks_its_padding_and_we_do_not(load_parity):
     recording = load_parity("glow_tts_tiny")
     model = reference(recording)
     ids, lengths = recording.inputs["ids_b2"], recording.inputs["x_lengths_b2"]
-    (features,) = model.generate(rows(ids, lengths), VOICE, options(recording), Noise(0, (0, 0)))
+    (features,) = model.generate(
+        sentences(rows(ids, lengths), VOICE, options(recording)), Noise(0, (0, 0))
+    )
     expected = recording.outputs["mel_b2"].transpose(1, 2)
     longest = int(lengths.argmax())
     assert error(features.values[longest], expected[longest]) <= TOLERANCE
@@ -137,9 +140,9 @@ def test_batched_equals_single(window):
     model = tiny(relative_window=window, mean_only=False)
     tokens = [Tokens(tuple(range(1, n)), (0,) * (n - 1)) for n in (9, 4, 6)]
     chosen = GlowOptions(noise_scale=0.5)
-    (together,) = model.generate(tokens, VOICE, chosen, Noise(7, (0, 1, 2)))
+    (together,) = model.generate(sentences(tokens, VOICE, chosen), Noise(7, (0, 1, 2)))
     for row, entry in enumerate(tokens):
-        (alone,) = model.generate([entry], VOICE, chosen, Noise(7, (row,)))
+        (alone,) = model.generate(sentences([entry], VOICE, chosen), Noise(7, (row,)))
         n = int(alone.lengths[0])
         assert n == int(together.lengths[row])
         assert error(together.values[row, :, :n], alone.values[0]) <= 1e-4
@@ -151,7 +154,7 @@ def test_speed_shortens_and_seed_decides():
     tokens = [Tokens(tuple(range(1, 16)), (0,) * 15)]
 
     def run(speed=1.0, seed=0):
-        return next(model.generate(tokens, VOICE, GlowOptions(speed, 0.7), Noise(seed)))
+        return next(model.generate(sentences(tokens, VOICE, GlowOptions(speed, 0.7)), Noise(seed)))
 
     assert int(run(2.0).lengths[0]) < int(run(0.5).lengths[0])
     assert torch.equal(run(seed=1).values, run(seed=1).values)
@@ -162,11 +165,11 @@ def test_speakers_differ_and_a_missing_one_is_named():
     model = tiny(n_speakers=2, speaker_width=6)
     tokens = [Tokens((1, 2, 3), (0,) * 3)]
     mels = [
-        next(model.generate(tokens, model.voice(name), GlowOptions(), Noise(0))).values
+        next(model.generate(sentences(tokens, model.voice(name), GlowOptions()), Noise(0))).values
         for name in ("a", "b")
     ]
     assert mels[0].shape != mels[1].shape or not torch.equal(mels[0], mels[1])
     with pytest.raises(UnknownVoice, match="no speaker 'c'"):
         model.voice("c")
     with pytest.raises(UnknownVoice, match="names no speaker"):
-        next(model.generate(tokens, VOICE, GlowOptions(), Noise(0)))
+        next(model.generate(sentences(tokens, VOICE, GlowOptions()), Noise(0)))

@@ -111,7 +111,7 @@ def test_export_speaks_like_the_trained_model(batch, tmp_path):
     model = GlowTTS.build(manifest)
     strict_load(model, tensors)
     z = torch.randn(1, 8, 12)
-    speaker = model.speaker_vector(model.voice("two"), 1, torch.device("cpu"))
+    speaker = model.speaker_vectors([model.voice("two")], torch.device("cpu"))
     task.eval()
     expected = task.exported.decoder.reverse(z, None, speaker)
     assert torch.allclose(model.eval().decoder.reverse(z, None, speaker), expected, atol=1e-5)

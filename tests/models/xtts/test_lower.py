@@ -9,8 +9,8 @@ import torch
 
 from tests.models.xtts.test_decode import GREEDY, alone, cases, endless, prompt_of, run
 from vivavoce.models.xtts.cache import Span
-from vivavoce.models.xtts.decode import MANY, Decoding
-from vivavoce.runtime.arithmetic import Arithmetic
+from vivavoce.models.xtts.decode import Decoding
+from vivavoce.runtime.arithmetic import MANY_ROWS, Arithmetic
 from vivavoce.runtime.int8 import Int8Linear, available
 from vivavoce.runtime.onednn import StreamedLinear
 
@@ -117,9 +117,9 @@ def test_weights_are_laid_out_for_as_many_lines_as_there_may_be(parity, gpt, mon
     streamed = lowered(gpt, Arithmetic(packed=True))
     layers = [layer for layer in streamed.modules() if isinstance(layer, StreamedLinear)]
     assert len(layers) == 4 * len(gpt.layers) + 1
-    for rows in (1, MANY, 1, MANY - 1, MANY):
+    for rows in (1, MANY_ROWS, 1, MANY_ROWS - 1, MANY_ROWS):
         decoding, waiting, lines = Decoding(streamed, rows), list(cases(gpt, parity)), []
-        assert all(layer.few_rows == (rows < MANY) for layer in layers)
+        assert all(layer.few_rows == (rows < MANY_ROWS) for layer in layers)
         while waiting or decoding.lines:
             while waiting and not decoding.full:
                 lines.append(decoding.join(*waiting.pop(0)))
@@ -127,3 +127,4 @@ def test_weights_are_laid_out_for_as_many_lines_as_there_may_be(parity, gpt, mon
         for one, other in zip(expected, lines, strict=True):
             assert one.codes == other.codes
             assert relative(other.latents(), one.latents()) < 1e-5
+        del decoding  # its rows no longer count

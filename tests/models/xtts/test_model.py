@@ -9,8 +9,9 @@ import torch
 
 from tests.models.xtts.vocabulary import vocabulary
 from vivavoce.errors import TextError, UnknownVoice
+from vivavoce.models.base import sentences
 from vivavoce.models.xtts.config import XttsOptions
-from vivavoce.models.xtts.model import KEPT_VOICES, Xtts
+from vivavoce.models.xtts.model import Xtts
 from vivavoce.models.xtts.text import TextConfig, Tokenizer
 from vivavoce.models.xtts.workloads import NEVER, TOY, random_model, random_voice
 from vivavoce.nn.noise import Noise
@@ -30,7 +31,7 @@ def tokens(n: int) -> Tokens:
 
 
 def spoken(model, n=20, options=OPTIONS, seed=0, on_step=None):
-    return list(model.generate([tokens(n)], VOICE, options, Noise(seed), on_step))
+    return list(model.generate(sentences([tokens(n)], VOICE, options), Noise(seed), on_step))
 
 
 def test_one_text_comes_in_growing_pieces(model):
@@ -53,9 +54,11 @@ def test_where_pieces_begin_changes_nothing(model):
 
 def test_batched_equals_single(model):
     sizes = (20, 5, 33)
-    (rows,) = model.generate([tokens(n) for n in sizes], VOICE, OPTIONS, Noise(4, range(3)))
+    (rows,) = model.generate(
+        sentences([tokens(n) for n in sizes], VOICE, OPTIONS), Noise(4, range(3))
+    )
     for row, n in enumerate(sizes):
-        alone = list(model.generate([tokens(n)], VOICE, OPTIONS, Noise(4, [row])))
+        alone = list(model.generate(sentences([tokens(n)], VOICE, OPTIONS), Noise(4, [row])))
         single = torch.cat([part.values for part in alone], dim=-1)[0]
         length = int(rows.lengths[row])
         assert length == single.shape[-1]
@@ -96,7 +99,7 @@ def test_progress_is_told_and_can_end_it(model):
 def test_a_voice_that_rambles_on_is_told_of(model):
     """The toy's stop code is forbidden, so nothing but the guard ends it."""
     parts = spoken(model, 3, XttsOptions())
-    assert "did not come to an end" in parts[-1].problems[0]
+    assert "without a stop token" in parts[-1].problems[0]
     frames = sum(part.values.shape[-1] for part in parts)
     assert frames == model.stretch(1.0).length(65 + 24)
 
@@ -105,7 +108,7 @@ def test_a_voice_that_stops_at_once_is_told_of():
     model = random_model(TOY, "cpu")
     model.gpt.code_head.bias.data[TOY.stop_code] = -NEVER
     parts = spoken(model, 60, XttsOptions())
-    assert "before it had said everything" in parts[-1].problems[0]
+    assert "the text is probably truncated" in parts[-1].problems[0]
     assert spoken(model, 4, XttsOptions())[-1].problems == ("",)  # a word may be that short
 
 
@@ -117,13 +120,14 @@ def test_too_few_and_too_many_tokens_are_refused(model, n):
 
 def test_a_few_voices_are_remembered():
     model = random_model(TOY, "cpu")
-    for n in range(KEPT_VOICES + 3):
+    for n in range(model.voice_caches.kept + 3):
         latents = torch.full((32, 64), float(n))
         voice = replace(VOICE, tensors={**VOICE.tensors, "latents": latents})
-        list(model.generate([tokens(3)], voice, replace(OPTIONS, max_codes=1), Noise(0)))
-    assert len(model.heard) == KEPT_VOICES
-    assert torch.full((32, 64), 2.0).numpy().tobytes() not in model.heard
-    assert latents.numpy().tobytes() in model.heard
+        list(model.generate(sentences([tokens(3)], voice, replace(OPTIONS, max_codes=1)), Noise(0)))
+    caches = model.voice_caches
+    assert len(caches.caches) == caches.kept
+    assert torch.full((32, 64), 2.0).numpy().tobytes() not in caches.caches
+    assert latents.numpy().tobytes() in caches.caches
 
 
 def talker(languages=("en", "de", "ja"), speakers=("Ana Florence", "Zoë")):

@@ -5,8 +5,9 @@ Knows no vocoder. Shapes: B rows, N frames (reference and speech), M mels, T fra
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from threading import Lock
 from typing import Any, Self
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 from vivavoce.audio.features import FeatureExtractor
 from vivavoce.config import from_dict
 from vivavoce.errors import ConfigError, TextError
-from vivavoce.models.base import AcousticModel, OnStep, Traits, Transcriber
+from vivavoce.models.base import AcousticModel, OnStep, Sentence, Traits, Transcriber
 from vivavoce.models.f5 import chunking
 from vivavoce.models.f5 import text as f5_text
 from vivavoce.models.f5.config import F5Config, F5Options
@@ -42,6 +43,15 @@ class Gap:
     ids: Tensor
 
 
+@dataclass(frozen=True)
+class Prompt:
+    """A voice's recording: its mel `[N, M]`, its samples counted, and how loud it was."""
+
+    mel: Tensor
+    n_samples: int
+    gain: float
+
+
 class F5TTS(AcousticModel[F5Options]):
     """Chen et al., arXiv:2410.06885 (F5, `dit`); Eskimez et al., arXiv:2406.18009 (E2, `unett`)."""
 
@@ -60,6 +70,7 @@ class F5TTS(AcousticModel[F5Options]):
         self.vocabulary = Vocabulary(text.vocabulary)
         self.backbone = UNetT(config) if config.backbone == "unett" else DiT(config)
         self.kept: dict[tuple[float, ...], list[Tensor]] = {}
+        self.deciding = Lock()  # `variant` and `kept` are decided once, by whoever speaks first
 
     @classmethod
     def build(cls, manifest: Mapping[str, Any]) -> Self:
@@ -103,27 +114,37 @@ class F5TTS(AcousticModel[F5Options]):
     @torch.inference_mode()
     def generate(
         self,
-        tokens: Sequence[Tokens],
-        voice: Voice,
-        options: F5Options,
+        sentences: Sequence[Sentence[F5Options]],
         noise: Noise,
         on_step: OnStep | None = None,
     ) -> Iterator[Features]:
-        """One `Features` with a row per entry of `tokens`; the reference is not part of it.
+        """One `Features` with a row per sentence; the reference is not part of it.
 
-        The last frame of the reference is given to the model and not copied into the result.
+        Voices, speeds and lengths may differ from row to row; the solver's options are the first
+        row's. The last frame of the reference is given to the model and not copied into the result.
         """
-        if any(len(t) == 0 for t in tokens):
+        if any(len(s.tokens) == 0 for s in sentences):
             raise TextError("There is nothing to speak.", "Give at least one word.")
-        samples, gain = reference(voice)
-        mel = self.mel(samples)
-        gaps = [self._continuation(mel, len(samples), voice, t.text, options) for t in tokens]
-        full = self.complete(gaps, options, noise, on_step, voice)
-        lengths = [len(gap.mel) - len(mel) for gap in gaps]
+        prompts = {id(s.voice): self._prompt(s.voice) for s in sentences}
+        rows = [prompts[id(s.voice)] for s in sentences]
+        gaps = [self._continuation(*pair) for pair in zip(rows, sentences, strict=True)]
+        first = sentences[0]
+        full = self.complete(gaps, first.options, noise, on_step, first.voice)
+        known = [len(prompt.mel) for prompt in rows]
+        lengths = [len(gap.mel) - start for gap, start in zip(gaps, known, strict=True)]
         values = torch.zeros(len(gaps), self.spec.n_mels, max(lengths), device=full.device)
-        for row, length in enumerate(lengths):
-            values[row, :, :length] = full[row, len(mel) : len(mel) + length].t()
-        yield Features(values, torch.tensor(lengths), self.spec, gain=gain)
+        for row, (start, length) in enumerate(zip(known, lengths, strict=True)):
+            values[row, :, :length] = full[row, start : start + length].t()
+        gains = tuple(prompt.gain for prompt in rows)
+        yield Features(values, torch.tensor(lengths), self.spec, gains=gains)
+
+    def batch_key(self, sentence: Sentence[F5Options]) -> Hashable:
+        """Sentences of any voice and speed can share the solver's steps."""
+        return replace(sentence.options, speed=1.0, duration_s=0.0, normalise=True)
+
+    def _prompt(self, voice: Voice) -> Prompt:
+        samples, gain = reference(voice)
+        return Prompt(self.mel(samples), len(samples), gain)
 
     @torch.inference_mode()
     def edit(
@@ -161,8 +182,9 @@ class F5TTS(AcousticModel[F5Options]):
         voice: Voice | None = None,
     ) -> Tensor:
         """The mels `[B, N, M]` with their gaps filled; row b is right up to its own length."""
-        if self.variant == "unknown" and voice is not None:
-            self.settle(voice)
+        with self.deciding:
+            if self.variant == "unknown" and voice is not None:
+                self.settle(voice)
         device = self.device
         lengths = [len(gap.mel) for gap in gaps]
         n_frames = bucket_length(max(lengths), device)
@@ -199,12 +221,12 @@ class F5TTS(AcousticModel[F5Options]):
         self.backbone.freeze(arithmetic or Arithmetic())
         return self
 
-    def _continuation(
-        self, mel: Tensor, n_samples: int, voice: Voice, text: str, options: F5Options
-    ) -> Gap:
-        """The reference's mel, and room behind it for `text`."""
+    def _continuation(self, prompt: Prompt, sentence: Sentence[F5Options]) -> Gap:
+        """The reference's mel, and room behind it for the sentence."""
+        mel, voice, options = prompt.mel, sentence.voice, sentence.options
+        text = sentence.tokens.text
         ids = self._ids(voice.transcript, text)
-        reference_frames = n_samples // self.spec.hop_length
+        reference_frames = prompt.n_samples // self.spec.hop_length
         n_frames = chunking.n_frames(voice.transcript, reference_frames, text, options.speed)
         if options.duration_s:
             n_frames = len(mel) + round(options.duration_s * self.spec.frame_rate)
@@ -218,6 +240,10 @@ class F5TTS(AcousticModel[F5Options]):
         return torch.tensor(ids, dtype=torch.long, device=self.device)
 
     def _schedule(self, options: F5Options, device: torch.device) -> list[Tensor]:
+        with self.deciding:
+            return self._schedule_once(options, device)
+
+    def _schedule_once(self, options: F5Options, device: torch.device) -> list[Tensor]:
         times = evaluations(options)
         key = tuple(times.tolist())
         if key in self.kept:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from vivavoce.audio.specs import VOCOS_24K
+from vivavoce.models.base import sentences
 from vivavoce.models.f5.config import F5Config, F5Options
 from vivavoce.models.f5.model import F5TTS
 from vivavoce.models.f5.text import TextConfig
@@ -90,7 +91,9 @@ def _speaking(
         options = replace(QUICK, method="midpoint") if midpoint else QUICK
         texts = [text[: len(text) - 7 * row] for row in range(rows)]
         tokens = [Tokens(tuple(range(len(t))), text=t) for t in texts]
-        return lambda: list(model.generate(tokens, voice, options, Noise(0, range(rows))))
+        return lambda: list(
+            model.generate(sentences(tokens, voice, options), Noise(0, range(rows)))
+        )
 
     return Workload(name, description, build)
 
@@ -105,7 +108,7 @@ def _recording(device: Any, full: bool = False) -> Callable[[], Any]:
 
     def speak() -> Any:
         voice = make_voice(audio, "", "noise", transcriber=lambda heard, language: _text(8))
-        return list(model.generate(tokens, voice, QUICK, Noise(0)))
+        return list(model.generate(sentences(tokens, voice, QUICK), Noise(0)))
 
     return speak
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Self
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vivavoce.errors import TextError, UnknownVoice
-from vivavoce.models.base import AcousticModel, OnStep, Traits
+from vivavoce.models.base import AcousticModel, OnStep, Sentence, Traits
 from vivavoce.models.glow import text as glow_text
 from vivavoce.models.glow.align import expand_path
 from vivavoce.models.glow.config import GlowConfig, GlowOptions
@@ -68,68 +68,82 @@ class GlowTTS(AcousticModel[GlowOptions]):
     @torch.inference_mode()
     def generate(
         self,
-        tokens: Sequence[Tokens],
-        voice: Voice,
-        options: GlowOptions,
+        sentences: Sequence[Sentence[GlowOptions]],
         noise: Noise,
         on_step: OnStep | None = None,
     ) -> Iterator[Features]:
-        """One `Features` with a row per entry of `tokens`.
+        """One `Features` with a row per sentence; voices and options may differ.
 
         Row `i` draws from `noise` row `i`, frame by frame, so that a row's result does not depend
-        on its neighbours. Raises TextError for an entry without tokens.
+        on its neighbours. Raises TextError for a sentence without tokens.
         """
-        if any(len(t) == 0 for t in tokens):
+        if any(len(s.tokens) == 0 for s in sentences):
             raise TextError("There is nothing to speak.", "Give at least one word.")
         device = self.device
-        ids, mask = pad_tokens(tokens, device)
-        speaker = self.speaker_vector(voice, len(tokens), device)
+        ids, mask = pad_tokens([s.tokens for s in sentences], device)
+        speaker = self.speaker_vectors([s.voice for s in sentences], device)
         mean, log_scale, log_durations = self.encoder(ids, mask, speaker)
-        durations = self.durations(log_durations, mask, options.speed)
+        speed = _column([s.options.speed for s in sentences], device)
+        durations = self.durations(log_durations, mask, speed)
         lengths = durations.sum(1).clamp_min(self.config.n_squeeze)
         n_frames = int(lengths.max())
         path = expand_path(durations.float(), n_frames)
         prior = torch.matmul(mean, path)
-        if options.noise_scale > 0:
+        if any(s.options.noise_scale > 0 for s in sentences):
             drawn = noise.normal(lengths.tolist(), self.config.n_mels).to(device)
-            spread = torch.matmul(log_scale, path).exp() * options.noise_scale
+            scale = _column([s.options.noise_scale for s in sentences], device)
+            spread = torch.matmul(log_scale, path).exp() * scale
             prior = prior + spread * drawn
-        frame_mask = None if len(tokens) == 1 else length_mask(lengths, n_frames)
+        frame_mask = None if len(sentences) == 1 else length_mask(lengths, n_frames)
         mel = self.decoder.reverse(prior, frame_mask, speaker)
         lengths = lengths // self.config.n_squeeze * self.config.n_squeeze
         yield Features(mel.float(), lengths, self.spec, durations)
 
-    def durations(self, log_durations: Tensor, mask: Tensor, speed: float) -> Tensor:
+    def durations(self, log_durations: Tensor, mask: Tensor, speed: Tensor | float) -> Tensor:
         """Whole frames per token `[B, L]`: at least one for a real token, none for padding."""
         frames = (log_durations.exp() - 1) * mask / speed
         return (frames.ceil().clamp_min(1) * mask).squeeze(1).long()
 
-    def speaker_vector(self, voice: Voice, n_rows: int, device: torch.device) -> Tensor | None:
+    def batch_key(self, sentence: Sentence[GlowOptions]) -> Hashable:
+        """Any sentences can share a batch."""
+        return None
+
+    def speaker_vectors(self, voices: Sequence[Voice], device: torch.device) -> Tensor | None:
         """`[B, G, 1]`, unit length. Raises UnknownVoice when the model needs a speaker."""
         if not self.config.speaker_width:
             return None
+        vectors = torch.cat([self._speaker_vector(voice, device) for voice in voices])
+        return F.normalize(vectors).unsqueeze(2)
+
+    def _speaker_vector(self, voice: Voice, device: torch.device) -> Tensor:
+        """`[1, G]`."""
         if "speaker_embedding" in voice.tensors:
-            vector = voice.tensors["speaker_embedding"].to(device).float().view(1, -1)
-        elif self.speakers is not None and "speaker" in voice.tensors:
+            return voice.tensors["speaker_embedding"].to(device).float().view(1, -1)
+        if self.speakers is not None and "speaker" in voice.tensors:
             index = voice.tensors["speaker"].to(device).view(1)
             if not 0 <= int(index) < self.speakers.num_embeddings:
                 raise UnknownVoice(
                     f"Voice '{voice.name}' asks for speaker {int(index)}; the model has "
                     f"{self.speakers.num_embeddings}."
                 )
-            vector = self.speakers(index)
-        else:
-            raise UnknownVoice(
-                f"Voice '{voice.name}' names no speaker, and this model has several.",
-                "Choose one with --voice; `vivavoce voices list` shows them.",
-            )
-        return F.normalize(vector).expand(n_rows, -1).unsqueeze(2)
+            return self.speakers(index)
+        raise UnknownVoice(
+            f"Voice '{voice.name}' names no speaker, and this model has several.",
+            "Choose one with --voice; `vivavoce voices list` shows them.",
+        )
 
     def freeze(self, arithmetic: Arithmetic | None = None) -> Self:
         """Evaluation mode, inverse maps computed once; `arithmetic` changes nothing here."""
         self.eval().requires_grad_(False)
         self.decoder.freeze()
         return self
+
+
+def _column(values: list[float], device: torch.device) -> Tensor | float:
+    """A number that all rows share, or one per row `[B, 1, 1]`."""
+    if len(set(values)) == 1:
+        return values[0]
+    return torch.tensor(values, device=device)[:, None, None]
 
 
 def pad_tokens(tokens: Sequence[Tokens], device: torch.device) -> tuple[Tensor, Tensor]:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from vivavoce.audio.specs import COQUI_22K
+from vivavoce.models.base import sentences
 from vivavoce.models.glow.config import GlowConfig, GlowOptions
 from vivavoce.models.glow.model import GlowTTS
 from vivavoce.nn.noise import Noise
@@ -65,7 +66,7 @@ def _speaking(name: str, rows: int, count: int) -> Workload:
         model = random_model(FULL if full else TOY, device)
         tokens, voice = [_tokens(count)] * rows, model.voice()
         chosen = GlowOptions(noise_scale=0.33)
-        return lambda: list(model.generate(tokens, voice, chosen, Noise(0, range(rows))))
+        return lambda: list(model.generate(sentences(tokens, voice, chosen), Noise(0, range(rows))))
 
     return Workload(name, f"{rows} x {count} tokens", build)
 
@@ -75,7 +76,7 @@ def _speakers(device: Any, full: bool = False) -> Callable[[], Any]:
     model = random_model(config, device)
     model.speaker_names = ("a", "b", "c", "d")
     voice, tokens = model.voice("c"), [_tokens(100)]
-    return lambda: list(model.generate(tokens, voice, GlowOptions(), Noise(0)))
+    return lambda: list(model.generate(sentences(tokens, voice, GlowOptions()), Noise(0)))
 
 
 def _training(device: Any, full: bool = False) -> Callable[[], Any]:

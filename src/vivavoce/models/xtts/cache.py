@@ -5,7 +5,9 @@ Knows no weights. Shapes: B rows, N positions, H heads, D width of a head.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
+from threading import Lock
 
 import torch
 from torch import Tensor
@@ -98,3 +100,30 @@ class Cache:
         """The first `length` positions of a row of `source` become those of `row`."""
         for mine, theirs in zip(self.layers, source.layers, strict=True):
             mine[row, :, :, :length] = theirs[origin, :, :, :length]
+
+
+class VoiceCaches:
+    """The GPT's keys and values of the voices used last, for every request that speaks with them.
+
+    The caches in it are never written to again. Safe for several threads.
+    """
+
+    def __init__(self, kept: int = 8) -> None:
+        self.kept, self.lock = kept, Lock()
+        self.caches: OrderedDict[bytes, Cache] = OrderedDict()
+
+    def get(self, voice: bytes) -> Cache | None:
+        with self.lock:
+            if voice in self.caches:
+                self.caches.move_to_end(voice)
+            return self.caches.get(voice)
+
+    def put(self, voice: bytes, cache: Cache) -> None:
+        with self.lock:
+            self.caches[voice] = cache
+            while len(self.caches) > self.kept:
+                self.caches.popitem(last=False)
+
+    def clear(self) -> None:
+        with self.lock:
+            self.caches.clear()

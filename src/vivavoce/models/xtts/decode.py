@@ -15,10 +15,6 @@ from vivavoce.models.xtts.cache import Cache, Span, repeating, whole_blocks
 from vivavoce.models.xtts.gpt import Gpt
 from vivavoce.models.xtts.sampling import ALWAYS_SEEN, Sampler, Samplers
 from vivavoce.runtime import graphs
-from vivavoce.runtime.arithmetic import for_many_rows, for_one_row
-
-MANY = 4
-"""From so many lines on it pays to lay the weights out for several rows."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +63,8 @@ class Decoding:
 
     def __init__(self, gpt: Gpt, rows: int) -> None:
         self.gpt, self.rows = gpt, rows
-        for_many_rows(gpt) if rows >= MANY else for_one_row(gpt)
+        if gpt.row_layout is not None:
+            gpt.row_layout.agree(self, rows)
         self.stop = gpt.config.stop_code
         self.cache = gpt.cache(rows)
         self.device = gpt.norm.weight.device

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from vivavoce.models.xtts.cache import Cache, Span
 from vivavoce.models.xtts.config import XttsConfig
-from vivavoce.runtime.arithmetic import Arithmetic, linear_gelu
+from vivavoce.runtime.arithmetic import Arithmetic, RowLayout, linear_gelu
 from vivavoce.runtime.attention import attend
 from vivavoce.runtime.memory import trim
 
@@ -75,6 +75,7 @@ class Gpt(nn.Module):
         self.final_norm = nn.LayerNorm(width)
         self.code_head: nn.Module = nn.Linear(width, config.code_tokens)
         self.text_head = nn.Linear(width, config.text_tokens)
+        self.row_layout: RowLayout | None = None  # once frozen
 
     @property
     def layers(self) -> list[Block]:
@@ -86,6 +87,7 @@ class Gpt(nn.Module):
             trim()  # what its layers were made over from
         exact = replace(arithmetic, dtype=torch.float32, int8=False)
         self.code_head = exact.linear(self.code_head, few_rows=True)
+        self.row_layout = RowLayout(self)
 
     def cache(self, rows: int) -> Cache:
         like = self.norm.weight.to(self.layers[0].attention_dtype)

@@ -5,7 +5,6 @@ Knows no vocoder. Shapes: W width, N positions, K codes, T frames.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import Self
 
@@ -14,13 +13,14 @@ from torch import Tensor, nn
 
 from vivavoce.audio.specs import XTTS_LATENTS
 from vivavoce.errors import TextError
-from vivavoce.models.base import AcousticModel, OnStep, Traits, Transcriber
+from vivavoce.models.base import AcousticModel, OnStep, Sentence, Traits, Transcriber
 from vivavoce.models.xtts import text as xtts_text
 from vivavoce.models.xtts import voice as voices
-from vivavoce.models.xtts.cache import Cache
+from vivavoce.models.xtts.batcher import CODES_PER_TOKEN, GrowingSentence, XttsBatcher
+from vivavoce.models.xtts.cache import VoiceCaches
 from vivavoce.models.xtts.conditioning import Conditioning
 from vivavoce.models.xtts.config import XttsConfig, XttsOptions
-from vivavoce.models.xtts.decode import Decoding, Line, Prompt
+from vivavoce.models.xtts.decode import Decoding, Prompt
 from vivavoce.models.xtts.frames import Stretch
 from vivavoce.models.xtts.gpt import Gpt
 from vivavoce.models.xtts.sampling import Sampler
@@ -30,12 +30,7 @@ from vivavoce.runtime.arithmetic import Arithmetic
 from vivavoce.text.multilingual.detect import detect
 from vivavoce.types import Audio, Chunk, Features, FeatureSpec, Tokens, Voice
 
-CODES_PER_TOKEN = (0.6, 8.0)
-"""Speech has 2 to 5; what is far outside has lost its text, or does not find its end."""
 SPARE_CODES = 65
-PIECE_CODES = 48
-"""A stream's pieces grow to so many: as long as a window of the vocoder."""
-KEPT_VOICES = 8
 
 
 class Xtts(AcousticModel[XttsOptions]):
@@ -68,7 +63,7 @@ class Xtts(AcousticModel[XttsOptions]):
         self.register_buffer("mel_stats", torch.ones(config.n_mels))
         self.register_buffer("speaker_latents", torch.zeros(n, config.n_latents, config.width))
         self.register_buffer("speaker_embeddings", torch.zeros(n, width))
-        self.heard: OrderedDict[bytes, Cache] = OrderedDict()
+        self.voice_caches = VoiceCaches()
 
     @property
     def device(self) -> torch.device:
@@ -106,67 +101,66 @@ class Xtts(AcousticModel[XttsOptions]):
     @torch.inference_mode()
     def generate(
         self,
-        tokens: Sequence[Tokens],
-        voice: Voice,
-        options: XttsOptions,
+        sentences: Sequence[Sentence[XttsOptions]],
         noise: Noise,
         on_step: OnStep | None = None,
     ) -> Iterator[Features]:
-        """One text: `Features` as they come, in growing pieces. Several: all rows, at the end.
+        """One sentence: `Features` as they come, in growing pieces. Several: all rows, at the end.
 
-        Raises TextError for an entry without tokens or with too many.
+        Raises TextError for a sentence without tokens or with too many.
         """
-        latents, embedding = voices.reference(voice, self.config)
-        condition = embedding.to(self.device)[None, :, None]
-        decoding = Decoding(self.gpt, len(tokens))
-        lines = [
-            self.begin(
-                decoding, entry, latents, options, noise.uniform(row, self._limit(entry, options))
-            )
-            for row, entry in enumerate(tokens)
+        decoding = Decoding(self.gpt, len(sentences))
+        growing = [
+            self.begin(decoding, sentence, noise.uniform(row, self.limit(sentence)))
+            for row, sentence in enumerate(sentences)
         ]
-        stretch = self.stretch(options.speed)
-        if len(lines) == 1:
-            yield from self._pieces(
-                decoding, lines[0], tokens[0], stretch, options, condition, on_step
-            )
+        if len(growing) == 1:
+            yield from self._pieces(decoding, growing[0], on_step)
             return
         while decoding.lines:
             decoding.step()
-        whole = [stretch.frames(line.latents())[0] for line in lines]
-        values = nn.utils.rnn.pad_sequence([x.t() for x in whole], batch_first=True)
+        rows = [one.rest() for one in growing]
+        values = nn.utils.rnn.pad_sequence(
+            [row.values[0].t() for row in rows], batch_first=True
+        ).transpose(1, 2)
         yield Features(
-            values.transpose(1, 2).float(),
-            torch.tensor([x.shape[1] for x in whole]),
+            values,
+            torch.cat([row.lengths for row in rows]),
             self.spec,
-            condition=condition,
-            problems=tuple(
-                self._problem(*pair, options) for pair in zip(lines, tokens, strict=True)
-            ),
+            condition=torch.cat([one.condition for one in growing]),
+            problems=tuple(problem for row in rows for problem in row.problems),
         )
+
+    def batcher(self, rows: int) -> XttsBatcher:
+        """Continuous batching: sentences of any voice and options join between two codes."""
+        return XttsBatcher(self, rows)
+
+    def check(self, sentence: Sentence[XttsOptions]) -> tuple[Tensor, Tensor]:
+        """The voice's latents and embedding. Raises TextError, VoiceError."""
+        if not 0 < len(sentence.tokens) <= self.config.max_text:
+            raise TextError(
+                f"The utterance has {len(sentence.tokens)} tokens; it must have 1 to "
+                f"{self.config.max_text}.",
+                "Give at least one word; `speak` cuts long texts by itself.",
+            )
+        return voices.reference(sentence.voice, self.config)
 
     def begin(
         self,
         decoding: Decoding,
-        tokens: Tokens,
-        latents: Tensor,
-        options: XttsOptions,
+        sentence: Sentence[XttsOptions],
         uniform: Tensor,
-    ) -> Line:
-        """A text in a voice as a line of a decoding, which must have room.
+    ) -> GrowingSentence:
+        """A sentence as a line of a decoding, which must have room.
 
         `uniform` `[K]` are the random numbers of its codes, as many as it may have.
         """
-        if not 0 < len(tokens) <= self.config.max_text:
-            raise TextError(
-                f"{len(tokens)} tokens are no utterance: it may have 1 to {self.config.max_text}.",
-                "Give a word at least; `speak` cuts long texts by itself.",
-            )
-        device = self.device
-        ids = torch.tensor(tokens.ids, device=device)[None]
+        latents, embedding = self.check(sentence)
+        options, device = sentence.options, self.device
+        ids = torch.tensor(sentence.tokens.ids, device=device)[None]
         text = [self.gpt.text(ids), self.gpt.start(device)]
         key, n = latents.numpy().tobytes(), len(latents)
-        known = self.heard.get(key)
+        known = self.voice_caches.get(key)
         if known is None:
             keep = n if self.config.perceiver else 0  # without one, voices are long
             prompt = Prompt(torch.cat([latents.to(device)[None], *text], dim=1), keep=keep)
@@ -177,8 +171,10 @@ class Xtts(AcousticModel[XttsOptions]):
         )
         line = decoding.join(prompt, sampler, uniform)
         if line.voice is not None:
-            self._remember(key, line.voice)
-        return line
+            self.voice_caches.put(key, line.voice)
+        condition = embedding.to(device)[None, :, None]
+        stretch = self.stretch(options.speed)
+        return GrowingSentence(line, sentence, stretch, condition, self.spec, self.config.code_rate)
 
     def stretch(self, speed: float) -> Stretch:
         rates = (self.config.input_rate, self.spec.sample_rate)
@@ -190,53 +186,23 @@ class Xtts(AcousticModel[XttsOptions]):
         return self
 
     def _pieces(
-        self,
-        decoding: Decoding,
-        line: Line,
-        tokens: Tokens,
-        stretch: Stretch,
-        options: XttsOptions,
-        condition: Tensor,
-        on_step: OnStep | None,
+        self, decoding: Decoding, growing: GrowingSentence, on_step: OnStep | None
     ) -> Iterator[Features]:
         """Frames that no later code changes, after `first_codes` codes and then ever more."""
-        due, given, piece = options.first_codes, 0, options.first_codes
+        line = growing.line
         while True:
             if on_step is not None:
                 on_step(len(line.codes), len(line.uniform))
-            n_codes = len(line.codes)
-            stop = stretch.length(n_codes) if line.done else stretch.settled(n_codes)
-            if line.done or (n_codes >= due and stop > given):
-                values = stretch.frames(line.latents())[..., given:stop].float()
-                problem = self._problem(line, tokens, options) if line.done else ""
-                lengths, problems = torch.tensor([values.shape[-1]]), (problem,)
-                yield Features(values, lengths, self.spec, condition=condition, problems=problems)
-                piece = min(2 * piece, PIECE_CODES)
-                due, given = n_codes + piece, stop
+            if (part := growing.part()) is not None:
+                yield part
             if line.done:
                 return
             decoding.step()
 
-    def _limit(self, tokens: Tokens, options: XttsOptions) -> int:
-        """How many codes a text may become: more would be the voice rambling on."""
-        fits = self.config.max_codes - 3
-        wanted = options.max_codes or SPARE_CODES + round(CODES_PER_TOKEN[1] * len(tokens))
-        return min(fits, wanted)
-
-    def _problem(self, line: Line, tokens: Tokens, options: XttsOptions) -> str:
-        """What is wrong with a line that is done, if anything is."""
-        seconds = len(line.codes) / self.config.code_rate
-        if not line.stopped and not options.max_codes:
-            return f"The voice did not come to an end within {seconds:.1f} s"
-        if line.stopped and len(line.codes) < CODES_PER_TOKEN[0] * len(tokens) - 2:
-            return f"The voice stopped after {seconds:.1f} s, before it had said everything"
-        return ""
-
-    def _remember(self, key: bytes, cache: Cache) -> None:
-        """What the GPT kept of a voice: every text of it begins with the same positions."""
-        self.heard[key] = cache
-        while len(self.heard) > KEPT_VOICES:
-            self.heard.popitem(last=False)
+    def limit(self, sentence: Sentence[XttsOptions]) -> int:
+        """How many codes a sentence may become; more would be the voice rambling on."""
+        guess = SPARE_CODES + round(CODES_PER_TOKEN[1] * len(sentence.tokens))
+        return min(self.config.max_codes - 3, sentence.options.max_codes or guess)
 
     def _language(self, text: str, voice: Voice, options: XttsOptions) -> str:
         """Raises TextError for one that the model does not know, MissingExtra for "auto"."""

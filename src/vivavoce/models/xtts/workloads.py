@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from vivavoce.models.base import sentences
 from vivavoce.models.xtts.config import SpeakerConfig, XttsConfig, XttsOptions
 from vivavoce.models.xtts.model import Xtts
 from vivavoce.models.xtts.voice import FAMILY
@@ -91,7 +92,9 @@ def _speaking(
         voice = random_voice(config)
         options = XttsOptions(max_codes=n_codes, temperature=temperature)
         tokens = [_tokens(n_tokens - 9 * row) for row in range(rows)]
-        return lambda: list(model.generate(tokens, voice, options, Noise(0, range(rows))))
+        return lambda: list(
+            model.generate(sentences(tokens, voice, options), Noise(0, range(rows)))
+        )
 
     return Workload(name, description, build)
 
@@ -103,7 +106,7 @@ def _recording(device: Any, full: bool = False) -> Callable[[], Any]:
 
     def speak() -> Any:
         voice = model.make_voice(audio)
-        return list(model.generate([_tokens(3)], voice, options, Noise(0)))
+        return list(model.generate(sentences([_tokens(3)], voice, options), Noise(0)))
 
     return speak
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from vivavoce.audio.specs import VOCOS_24K
-from vivavoce.errors import GuardError
-from vivavoce.models.base import Traits
+from vivavoce.errors import GuardError, TextError
+from vivavoce.models.base import StaticBatcher, Traits
 from vivavoce.speech.plan import Utterance
-from vivavoce.speech.render import FRESH, Renderer, Request, Stages
+from vivavoce.speech.rendering import RETRY_NOISE_OFFSET, Request
+from vivavoce.speech.session import Session, Stages, Synthesiser
 from vivavoce.types import Chunk, Features, Tokens, Voice
 from vivavoce.vocoders.base import Vocoder
 
@@ -40,8 +43,14 @@ class Scripted:
         self.traits = Traits(stream_frames=stream_frames, emits_parts=self.emits_parts)
         self.calls: list[list[tuple[int, int]]] = []
 
-    def generate(self, tokens, voice, options, noise, on_step=None):
-        rows = [divmod(g.initial_seed(), FRESH)[::-1] for g in noise.generators]
+    def batch_key(self, sentence):
+        return None
+
+    def batcher(self, rows):
+        return StaticBatcher(self, rows)
+
+    def generate(self, tokens, noise, on_step=None):
+        rows = [divmod(g.initial_seed(), RETRY_NOISE_OFFSET)[::-1] for g in noise.generators]
         self.calls.append(rows)
         if on_step is not None:
             on_step(1, 1)
@@ -50,7 +59,12 @@ class Scripted:
             levels = self.script.get(key, GOOD)
             for third, level in enumerate(levels if isinstance(levels, tuple) else [levels] * 3):
                 values[row, 0, third * self.n_frames // 3 :] = level
-        yield Features(values, torch.full((len(tokens),), self.n_frames), self.spec, gain=self.gain)
+        yield Features(
+            values,
+            torch.full((len(tokens),), self.n_frames),
+            self.spec,
+            gains=(self.gain,) * len(tokens),
+        )
 
 
 class Incremental(Scripted):
@@ -62,8 +76,8 @@ class Incremental(Scripted):
         super().__init__(script, stream_frames=90)
         self.problems, self.given = problems or {}, 0
 
-    def generate(self, tokens, voice, options, noise, on_step=None):
-        (whole,) = super().generate(tokens, voice, options, noise, on_step)
+    def generate(self, tokens, noise, on_step=None):
+        (whole,) = super().generate(tokens, noise, on_step)
         problem = self.problems.get(self.calls[-1][0], "")
         for start, stop in ((0, 10), (10, 30), (30, 60), (60, 90)):
             self.given += 1
@@ -81,12 +95,28 @@ def request(**how) -> Request:
     return Request(Voice("v", "toy"), None, **how)
 
 
-EARLY = request(early=True)
+STREAM = request(stream=True)
 
 
 def rendered(model, how=None, warnings=()):
     (one,) = utterances(warnings=warnings)
-    return list(Renderer(model, Square(), CPU, CPU).utterance(one, how or request()))
+    return list(session(model).run(one, how or request()))
+
+
+def session(model, rows=1, stages=None):
+    return Session(Synthesiser(model, Square(), CPU, CPU), rows, stages)
+
+
+def batched(model, work, how=None):
+    """The pieces of each utterance, spoken side by side."""
+    running = session(model, len(work))
+    pieces = {running.add(utterance, how or request()): [] for utterance in work}
+    while not running.idle:
+        for handle, result in running.step():
+            if isinstance(result, GuardError):
+                raise result
+            pieces[handle].append(result)
+    return list(pieces.values())
 
 
 def level(piece) -> float:
@@ -152,7 +182,7 @@ def test_lenient_gives_nobody_nan():
 
 
 def test_a_model_that_streams_comes_in_pieces():
-    pieces = rendered(Scripted({}, stream_frames=20), EARLY)
+    pieces = rendered(Scripted({}, stream_frames=20), STREAM)
     assert len(pieces) > 2
     assert [piece.pause_s for piece in pieces[:-1]] == [None] * (len(pieces) - 1)
     assert pieces[-1].pause_s == 0.25
@@ -166,8 +196,7 @@ def test_a_model_that_gives_what_it_has_is_heard_at_once():
     """The vocoder waits for its context, not for the rest; a stage's time is its own."""
     model = Incremental({(0, 0): (GOOD, QUIETER, GOOD)})
     stages = Stages()
-    how = request(early=True, stages=stages)
-    pieces = Renderer(model, Square(), CPU, CPU).utterance(utterances()[0], how)
+    pieces = session(model, stages=stages).run(utterances()[0], STREAM)
     found = [(model.given, len(piece.audio.samples)) for piece in pieces]
     given = [parts for parts, _ in found]
     assert given == [1, 3, 4, 4, 4]  # the second waits: it might be the last
@@ -185,15 +214,15 @@ def test_what_the_model_itself_tells_is_tried_again_or_told():
     assert model.calls == [[(0, 0)], [(0, 1)]]
     model = Incremental({}, problems=problem)
     with pytest.raises(GuardError, match="It stopped early"):
-        rendered(model, EARLY)  # heard already
+        rendered(model, STREAM)  # heard already
     assert model.calls == [[(0, 0)]]
-    pieces = rendered(Incremental({}, problems=problem), request(early=True, lenient=True))
+    pieces = rendered(Incremental({}, problems=problem), request(stream=True, lenient=True))
     assert pieces[-1].audio.warnings == ("it stopped early ('text 0')",)
 
 
 def test_what_was_heard_is_not_said_again():
     model = Scripted({(0, 0): (GOOD, GOOD, NAN)}, stream_frames=20)
-    pieces = Renderer(model, Square(), CPU, CPU).utterance(utterances()[0], EARLY)
+    pieces = session(model).run(utterances()[0], STREAM)
     assert level(next(pieces)) == pytest.approx(GOOD)
     with pytest.raises(GuardError, match="NaN"):
         list(pieces)
@@ -202,26 +231,25 @@ def test_what_was_heard_is_not_said_again():
 
 def test_streamed_silence_is_told_at_its_end():
     with pytest.raises(GuardError, match="silence"):
-        rendered(Scripted({(0, 0): SILENT}, stream_frames=20), EARLY)
+        rendered(Scripted({(0, 0): SILENT}, stream_frames=20), STREAM)
     model = Scripted({(0, 0): SILENT}, stream_frames=20)
-    pieces = rendered(model, request(lenient=True, early=True))
+    pieces = rendered(model, request(lenient=True, stream=True))
     assert len(model.calls) == 1
     assert "silence" in pieces[-1].audio.warnings[0]
 
 
 def test_nan_at_the_beginning_of_a_stream_is_tried_again():
     model = Scripted({(0, 0): NAN}, stream_frames=20)
-    assert level(rendered(model, EARLY)[0]) == pytest.approx(GOOD)
+    assert level(rendered(model, STREAM)[0]) == pytest.approx(GOOD)
     assert model.calls == [[(0, 0)], [(0, 1)]]
 
 
 @pytest.mark.parametrize("bad", [NAN, SILENT, CLIPPED])
-def test_a_bad_row_is_done_again_alone(bad):
-    """As on its own: the same draw first, so that a batch gives what `speak` gives."""
+def test_a_bad_row_is_tried_again_with_another_draw(bad):
     model = Scripted({(1, 0): bad, (1, 1): QUIETER})
     work = utterances(3, ("noticed before",))
-    rows = list(Renderer(model, Square(), CPU, CPU).batch(work, request()))
-    assert model.calls == [[(0, 0), (1, 0), (2, 0)], [(1, 0)], [(1, 1)]]
+    rows = batched(model, work)
+    assert model.calls == [[(0, 0), (1, 0), (2, 0)], [(1, 1)]]
     assert [level(*row) for row in rows] == pytest.approx([GOOD, QUIETER, GOOD])
     assert [row[0].audio.start for row in rows] == [0, 1, 2]
     assert {row[-1].audio.warnings for row in rows} == {("noticed before",)}
@@ -230,36 +258,24 @@ def test_a_bad_row_is_done_again_alone(bad):
 
 def test_a_row_that_stays_bad_raises_or_is_told():
     script = {(1, 0): SILENT, (1, 1): SILENT}
-    renderer = Renderer(Scripted(script), Square(), CPU, CPU)
     with pytest.raises(GuardError, match="text 1"):
-        list(renderer.batch(utterances(2), request()))
-    rows = list(renderer.batch(utterances(2), request(lenient=True)))
+        batched(Scripted(script), utterances(2))
+    rows = batched(Scripted(script), utterances(2), request(lenient=True))
     assert [bool(row[-1].audio.warnings) for row in rows] == [False, True]
-
-
-@pytest.mark.parametrize("seed", [0, 4])
-def test_the_request_s_seed_is_the_noise_s(seed):
-    how = request(seed=seed)
-    drawn = [
-        how.noise([2], attempt).normal([4], 3) for attempt in (0, 1)
-    ] + [request(seed=seed + 1).noise([2], 0).normal([4], 3)]  # fmt: skip
-    assert not torch.equal(drawn[0], drawn[1])
-    assert not torch.equal(drawn[0], drawn[2])
-    assert torch.equal(drawn[0], request(seed=seed).noise([7, 2], 0).normal([4, 4], 3)[1:])
 
 
 def test_as_loud_as_the_recording_was():
     for rows in (
         [rendered(Scripted({}, gain=0.5))],
-        list(Renderer(Scripted({}, gain=0.5), Square(), CPU, CPU).batch(utterances(2), request())),
+        batched(Scripted({}, gain=0.5), utterances(2)),
     ):
         assert [level(*row) for row in rows] == pytest.approx([GOOD / 2] * len(rows))
 
 
 def test_steps_and_stages_are_watched():
     steps, stages = [], Stages()
-    how = request().watched(lambda *step: steps.append(step), stages)
-    rendered(Scripted({}), how)
+    how = request(on_step=lambda *step: steps.append(step))
+    list(session(Scripted({}), stages=stages).run(utterances()[0], how))
     assert steps == [(1, 1)]
     assert set(stages.seconds) == {"acoustic", "vocoder"}
     assert min(stages.seconds.values()) >= 0
@@ -271,11 +287,62 @@ def test_what_a_step_raises_ends_the_work():
 
     model = Scripted({})
     with pytest.raises(KeyboardInterrupt):
-        rendered(model, request().watched(stop, None))
+        rendered(model, request(on_step=stop))
     assert len(model.calls) == 1
 
 
 def test_features_move_to_the_vocoder_s_device():
     found = Features(torch.zeros(1, 100, 9), torch.tensor([9]), VOCOS_24K)
-    renderer = Renderer(Scripted({}), Square(), CPU, torch.device("meta"))
-    assert renderer.accepted(found).device.type == "meta"
+    synthesiser = Synthesiser(Scripted({}), Square(), CPU, torch.device("meta"))
+    assert synthesiser.accepted(found).device.type == "meta"
+
+
+def test_rows_of_different_requests_share_a_batch():
+    model = Scripted({})
+    running = session(model, 3)
+    one, two = utterances(2)
+    running.add(one, request(seed=0))
+    running.add(two, request(seed=3, lenient=True))
+    while not running.idle:
+        running.step()
+    assert len(model.calls) == 1
+    assert len(model.calls[0]) == 2
+
+
+def test_a_dropped_utterance_gives_nothing_more():
+    model = Scripted({}, stream_frames=20)
+    running = session(model)
+    handle = running.add(utterances()[0], STREAM)
+    while not running.step():
+        pass
+    running.drop(handle)
+    running.drop(handle)
+    assert running.idle
+    assert running.step() == []
+
+
+def test_an_error_of_one_utterance_leaves_the_others_alone():
+    class Refusing(Scripted):
+        def generate(self, sentences, noise, on_step=None):
+            if any(len(s.tokens) == 1 for s in sentences):
+                raise TextError("One token is too few.")
+            yield from super().generate(sentences, noise, on_step)
+
+    good, bad = utterances(2)
+    bad = replace(bad, tokens=Tokens((0,), word_index=(0,)))
+    running = session(Refusing({}), 2)
+    handles = [running.add(one, request()) for one in (good, bad)]
+    events = []
+    while not running.idle:
+        events += running.step()
+    results = dict(events)
+    assert isinstance(results[handles[1]], TextError)
+    assert level(results[handles[0]]) == pytest.approx(GOOD)
+
+
+def test_a_skipped_utterance_leaves_a_warning():
+    model = Scripted({(0, 0): SILENT, (0, 1): SILENT})
+    (piece,) = rendered(model, request(skip=True), ("noticed before",))
+    assert (len(piece.audio.samples), piece.pause_s) == (0, 0.25)
+    assert piece.audio.warnings[0] == "noticed before"
+    assert piece.audio.warnings[1].startswith("left out 'text 0': The model gave silence")

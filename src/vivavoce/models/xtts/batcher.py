@@ -1,0 +1,138 @@
+"""Sentences of XTTS side by side: continuous batching for a session, features as codes come in.
+
+Shapes: W width, K codes, T frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from vivavoce.models.base import Job, Part, Sentence
+from vivavoce.models.xtts.config import XttsOptions
+from vivavoce.models.xtts.decode import Decoding, Line
+from vivavoce.models.xtts.frames import Stretch
+from vivavoce.nn.noise import Noise
+from vivavoce.types import Features, FeatureSpec
+
+if TYPE_CHECKING:
+    from vivavoce.models.xtts.model import Xtts
+
+CODES_PER_TOKEN = (0.6, 8.0)
+"""Speech has 2 to 5; what is far outside has lost its text, or does not find its end."""
+PIECE_CODES = 48
+"""A stream's pieces grow to so many codes: as long as a window of the vocoder."""
+
+
+@dataclass
+class GrowingSentence:
+    """A sentence being decoded, and how much of it has been given out as features."""
+
+    line: Line
+    sentence: Sentence[XttsOptions]
+    stretch: Stretch
+    condition: Tensor
+    spec: FeatureSpec
+    code_rate: float
+    given_frames: int = 0
+    due_codes: int = 0
+    piece_codes: int = 0
+
+    def __post_init__(self) -> None:
+        self.due_codes = self.piece_codes = self.sentence.options.first_codes
+
+    def part(self) -> Features | None:
+        """Frames that no later code changes, once enough codes have come; at the end the rest."""
+        if self.line.done:
+            return self.rest()
+        n_codes = len(self.line.codes)
+        stop = self.stretch.settled(n_codes)
+        if n_codes < self.due_codes or stop <= self.given_frames:
+            return None
+        self.piece_codes = min(2 * self.piece_codes, PIECE_CODES)
+        self.due_codes = n_codes + self.piece_codes
+        return self._frames(stop, "")
+
+    def rest(self) -> Features:
+        """What has not been given yet of a sentence that has ended."""
+        return self._frames(self.stretch.length(len(self.line.codes)), self._problem())
+
+    def _frames(self, stop: int, problem: str) -> Features:
+        frames = self.stretch.frames(self.line.latents())[..., self.given_frames : stop].float()
+        self.given_frames = stop
+        lengths = torch.tensor([frames.shape[-1]])
+        condition, problems = self.condition, (problem,)
+        return Features(frames, lengths, self.spec, condition=condition, problems=problems)
+
+    def _problem(self) -> str:
+        seconds = len(self.line.codes) / self.code_rate
+        if not self.line.stopped:
+            if self.sentence.options.max_codes:
+                return ""
+            return f"Generation reached its length limit ({seconds:.1f} s) without a stop token"
+        if len(self.line.codes) < CODES_PER_TOKEN[0] * len(self.sentence.tokens) - 2:
+            return f"Generation stopped after {seconds:.1f} s; the text is probably truncated"
+        return ""
+
+
+class XttsBatcher:
+    """A `Batcher` over one `Decoding`: every step gives each running job one code more.
+
+    While others run, one waiting job is prefilled per step, so that a newcomer delays them little.
+    """
+
+    def __init__(self, model: Xtts, rows: int) -> None:
+        self.model, self.decoding = model, Decoding(model.gpt, rows)
+        self.waiting: list[Job[Any]] = []
+        self.running: dict[Job[Any], GrowingSentence] = {}
+
+    def add(self, job: Job[Any]) -> None:
+        self.model.check(job.sentence)
+        self.waiting.append(job)
+
+    def drop(self, job: Job[Any]) -> None:
+        self.waiting = [one for one in self.waiting if one is not job]
+        growing = self.running.pop(job, None)
+        if growing is not None:
+            self.decoding.leave(growing.line)
+
+    def jobs(self) -> Collection[Job[Any]]:
+        return {*self.waiting, *self.running}
+
+    @torch.inference_mode()
+    def step(self) -> list[Part]:
+        if self.running:
+            try:
+                self.decoding.step()
+            except BaseException:
+                for job in list(self.running):
+                    self.drop(job)
+                raise
+        idle = not self.running
+        while self.waiting and not self.decoding.full:
+            self._begin(self.waiting.pop(0))
+            if not idle:
+                break
+        return [part for job in list(self.running) for part in self._given(job)]
+
+    def _begin(self, job: Job[Any]) -> None:
+        uniform = Noise(job.seed, [job.row]).uniform(0, self.model.limit(job.sentence))
+        self.running[job] = self.model.begin(self.decoding, job.sentence, uniform)
+
+    def _given(self, job: Job[Any]) -> list[Part]:
+        growing = self.running[job]
+        if job.on_step is not None:
+            try:
+                job.on_step(len(growing.line.codes), len(growing.line.uniform))
+            except BaseException:
+                self.drop(job)
+                raise
+        if growing.line.done:
+            del self.running[job]
+            return [(job, growing.rest(), True)]
+        part = growing.part() if job.parts else None
+        return [] if part is None else [(job, part, False)]
