@@ -1,7 +1,9 @@
 """Work for the strict engine's own processes: imported there by name."""
 
+import contextlib
 import os
 import signal
+import threading
 import time
 
 import torch
@@ -58,6 +60,46 @@ def forking():
         raise SystemExit(3)
     os.wait()
     return F.relu(torch.ones(2, device="mps"))
+
+
+def compute_in_threads(device, lock=None):
+    """Two threads of forty products each."""
+    barrier = threading.Barrier(2)
+    x = torch.ones(8, 8, device=device)
+
+    def steps():
+        barrier.wait()
+        for _ in range(40):
+            with lock or contextlib.nullcontext():
+                x.mm(x)
+
+    threads = [threading.Thread(target=steps) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def two_threads_without_a_device():
+    """As two_threads, on whatever device is the default."""
+    made = [threading.Thread(target=_products) for _ in range(2)]
+    for thread in made:
+        thread.start()
+    for thread in made:
+        thread.join()
+
+
+def _products():
+    for _ in range(100):
+        torch.ones(8, 8).mm(torch.ones(8, 8))
+
+
+def two_threads():
+    compute_in_threads("mps")
+
+
+def two_threads_with_a_lock():
+    compute_in_threads("mps", threading.Lock())
 
 
 def workloads():
