@@ -80,6 +80,19 @@ def compute_in_threads(device, lock=None):
         thread.join()
 
 
+@torch.no_grad()
+def wrong_numbers():
+    """One call for every wrong number of attention and linear layers that is known of 2.8."""
+    attend = F.scaled_dot_product_attention
+    query, key = torch.randn(2, 4, 1, 64), torch.randn(2, 4, 40, 64)
+    attend(query, key, key, attn_mask=torch.ones(2, 1, 1, 40, dtype=torch.bool))
+    half, keys = torch.randn(1, 1, 8, 64).half(), torch.randn(1, 1, 1024, 64).half()
+    attend(half, keys, keys)
+    attend(half, half, half, is_causal=True)
+    F.linear(torch.randn(2, 8), torch.randn(8, 4).t())
+    F.linear(half[0], torch.randn(4, 64).half())
+
+
 def two_threads_without_a_device():
     """As two_threads, on whatever device is the default."""
     made = [threading.Thread(target=_products) for _ in range(2)]

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from mpsaudit import strict
+from mpsaudit import portable, strict
 from mpsaudit.errors import AuditError, UsageError
 from mpsaudit.operator_table import load
+from tests.mpsaudit import strict_targets
 from tests.mpsaudit.cases import CASES, EXPECTED, OPERATORS
 
 HERE = "tests.mpsaudit.strict_targets"
@@ -69,6 +70,15 @@ class TestTrace:
         assert "#197805" in finding.reason
         assert finding.place.endswith("in steps")
         assert run("two_threads_with_a_lock")[0] == []
+
+    def test_both_engines_find_the_wrong_numbers_of_torch_2_8(self):
+        strictly, _ = run("wrong_numbers", ("26.1",), "2.8.0", default_device=True)
+        portably, _ = portable.trace(strict_targets.wrong_numbers, load("2.8.0"), ("26.1",))
+        reports = ["#184180", "#182285", "#174861", "#195910", "#162730", "#180776"]
+        for findings in (strictly, portably):
+            wrong = [f.reason for f in findings if f.severity == "wrong-number"]
+            assert len(wrong) == len(reports)
+            assert all(any(report in reason for reason in wrong) for report in reports)
 
     def test_a_default_device_is_that_of_every_thread(self):
         findings, operators = run("two_threads_without_a_device", default_device=True)
