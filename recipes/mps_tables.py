@@ -25,7 +25,7 @@ from pathlib import Path
 
 from mps_dylib import registered
 
-from mpsaudit.table import SHIPPED, Table, build, generate, load, versions
+from mpsaudit.operator_table import SHIPPED, Table, build, generate, load, versions
 from mpsaudit.versions import number
 
 YAML = "torchgen/packaged/ATen/native/native_functions.yaml"

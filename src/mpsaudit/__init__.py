@@ -1,23 +1,38 @@
-"""Would this run natively on Apple's MPS? Answered on any machine, for any PyTorch code.
+"""Audits whether PyTorch code runs natively on Apple's MPS, on any machine and without a Mac.
 
-Knows torch and nothing of this package's models. Importing it does not import torch.
+`audit` runs a callable once and reports what MPS would refuse, move to the CPU or compute wrongly.
+`look_up` answers for one operator or error message. Importing the package does not import torch.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
+from mpsaudit.errors import AuditError, MpsAuditError, StandInUnavailable, UsageError
+from mpsaudit.faults import Fault, faults
 from mpsaudit.findings import SEVERITIES, Finding, Report
-from mpsaudit.verdict import render
-from mpsaudit.versions import check_macos, faults
-from vivavoce.errors import AuditError, UsageError
+from mpsaudit.lookup import Answer, look_up
+from mpsaudit.operator_table import Table, load
+from mpsaudit.report_text import render, render_all
+from mpsaudit.targets import importable_name, resolve
+from mpsaudit.versions import check_macos
 
-if TYPE_CHECKING:
-    from mpsaudit.table import Table
-
-__all__ = ["MACOS", "Finding", "Report", "audit", "render"]
+__all__ = [
+    "MACOS",
+    "Answer",
+    "AuditError",
+    "Fault",
+    "Finding",
+    "MpsAuditError",
+    "Report",
+    "StandInUnavailable",
+    "UsageError",
+    "audit",
+    "faults",
+    "look_up",
+    "render",
+    "render_all",
+]
 
 MACOS = ("15.5", "14.4")
 UNAVAILABLE = "MPS is not available"
@@ -31,35 +46,35 @@ def audit(
     strict: bool = False,
     inputs: str = "",
 ) -> Report:
-    """Run `call` once, without arguments, and report what MPS would refuse, move or get wrong.
+    """Runs `call` once, without arguments, and reports what MPS would refuse, move or get wrong.
 
-    `call` may be named as `module:callable`, and must be importable like that when `strict` (it
-    then runs in a process of its own, on a stand-in device: see docs/audit.md). `torch` is the
-    version whose operators are meant (the installed one by default; another is a hint, as
-    composite operators are always the installed ones). `inputs` says what was run, in words.
+    `call` may be named as `module:callable`; with `strict` it must be importable like that, as it
+    then runs in another process on a stand-in device. `torch` is the version whose operator table
+    is used (default: the installed one; any other is a hint, because composite operators are
+    decomposed by the installed torch). `inputs` describes the inputs in the report.
 
-    Raises UsageError for a torch or macOS nothing is known about, or that never had MPS together,
-    and AuditError when the work fails by itself or does what the engine cannot see.
+    Raises UsageError for an unknown version of torch or macOS, or a pair that never had MPS;
+    StandInUnavailable where `strict` cannot run; AuditError when the callable fails by itself or
+    does what the engine cannot follow.
     """
-    from mpsaudit.table import load
-
     table = load(torch)
-    for version in macos:
-        _require(table.version, check_macos(version))
     if not macos:
-        raise UsageError("No macOS version was named.", "Name one, such as 15.5.")
+        raise UsageError("No macOS version was given.", "Give one, such as 15.5.")
+    for version in macos:
+        _require_mps(table.version, check_macos(version))
     if strict:
         from mpsaudit import strict as engine
 
-        target = target_of(call)
+        target = importable_name(call)
         findings, reached = engine.trace(target, table, macos)
-        if not reached:  # it chose no device: then it gets one
+        if not reached:  # the work chose no device, so it gets one
             findings, reached = engine.trace(target, table, macos, default_device=True)
     else:
         from mpsaudit import portable
 
-        findings, reached = portable.trace(named(call), table, macos)
-    if not reached:
+        work = resolve(call, "cpu") if isinstance(call, str) else call
+        findings, reached = portable.trace(work, table, macos)
+    if not reached and not findings:
         raise AuditError("The work reached no operator.", "Name a function that does the work.")
     return Report(
         engine="strict" if strict else "portable",
@@ -68,39 +83,8 @@ def audit(
         table=_source(table),
         inputs=inputs,
         operators=len(reached),
-        findings=tuple(sorted(findings, key=lambda found: SEVERITIES.index(found.severity))),
+        findings=tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))),
     )
-
-
-def named(call: Callable[[], object] | str) -> Callable[[], object]:
-    """The callable that `module:callable` names; raises UsageError if there is none."""
-    if not isinstance(call, str):
-        return call
-    module, _, path = call.partition(":")
-    if not module or not path:
-        raise UsageError(f"'{call}' names no callable.", "Write it as module:callable.")
-    try:
-        found = importlib.import_module(module)
-        for name in path.split("."):
-            found = getattr(found, name)
-    except (ImportError, AttributeError) as error:
-        raise UsageError(f"'{call}' cannot be imported ({error}).") from error
-    if not callable(found):
-        raise UsageError(f"'{call}' is not callable.", "It must take no arguments.")
-    return found
-
-
-def target_of(call: Callable[[], object] | str) -> str:
-    """How another process finds the callable; raises UsageError if it cannot."""
-    if isinstance(call, str):
-        return call
-    module, path = getattr(call, "__module__", ""), getattr(call, "__qualname__", "")
-    advice = "The strict engine runs in another process: name the work as 'module:callable'."
-    if not module or module == "__main__" or not path or "<" in path:
-        raise UsageError("This callable cannot be imported by another process.", advice)
-    if named(f"{module}:{path}") is not call:
-        raise UsageError(f"'{module}:{path}' is not this callable.", advice)
-    return f"{module}:{path}"
 
 
 def _source(table: Table) -> str:
@@ -109,10 +93,10 @@ def _source(table: Table) -> str:
     installed = torch.__version__.partition("+")[0]
     if table.version.partition("+")[0] == installed:
         return table.source
-    return f"{table.source}; taken apart as torch {installed} does, so a hint only"
+    return f"{table.source}; decomposed by the installed torch {installed}, so a hint only"
 
 
-def _require(torch: str, macos: str) -> None:
+def _require_mps(torch: str, macos: str) -> None:
     for fault in faults(torch, macos):
         if fault.text.startswith(UNAVAILABLE):
             raise UsageError(f"torch {torch} on macOS {macos}: {fault.text}", fault.advice)

@@ -1,4 +1,4 @@
-"""One call of an operator, with its arguments by name. Knows no rules and no engine."""
+"""One call of an operator, with its arguments by name."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def base_name(name: str) -> str:
 def bind(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call:
     """A call whose arguments can be asked for by name."""
     values: dict[str, Any] = {}
-    for place, (argument, default) in enumerate(_signature(name)):
-        values[argument] = args[place] if place < len(args) else kwargs.get(argument, default)
+    for position, (argument, default) in enumerate(_signature(name)):
+        values[argument] = args[position] if position < len(args) else kwargs.get(argument, default)
     return Call(base_name(name), values)
 
 

@@ -1,4 +1,4 @@
-"""What the rules ask of a call: predicates over shapes, types and options. Knows no texts."""
+"""The conditions of the rules: predicates over shapes, dtypes, strides and options of a call."""
 
 from __future__ import annotations
 
@@ -128,6 +128,47 @@ def bmm_huge_total(call: Call) -> bool:
 def qr_large(call: Call) -> bool:
     first = call.first
     return first is not None and first.dim() >= 2 and min(first.shape[-2:]) > 512
+
+
+def not_contiguous(call: Call) -> bool:
+    return not (call["weight"].is_contiguous() and call["input"].is_contiguous())
+
+
+def half_3d_without_bias(call: Call) -> bool:
+    return call["bias"] is None and call["input"].dim() > 2 and dtype_of(call) in HALVES
+
+
+# Attention. Metal has a kernel of its own for few queries, chosen by the shapes here.
+
+
+def few_queries(call: Call) -> bool:
+    """Whether the kernel for up to eight queries is chosen (torch 2.8 to 2.12)."""
+    query, key, value, mask = (call[name] for name in ("query", "key", "value", "attn_mask"))
+    return (
+        query.shape[-2] <= min(8, key.shape[-2])
+        and query.shape[-1] == value.shape[-1]
+        and query.shape[-1] in (64, 96, 128)
+        and not call["is_causal"]
+        and (mask is None or mask.dtype == torch.bool)
+    )
+
+
+def boolean_mask(call: Call) -> bool:
+    mask = call["attn_mask"]
+    return mask is not None and mask.dtype == torch.bool
+
+
+def mask_differs_by_row(call: Call) -> bool:
+    """Whether the rows' masks are not laid out as heads times the stride of one head."""
+    query = call["query"]
+    if not (boolean_mask(call) and few_queries(call)) or query.dim() != 4 or query.shape[0] == 1:
+        return False
+    mask = call["attn_mask"].expand(*query.shape[:-1], call["key"].shape[-2])
+    return query.shape[1] > 1 and mask.stride(0) != query.shape[1] * mask.stride(1)
+
+
+def half_many_keys(call: Call) -> bool:
+    return few_queries(call) and dtype_of(call) in HALVES and call["key"].shape[-2] >= 1024
 
 
 # Shapes and options.

@@ -1,7 +1,7 @@
 """A device that calls itself mps:0, in host memory, for the rest of the process. Linux only.
 
 Operators of a table run on CPU views of the same memory; every other one is refused as the real
-backend refuses it. Knows no findings' fate: it raises, or hands them to a recorder.
+backend refuses it.
 """
 
 from __future__ import annotations
@@ -9,51 +9,48 @@ from __future__ import annotations
 import ctypes
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
-from mpsaudit import build, limits, standin_kernels
-from mpsaudit.advice import advice
+from mpsaudit import standin_build, standin_kernels
 from mpsaudit.calls import base_name, bind
-from mpsaudit.findings import Finding, Severity
-from mpsaudit.place import Places
-from mpsaudit.rules import Rule
-from vivavoce.errors import UnsupportedDevice
+from mpsaudit.collector import Collector, Described, RaisingCollector
+from mpsaudit.errors import StandInUnavailable
+from mpsaudit.findings import Severity
+from mpsaudit.operator_table import Table, load
+from mpsaudit.rules import Rule, rules_for
+from mpsaudit.sandbox import CONCURRENT
 
-if TYPE_CHECKING:
-    from mpsaudit.table import Table
-
-Recorder = Callable[[Finding], None]
 _DTYPES = {
     "Float": "float32", "Double": "float64", "Half": "float16", "BFloat16": "bfloat16",
     "Long": "int64", "Int": "int32", "Short": "int16", "Char": "int8", "Byte": "uint8",
     "Bool": "bool", "ComplexFloat": "complex64", "ComplexDouble": "complex128",
 }  # fmt: skip
-WORDS = {
+REASONS = {
     "missing": "The operator '{}' is not currently implemented for the MPS device.",
     "silent-cpu": "The operator '{}' is not currently supported on the MPS backend and will fall "
     "back to run on the CPU.",
+    "threads": CONCURRENT,
 }
-_installed: list[StandIn] = []
+_installed: list[MpsStandIn] = []
 
 
-class StandIn:
-    """The installed device. It lasts as long as the process: nothing here can be taken back."""
+class MpsStandIn:
+    """The installed device. It lasts as long as the process: nothing here can be undone."""
 
     def __init__(
-        self, library: ctypes.CDLL, table: Table, macos: str, record: Recorder | None
+        self, library: ctypes.CDLL, table: Table, macos: str, collector: Collector | None
     ) -> None:
         self.table = table
         self.macos = macos
-        self.record = record
+        self.collector = collector or RaisingCollector(table.version, (macos,))
+        self._recording = collector is not None
         self._library = library
         self._callback = ctypes.CFUNCTYPE(None, *[ctypes.c_char_p] * 3)(self._event)
         self._kernels = torch.library.Library("aten", "IMPL")
         self._own: set[str] = set()
-        self._places = Places()
 
     def reached(self) -> set[str]:
         """Qualified names of the operators that have run on the device so far."""
@@ -64,7 +61,7 @@ class StandIn:
         library = self._library
         major, _, minor = self.macos.partition(".")
         library.standin_macos(int(major), int(minor or 0))
-        if self.record is not None:
+        if self._recording:
             library.standin_report(self._callback)
         silent = self.table.silent
         for name in silent | set(wrong):
@@ -74,11 +71,11 @@ class StandIn:
             rules = self._rules(name)
             library.standin_kernel(name.encode(), int(bool(rules)))
             if rules:
-                self._place(name, "MPS", standin_kernels.generic(name), rules)
+                self._register(name, "MPS", standin_kernels.generic(name), rules)
         for name in standin_kernels.GENERIC:
             library.standin_kernel(name.encode(), 1)
         for (name, key), kernel in special.items():
-            self._place(name, key, kernel, self._rules(name))
+            self._register(name, key, kernel, self._rules(name))
         torch._C._has_mps = True  # pyright: ignore[reportAttributeAccessIssue]
         backend = importlib.import_module("torch.backends.mps")
         backend.is_available.cache_clear()
@@ -94,43 +91,32 @@ class StandIn:
     def _rules(self, name: str) -> tuple[Rule, ...]:
         """The rules about what is in a call of the operator, on this torch and macOS."""
         version = self.table.version
-        known = limits.rules_for(base_name(name))
-        return tuple(rule for rule in known if rule.applies(version, self.macos))
+        return tuple(r for r in rules_for(base_name(name)) if r.applies(version, self.macos))
 
-    def _place(
+    def _register(
         self, name: str, key: str, kernel: Callable[..., Any], rules: tuple[Rule, ...]
     ) -> None:
-        """Makes `kernel` the operator's, behind its rules."""
+        """Registers `kernel` for the operator, behind its rules."""
 
         def checked(*args: Any, **kwargs: Any) -> Any:
             self._own.add(name)
-            call = bind(name, args, kwargs)
-            for rule in rules:
-                if rule.broken(call):
-                    self._handle(limits.finding(name, rule.severity, rule.text, call.tensors))
+            self.collector.check(name, rules, bind(name, args, kwargs), (self.macos,))
             return kernel(*args, **kwargs)
 
         self._kernels.impl(name.removeprefix("aten::"), checked if rules else kernel, key)
 
-    def _handle(self, finding: Finding) -> None:
-        if self.record is not None:
-            place, backward = self._places.current()
-            found = replace(finding, place=place, backward=backward, macos=(self.macos,))
-            self.record(found)
-        elif finding.severity == "error":
-            raise RuntimeError(finding.reason)
-
     def _event(self, kind: bytes, name: bytes, tensors: bytes) -> None:
-        """What C++ saw. Must not raise: there is no Python above it to raise into."""
+        """What C++ reports. Must not raise: there is no Python above it to raise into."""
         what, operator, text = kind.decode(), name.decode(), tensors.decode()
         if what == "node":
-            self._places.remember()
+            self.collector.locations.remember()
             return
         severity: Severity = "silent-cpu" if what == "silent-cpu" else "error"
-        reason = text if what == "refused" else WORDS[what].format(operator)
-        shapes, dtypes = ((), ()) if what == "refused" else _tensors(text)
-        hint = advice(operator, reason)
-        self._handle(Finding(operator, severity, reason, shapes, dtypes, advice=hint))
+        if what == "refused":
+            self.collector.note(operator, severity, text)
+        else:
+            reason = REASONS[what].format(operator)
+            self.collector.note(operator, severity, reason, _tensors(text))
 
 
 def standin(
@@ -138,29 +124,27 @@ def standin(
     macos: str = "15.5",
     *,
     wrong: Mapping[str, float] | None = None,
-    record: Recorder | None = None,
-    cache: Path | None = None,
-) -> StandIn:
-    """Give this process an mps:0. Call it right after `import torch`, in a process of its own.
+    collector: Collector | None = None,
+    cache: Path | str | None = None,
+) -> MpsStandIn:
+    """Gives this process an mps:0. Call it right after `import torch`, in a process of its own.
 
-    Without `record` the device behaves as a real one: it raises and warns. With it, what would
-    raise or warn is recorded and the work goes on. `wrong` injects faults, to test those who
-    should notice: `{"aten::mul.Tensor": 1.01}` scales that operator's floating results.
-    `cache` is the folder of the built library. Raises UnsupportedDevice: not Linux, no compiler,
+    Without `collector` the device behaves as a real one: it raises and warns. With one, what would
+    raise or warn is collected and the work goes on. `wrong` injects faults, to test code that
+    should notice them: `{"aten::mul.Tensor": 1.01}` scales that operator's floating results.
+    `cache` is the folder of the built library. Raises StandInUnavailable: not Linux, no compiler,
     or a process that has an mps already.
     """
-    from mpsaudit.table import load
-
     if _installed or _has_mps():
-        raise UnsupportedDevice("This process has an mps device already.", "Start a fresh one.")
-    library = ctypes.CDLL(str(build.library(cache)))
+        raise StandInUnavailable("This process has an mps device already.", "Start a fresh one.")
+    library = ctypes.CDLL(str(standin_build.library(Path(cache) if cache is not None else None)))
     if not torch._C._mps_is_available():
-        raise UnsupportedDevice(
-            "Something asked torch about mps before the stand-in was there, and torch remembers.",
+        raise StandInUnavailable(
+            "Torch was asked about mps before the stand-in existed, and it keeps the answer.",
             "Start a fresh process and make the stand-in right after `import torch`.",
         )
     library.standin_trait.argtypes = [ctypes.c_char_p, ctypes.c_int, ctypes.c_double]
-    device = StandIn(library, table if table is not None else load(), macos, record)
+    device = MpsStandIn(library, table if table is not None else load(), macos, collector)
     _installed.append(device)
     device.start(wrong or {})
     return device
@@ -170,7 +154,7 @@ def _has_mps() -> bool:
     return bool(torch._C._has_mps)
 
 
-def _tensors(text: str) -> tuple[tuple[tuple[int, ...], ...], tuple[str, ...]]:
+def _tensors(text: str) -> Described:
     """`2,3:Float;:Long` as shapes and dtypes."""
     pairs = [item.partition(":") for item in text.split(";")] if text else []
     shapes = tuple(tuple(int(n) for n in sizes.split(",") if n) for sizes, _, _ in pairs)

@@ -1,4 +1,4 @@
-"""What an audit found, as plain values. Knows neither engines nor tables, and not torch."""
+"""The results of an audit as plain values, without torch."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ class Finding:
     `operator` is the qualified name (`aten::unfold_backward`). `severity`: `error` would raise,
     `silent-cpu` would run on the CPU with at most a warning, `wrong-number` is known to have given
     wrong results on this torch and macOS, `info` waits for the device (a sync). `shapes` and
-    `dtypes` are those of its tensors, `reason` the rule or the runtime's own message, `place` the
-    innermost line outside torch (`file.py:12 in function`), `advice` the portable form, `count`
-    how often it happened there, `backward` whether autograd ran it, `macos` the versions meant.
+    `dtypes` are those of its tensors, `reason` the rule or the backend's own message, `place` the
+    innermost line outside torch (`file.py:12 in function`), `advice` what to write instead,
+    `count` how often it happened there, `backward` whether autograd ran it, `macos` the versions
+    of macOS that it concerns.
     """
 
     operator: str

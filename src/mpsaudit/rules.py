@@ -1,22 +1,27 @@
-"""The rules, as data: texts are the runtime's own. Knows no engine; limits.py applies them."""
+"""Rules about calls that MPS refuses or gets wrong because of sizes, dtypes or options.
+
+A rule's text is the backend's own message, or cites the report of wrong numbers.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 
 from mpsaudit import conditions as on
 from mpsaudit.calls import Call
 from mpsaudit.findings import Severity
-from mpsaudit.versions import number
+from mpsaudit.versions import Span, within
 
 
 @dataclass(frozen=True)
 class Rule:
-    """`broken(call)` gives `text` on the versions of `torch` and `macos` from the first, before
-    the second; "" leaves a side open. `operators` are names without namespace and overload.
+    """Gives `text` where `broken(call)` holds, on those versions of torch and macOS.
+
+    `operators` are names without namespace and overload.
     """
 
     id: str
@@ -24,19 +29,17 @@ class Rule:
     broken: Callable[[Call], bool]
     text: str
     severity: Severity = "error"
-    torch: tuple[str, str] = ("", "")
-    macos: tuple[str, str] = ("", "")
+    torch: Span = ("", "")
+    macos: Span = ("", "")
 
     def applies(self, torch_version: str, macos: str) -> bool:
         return within(torch_version, self.torch) and within(macos, self.macos)
 
 
-def within(version: str, span: tuple[str, str]) -> bool:
-    """Whether a version is at or after the first of two, and before the second."""
-    first, end = span
-    return (not first or number(version) >= number(first)) and (
-        not end or number(version) < number(end)
-    )
+@cache
+def rules_for(base: str) -> tuple[Rule, ...]:
+    """The rules about an operator, whichever overload."""
+    return tuple(rule for rule in RULES if base in rule.operators)
 
 
 CONV = ("convolution", "_convolution", "_mps_convolution", "_mps_convolution_transpose")
@@ -56,6 +59,7 @@ UPSAMPLE = tuple(
                  "bilinear2d", "bicubic2d")
     for back in ("", "_backward")
 )  # fmt: skip
+FUSED = "_scaled_dot_product_attention_math_for_mps"
 CHANNELS = "Output channels > 65536 not supported at the MPS device. "
 DEEP_CONV = "Conv3D is only supported on MPS for MacOS_13_2 or newer"
 SYNC = "waits for the device and reads a value back: everything queued before it must finish"
@@ -86,9 +90,9 @@ ERRORS = (
          "MPS device does not support addbmm or baddbmm for this input type"),
     Rule("addr-dtype", ("addr",), on.any_integer,
          "MPS device does not support addr for non-float input"),
-    Rule("sdpa-dtype", ("_scaled_dot_product_attention_math_for_mps",), on.dtype_not_in(*on.FLOATS),
+    Rule("sdpa-dtype", (FUSED,), on.dtype_not_in(*on.FLOATS),
          "scaled_dot_product_attention for MPS does not support dtype"),
-    Rule("sdpa-dropout", ("_scaled_dot_product_attention_math_for_mps",),
+    Rule("sdpa-dropout", (FUSED,),
          lambda call: (call["dropout_p"] or 0) > 0,
          "scaled_dot_product_attention for MPS does not support dropout."),
     Rule("rfft-dtype", ("_fft_r2c",), on.dtype_not_in(torch.float32, torch.float16),
@@ -193,6 +197,26 @@ WRONG = (
     Rule("conv3d-macos-26", CONV, on.conv3d(),
          "conv3d gives wrong numbers on macOS 26.2 (pytorch #197114)",
          "wrong-number", macos=("26.2", "26.3")),
+    Rule("sdpa-mask-rows", (FUSED,), on.mask_differs_by_row,
+         "every row of the batch gets the boolean mask of the first row (pytorch #184180)",
+         "wrong-number", torch=("2.8", "2.13")),
+    Rule("sdpa-mask", (FUSED,), lambda call: on.few_queries(call) and on.boolean_mask(call),
+         "few queries with a boolean mask may give wrong numbers (pytorch #182285)",
+         "wrong-number", torch=("2.8", "2.12")),
+    Rule("sdpa-half-1024", (FUSED,), on.half_many_keys,
+         "few half-precision queries on 1,024 or more keys write outside their memory "
+         "(pytorch #174861)", "wrong-number", torch=("2.8", "2.11")),
+    Rule("sdpa-causal-half", ("scaled_dot_product_attention",),
+         lambda call: bool(call["is_causal"]) and on.dtype_of(call) in on.HALVES,
+         "is_causal=True in half precision may attend to later positions (pytorch #195910)",
+         "wrong-number", torch=("2.8", "2.14")),
+    Rule("linear-strides", ("linear",), on.not_contiguous,
+         "a linear layer whose weight or input is not contiguous gives wrong numbers "
+         "(pytorch #162730)", "wrong-number", torch=("2.8", "2.9")),
+    Rule("linear-half-3d", ("linear",), on.half_3d_without_bias,
+         "on M5 a half-precision product without bias gives other numbers on every call when its "
+         "input has more than two dimensions (pytorch #180776)",
+         "wrong-number", torch=("", "2.13"), macos=("26.0", "")),
 )  # fmt: skip
 
 SYNCS = (

@@ -1,12 +1,10 @@
 """The branches that only a macOS build of torch compiles, restated for the stand-in device.
 
-In C++ they stand under `#ifdef USE_MPS` (convolution, LSTM, attention, RMS norm, copy). Knows no
-recording and no limits: device_standin.py puts those in front.
+In C++ they stand under `#ifdef USE_MPS`: convolution, LSTM, attention, RMS norm, copy.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -15,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from mpsaudit.limits import at_least
+from mpsaudit.versions import number
 
 if TYPE_CHECKING:
-    from mpsaudit.table import Table
+    from mpsaudit.operator_table import Table
 
 aten = torch.ops.aten
 Kernel = Callable[..., Any]
@@ -40,24 +38,24 @@ def generic(name: str) -> Kernel:
 
 def kernels(table: Table, macos: str) -> dict[tuple[str, str], Kernel]:
     """Kernels by operator and dispatch key, for what this table has."""
-    found: dict[tuple[str, str], Kernel] = {}
+    made: dict[tuple[str, str], Kernel] = {}
     if "aten::_lstm_mps" in table.native:
-        found["aten::_lstm_mps", "MPS"] = _lstm_mps
-        found["aten::lstm_mps_backward", "MPS"] = _lstm_backward
+        made["aten::_lstm_mps", "MPS"] = _lstm_mps
+        made["aten::lstm_mps_backward", "MPS"] = _lstm_backward
     if "aten::linear_backward" in table.native:
-        found["aten::linear_backward", "MPS"] = _linear_backward
+        made["aten::linear_backward", "MPS"] = _linear_backward
     if "aten::max_pool2d_backward" in table.native:
-        found["aten::max_pool2d_backward", "MPS"] = _max_pool_backward
+        made["aten::max_pool2d_backward", "MPS"] = _max_pool_backward
     if _FUSED_ATTENTION in table.native:
-        found[_FUSED_ATTENTION, "MPS"] = _fused_attention
+        made[_FUSED_ATTENTION, "MPS"] = _fused_attention
     fused = _FUSED_ATTENTION in table.native
     for key in ("MPS", "AutogradMPS"):
         if "aten::_lstm_mps" in table.native:
-            found["aten::lstm.input", key] = _lstm
-        found["aten::scaled_dot_product_attention", key] = _attention(fused, macos)
+            made["aten::lstm.input", key] = _lstm
+        made["aten::scaled_dot_product_attention", key] = _attention(fused, macos)
         if "aten::_fused_rms_norm" in table.native:
-            found["aten::rms_norm", key] = _rms_norm
-    return found
+            made["aten::rms_norm", key] = _rms_norm
+    return made
 
 
 def _lstm(*args: Any) -> tuple[Tensor, Tensor, Tensor]:
@@ -124,7 +122,7 @@ def _fused_attention(
 
 def _attention(fused: bool, macos: str) -> Kernel:
     """Which of the two ways `scaled_dot_product_attention` goes on that macOS."""
-    relaxed = at_least(macos, "15.0")
+    relaxed = number(macos) >= (15, 0, 0)
 
     def attention(
         q: Tensor, k: Tensor, v: Tensor, attn_mask: Tensor | None = None,
@@ -136,9 +134,6 @@ def _attention(fused: bool, macos: str) -> Kernel:
             run = aten._scaled_dot_product_attention_math_for_mps
         else:
             run = aten._scaled_dot_product_attention_math
-        if attn_mask is not None and attn_mask.dtype == torch.bool:
-            empty = torch.zeros((), dtype=q.dtype, device=q.device)
-            attn_mask = torch.where(attn_mask, empty, -math.inf)
         options = {"scale": scale, "enable_gqa": enable_gqa}
         return run(q, k, v, attn_mask, dropout_p, is_causal, None, **options)[0]
 

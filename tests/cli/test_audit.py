@@ -49,7 +49,7 @@ def test_a_family_with_everything_it_does(cli, toys):
     assert "aten::logspace" in result.out
     assert "test_audit.py" in result.out
     assert "2 workloads, 1 of them clean" in result.out
-    assert result.out.count("NOT NATIVE: 1 thing") == 1
+    assert result.out.count("NOT NATIVE: 1 finding") == 1
     assert "f5.long: the f5.long one" in result.err
     assert BUILT == [("cpu", False)] * 2
 
@@ -87,7 +87,7 @@ def test_anybody_s_callable(cli, tmp_path, monkeypatch):
         (("f5", "--workload", "shrt"), "'short'"),
         (("f5", "--macos", "16.1"), "macOS '16.1' is unknown"),
         (("f5", "--torch", "1.0"), "Nearest"),
-        (("math:nothing",), "cannot be imported"),
+        (("math:nothing",), "has no 'nothing'"),
         (("math:pi", "--workload", "x"), "--workload is for models"),
         (("math:pi", "--full"), "--full is for models"),
     ],
@@ -96,6 +96,40 @@ def test_what_was_asked_wrongly(cli, toys, arguments, words):
     result = cli("audit", *arguments)
     assert result.code == 2
     assert words in result.err
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ("aten::unfold_backward", "torch 2.3.1 to 2.5.1: no kernel"),
+        ("aten::unfold_backward", "use: torch.istft calls it"),
+        (
+            "NotImplementedError: The operator 'aten::unfold_backward' is not currently "
+            "implemented for the MPS device. If you want this op to be added",
+            "torch 2.6.0 to",
+        ),
+        (
+            "RuntimeError: Output channels > 65536 not supported at the MPS device.",
+            "torch 2.6 and newer, macOS before 15.1",
+        ),
+    ],
+)
+def test_an_operator_or_a_message_is_looked_up(cli, question, words):
+    result = cli("audit", question)
+    assert result.code == 0
+    assert words in result.out
+
+
+def test_an_unknown_operator_is_a_usage_error(cli):
+    result = cli("audit", "aten::unfold_backwards")
+    assert result.code == 2
+    assert "Did you mean 'aten::unfold_backward'" in result.err
+
+
+def test_a_lookup_as_json(cli):
+    result = cli("audit", "aten::mode", "--torch", "2.13.0", "--json")
+    (row,) = json.loads(result.out)["support"]
+    assert (row["operator"], row["kind"], row["first"]) == ("aten::mode", "missing", "2.13.0")
 
 
 def test_work_that_fails_is_not_a_verdict(cli):

@@ -13,10 +13,11 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mpsaudit import build
+from mpsaudit import standin_build
+from mpsaudit.errors import StandInUnavailable
 from vivavoce.diagnose import selftest
 from vivavoce.diagnose.selftest import TOLERANCES, difference, self_test, tensors, tolerance
-from vivavoce.errors import OutputError, UnsupportedDevice
+from vivavoce.errors import OutputError
 from vivavoce.hub import library
 from vivavoce.hub import paths as cache
 from vivavoce.models import MODELS
@@ -252,8 +253,8 @@ def test_tensors_of_features_are_found():
 
 def test_on_the_stand_in_device_a_wrong_kernel_is_caught_and_auto_leaves(tmp_path):
     try:
-        build.library()
-    except UnsupportedDevice as why:
+        standin_build.library()
+    except StandInUnavailable as why:
         pytest.skip(f"no stand-in device here: {why}")
     child = Path(__file__).with_name("standin_selftest.py")
     environment = os.environ | {"VIVAVOCE_HOME": str(tmp_path)}

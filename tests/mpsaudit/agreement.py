@@ -7,13 +7,15 @@ import warnings
 import torch
 
 from mpsaudit.calls import base_name
+from mpsaudit.collector import Collector
 from mpsaudit.device_standin import standin
 from mpsaudit.findings import SEVERITIES
+from mpsaudit.operator_table import load
 from tests.mpsaudit.cases import CASES
 
 
-def verdict(work, found):
-    found.clear()
+def verdict(work, device):
+    device.collector = Collector(device.table.version, (device.macos,))
     error = ""
     torch.manual_seed(0)
     try:
@@ -22,7 +24,7 @@ def verdict(work, found):
             work()
     except Exception as raised:
         error = f"{type(raised).__name__}: {raised}"
-    bad = [f for f in found if f.severity != "info"]
+    bad = [f for f in device.collector.findings() if f.severity != "info"]
     worst = "error" if error else min((f.severity for f in bad), key=SEVERITIES.index, default="")
     return {
         "worst": worst,
@@ -32,10 +34,9 @@ def verdict(work, found):
 
 
 def main():
-    found = []
-    standin(macos="15.5", record=found.append)
+    device = standin(macos="15.5", collector=Collector(load().version, ("15.5",)))
     torch.set_default_device("mps")
-    json.dump({name: verdict(work, found) for name, work in CASES.items()}, sys.stdout)
+    json.dump({name: verdict(work, device) for name, work in CASES.items()}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -2,14 +2,14 @@
 
 import pytest
 
-from mpsaudit import build
-from vivavoce.errors import UnsupportedDevice
+from mpsaudit import standin_build
+from mpsaudit.errors import StandInUnavailable
 
 
 @pytest.fixture(scope="session")
 def library():
     """Its path. Skips, saying why, on a machine that cannot build it."""
     try:
-        return build.library()
-    except UnsupportedDevice as why:
+        return standin_build.library()
+    except StandInUnavailable as why:
         pytest.skip(f"THE STRICT ENGINE IS NOT TESTED HERE: {why}")

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from mpsaudit.device_standin import standin
-from vivavoce.errors import UnsupportedDevice
+from mpsaudit.errors import StandInUnavailable
 
 MPS = torch.device("mps:0")
 
@@ -233,7 +233,7 @@ def check_inference_mode():
 
 
 def check_there_is_one_only():
-    raises(UnsupportedDevice, "has an mps device already", standin)
+    raises(StandInUnavailable, "has an mps device already", standin)
 
 
 def check_wrong_kernel_is_wrong():

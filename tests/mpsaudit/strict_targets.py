@@ -1,7 +1,9 @@
 """Work for the strict engine's own processes: imported there by name."""
 
+import contextlib
 import os
 import signal
+import threading
 import time
 
 import torch
@@ -58,6 +60,59 @@ def forking():
         raise SystemExit(3)
     os.wait()
     return F.relu(torch.ones(2, device="mps"))
+
+
+def compute_in_threads(device, lock=None):
+    """Two threads of forty products each."""
+    barrier = threading.Barrier(2)
+    x = torch.ones(8, 8, device=device)
+
+    def steps():
+        barrier.wait()
+        for _ in range(40):
+            with lock or contextlib.nullcontext():
+                x.mm(x)
+
+    threads = [threading.Thread(target=steps) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+@torch.no_grad()
+def wrong_numbers():
+    """One call for every wrong number of attention and linear layers that is known of 2.8."""
+    attend = F.scaled_dot_product_attention
+    query, key = torch.randn(2, 4, 1, 64), torch.randn(2, 4, 40, 64)
+    attend(query, key, key, attn_mask=torch.ones(2, 1, 1, 40, dtype=torch.bool))
+    half, keys = torch.randn(1, 1, 8, 64).half(), torch.randn(1, 1, 1024, 64).half()
+    attend(half, keys, keys)
+    attend(half, half, half, is_causal=True)
+    F.linear(torch.randn(2, 8), torch.randn(8, 4).t())
+    F.linear(half[0], torch.randn(4, 64).half())
+
+
+def two_threads_without_a_device():
+    """As two_threads, on whatever device is the default."""
+    made = [threading.Thread(target=_products) for _ in range(2)]
+    for thread in made:
+        thread.start()
+    for thread in made:
+        thread.join()
+
+
+def _products():
+    for _ in range(100):
+        torch.ones(8, 8).mm(torch.ones(8, 8))
+
+
+def two_threads():
+    compute_in_threads("mps")
+
+
+def two_threads_with_a_lock():
+    compute_in_threads("mps", threading.Lock())
 
 
 def workloads():

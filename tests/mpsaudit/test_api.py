@@ -2,19 +2,59 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 
-from mpsaudit import audit, named, target_of
-from tests.mpsaudit import cases
-from vivavoce.errors import AuditError, UsageError
+import mpsaudit
+from mpsaudit import Finding, audit
+from mpsaudit.errors import AuditError, UsageError
 
 
 def work():
     return torch.logspace(0, 1, 3)
+
+
+def test_names_and_signatures_are_pinned():
+    assert mpsaudit.__all__ == [
+        "MACOS",
+        "Answer",
+        "AuditError",
+        "Fault",
+        "Finding",
+        "MpsAuditError",
+        "Report",
+        "StandInUnavailable",
+        "UsageError",
+        "audit",
+        "faults",
+        "look_up",
+        "render",
+        "render_all",
+    ]
+    signatures = {
+        name: list(inspect.signature(getattr(mpsaudit, name)).parameters)
+        for name in ("audit", "faults", "look_up", "render", "render_all")
+    }
+    assert signatures == {
+        "audit": ["call", "torch", "macos", "strict", "inputs"],
+        "faults": ["torch", "macos"],
+        "look_up": ["question", "torch", "macos"],
+        "render": ["report"],
+        "render_all": ["reports"],
+    }
+    codes = [mpsaudit.AuditError, mpsaudit.UsageError, mpsaudit.StandInUnavailable]
+    assert [kind.exit_code for kind in codes] == [1, 2, 2]
+    assert [field.name for field in dataclasses.fields(Finding)] == [
+        *("operator", "severity", "reason", "shapes", "dtypes", "place", "advice", "count"),
+        *("backward", "macos"),
+    ]
 
 
 def test_a_callable_or_its_name():
@@ -56,22 +96,13 @@ def test_a_torch_that_never_had_mps_there():
         audit(work, torch="2.13.0", macos=("13.0",))
 
 
-def test_another_process_must_be_able_to_find_it():
-    assert target_of(work) == "tests.mpsaudit.test_api:work"
-    assert target_of("a:b") == "a:b"
-    assert named("tests.mpsaudit.cases:NAMED.istft") is cases.CASES["istft"]
-    for lost in (lambda: None, torch.nn.ReLU().forward):
-        with pytest.raises(UsageError):
-            target_of(lost)
-
-
 def test_strict_needs_a_name():
     with pytest.raises(UsageError, match="another process"):
         audit(lambda: None, strict=True)
 
 
-def test_importing_it_leaves_torch_alone():
-    code = "import sys, mpsaudit; sys.exit('torch' in sys.modules)"
+def test_importing_it_imports_neither_torch_nor_vivavoce():
+    code = "import sys, mpsaudit; sys.exit(bool({'torch', 'vivavoce'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -88,3 +119,9 @@ def test_what_generates_is_exhausted():
 def test_another_torch_is_a_hint():
     assert "hint" in audit(work, torch="2.3.1").table
     assert "hint" not in audit(work).table
+
+
+def test_the_example_of_the_readme_runs():
+    text = Path(mpsaudit.__file__).with_name("README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    exec(code, {"__name__": "readme"})

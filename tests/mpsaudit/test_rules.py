@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mpsaudit import limits
-from mpsaudit.rules import RULES
+from mpsaudit.calls import base_name, bind
+from mpsaudit.rules import RULES, rules_for
 from tests.mpsaudit.arguments import conv_back
 
 HUGE = 2**31 + 8
@@ -23,6 +23,7 @@ def z(*shape, dtype=torch.float32):
 
 
 INT, HALF, CPLX, DBL = torch.int64, torch.float16, torch.complex64, torch.float64
+BOOL = torch.bool
 
 
 def conv(image, weight, transposed=False):
@@ -38,6 +39,11 @@ def kernel(image, weight):
 
 def lstm(weights):
     return (z(3, 2, 4), [z(1, 2, 5)] * 2, [z(1)] * weights, True, 1, 0.0, False, False, False)
+
+
+def sdpa(queries, width, mask, keys=40, dtype=torch.float32):
+    query, key = z(2, 4, queries, width, dtype=dtype), z(2, 4, keys, width, dtype=dtype)
+    return (query, key, key, mask)
 
 
 ROW = (z(1, 1, 70_000), z(4, 1, 3))
@@ -125,6 +131,27 @@ TRIPS = [
      conv(z(1, 1, 1, 3), big(70_000, 1, 1, 3))),
     ("conv3d-macos-26", "convolution", conv(z(1, 1, 2, 2, 2), z(1, 1, 2, 2, 2)), conv(*SHORT), NOW,
      "26.2"),
+    ("sdpa-mask-rows", SDPA, sdpa(1, 64, z(2, 1, 1, 40, dtype=BOOL)),
+     sdpa(1, 64, z(1, 1, 1, 40, dtype=BOOL)), "2.12.1", "15.5"),
+    ("sdpa-mask-rows", SDPA, sdpa(1, 64, z(2, 1, 1, 40, dtype=BOOL)),
+     sdpa(1, 64, z(2, 4, 1, 40, dtype=BOOL)), "2.8.0", "15.5"),
+    ("sdpa-mask-rows", SDPA, sdpa(1, 128, z(2, 1, 1, 40, dtype=BOOL)),
+     sdpa(1, 128, z(2, 1, 1, 40)), "2.8.0", "15.5"),
+    ("sdpa-mask", SDPA, sdpa(1, 64, z(1, 1, 1, 40, dtype=BOOL)),
+     sdpa(1, 32, z(1, 1, 1, 40, dtype=BOOL)), "2.11.0", "15.5"),
+    ("sdpa-mask", SDPA, sdpa(8, 64, z(1, 1, 8, 40, dtype=BOOL)),
+     sdpa(9, 64, z(1, 1, 9, 40, dtype=BOOL)), "2.11.0", "15.5"),
+    ("sdpa-half-1024", SDPA, sdpa(1, 64, None, 1024, HALF), sdpa(1, 64, None, 1023, HALF),
+     "2.10.0", "15.5"),
+    ("sdpa-causal-half", "scaled_dot_product_attention",
+     (*sdpa(17, 64, None, 17, HALF)[:3], None, 0.0, True),
+     (*sdpa(17, 64, None, 17)[:3], None, 0.0, True), "2.10.0", "15.5"),
+    ("linear-strides", "linear", (z(2, 3), z(3, 4).t()), (z(2, 3), z(4, 3)), "2.8.0", "15.5"),
+    ("linear-strides", "linear", (z(3, 2).t(), z(4, 3)), (z(2, 3), z(4, 3)), "2.8.0", "15.5"),
+    ("linear-half-3d", "linear", (z(2, 5, 3, dtype=HALF), z(4, 3, dtype=HALF)),
+     (z(2, 5, 3, dtype=HALF), z(4, 3, dtype=HALF), z(4, dtype=HALF)), "2.11.0", "26.1"),
+    ("linear-half-3d", "linear", (z(2, 5, 3, dtype=HALF), z(4, 3, dtype=HALF)),
+     (z(10, 3, dtype=HALF), z(4, 3, dtype=HALF)), "2.11.0", "26.1"),
     ("sync", "nonzero", (z(3),), None),
     ("sync", "_local_scalar_dense", (z(1),), None),
     ("sync", "equal", (z(1), z(1)), None),
@@ -139,10 +166,9 @@ TRIPS = [
 def hit(rule, operator, arguments, version, macos):
     keywords = arguments[-1] if isinstance(arguments[-1], dict) else {}
     values = arguments[: len(arguments) - bool(keywords)]
-    reasons = [
-        f.reason for f in limits.check(f"aten::{operator}", values, keywords, version, macos)
-    ]
-    return next(r for r in RULES if r.id == rule).text in reasons
+    call = bind(f"aten::{operator}", values, keywords)
+    found = next(r for r in rules_for(base_name(operator)) if r.id == rule)
+    return found.applies(version, macos) and found.broken(call)
 
 
 @pytest.mark.parametrize("trip", TRIPS, ids=lambda trip: f"{trip[0]}-{trip[1]}")
@@ -156,3 +182,20 @@ def test_it_trips(trip):
 
 def test_none_is_left_out():
     assert {rule.id for rule in RULES} == {trip[0] for trip in TRIPS}
+
+
+@pytest.mark.parametrize(
+    ("rule", "wrong", "right"),
+    [
+        ("sdpa-mask-rows", "2.12.1", "2.13.0"),
+        ("sdpa-mask", "2.11.0", "2.12.1"),
+        ("sdpa-half-1024", "2.10.0", "2.11.0"),
+        ("sdpa-causal-half", "2.13.0", "2.14.0"),
+        ("linear-strides", "2.8.0", "2.9.1"),
+        ("linear-half-3d", "2.12.1", "2.13.0"),
+    ],
+)
+def test_the_version_that_mends_a_wrong_number(rule, wrong, right):
+    found = next(r for r in RULES if r.id == rule)
+    assert found.applies(wrong, "26.1")
+    assert not found.applies(right, "26.1")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mpsaudit import standin_kernels
-from mpsaudit.table import load
+from mpsaudit.operator_table import load
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from mpsaudit import strict
-from mpsaudit.table import load
+from mpsaudit import portable, strict
+from mpsaudit.errors import AuditError, UsageError
+from mpsaudit.operator_table import load
+from tests.mpsaudit import strict_targets
 from tests.mpsaudit.cases import CASES, EXPECTED, OPERATORS
-from vivavoce.errors import AuditError, UsageError
 
 HERE = "tests.mpsaudit.strict_targets"
 
@@ -64,6 +65,26 @@ class TestTrace:
         assert findings == []
         assert "aten::linear" in operators
 
+    def test_two_threads_at_once_are_found_and_a_lock_is_respected(self):
+        (finding,) = [f for f in run("two_threads")[0] if f.severity == "error"]
+        assert "#197805" in finding.reason
+        assert finding.place.endswith("in steps")
+        assert run("two_threads_with_a_lock")[0] == []
+
+    def test_both_engines_find_the_wrong_numbers_of_torch_2_8(self):
+        strictly, _ = run("wrong_numbers", ("26.1",), "2.8.0", default_device=True)
+        portably, _ = portable.trace(strict_targets.wrong_numbers, load("2.8.0"), ("26.1",))
+        reports = ["#184180", "#182285", "#174861", "#195910", "#162730", "#180776"]
+        for findings in (strictly, portably):
+            wrong = [f.reason for f in findings if f.severity == "wrong-number"]
+            assert len(wrong) == len(reports)
+            assert all(any(report in reason for reason in wrong) for report in reports)
+
+    def test_a_default_device_is_that_of_every_thread(self):
+        findings, operators = run("two_threads_without_a_device", default_device=True)
+        assert "aten::mm" in operators
+        assert any("#197805" in f.reason for f in findings)
+
     def test_a_fork_does_no_harm(self):
         assert run("forking")[0] == []
 
@@ -90,7 +111,7 @@ class TestTrace:
 )
 def test_what_a_child_says_is_passed_on(line, kind, words):
     with pytest.raises(kind, match=words):
-        strict._read("m:f", json.dumps(line), 3, "working\nKilled\n")
+        strict.read_lines("m:f", json.dumps(line), 3, "working\nKilled\n")
 
 
 def test_this_process_keeps_its_torch():
@@ -98,7 +119,7 @@ def test_this_process_keeps_its_torch():
 
 
 def test_work_without_a_name():
-    with pytest.raises(UsageError, match="names no work"):
+    with pytest.raises(UsageError, match="not a target"):
         strict.trace("module.callable", load(), ("15.5",))
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mpsaudit import audit, render, strict
-from mpsaudit.table import load
+from mpsaudit.operator_table import load
 from vivavoce.models import MODELS
 from vivavoce.vocoders import VOCODERS
 

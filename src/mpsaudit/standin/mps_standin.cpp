@@ -1,5 +1,5 @@
-// A pretended `mps:0` in host memory: device guard, hooks, storage, and one boxed kernel that runs
-// any operator on CPU views of the same memory. Knows no operator list: Python hands it over.
+// A stand-in for `mps:0` in host memory: device guard, hooks, storage, and one boxed kernel that
+// runs any operator on CPU views of the same memory. Python passes the list of operators.
 //
 // An mps storage keeps the CPU storage that owns its bytes as the context of its data pointer, so
 // that both always see the same memory, and views of one are views of the other.
@@ -11,14 +11,18 @@
 #include <ATen/detail/MPSHooksInterface.h>
 #include <ATen/ops/empty.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
+#include <c10/util/thread_name.h>
 #include <torch/library.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -46,6 +50,9 @@ struct State {
   Callback report = nullptr;  // given: what would raise or warn is reported, and the work goes on
   std::unordered_map<std::string, Trait> traits;
   std::unordered_set<c10::OperatorHandle> reached;
+  const std::thread::id first_thread = std::this_thread::get_id();  // the one that loads this
+  std::atomic<int> busy{0}, waits{500};
+  std::atomic<bool> threaded{false}, overlapped{false};
   std::mutex lock;
   torch::Library* aten = nullptr;
 };
@@ -212,35 +219,35 @@ struct Guard final : c10::impl::DeviceGuardImplInterface {
 // ---------------------------------------------------------------- one kernel for every operator
 
 // A tensor of the caller, its CPU twin (itself, if it is on the CPU), the twin's first storage.
-struct Loan {
+struct Twin {
   at::Tensor own, cpu;
-  Storage lent;
+  Storage storage;
 };
-using Loans = std::vector<Loan>;
+using Twins = std::vector<Twin>;
 
 bool on_mps(const at::Tensor& t) {
   return t.device().type() == DeviceType::MPS;
 }
 
-at::Tensor lend(const at::Tensor& own, Loans& loans) {
+at::Tensor to_cpu(const at::Tensor& own, Twins& twins) {
   if (!own.defined() || !own.has_storage()) return own;
-  for (const Loan& loan : loans) {
-    if (loan.own.is_same(own)) return loan.cpu;
+  for (const Twin& twin : twins) {
+    if (twin.own.is_same(own)) return twin.cpu;
   }
   if (on_mps(own)) {
-    Storage lent = cpu_storage(own.storage());
-    loans.push_back({own, tensor_over(lent, own, c10::DispatchKey::CPU), lent});
+    Storage shared = cpu_storage(own.storage());
+    twins.push_back({own, tensor_over(shared, own, c10::DispatchKey::CPU), shared});
   } else {
-    loans.push_back({own, own, own.storage()});
+    twins.push_back({own, own, own.storage()});
   }
-  return loans.back().cpu;
+  return twins.back().cpu;
 }
 
-c10::IValue lend(const c10::IValue& value, Loans& loans) {
-  if (value.isTensor()) return lend(value.toTensor(), loans);
+c10::IValue to_cpu(const c10::IValue& value, Twins& twins) {
+  if (value.isTensor()) return to_cpu(value.toTensor(), twins);
   if (value.isTensorList() || value.isOptionalTensorList()) {
     auto list = value.toList().copy();
-    for (size_t i = 0; i < list.size(); ++i) list.set(i, lend(list.get(i), loans));
+    for (size_t i = 0; i < list.size(); ++i) list.set(i, to_cpu(list.get(i), twins));
     return list;
   }
   if (value.isDevice() && value.toDevice().type() == DeviceType::MPS) {
@@ -255,48 +262,48 @@ c10::IValue lend(const c10::IValue& value, Loans& loans) {
   return value;
 }
 
-at::Tensor give(const at::Tensor& cpu, const Loans& loans) {
+at::Tensor to_mps(const at::Tensor& cpu, const Twins& twins) {
   if (!cpu.defined() || !cpu.has_storage()) return cpu;
-  for (const Loan& loan : loans) {
-    if (loan.cpu.is_same(cpu)) return loan.own;
+  for (const Twin& twin : twins) {
+    if (twin.cpu.is_same(cpu)) return twin.own;
   }
-  for (const Loan& loan : loans) {
-    if (loan.lent.is_alias_of(cpu.storage())) return on_mps(loan.own) ? view_of(loan.own, cpu) : cpu;
+  for (const Twin& twin : twins) {
+    if (twin.storage.is_alias_of(cpu.storage())) return on_mps(twin.own) ? view_of(twin.own, cpu) : cpu;
   }
   return tensor_over(new_mps_storage(cpu.storage()), cpu, c10::DispatchKey::MPS);
 }
 
-c10::IValue give(const c10::IValue& value, const Loans& loans) {
-  if (value.isTensor()) return give(value.toTensor(), loans);
+c10::IValue to_mps(const c10::IValue& value, const Twins& twins) {
+  if (value.isTensor()) return to_mps(value.toTensor(), twins);
   if (value.isTensorList()) {
     auto list = value.toList().copy();
-    for (size_t i = 0; i < list.size(); ++i) list.set(i, give(list.get(i), loans));
+    for (size_t i = 0; i < list.size(); ++i) list.set(i, to_mps(list.get(i), twins));
     return list;
   }
   return value;
 }
 
-void settle(const Loans& loans) {  // what the operator did to the shape and memory of arguments
-  for (const Loan& loan : loans) {
-    if (loan.own.is_same(loan.cpu)) continue;
-    auto* impl = loan.own.unsafeGetTensorImpl();
-    const Storage& now = loan.cpu.storage();
-    if (!now.is_alias_of(loan.lent)) {  // set_
-      auto other = std::find_if(loans.begin(), loans.end(), [&](const Loan& l) {
-        return l.lent.is_alias_of(now);
+void write_back(const Twins& twins) {  // what the operator did to the shape and memory of arguments
+  for (const Twin& twin : twins) {
+    if (twin.own.is_same(twin.cpu)) continue;
+    auto* impl = twin.own.unsafeGetTensorImpl();
+    const Storage& now = twin.cpu.storage();
+    if (!now.is_alias_of(twin.storage)) {  // set_
+      auto other = std::find_if(twins.begin(), twins.end(), [&](const Twin& l) {
+        return l.storage.is_alias_of(now);
       });
       impl->set_storage_keep_dtype(
-          other == loans.end() ? new_mps_storage(now) : other->own.storage());
+          other == twins.end() ? new_mps_storage(now) : other->own.storage());
     } else if (
-        loan.own.storage().data() != now.data() || loan.own.storage().nbytes() != now.nbytes()) {
-      auto* storage = loan.own.storage().unsafeGetStorageImpl();
+        twin.own.storage().data() != now.data() || twin.own.storage().nbytes() != now.nbytes()) {
+      auto* storage = twin.own.storage().unsafeGetStorageImpl();
       storage->set_data_ptr(on_device(now));
       storage->set_nbytes(now.nbytes());
     }
-    if (loan.own.sizes() != loan.cpu.sizes() || loan.own.strides() != loan.cpu.strides() ||
-        loan.own.storage_offset() != loan.cpu.storage_offset()) {
+    if (twin.own.sizes() != twin.cpu.sizes() || twin.own.strides() != twin.cpu.strides() ||
+        twin.own.storage_offset() != twin.cpu.storage_offset()) {
       impl->set_sizes_and_strides(
-          loan.cpu.sizes(), loan.cpu.strides(), loan.cpu.storage_offset());
+          twin.cpu.sizes(), twin.cpu.strides(), twin.cpu.storage_offset());
     }
   }
 }
@@ -378,22 +385,22 @@ void check_rank(const std::string& op, size_t rank) {
 void run(const c10::OperatorHandle& op, Stack* stack, const std::string& name, double factor) {
   size_t first = stack->size() - op.schema().arguments().size();
   check_placement(op, *stack, first, name);
-  Loans loans;
-  loans.reserve(8);
-  for (size_t i = first; i < stack->size(); ++i) (*stack)[i] = lend((*stack)[i], loans);
+  Twins twins;
+  twins.reserve(8);
+  for (size_t i = first; i < stack->size(); ++i) (*stack)[i] = to_cpu((*stack)[i], twins);
   at::AutoDispatchBelowADInplaceOrView below_autograd;
   op.callBoxed(stack);
-  settle(loans);
+  write_back(twins);
   for (size_t i = first; i < stack->size(); ++i) {
     each_tensor((*stack)[i], [&](const at::Tensor& t) {
       check_dtype(name, t.scalar_type());
       if (factor != 1.0 && t.is_floating_point()) t.mul_(factor);
     });
-    (*stack)[i] = give((*stack)[i], loans);
+    (*stack)[i] = to_mps((*stack)[i], twins);
   }
 }
 
-Trait note(const c10::OperatorHandle& op, const std::string& name) {
+Trait mark_reached(const c10::OperatorHandle& op, const std::string& name) {
   State& s = state();
   std::lock_guard<std::mutex> hold(s.lock);
   s.reached.insert(op);
@@ -410,16 +417,43 @@ void watch_nodes() {
   state().report("node", "", "");
 }
 
-void tell(const char* kind, const std::string& name, const Stack& stack, size_t arguments) {
+void report(const char* kind, const std::string& name, const Stack& stack, size_t arguments) {
   state().report(kind, name.c_str(), describe(stack, stack.size() - arguments).c_str());
 }
 
+// Reports two threads that run operators at the same time, which the real backend does not survive.
+// Work that holds a lock around its steps never does; to make an overlap likely without one,
+// operators wait a moment once a thread other than the first computes. Autograd's own threads do not count.
+class InProgress {
+ public:
+  explicit InProgress(const std::string& name) {
+    static thread_local const bool counts = c10::getThreadName().rfind("pt_autograd", 0) != 0;
+    State& s = state();
+    if (s.report == nullptr || !counts || depth_++ > 0) return;
+    outermost_ = true;
+    if (std::this_thread::get_id() != s.first_thread) s.threaded = true;
+    if (s.busy++ > 0 && !s.overlapped.exchange(true)) s.report("threads", name.c_str(), "");
+    if (s.threaded && !s.overlapped && s.waits-- > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  ~InProgress() {
+    if (!outermost_) return;
+    --state().busy;
+    depth_ = 0;
+  }
+
+ private:
+  bool outermost_ = false;
+  static thread_local int depth_;
+};
+thread_local int InProgress::depth_ = 0;
+
 void native(const c10::OperatorHandle& op, Stack* stack) {
   std::string name = c10::toString(op.operator_name());
-  Trait trait = note(op, name);
+  InProgress here(name);
+  Trait trait = mark_reached(op, name);
   watch_nodes();
   if (trait.silent && state().report != nullptr) {
-    tell("silent-cpu", name, *stack, op.schema().arguments().size());
+    report("silent-cpu", name, *stack, op.schema().arguments().size());
   } else if (trait.silent) {
     TORCH_WARN(
         "The operator '", name, "' is not currently supported on the MPS backend and will fall ",
@@ -430,12 +464,13 @@ void native(const c10::OperatorHandle& op, Stack* stack) {
 
 void missing(const c10::OperatorHandle& op, Stack* stack) {
   std::string name = c10::toString(op.operator_name());
-  note(op, name);
+  InProgress here(name);
+  mark_reached(op, name);
   watch_nodes();
   TORCH_CHECK_NOT_IMPLEMENTED(
       state().report != nullptr,
       "The operator '", name, "' is not currently implemented for the MPS device.");
-  tell("missing", name, *stack, op.schema().arguments().size());
+  report("missing", name, *stack, op.schema().arguments().size());
   run(op, stack, name, 1.0);
 }
 

@@ -1,10 +1,11 @@
-"""`vivavoce audit`: joins the audit, which knows no models, to the models' workloads."""
+"""`vivavoce audit`: mpsaudit on the workloads of models, on any callable, operator or message."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,14 @@ import typer
 
 from vivavoce.cli.options import Json
 from vivavoce.cli.terminal import emit, say
-from vivavoce.errors import UnknownModel, UsageError, near_misses
+from vivavoce.errors import (
+    AuditError,
+    UnknownModel,
+    UnsupportedDevice,
+    UsageError,
+    VivavoceError,
+    near_misses,
+)
 
 if TYPE_CHECKING:
     from mpsaudit import Report
@@ -23,7 +31,7 @@ CPU = "cpu"
 
 @dataclass(frozen=True)
 class Job:
-    """One thing to run: `target` is how a process of its own finds it, `work` builds it here."""
+    """One piece of work: another process imports it as `target`, `work` builds it in this one."""
 
     name: str
     inputs: str
@@ -33,59 +41,97 @@ class Job:
 
 def audit(
     target: Annotated[
-        str, typer.Argument(help="A model, a family, or module:callable of anybody's code.")
+        str,
+        typer.Argument(
+            help="A model, a family, module:callable of any code, an operator (aten::mode), or an "
+            "MPS error message."
+        ),
     ],
     torch: Annotated[
-        str | None, typer.Option(metavar="VERSION", help="Whose operators [default: installed].")
+        str | None,
+        typer.Option(metavar="VERSION", help="Operator table [default: installed]."),
     ] = None,
     macos: Annotated[
-        list[str] | None, typer.Option(metavar="VERSION", help="May repeat [default: 15.5, 14.4].")
+        list[str] | None, typer.Option(metavar="VERSION", help="Repeatable [default: 15.5, 14.4].")
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="On a stand-in device: needs a C++ compiler.")
+        bool, typer.Option("--strict", help="Run on a stand-in device (needs a C++ compiler).")
     ] = False,
     workload: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only these of a model's workloads.")
+        list[str] | None, typer.Option(metavar="NAME", help="Only this workload; repeatable.")
     ] = None,
     full: Annotated[
-        bool, typer.Option("--full", help="At the official size, not toy size.")
+        bool, typer.Option("--full", help="Official model size instead of toy size.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Tell whether it would run natively on an Apple GPU.
+    """Check whether a model (or any PyTorch callable) runs natively on Apple MPS.
 
-    Runs on any machine. Exits with 1 if anything is found that would fail or leave the GPU.
+    Works on any machine. An operator or error message is looked up instead, for every version of
+    torch. Exits with 1 if anything is found that would fail, leave the GPU or be wrong.
     """
     if full and (strict or ":" in target):
-        raise UsageError("--full is for models, by the portable engine.", "Leave it out.")
-    jobs = _jobs(target, workload or [])
-    found: dict[str, Report] = {}
-    for number, job in enumerate(jobs, 1):
-        if len(jobs) > 1:
-            say(f"{number}/{len(jobs)}  {job.name}: {job.inputs}")
-        found[job.name] = _audited(job, torch, macos, strict, full)
-    emit(_plain(found) if as_json else found, as_json, _render)
-    if not all(report.clean for report in found.values()):
+        raise UsageError("--full is for models, with the portable engine.", "Leave it out.")
+    with _errors_translated():
+        if "::" in target or " " in target.strip():
+            _look_up(target, torch, macos or (), as_json)
+            return
+        reports = _reports(_jobs(target, workload or []), torch, macos, strict, full)
+    emit(_plain(reports) if as_json else reports, as_json, _render)
+    if not all(report.clean for report in reports.values()):
         raise typer.Exit(1)
 
 
-def _audited(
-    job: Job, torch: str | None, macos: Sequence[str] | None, strict: bool, full: bool
-) -> Report:
+def _look_up(question: str, torch: str | None, macos: Sequence[str], as_json: bool) -> None:
+    from mpsaudit import look_up
+
+    answer = look_up(question, torch, macos)
+    emit(asdict(answer) if as_json else answer, as_json, str)
+
+
+@contextmanager
+def _errors_translated() -> Iterator[None]:
+    """Raises the errors of mpsaudit as those that the command line handles."""
+    import mpsaudit
+
+    kinds: dict[type[mpsaudit.MpsAuditError], type[VivavoceError]] = {
+        mpsaudit.StandInUnavailable: UnsupportedDevice,
+        mpsaudit.UsageError: UsageError,
+        mpsaudit.AuditError: AuditError,
+    }
+    try:
+        yield
+    except mpsaudit.MpsAuditError as error:
+        kind = next(ours for theirs, ours in kinds.items() if isinstance(error, theirs))
+        raise kind(error.message, error.advice) from error
+
+
+def _reports(
+    jobs: Sequence[Job],
+    torch: str | None,
+    macos: Sequence[str] | None,
+    strict: bool,
+    full: bool,
+) -> dict[str, Report]:
     from mpsaudit import MACOS
     from mpsaudit import audit as run
 
-    call: Any = job.target
-    if job.work is not None and not strict:
-        call = job.work.build(CPU, full=full)
-    asked = tuple(macos or MACOS)
-    return run(call, torch=torch, macos=asked, strict=strict, inputs=job.inputs)
+    reports: dict[str, Report] = {}
+    for number, job in enumerate(jobs, 1):
+        if len(jobs) > 1:
+            say(f"{number}/{len(jobs)}  {job.name}: {job.inputs}")
+        local = job.work is not None and not strict
+        call: Any = job.work.build(CPU, full=full) if job.work and local else job.target
+        reports[job.name] = run(
+            call, torch=torch, macos=tuple(macos or MACOS), strict=strict, inputs=job.inputs
+        )
+    return reports
 
 
 def _jobs(target: str, only: Sequence[str]) -> list[Job]:
     if ":" in target:
         if only:
-            raise UsageError("--workload is for models.", "A callable is one piece of work.")
+            raise UsageError("--workload is for models.", "Leave it out.")
         if (here := str(Path.cwd())) not in sys.path:
             sys.path.insert(0, here)
         return [Job(target, f"{target}()", target)]
@@ -100,7 +146,7 @@ def _jobs(target: str, only: Sequence[str]) -> list[Job]:
 
 
 def _families(target: str) -> Iterator[tuple[str, str]]:
-    """The packages and families that a name stands for: a model speaks through its vocoder."""
+    """The packages and families that a name stands for: a model also needs its vocoder."""
     from vivavoce.hub import catalog
     from vivavoce.models import MODELS
     from vivavoce.vocoders import VOCODERS
@@ -113,7 +159,7 @@ def _families(target: str) -> Iterator[tuple[str, str]]:
     known = {entry.name: entry for entry in catalog.entries()}
     if target not in known:
         names = [*known, *MODELS.names, *VOCODERS.names]
-        advice = near_misses(target, names) or "See `vivavoce models list`, or say module:callable."
+        advice = near_misses(target, names) or "See `vivavoce models list`."
         raise UnknownModel(f"No model or family is called '{target}'.", advice)
     entry = known[target]
     yield ("vocoders" if entry.kind == "vocoder" else "models"), entry.family
@@ -132,24 +178,11 @@ def _workloads(package: str, family: str) -> list[Job]:
     ]
 
 
-def _plain(found: Mapping[str, Report]) -> dict[str, Any]:
-    return {name: asdict(report) | {"clean": report.clean} for name, report in found.items()}
+def _plain(reports: Mapping[str, Report]) -> dict[str, Any]:
+    return {name: asdict(report) | {"clean": report.clean} for name, report in reports.items()}
 
 
-def _render(found: Mapping[str, Report]) -> str:
-    """One piece of work in full; of many the findings, then one verdict on all of them."""
-    from mpsaudit import render
-    from mpsaudit.verdict import listed, verdict
+def _render(reports: Mapping[str, Report]) -> str:
+    from mpsaudit import render_all
 
-    reports = list(found.values())
-    if len(reports) == 1:
-        return render(reports[0])
-    pieces = ["\n".join([name, *listed(r)]) for name, r in found.items() if r.findings]
-    clean = sum(report.clean for report in reports)
-    whole = replace(
-        reports[0],
-        inputs=f"{len(found)} workloads, {clean} of them clean",
-        operators=max(report.operators for report in reports),
-        findings=tuple(finding for report in reports for finding in report.findings),
-    )
-    return "\n\n".join([*pieces, "\n".join(verdict(whole))])
+    return render_all(reports)

@@ -80,7 +80,8 @@ def _stages(stages: list[dict[str, Any]]) -> list[str]:
 
 def _known_faults(asked: str) -> list[str]:
     """One line each, of the installed torch on the macOS asked about, else on this machine's."""
-    from mpsaudit.versions import faults
+    from mpsaudit import UsageError as UnknownVersion
+    from mpsaudit import faults
 
     macos = asked or platform.mac_ver()[0]
     if not macos:
@@ -89,9 +90,9 @@ def _known_faults(asked: str) -> list[str]:
 
     try:
         found = faults(torch.__version__, macos)
-    except UsageError as error:
+    except UnknownVersion as error:
         if asked:
-            raise
+            raise UsageError(error.message, error.advice) from error
         return [str(error)]
     lines = [f"{f.severity}: {f.text} {f.advice} ({f.source})" for f in found]
     return lines or [f"none known of torch {torch.__version__} on macOS {macos}"]

@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import nn
 
+from mpsaudit.errors import AuditError
+from mpsaudit.operator_table import load
 from mpsaudit.portable import trace
-from mpsaudit.table import load
-from vivavoce.errors import AuditError
+from tests.mpsaudit.strict_targets import compute_in_threads
 
 
 def found(call):
@@ -46,15 +47,29 @@ def test_work_that_needs_another_device(device):
         found(lambda: torch.ones(3, device=device) + 1)
 
 
-def test_threads_that_compute_are_refused_and_others_are_not():
-    def run(target):
-        thread = threading.Thread(target=target)
-        thread.start()
-        thread.join()
+def run_in_thread(target):
+    thread = threading.Thread(target=target)
+    thread.start()
+    thread.join()
 
+
+def test_threads_that_compute_are_refused_and_others_are_not():
     with pytest.raises(AuditError, match="threads"):
-        found(lambda: run(lambda: torch.ones(3) + 1))
-    assert found(lambda: run(lambda: None)) == []
+        found(lambda: run_in_thread(lambda: torch.ones(3) + 1))
+    assert found(lambda: run_in_thread(lambda: None)) == []
+
+
+def test_two_threads_that_compute_at_once_are_a_finding():
+    (finding,) = found(lambda: compute_in_threads("cpu"))
+    assert (finding.severity, finding.operator) == ("error", "(threads)")
+    assert "#197805" in finding.reason
+    assert "lock" in finding.advice
+    assert finding.place.endswith("in steps")
+
+
+def test_a_lock_around_every_step_is_no_finding():
+    with pytest.raises(AuditError, match="unseen by the audit"):
+        found(lambda: compute_in_threads("cpu", threading.Lock()))
 
 
 def test_what_is_compiled_runs_as_written():

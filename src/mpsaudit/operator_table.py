@@ -1,4 +1,4 @@
-"""Which operators have a kernel on Apple's MPS, for each version of torch. Runs no operator.
+"""Which operators have a kernel on Apple's MPS, for each version of torch.
 
 The rule is that of PyTorch's own code generator, applied to the `native_functions.yaml` inside a
 torch wheel; `recipes/mps_tables.py` compares it with what the macOS builds register.
@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from mpsaudit.errors import UsageError
 from mpsaudit.versions import number
-from vivavoce.errors import UsageError
 
 Kind = Literal["native", "silent", "composite", "missing"]
 SHIPPED = Path(__file__).parent / "data" / "mps_operators.json"
@@ -34,7 +34,7 @@ class Table:
     `native`: a kernel of its own. `silent`: registered to run on the CPU with a warning, whatever
     the environment says. `python`: given a kernel by torch's Python code, on the device as well.
     `owned`: those of `native` and `silent` that would decompose on any other device. `source`
-    tells where all this comes from.
+    says where the table comes from.
     """
 
     version: str
@@ -59,10 +59,6 @@ class Table:
         if not name.startswith("aten::") and _has_kernel(name, ("MPS",)):
             return "native"
         return "composite" if _has_kernel(name, COMPOSITES) else "missing"
-
-    def owns_composite(self, name: str) -> bool:
-        """Whether MPS keeps the operator whole although a decomposition exists (`linear`)."""
-        return _qualified(name) in self.owned
 
 
 def load(version: str | None = None) -> Table:
@@ -125,13 +121,11 @@ def build(
     An operator has an MPS kernel if its `dispatch` names MPS, or if it is the functional or
     in-place form of a structured operator (`structured_delegate`) whose `dispatch` does.
     """
-    parsed = _parse(native_functions)
-    entries = {_qualified(str(entry["func"]).split("(")[0]): entry for entry in parsed}
-    keys = {name: _dispatch_keys(entry) for name, entry in entries.items()}
+    entries = _entries(native_functions)
 
     def has_kernel(name: str) -> bool:
-        delegate = entries[name].get("structured_delegate")
-        return "MPS" in keys[name] or (delegate is not None and "MPS" in keys[_qualified(delegate)])
+        keys, delegate = entries[name]
+        return "MPS" in keys or (bool(delegate) and "MPS" in entries[_qualified(delegate)][0])
 
     native = frozenset(name for name in entries if has_kernel(name))
     quiet = _names(silent).intersection(entries) - native
@@ -141,22 +135,33 @@ def build(
         native=native,
         silent=quiet,
         python=_names(python).intersection(entries) - native,
-        owned=frozenset(name for name in native | quiet if IMPLICIT in keys[name]),
+        owned=frozenset(name for name in native | quiet if IMPLICIT in entries[name][0]),
     )
 
 
-def _parse(text: str) -> list[dict[str, Any]]:
-    import yaml
+def _entries(text: str) -> dict[str, tuple[frozenset[str], str]]:
+    """Dispatch keys and structured delegate of every operator in a `native_functions.yaml`.
 
-    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
-
-
-def _dispatch_keys(entry: Mapping[str, Any]) -> set[str]:
-    """The keys of one entry; an operator that names none is made of others everywhere."""
-    dispatch = entry.get("dispatch")
-    if dispatch is None:
-        return set() if "structured_delegate" in entry else {IMPLICIT}
-    return {key.strip() for listed in dispatch for key in listed.split(",")}
+    The file is regular enough to be read by line, which spares a dependency. An operator that
+    names neither is composite everywhere.
+    """
+    found: dict[str, tuple[frozenset[str], str]] = {}
+    for entry in text.split("\n- func: ")[1:]:
+        keys: set[str] = set()
+        delegate, listing = "", False
+        for line in entry.splitlines()[1:]:
+            if line.lstrip().startswith("#"):
+                continue
+            if listing and line.startswith("    "):
+                keys.update(key.strip() for key in line.partition(":")[0].split(","))
+                continue
+            field, _, value = line.strip().partition(":")
+            listing = field == "dispatch"
+            delegate = value.strip() if field == "structured_delegate" else delegate
+        if not keys and not delegate:
+            keys.add(IMPLICIT)
+        found[_qualified(entry.lstrip("\"'").partition("(")[0])] = frozenset(keys), delegate
+    return found
 
 
 @cache

@@ -1,8 +1,9 @@
-"""A report in words, for people. Knows values only: no torch, no engine."""
+"""Reports as text for the terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from mpsaudit.findings import Finding, Report
 
@@ -22,27 +23,43 @@ def render(report: Report) -> str:
     return "\n".join([*lines, *([""] if lines else []), *verdict(report)])
 
 
+def render_all(reports: Mapping[str, Report]) -> str:
+    """One report in full; of several the findings by name, then one verdict on all of them."""
+    several = list(reports.values())
+    if len(several) == 1:
+        return render(several[0])
+    pieces = ["\n".join([name, *listed(r)]) for name, r in reports.items() if r.findings]
+    clean = sum(report.clean for report in several)
+    whole = replace(
+        several[0],
+        inputs=f"{len(several)} workloads, {clean} of them clean",
+        operators=max(report.operators for report in several),
+        findings=tuple(finding for report in several for finding in report.findings),
+    )
+    return "\n\n".join([*pieces, "\n".join(verdict(whole))])
+
+
 def listed(report: Report) -> list[str]:
     """The findings alone, in lines."""
-    return [line for found in report.findings for line in _finding(found, report.macos)]
+    return [line for finding in report.findings for line in _finding(finding, report.macos)]
 
 
 def verdict(report: Report) -> list[str]:
-    """What was shown, under which assumptions, and what was not."""
+    """The verdict, its assumptions, and what was not covered."""
     systems = _joined([f"macOS {version}" for version in report.macos])
-    above = [found for found in report.findings if found.severity != "info"]
+    above = sum(finding.severity != "info" for finding in report.findings)
     if above:
-        count = f"{len(above)} thing{'s' if len(above) > 1 else ''}"
-        said = f"NOT NATIVE: {count} above would fail, leave the GPU or be wrong on {systems}."
+        count = f"{above} finding{'s' if above > 1 else ''}"
+        first = f"NOT NATIVE: {count} above would fail, leave the GPU or be wrong on {systems}."
     else:
-        said = (
+        first = (
             f"NATIVE, as far as this shows: every operator reached with these inputs has a native "
             f"MPS kernel in torch {report.torch} (or decomposes into such), and no known size or "
             f"type limit of it on {systems} is hit."
         )
     given = f"Inputs: {report.inputs or 'as given'}. Operators: {report.operators}. "
     return [
-        said,
+        first,
         given + f"Engine: {report.engine}. Table: {report.table}.",
         UNSEEN[report.engine],
     ]

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from mpsaudit.operator_table import load
 from mpsaudit.portable import trace
-from mpsaudit.table import load
 
 NOW = "2.13.0"
 
@@ -27,6 +27,30 @@ def test_attention_by_gradient_layout_and_system():
     assert fused not in reached(dense=False, macos=("14.4",))
     assert "aten::bmm" in reached(dense=False, macos=("15.5", "14.4"))
     assert not any("flash" in name for name in reached(grad=True))
+
+
+def test_wrong_numbers_of_attention_and_linear_are_found():
+    """Of older versions: where MPS takes the fused kernel, and where it does not."""
+    q, half = torch.randn(2, 4, 1, 64), torch.randn(1, 2, 16, 64, dtype=torch.bfloat16)
+    mask = torch.ones(2, 1, 1, 1, dtype=torch.bool)
+    weight = torch.randn(8, 4).t()
+
+    def reasons(work, version):
+        findings = trace(work, load(version), ("15.5",))[0]
+        return " ".join(f.reason for f in findings if f.severity == "wrong-number")
+
+    def masked():
+        return F.scaled_dot_product_attention(q, q, q, attn_mask=mask)
+
+    def causal(grad=False):
+        x = half.clone().requires_grad_(grad)
+        return F.scaled_dot_product_attention(x, x, x, is_causal=True)
+
+    assert "first row" in reasons(masked, "2.12.1")
+    assert reasons(masked, "2.13.0") == ""
+    assert "later positions" in reasons(causal, "2.10.0")
+    assert "later positions" in reasons(lambda: causal(grad=True), "2.10.0")
+    assert "not contiguous" in reasons(lambda: F.linear(torch.ones(1, 8), weight), "2.8.0")
 
 
 def test_what_the_device_keeps_whole():

@@ -1,4 +1,4 @@
-"""Compile the stand-in device's library once and keep it. Knows compilers, not what it builds.
+"""Compiles the library of the stand-in device once and keeps it.
 
 Plain `c++` on one source file against the installed torch's headers: about ten seconds of CPU, once
 for every torch, compiler and version of the source.
@@ -17,15 +17,15 @@ from pathlib import Path
 
 import torch
 
-from vivavoce.errors import UnsupportedDevice
+from mpsaudit.errors import StandInUnavailable
 
-_ADVICE = "Leave out the strict engine: the portable one needs no compiler."
+_ADVICE = "Or use the portable engine, which needs no compiler."
 _FLAGS = ("-std=c++20", "-O1", "-fPIC", "-shared", "-w")
-_PATIENCE_S = 600
+_TIMEOUT_S = 600
 
 
 def default_cache() -> Path:
-    """Where the library is kept unless the caller says otherwise: the user's cache folder."""
+    """The folder that keeps the library by default, inside the user's cache folder."""
     root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(root) / "vivavoce" / "standin"
 
@@ -33,25 +33,25 @@ def default_cache() -> Path:
 def compiler() -> str:
     """The C++ compiler: `$CXX`, else c++, g++ or clang++ of the PATH.
 
-    Raises UnsupportedDevice when there is none.
+    Raises StandInUnavailable when there is none.
     """
     for name in (os.environ.get("CXX", ""), "c++", "g++", "clang++"):
         found = shutil.which(name) if name else None
         if found:
             return found
-    raise UnsupportedDevice(
-        "The strict engine builds a small C++ library, and there is no C++ compiler here.",
+    raise StandInUnavailable(
+        "The strict engine builds a small C++ library, and no C++ compiler was found.",
         f"Install g++ or clang++ (or set CXX). {_ADVICE}",
     )
 
 
 def library(cache: Path | None = None) -> Path:
-    """The stand-in's shared library for this torch, built into `cache` if it is not there yet.
+    """The stand-in's shared library for this torch, built into `cache` if it is missing.
 
-    Raises UnsupportedDevice: not Linux, no compiler, no torch headers, or it does not compile.
+    Raises StandInUnavailable: not Linux, no compiler, no torch headers, or it does not compile.
     """
     if sys.platform != "linux":
-        raise UnsupportedDevice(f"The strict engine needs Linux, not {sys.platform}.", _ADVICE)
+        raise StandInUnavailable(f"The strict engine needs Linux, not {sys.platform}.", _ADVICE)
     source = resources.files("mpsaudit") / "standin" / "mps_standin.cpp"
     code = source.read_bytes()
     cxx = compiler()
@@ -76,7 +76,7 @@ def _torch_root() -> Path:
 def _build(cxx: str, code: bytes, path: Path) -> None:
     root = _torch_root()
     if not (root / "include" / "torch" / "library.h").exists():
-        raise UnsupportedDevice(f"The torch in {root} came without its C++ headers.", _ADVICE)
+        raise StandInUnavailable(f"The torch in {root} has no C++ headers.", _ADVICE)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         source, built = Path(folder) / "mps_standin.cpp", Path(folder) / "mps_standin.so"
@@ -86,15 +86,15 @@ def _build(cxx: str, code: bytes, path: Path) -> None:
         command += [str(source), "-o", str(built), f"-L{root / 'lib'}", "-ltorch_cpu", "-lc10"]
         try:
             done = subprocess.run(  # noqa: S603 - the user's own compiler
-                command, capture_output=True, text=True, check=False, timeout=_PATIENCE_S
+                command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S
             )
         except subprocess.TimeoutExpired as e:
-            raise UnsupportedDevice(f"{cxx} took over {_PATIENCE_S} s.", _ADVICE) from e
+            raise StandInUnavailable(f"{cxx} took over {_TIMEOUT_S} s.", _ADVICE) from e
         if done.returncode or not built.exists():
             lines = [line for line in done.stderr.splitlines() if "error" in line]
-            why = lines[0] if lines else done.stderr.strip()[-300:]
-            raise UnsupportedDevice(
-                f"{cxx} cannot compile the stand-in device for torch {torch.__version__}: {why}",
+            message = lines[0] if lines else done.stderr.strip()[-300:]
+            raise StandInUnavailable(
+                f"{cxx} cannot compile the stand-in for torch {torch.__version__}: {message}",
                 f"It needs C++20. {_ADVICE}",
             )
         built.replace(path)
