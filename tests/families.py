@@ -1,0 +1,29 @@
+"""A small whole engine of every family, and a voice for it: what the contract tests run on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
+
+from tests.models.xtts.speaking import tiny_xtts
+from tests.tiny import tiny_f5, tiny_tts, tiny_voice
+
+if TYPE_CHECKING:
+    from vivavoce.speech.engine import TTS
+    from vivavoce.types import Voice
+
+ENGINES: dict[str, Callable[[], TTS]] = {"f5": tiny_f5, "glow": tiny_tts, "xtts": tiny_xtts}
+
+
+@cache
+def engine(family: str) -> TTS:
+    return ENGINES[family]()
+
+
+def voice_for(family: str, number: int = 0) -> str | Voice | None:
+    """Two different voices where the family has or makes several."""
+    if family == "f5":
+        return tiny_voice(f"voice {number}", seed=number)
+    voices = engine(family).voices
+    return voices[number % len(voices)] if voices else None
