@@ -39,7 +39,7 @@ def test_the_unit_is_what_the_reference_erred_by(recording):
 def test_a_recorded_output_or_a_part_of_it(recording):
     assert_recorded(VALUES + 3e-4, recording, "exact")
     assert_recorded(VALUES[0, 1:] - 3e-4, recording, "exact", (0, slice(1, None)))
-    with pytest.raises(AssertionError, match="exact: 0.0004"):
+    with pytest.raises(AssertionError, match=r"exact: 0\.0004"):
         assert_recorded(VALUES + 4e-4, recording, "exact")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -40,8 +41,8 @@ def test_it_is_the_published_one(load_parity):
     assert_recorded(decoded, recorded, "decoded")
 
 
-def test_the_official_sizes_are_the_defaults(data_folder):
-    path = data_folder("../manifests/xtts_dvae.json")
+def test_the_official_sizes_are_the_defaults():
+    path = Path(__file__).parents[2] / "data" / "manifests" / "xtts_dvae.json"
     with without_numbers():
         ours = Dvae(DvaeConfig()).state_dict()
     listed = json.loads(path.read_text())["keys"]

@@ -84,15 +84,15 @@ def test_the_receptive_field_is_exact(config: BigvganConfig) -> None:
     assert (frame + field - 1) * hop <= heard.max() < (frame + field + 1) * hop
 
 
-@pytest.mark.parametrize("length", [1, 90, 91, 130])
+@pytest.mark.parametrize("length", [1, 36, 37, 60])
 @torch.no_grad()
 def test_windows_equal_the_whole(length: int) -> None:
-    vocoder, mel = toy(), torch.randn(2, 100, length)
+    vocoder, mel = toy(block=2, block_dilations=((1, 3),) * 3), torch.randn(2, 100, length)
     whole = vocoder.decode(mel)
     assert whole.shape == (2, vocoder.n_samples(length))
-    windowed = decode_windowed(vocoder, mel, window_frames=90)
+    windowed = decode_windowed(vocoder, mel, window_frames=36)
     assert_near(windowed, whole)
-    pieces = list(stream_windows(vocoder, mel.split(27, -1), 80))
+    pieces = list(stream_windows(vocoder, mel.split(11, -1), 32))
     assert_near(torch.cat(pieces, -1), whole)
 
 
