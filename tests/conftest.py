@@ -55,6 +55,19 @@ def same_chance_every_time() -> None:
         sys.modules["torch"].manual_seed(0)
 
 
+@pytest.fixture(autouse=True)
+def on_the_cpu(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ "auto" is the CPU on every machine, but for the tests that are marked for its GPU."""
+    if {"mps", "cuda"} & set(request.keywords) or not (
+        sys.platform == "darwin" or "torch" in sys.modules
+    ):
+        return
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+
+
 @pytest.fixture
 def parity_file() -> Callable[[str], Path]:
     def find(name: str) -> Path:

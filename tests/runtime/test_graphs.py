@@ -49,6 +49,7 @@ def test_work_is_warmed_up_then_recorded_once_and_replayed_with_what_is_given(mo
     assert example.tolist() == [0, 1, 2]
 
 
+@pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA here")
 def test_a_recording_computes_with_what_it_is_given_anew():
     weight, kept = torch.randn(4, 4, device="cuda"), torch.zeros(2, 4, device="cuda")
