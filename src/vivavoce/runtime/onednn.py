@@ -74,8 +74,11 @@ class StreamedLinear(PackedLinear):
 
 
 def has_bfloat16() -> bool:
-    """Whether oneDNN packs bfloat16 here: it needs AVX-512. torch's own product needs nothing."""
-    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    """Whether oneDNN is in this torch and packs bfloat16 here, for which x86 needs AVX-512.
+
+    torch's own product in bfloat16 runs everywhere.
+    """
+    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def pack(weight: Tensor, rows: int | None = None) -> Tensor:
