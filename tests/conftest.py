@@ -57,15 +57,14 @@ def same_chance_every_time() -> None:
 
 @pytest.fixture(autouse=True)
 def on_the_cpu(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """ "auto" is the CPU on every machine, but for the tests that are marked for its GPU."""
-    if {"mps", "cuda"} & set(request.keywords) or not (
-        sys.platform == "darwin" or "torch" in sys.modules
-    ):
+    """The device "auto" is the CPU on every machine, but for tests that are marked for a GPU."""
+    if any(request.node.get_closest_marker(kind) for kind in ("mps", "cuda")):
         return
-    import torch
+    if sys.platform == "darwin" or "torch" in sys.modules:
+        import torch
 
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
 
 
 @pytest.fixture
