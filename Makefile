@@ -1,25 +1,37 @@
 # A wrapper only: `pip install .` in any environment does as well.
 #   make speak TEXT="Good evening."    sets up .venv, writes hello.wav with the bundled voice
 #   make test                          sets up .venv, checks everything, runs all tests
+#   make test-cpus                     all tests as on other processors; a table for docs/cpus.md
+#   make coverage                      all tests, and which lines of the package they run
 
 PYTHON ?= python3
 VENV ?= .venv
 OUT ?= hello.wav
 TEXT ?= Hello there. This is your own computer speaking.
 
+# One worker for each core, of one thread (tests/conftest.py). WORKERS=0 for one process alone.
+WORKERS ?= auto
+
 BIN := $(VENV)/bin
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # As it stands, dollars and all; reaches the shell as a variable, so quotes are harmless.
 override TEXT := $(value TEXT)
 export TEXT
 
-.PHONY: speak test check clean
+.PHONY: speak test test-cpus coverage check clean
 
 speak: $(VENV)/installed
 	@$(BIN)/vivavoce speak -o "$(OUT)" -- "$$TEXT"
 
 test: check
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+test-cpus: $(VENV)/installed-dev
+	$(BIN)/python -m tests.cpus --write docs/cpus.md
+
+coverage: $(VENV)/installed-dev
+	$(PYTEST) --cov --cov-report=term:skip-covered
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check
@@ -41,5 +53,5 @@ $(VENV)/installed-dev: $(VENV)/installed
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .import_linter_cache "$(OUT)"
+	rm -rf .coverage $(VENV) build dist .pytest_cache .ruff_cache .import_linter_cache "$(OUT)"
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

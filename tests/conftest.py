@@ -1,4 +1,7 @@
-"""Where recorded reference tensors are found, and how they are read."""
+"""Where recorded reference tensors are found, and how they are read.
+
+A recording that is missing fails its test. Only tests of real data, which no clone holds, skip.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+# Workers of pytest-xdist share the cores between them. Read when torch is first imported.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -31,9 +38,8 @@ class Parity:
 def fixture_folders() -> list[Path]:
     """Where recordings may lie, the most specific first."""
     chosen = os.environ.get("VIVAVOCE_FIXTURES")
-    if chosen:
-        return [Path(chosen)]
-    return [ROOT.parent / "shared" / "fixtures", HERE / "data" / "fixtures"]
+    beside = Path(chosen) if chosen else ROOT.parent / "shared" / "fixtures"
+    return [beside, HERE / "data" / "fixtures"]
 
 
 def shared_data() -> Path:
@@ -49,6 +55,18 @@ def same_chance_every_time() -> None:
         sys.modules["torch"].manual_seed(0)
 
 
+@pytest.fixture(autouse=True)
+def on_the_cpu(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The device "auto" is the CPU on every machine, but for tests that are marked for a GPU."""
+    if any(request.node.get_closest_marker(kind) for kind in ("mps", "cuda")):
+        return
+    if sys.platform == "darwin" or "torch" in sys.modules:
+        import torch
+
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+
+
 @pytest.fixture
 def parity_file() -> Callable[[str], Path]:
     def find(name: str) -> Path:
@@ -57,7 +75,7 @@ def parity_file() -> Callable[[str], Path]:
                 path = folder / (name + suffix)
                 if path.is_file():
                     return path
-        pytest.skip(f"no recording named {name}")
+        pytest.fail(f"no recording named {name}: it belongs into tests/data/fixtures")
 
     return find
 

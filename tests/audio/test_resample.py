@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.tolerance import EPSILON, assert_near
 from vivavoce.audio.resample import (
     resample,
     resample_as_published,
@@ -12,6 +13,8 @@ from vivavoce.audio.resample import (
     sinc_resample,
 )
 from vivavoce.errors import AudioError
+
+TAPS = 16.0  # roundings: sums over some tens of taps; measured 2, on every processor tried
 
 
 def tone(hz: float, rate: int, seconds: float = 0.5) -> np.ndarray:
@@ -28,7 +31,8 @@ def test_sinc_matches_every_recorded_conversion(load_parity, name):
         have, want = map(int, re.findall(r"\d+", key))
         source = "wave22k" if key.startswith("xtts") else f"wave{have}"
         got = sinc_resample(recorded.inputs[source], have, want)
-        torch.testing.assert_close(got, recorded.outputs[key], atol=1e-5, rtol=0)
+        assert_near(got, sinc_resample(recorded.inputs[source].double(), have, want).float(), TAPS)
+        assert_near(got, recorded.outputs[key], 8 * TAPS)  # the reference's table is rougher
 
 
 @pytest.mark.parametrize(("have", "want"), [(24000, 16000), (22050, 24000), (8000, 48000)])
@@ -48,7 +52,7 @@ def test_sinc_in_windows_equals_the_whole_and_stays_small(monkeypatch, have, wan
     assert got.shape == (2, math.ceil(150_000 * want / have))
     monkeypatch.setattr("vivavoce.audio.resample.LARGEST_DIMENSION", 2**30)
     seen.clear()
-    torch.testing.assert_close(got, sinc_resample(samples, have, want), atol=1e-6, rtol=0)
+    assert_near(got, sinc_resample(samples, have, want), TAPS)
     assert max(seen) > 65_536
 
 
@@ -76,7 +80,8 @@ def test_pieces_equal_the_whole():
     samples = np.random.default_rng(0).standard_normal(50_000).astype(np.float32)
     pieces = [samples[i : i + 777] for i in range(0, len(samples), 777)]
     got = np.concatenate(list(resample_pieces(pieces, 44100, 24000)))
-    np.testing.assert_allclose(got, resample(samples, 44100, 24000), atol=1e-5)
+    whole = resample(samples, 44100, 24000)
+    np.testing.assert_allclose(got, whole, atol=2 * TAPS * EPSILON * np.abs(whole).max(), rtol=0)
     assert list(resample_pieces(pieces, 24000, 24000))[3] is pieces[3]
 
 

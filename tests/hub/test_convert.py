@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.tolerance import assert_near, assert_recorded
 from vivavoce.checkpoints import store
 from vivavoce.errors import BadCheckpoint, UnknownModel, UnsafeCheckpoint
 from vivavoce.hub import library
@@ -130,7 +131,7 @@ def test_a_coqui_glow_comes_in_and_gives_the_same_mel(foreign):
         next(m.generate(sentences(tokens, m.voice("VCTK_p226"), GlowOptions()), Noise(0))).values
         for m in (original, model)
     ]
-    assert torch.allclose(*mels, atol=1e-4)
+    assert_near(*mels)
     assert any(row["name"] == "VCTK_p226" for row in voices.voices_list())
 
 
@@ -203,4 +204,4 @@ def test_a_vocos_in_the_official_files_comes_in_and_sounds_the_same(
     strict_load(vocoder, tensors)
     with torch.no_grad():
         wave = vocoder.eval().decode(recording.inputs["mel"])
-    assert float((wave - recording.outputs["wave"]).abs().max()) <= 1e-5
+    assert_recorded(wave, recording, "wave")

@@ -23,11 +23,13 @@ def test_it_is_native(name):
 
 
 @pytest.mark.usefixtures("library")
-@pytest.mark.parametrize("macos", ["15.5", "14.4"])
-def test_all_of_it_is_native_on_the_stand_in(macos):
-    """In one process of its own, with the branches that only a device called mps takes."""
+def test_all_of_it_is_native_on_the_stand_in():
+    """In one process of its own, with the branches that only a device called mps takes.
+
+    For the older macOS: it refuses all that the newer one refuses, and more.
+    """
     target = "tests.mpsaudit.strict_targets:all_our_work"
-    findings, operators = strict.trace(target, load(), [macos])
+    findings, operators = strict.trace(target, load(), ["14.4"])
     assert len(operators) > 50
     assert [f for f in findings if f.severity != "info"] == []
 

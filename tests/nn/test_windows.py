@@ -7,6 +7,7 @@ import random
 import pytest
 import torch
 
+from tests.tolerance import assert_near
 from vivavoce.nn.windows import windows
 
 
@@ -33,7 +34,7 @@ def test_a_convolution_in_windows_is_exact() -> None:
     x = torch.randn(1, 2, 50)
     with torch.no_grad():
         pieces = [layer(w.frames)[..., w.kept(1)] for w in windows(x.split(4, -1), 12, 3)]
-        torch.testing.assert_close(torch.cat(pieces, -1), layer(x))
+        assert_near(torch.cat(pieces, -1), layer(x), 16.0)
 
 
 def test_a_window_is_given_as_soon_as_it_is_full() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from tests.tolerance import PRODUCT, assert_precise
 from vivavoce.runtime.attention import attend, attention
 
 
@@ -20,15 +21,14 @@ def separate(request):
     return request.param
 
 
-@pytest.mark.parametrize(("dtype", "limit"), [(torch.float32, 1e-6), (torch.bfloat16, 2e-2)])
-def test_whole_rows(dtype, limit, separate, monkeypatch):
+@pytest.mark.parametrize("dtype", PRODUCT)
+def test_whole_rows(dtype, separate, monkeypatch):
     monkeypatch.setattr("vivavoce.runtime.attention.BLOCK_BYTES", 2000)
     q, k, v = (torch.randn(2, 3, 40, 16).to(dtype) for _ in range(3))
     q = q / 4
     with torch.inference_mode():
         out = attention(q, k, v, separate=separate)
-    assert out.dtype == dtype
-    assert float((out - formula(q, k, v)).abs().max()) <= limit
+    assert_precise(out, formula(q, k, v), dtype)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -52,10 +52,7 @@ def written_out(q, k, v, allowed):
     return scores.masked_fill(~allowed, -torch.inf).softmax(-1) @ v.double()
 
 
-LIMITS = {torch.float32: 2e-6, torch.bfloat16: 2e-2}
-
-
-@pytest.mark.parametrize("dtype", LIMITS)
+@pytest.mark.parametrize("dtype", PRODUCT)
 @pytest.mark.parametrize("allows", ["all", "rows", "prompt"])
 def test_what_came_before_is_attended_to(dtype, allows):
     n, m = (5, 37) if allows == "prompt" else (1, 37)
@@ -67,17 +64,16 @@ def test_what_came_before_is_attended_to(dtype, allows):
         "prompt": torch.ones(1, 1, n, m, dtype=torch.bool).tril(m - n),
     }[allows]
     out = attend(q, k, v, None if allows == "all" else allowed)
-    assert (out.shape, out.dtype) == (q.shape, dtype)
-    assert (out - written_out(q, k, v, allowed)).abs().max() <= LIMITS[dtype]
+    assert_precise(out, written_out(q, k, v, allowed), dtype)
 
 
-@pytest.mark.parametrize("dtype", LIMITS)
+@pytest.mark.parametrize("dtype", PRODUCT)
 def test_causal_is_the_mask_that_hides_the_future(dtype):
     q, k, v = (torch.randn(2, 3, 23, 8).to(dtype) for _ in range(3))
     allowed = torch.ones(23, 23, dtype=torch.bool).tril()
     out = attend(q, k, v, causal=True)
-    assert (out - written_out(q, k, v, allowed)).abs().max() <= LIMITS[dtype]
-    assert (out - attend(q, k, v, allowed)).abs().max() <= LIMITS[dtype]
+    assert_precise(out, written_out(q, k, v, allowed), dtype)
+    assert_precise(out, attend(q, k, v, allowed), dtype)
 
 
 def test_what_the_mask_hides_is_not_heard():

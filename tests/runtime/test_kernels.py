@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.tolerance import assert_near
 from vivavoce.errors import UsageError
 from vivavoce.runtime import KernelChoice, choose_kernel, prepare_for_inference
 
@@ -26,7 +27,7 @@ def test_the_twin_computes_the_same(shape):
     twin = prepare_for_inference(model, "onednn")
     x = torch.randn(shape)
     with torch.inference_mode():
-        torch.testing.assert_close(twin(x), model(x), rtol=1e-5, atol=1e-5)
+        assert_near(twin(x), model(x))
 
 
 @onednn
@@ -35,7 +36,7 @@ def test_rows_do_not_depend_on_their_neighbours():
     x = torch.randn(6, 128)
     with torch.inference_mode():
         one_by_one = torch.cat([twin(row) for row in x.split(1)])
-        torch.testing.assert_close(twin(x), one_by_one, rtol=1e-5, atol=1e-6)
+        assert_near(twin(x), one_by_one)
 
 
 @onednn

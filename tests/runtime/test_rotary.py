@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from tests.tolerance import assert_near
 from vivavoce.runtime.rotary import rotary_table, rotated
 
 
@@ -17,4 +18,4 @@ def test_pairs_turn_by_the_angle_of_their_position(grad):
     angles = torch.arange(6.0)[:, None] * 10000 ** (-torch.arange(0, 8, 2) / 8)
     turn = torch.polar(torch.ones(6, 4), angles)[None, :, None]
     expected = torch.view_as_real(torch.view_as_complex(x.unflatten(-1, (-1, 2))) * turn)
-    assert torch.allclose(out, expected.flatten(-2), atol=1e-6)
+    assert_near(out, expected.flatten(-2), 8.0)

@@ -43,7 +43,8 @@ class Attempt:
 
 @pytest.fixture(scope="session")
 def attempt() -> Iterator[Attempt]:
-    path = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
+    folders = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    path = {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, folders))}
     with subprocess.Popen(
         [sys.executable, "-m", "tests.train.fake"],
         env={**os.environ, **path},

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 
+from tests.tolerance import assert_near
 from vivavoce.errors import ConfigError, TrainingError
 from vivavoce.train.distributed import Group
 from vivavoce.train.loop import Trainer
@@ -85,7 +86,7 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(make):
     whole.update([data.batch(data.train[:4], None)])
     halves.update([data.batch(data.train[:2], None), data.batch(data.train[2:4], None)])
     for name, value in whole.task.state_dict().items():
-        torch.testing.assert_close(value, halves.task.state_dict()[name], rtol=1e-5, atol=1e-6)
+        assert_near(value, halves.task.state_dict()[name])
 
 
 def test_it_learns(make):

@@ -31,7 +31,9 @@ class PackedLinear(nn.Module):
         weight = linear.weight
         return (
             weight.device.type == "cpu"
-            and weight.dtype in (torch.float32, torch.bfloat16)
+            and (
+                weight.dtype == torch.float32 or (weight.dtype == torch.bfloat16 and has_bfloat16())
+            )
             and weight.numel() >= MIN_WEIGHTS
             and not linear._forward_pre_hooks  # weight norm and the like compute it anew
         )
@@ -69,6 +71,14 @@ class StreamedLinear(PackedLinear):
         """In their own order again."""
         if not self.few_rows:
             self._packed, self.few_rows = self._laid_out(self._packed.to_dense()), True
+
+
+def has_bfloat16() -> bool:
+    """Whether oneDNN is in this torch and packs bfloat16 here, for which x86 needs AVX-512.
+
+    torch's own product in bfloat16 runs everywhere.
+    """
+    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def pack(weight: Tensor, rows: int | None = None) -> Tensor:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from tests.models.f5.reference import backbone_of, evaluate, token_rows
+from tests.tolerance import assert_near, assert_recorded
 from vivavoce.runtime.arithmetic import Arithmetic
 
 MODELS = (
@@ -15,7 +16,6 @@ MODELS = (
     "e2_unett_tiny",
     "e2_unett_add_conv_tiny",
 )
-LIMIT = 2e-5
 
 pytestmark = pytest.mark.parity
 
@@ -30,22 +30,17 @@ def recorded(request, load_parity):
     return recording, model
 
 
-def error(ours, theirs) -> float:
-    assert ours.shape == theirs.shape
-    return float((ours - theirs).abs().max())
-
-
 def test_time_embedding(recorded):
     recording, model = recorded
     ours = model.time(recording.inputs["time"].reshape(1))
-    assert error(ours, recording.outputs["stage.time_embed"]) <= LIMIT
+    assert_recorded(ours, recording, "stage.time_embed")
 
 
 def test_text_embedding(recorded):
     recording, model = recorded
     (ids,) = token_rows(recording.inputs["text"])
     ours = model.text(ids, recording.inputs["x"].shape[1])
-    assert error(ours[None], recording.outputs["stage.text_embed"]) <= LIMIT
+    assert_recorded(ours[None], recording, "stage.text_embed")
 
 
 def test_input_embedding(recorded):
@@ -53,7 +48,7 @@ def test_input_embedding(recorded):
     inputs = recording.inputs
     context = model.context(inputs["cond"], token_rows(inputs["text"]), [inputs["x"].shape[1]])
     ours = model.input(inputs["x"], context.constant, None)
-    assert error(ours, recording.outputs["stage.input_embed"]) <= LIMIT
+    assert_recorded(ours, recording, "stage.input_embed")
 
 
 def test_first_block(recorded):
@@ -66,12 +61,12 @@ def test_first_block(recorded):
         schedule = [entry[0] for entry in model.schedule(inputs["time"].reshape(1))]
         if "stage.block0" in outputs:
             ours = model.blocks[0](h, schedule[0], context, torch.float32)
-            assert error(ours, outputs["stage.block0"]) <= LIMIT
+            assert_recorded(ours, recording, "stage.block0")
         else:
             h = torch.cat([schedule[0].reshape(1, 1, -1), h], dim=1)
             block = model.blocks[0]
             ours = block.attention(block.attention_norm(h), context.rotary, None)
-            assert error(ours, outputs["stage.layer0_attn"]) <= LIMIT
+            assert_recorded(ours, recording, "stage.layer0_attn")
 
 
 @pytest.mark.parametrize(
@@ -89,7 +84,7 @@ def test_flow(recorded, name, drops):
     text = token_rows(inputs["text"])
     context = model.context(inputs["cond"], text, [inputs["x"].shape[1]], **drops)
     ours = evaluate(model, inputs["x"], context, inputs["time"])
-    assert error(ours, recording.outputs[name]) <= LIMIT
+    assert_recorded(ours, recording, name)
 
 
 def test_longest_row_of_a_batch(recorded):
@@ -100,7 +95,7 @@ def test_longest_row_of_a_batch(recorded):
     context = model.context(inputs["cond_b2"], token_rows(inputs["text_b2"]), lengths)
     ours = evaluate(model, inputs["x_b2"], context, inputs["time_b2"])
     longest = lengths.index(max(lengths))
-    assert error(ours[longest], recording.outputs["batch2_masked"][longest]) <= LIMIT
+    assert_recorded(ours[longest], recording, "batch2_masked", longest)
 
 
 def test_every_row_is_what_it_is_alone(recorded):
@@ -114,5 +109,5 @@ def test_every_row_is_what_it_is_alone(recorded):
     for row, n in enumerate(lengths):
         alone_context = model.context(inputs["cond_b2"][row : row + 1, :n], [text[row]], [n], True)
         alone = evaluate(model, inputs["x_b2"][row : row + 1, :n], alone_context, time)
-        assert error(together[row, :n], alone[0]) <= LIMIT
-        assert error(together[row + len(lengths), :n], alone[1]) <= LIMIT
+        assert_near(together[row, :n], alone[0])
+        assert_near(together[row + len(lengths), :n], alone[1])

@@ -10,6 +10,7 @@ import torch
 
 from tests.models.f5.toy import KINDS, QUICK, tokens, toy, toy_voice
 from tests.tiny import tiny_vocoder
+from tests.tolerance import assert_near
 from vivavoce.audio.specs import BIGVGAN_24K
 from vivavoce.config import to_dict
 from vivavoce.errors import ConfigError, GuardError, TextError, UnknownVoice, VoiceError
@@ -70,10 +71,10 @@ def test_lengths_padded_as_apple_s_gpus_need_it_change_nothing(kind, monkeypatch
         sentences(tokens(model, *texts), toy_voice(), QUICK), Noise(3, range(2))
     )
     assert torch.equal(padded.lengths, plain.lengths)
-    torch.testing.assert_close(padded.values, plain.values, rtol=0, atol=1e-5)
+    assert_near(padded.values, plain.values)
     again = model.edit(*whole, Noise(3))
     assert torch.equal(again.lengths, edited.lengths)
-    torch.testing.assert_close(again.values, edited.values, rtol=0, atol=1e-5)
+    assert_near(again.values, edited.values)
 
 
 @pytest.mark.parametrize("guidance", [0.0, 2.0])
@@ -89,7 +90,7 @@ def test_alone_as_in_a_batch(kind, guidance):
         (alone,) = model.generate(sentences(tokens(model, text), toy_voice(), options), noise)
         n = int(alone.lengths[0])
         assert n == int(together.lengths[row]) == alone.values.shape[2]
-        assert (alone.values[0] - together.values[row, :, :n]).abs().max() <= 1e-4
+        assert_near(together.values[row, :, :n], alone.values[0])
         assert not together.values[row, :, n:].any()
 
 

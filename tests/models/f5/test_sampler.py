@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from tests.models.f5.reference import backbone_of, token_rows
-from tests.models.f5.test_layers import LIMIT, MODELS, error
+from tests.models.f5.test_layers import MODELS
+from tests.tolerance import EPSILON, assert_near, assert_recorded, assert_within
 from vivavoce.audio.features import FeatureExtractor
 from vivavoce.audio.specs import VOCOS_24K
 from vivavoce.models.f5.config import F5Options
@@ -62,7 +63,7 @@ def test_trajectory(recorded, run):
     ids = token_rows(inputs["sample_text"])
     x = solved(model, reference, ids, [noise.shape[1]], noise, options, steps)
     x[:, : known.shape[1]] = known
-    assert error(x, recording.outputs[f"sample.{run}"]) <= LIMIT
+    assert_recorded(x, recording, f"sample.{run}")
     assert steps == list(range(1, options.steps + 1))
 
 
@@ -78,15 +79,14 @@ def test_longest_row_of_a_batch(recorded):
     for row, (length, given) in enumerate(zip(lengths, known, strict=True)):
         noise[row, :length] = inputs["sample_y0"][0, :length]
         reference[row, :given] = mel[row, :given]
-    expected = recording.outputs["sample.b2_steps8_cfg2_sway-1"]
     x = solved(model, reference, [ids, ids], lengths, noise, options)
     longest = lengths.index(max(lengths))
-    theirs = expected[longest, known[longest] :]
-    assert error(x[longest, known[longest] :], theirs) <= LIMIT
+    made = (longest, slice(known[longest], None))
+    assert_recorded(x[made], recording, "sample.b2_steps8_cfg2_sway-1", made)
     for row, n in enumerate(lengths):
         one = slice(row, row + 1)
         alone = solved(model, reference[one, :n], [ids], [n], noise[one, :n], options)
-        assert error(x[row, :n], alone[0]) <= LIMIT
+        assert_near(x[row, :n], alone[0])
 
 
 def drawn(recording, n_frames: int) -> torch.Tensor:
@@ -97,36 +97,36 @@ def drawn(recording, n_frames: int) -> torch.Tensor:
 @pytest.mark.parity
 def test_editing(recorded):
     recording, model = recorded
-    inputs, expected = recording.inputs, recording.outputs["sample.edit_mask"]
+    inputs, n_frames = recording.inputs, recording.outputs["sample.edit_mask"].shape[1]
     mel, keep = inputs["edit_cond"], inputs["edit_mask"][0]
-    noise = drawn(recording, expected.shape[1])
+    noise = drawn(recording, n_frames)
     reference = torch.zeros_like(noise)
     reference[:, : len(keep)] = mel * keep[None, :, None]
     ids = token_rows(inputs["sample_text"])
     x = solved(model, reference, ids, [noise.shape[1]], noise, options_of("steps8_cfg2_sway-1"))
     x[0, : len(keep)][keep] = mel[0][keep]
-    assert error(x, expected) <= LIMIT
+    assert_recorded(x, recording, "sample.edit_mask")
 
 
 @pytest.mark.parity
 def test_from_the_recording_itself(recorded):
     recording, model = recorded
-    inputs, expected = recording.inputs, recording.outputs["sample.wave_cond_steps8"]
+    inputs, n_frames = recording.inputs, recording.outputs["sample.wave_cond_steps8"].shape[1]
     with torch.no_grad():
         mel = FeatureExtractor(VOCOS_24K)(inputs["sample_cond_wave"])[0].t()
-    noise = drawn(recording, expected.shape[1])
+    noise = drawn(recording, n_frames)
     reference = torch.zeros_like(noise)
     reference[0, : len(mel)] = mel
     ids = token_rows(inputs["sample_str_ids"])
     x = solved(model, reference, ids, [noise.shape[1]], noise, options_of("steps8_cfg2_sway-1"))
     x[0, : len(mel)] = mel
-    assert error(x, expected) <= LIMIT
+    assert_recorded(x, recording, "sample.wave_cond_steps8")
 
 
 @pytest.mark.parity
 def test_grids(recorded):
     for run, times in recorded[0].meta["timesteps"].items():
-        assert error(grid(options_of(run)), torch.tensor(times)) <= 1e-7
+        assert_within(grid(options_of(run)), torch.tensor(times), EPSILON)
 
 
 @pytest.mark.parametrize("steps", [1, 5, 6, 7, 10, 12, 16, 32, 100])
@@ -141,4 +141,4 @@ def test_grids_run_from_noise_to_speech(steps, sway):
 
 def test_midpoint_asks_between():
     t = evaluations(F5Options(steps=4, method="midpoint", sway=0.0))
-    assert torch.allclose(t, torch.arange(8) / 8)
+    assert_within(t, torch.arange(8) / 8, EPSILON)

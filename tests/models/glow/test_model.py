@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from tests.tolerance import assert_near, assert_recorded
 from vivavoce.checkpoints.remap import strict_load
 from vivavoce.errors import UnknownVoice
 from vivavoce.models.base import sentences
@@ -12,7 +13,6 @@ from vivavoce.models.glow.model import GlowTTS, length_mask
 from vivavoce.nn.noise import Noise
 from vivavoce.types import FeatureSpec, Tokens, Voice
 
-TOLERANCE = 2e-5
 VOICE = Voice("any", "glow")
 RECORDINGS = ("glow_tts_tiny", "glow_tts_options_tiny")
 
@@ -41,11 +41,6 @@ def options(recording):
     return GlowOptions(1 / config["length_scale"], config["inference_noise_scale"])
 
 
-def error(a, b):
-    assert a.shape == b.shape
-    return float((a - b).abs().max())
-
-
 def rows(ids, lengths):
     return [Tokens(tuple(r[:n].tolist()), (0,) * int(n)) for r, n in zip(ids, lengths, strict=True)]
 
@@ -57,8 +52,8 @@ def test_encoder(load_parity, name):
     model = reference(recording)
     ids = recording.inputs["ids"]
     mean, _, durations = model.encoder(ids, torch.ones(1, 1, ids.shape[1]), None)
-    assert error(mean, recording.outputs["encoder.o_mean"]) <= TOLERANCE
-    assert error(durations, recording.outputs["encoder.o_dur_log"]) <= TOLERANCE
+    assert_recorded(mean, recording, "encoder.o_mean")
+    assert_recorded(durations, recording, "encoder.o_dur_log")
 
 
 @pytest.mark.parity
@@ -68,9 +63,9 @@ def test_decoder_both_ways(load_parity, name):
     model = reference(recording)
     z = recording.inputs["decoder_z"]
     forward, _ = model.decoder(z, torch.ones(1, 1, z.shape[2]), None)
-    assert error(forward, recording.outputs["decoder_forward"]) <= TOLERANCE
+    assert_recorded(forward, recording, "decoder_forward")
     reverse = model.decoder.reverse(z, None, None)
-    assert error(reverse, recording.outputs["decoder_reverse"]) <= TOLERANCE
+    assert_recorded(reverse, recording, "decoder_reverse")
 
 
 @pytest.mark.parity
@@ -82,8 +77,7 @@ def test_mel_and_durations(load_parity, name):
     noise = Recorded(recording.inputs["noise0"])
     (features,) = model.generate(sentences(tokens, VOICE, options(recording)), noise)
     assert features.durations[0].tolist() == recording.meta["durations"]
-    expected = recording.outputs["mel"].transpose(1, 2)
-    assert error(features.values, expected) <= TOLERANCE
+    assert_recorded(features.values.transpose(1, 2), recording, "mel")
     assert int(features.lengths[0]) == recording.meta["frames"]
 
 
@@ -99,9 +93,8 @@ def test_the_reference_speaks_its_padding_and_we_do_not(load_parity):
     (features,) = model.generate(
         sentences(rows(ids, lengths), VOICE, options(recording)), Noise(0, (0, 0))
     )
-    expected = recording.outputs["mel_b2"].transpose(1, 2)
     longest = int(lengths.argmax())
-    assert error(features.values[longest], expected[longest]) <= TOLERANCE
+    assert_recorded(features.values[longest].t(), recording, "mel_b2", longest)
     n_padding = ids.shape[1] - lengths
     frames = features.durations.sum(1) + n_padding
     mask = length_mask(lengths, ids.shape[1])
@@ -112,7 +105,7 @@ def test_the_reference_speaks_its_padding_and_we_do_not(load_parity):
     with_padding = model.decoder.reverse(
         torch.matmul(mean, path), length_mask(frames, int(frames.max())), None
     )
-    assert error(with_padding, expected) <= TOLERANCE
+    assert_recorded(with_padding.transpose(1, 2), recording, "mel_b2")
 
 
 def tiny(**changes):
@@ -145,7 +138,7 @@ def test_batched_equals_single(window):
         (alone,) = model.generate(sentences([entry], VOICE, chosen), Noise(7, (row,)))
         n = int(alone.lengths[0])
         assert n == int(together.lengths[row])
-        assert error(together.values[row, :, :n], alone.values[0]) <= 1e-4
+        assert_near(together.values[row, :, :n], alone.values[0])
         assert not together.values[row, :, n:].any()
 
 

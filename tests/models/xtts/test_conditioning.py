@@ -9,15 +9,10 @@ import torch
 
 from mpsaudit import audit
 from tests.models.xtts.cloner import TOY, Cloner
+from tests.tolerance import assert_near, assert_recorded, assert_within
 from vivavoce.checkpoints.remap import strict_load, under
 from vivavoce.models.xtts.conditioning import Conditioning, Perceiver, groups
 from vivavoce.models.xtts.config import XttsConfig
-
-TOLERANCE = 2e-5
-
-
-def difference(a, b):
-    return float((a - b).abs().max())
 
 
 @pytest.mark.parity
@@ -37,7 +32,7 @@ def test_the_perceiver_is_the_published_one(load_parity):
     strict_load(perceiver, recorded.weights)
     with torch.no_grad():
         found = perceiver(recorded.inputs["x"])
-    assert difference(found, recorded.outputs["latents"]) < TOLERANCE
+    assert_recorded(found, recorded, "latents")
 
 
 @pytest.mark.parity
@@ -50,8 +45,8 @@ def test_encoder_and_perceiver_are_the_published_ones(load_parity):
     mel = recorded.inputs["cond_mel"]
     with torch.no_grad():
         heard, latents = conditioning.encoder(mel), conditioning(mel)
-    assert difference(heard, recorded.outputs["conditioning_encoder"]) < TOLERANCE
-    assert difference(latents, recorded.outputs["cond_latents"]) < TOLERANCE
+    assert_recorded(heard, recorded, "conditioning_encoder")
+    assert_recorded(latents, recorded, "cond_latents")
 
 
 def test_shapes_with_and_without_a_perceiver():
@@ -66,8 +61,8 @@ def test_latents_do_not_depend_on_the_order_of_frames_nor_on_the_other_rows():
     conditioning, mel = Cloner().conditioning, torch.randn(2, 80, 40)
     with torch.no_grad():
         latents = conditioning(mel)
-        torch.testing.assert_close(conditioning(mel.flip(2)), latents)
-        torch.testing.assert_close(conditioning(mel[1:]), latents[1:])
+        assert_near(conditioning(mel.flip(2)), latents)
+        assert_near(conditioning(mel[1:]), latents[1:])
 
 
 def test_gradients_reach_every_weight():
@@ -84,7 +79,7 @@ def test_half_precision_stays_near():
         whole = conditioning(mel)
         half = conditioning.to(torch.bfloat16)(mel.to(torch.bfloat16))
     assert half.dtype == torch.bfloat16
-    assert difference(half.float(), whole) < 0.15
+    assert_within(half.float(), whole, 0.15)
 
 
 def test_groups_of_channels():

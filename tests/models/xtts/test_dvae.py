@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
 
 from mpsaudit import audit
+from tests.tolerance import assert_recorded
 from vivavoce.checkpoints.remap import strict_load, without_numbers
 from vivavoce.errors import ConfigError
 from vivavoce.models.xtts.dvae import Dvae, DvaeConfig, adapt
 
-TOLERANCE = 2e-5
 TOY = DvaeConfig(hidden=16, width=16, codes=32)
 
 
@@ -29,19 +30,19 @@ def test_it_is_the_published_one(load_parity):
         kernel=sizes["kernel_size"],
         halvings=sizes["num_layers"],
     )
-    dvae, want = Dvae(config), recorded.outputs
+    dvae = Dvae(config)
     strict_load(dvae, adapt(recorded.weights))
     mel = recorded.inputs["mel"]
     with torch.no_grad():
         encoded, codes = dvae.encoder(mel), dvae.encode(mel)
         decoded = dvae.decode(codes)
-    torch.testing.assert_close(encoded, want["encoder"], atol=TOLERANCE, rtol=0)
-    assert torch.equal(codes, want["codes"])
-    torch.testing.assert_close(decoded, want["decoded"], atol=TOLERANCE, rtol=0)
+    assert_recorded(encoded, recorded, "encoder")
+    assert torch.equal(codes, recorded.outputs["codes"])
+    assert_recorded(decoded, recorded, "decoded")
 
 
-def test_the_official_sizes_are_the_defaults(data_folder):
-    path = data_folder("../manifests/xtts_dvae.json")
+def test_the_official_sizes_are_the_defaults():
+    path = Path(__file__).parents[2] / "data" / "manifests" / "xtts_dvae.json"
     with without_numbers():
         ours = Dvae(DvaeConfig()).state_dict()
     listed = json.loads(path.read_text())["keys"]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from tests.tolerance import assert_near, assert_recorded
 from vivavoce.models.xtts.cache import Span
-
-TOLERANCE = 2e-5
 
 
 @pytest.fixture
@@ -15,27 +14,22 @@ def latents(parity):
     return parity.outputs["cond_latents"]
 
 
-def close(found, expected):
-    assert found.shape == expected.shape
-    assert (found - expected).abs().max() <= TOLERANCE
-
-
 @pytest.mark.parity
 def test_embeddings(parity, gpt):
-    close(gpt.text(parity.inputs["text"]), parity.outputs["text_emb"])
+    assert_recorded(gpt.text(parity.inputs["text"]), parity, "text_emb")
     codes = parity.inputs["codes"]
     said = torch.cat([gpt.start(codes.device), gpt.codes(codes, torch.arange(1, 12))], dim=1)
-    close(said, parity.outputs["mel_emb"][:, :12])
+    assert_recorded(said, parity, "mel_emb", (slice(None), slice(12)))
 
 
 @pytest.mark.parity
 def test_all_at_once(parity, gpt, latents):
     inputs = parity.inputs
     text, codes = gpt.taught(latents, inputs["text"], inputs["codes"])
-    close(gpt.text_head(text).transpose(1, 2), parity.outputs["text_logits"])
+    assert_recorded(gpt.text_head(text).transpose(1, 2), parity, "text_logits")
     logits = gpt.code_head(codes).transpose(1, 2)
-    close(logits, parity.outputs["mel_logits"][..., : logits.shape[-1]])
-    close(codes[:, : inputs["codes"].shape[1]], parity.outputs["latents_teacher"])
+    assert_recorded(logits, parity, "mel_logits", (..., slice(logits.shape[-1])))
+    assert_recorded(codes[:, : inputs["codes"].shape[1]], parity, "latents_teacher")
 
 
 def test_step_by_step_is_all_at_once(parity, gpt, latents):
@@ -52,4 +46,4 @@ def test_step_by_step_is_all_at_once(parity, gpt, latents):
         cache.reserve(prompt.shape[1] + n + 1)
         span = Span.step([prompt.shape[1] + n], cpu)
         found.append(gpt(gpt.codes(code.view(1, 1), torch.tensor([n + 1])), cache, span))
-    assert (torch.cat(found, dim=1) - whole).abs().max() < 1e-5
+    assert_near(torch.cat(found, dim=1), whole)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tests.models.xtts.test_decode import GREEDY, alone, cases, endless, prompt_of, run
+from tests.tolerance import assert_near
 from vivavoce.models.xtts.cache import Span
 from vivavoce.models.xtts.decode import Decoding
 from vivavoce.runtime.arithmetic import MANY_ROWS, Arithmetic
@@ -126,5 +127,5 @@ def test_weights_are_laid_out_for_as_many_lines_as_there_may_be(parity, gpt, mon
             decoding.step()
         for one, other in zip(expected, lines, strict=True):
             assert one.codes == other.codes
-            assert relative(other.latents(), one.latents()) < 1e-5
+            assert_near(other.latents(), one.latents())
         del decoding  # its rows no longer count

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tests.models.xtts.vocabulary import vocabulary
+from tests.tolerance import assert_near
 from vivavoce.errors import TextError, UnknownVoice
 from vivavoce.models.base import sentences
 from vivavoce.models.xtts.config import XttsOptions
@@ -62,7 +63,7 @@ def test_batched_equals_single(model):
         single = torch.cat([part.values for part in alone], dim=-1)[0]
         length = int(rows.lengths[row])
         assert length == single.shape[-1]
-        assert (rows.values[row, :, :length] - single).abs().max() < 1e-4
+        assert_near(rows.values[row, :, :length], single)
         assert not rows.values[row, :, length:].any()
 
 

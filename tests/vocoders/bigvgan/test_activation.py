@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from tests.tolerance import assert_near
 from vivavoce.nn.convolution import laid_out
 from vivavoce.vocoders.bigvgan import activation
 from vivavoce.vocoders.bigvgan.activation import Snake, lowpass
@@ -19,7 +20,7 @@ def test_our_filters_are_the_recorded_ones(load_parity, name: str) -> None:
     assert filters
     ours = torch.tensor(lowpass())
     for value in filters:
-        torch.testing.assert_close(value.flatten(), ours, atol=1e-7, rtol=0)
+        assert_near(value.flatten(), ours, 2.0)
 
 
 @pytest.mark.parametrize("beta", [False, True])
@@ -39,7 +40,7 @@ def test_pieces_equal_the_whole(monkeypatch, beta: bool, length: int, chunk: int
     expected = at_double_rate(layer.double(), x.double())
     for result in (found, at_once):
         assert result.shape == (2, 6, 1, length)
-        torch.testing.assert_close(result[:, :, 0].double(), expected, atol=5e-6, rtol=1e-6)
+        assert_near(result[:, :, 0], expected, 32.0)
 
 
 def at_double_rate(layer: Snake, x: torch.Tensor) -> torch.Tensor:
@@ -60,7 +61,7 @@ def test_a_constant_stays_and_an_alias_does_not() -> None:
     layer = Snake(1, beta=False, log_scale=False)
     constant = layer(torch.full((1, 1, 1, 40), 0.7))
     expected = torch.full_like(constant, 0.7 + torch.tensor(0.7).sin().item() ** 2)
-    torch.testing.assert_close(constant, expected)
+    assert_near(constant, expected, 16.0)
     time = torch.arange(2000)
     tone = (0.8 * torch.pi * time).sin()[None, None, None]  # sin² doubles it beyond the limit
     spectrum = torch.fft.rfft((layer(tone) - tone)[0, 0, 0] * torch.hann_window(2000)).abs()

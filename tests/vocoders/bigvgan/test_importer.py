@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.tolerance import assert_recorded
 from vivavoce.audio.specs import BIGVGAN_24K
 from vivavoce.checkpoints import store
 from vivavoce.checkpoints.remap import fold_weight_norm, strict_load
@@ -47,14 +48,16 @@ def test_the_official_checkpoint_fits(spelling: str) -> None:
 
 
 def test_the_official_configuration() -> None:
-    vocoder = Bigvgan.build(convert.tables(OFFICIAL["config"]))
+    with torch.device("meta"):
+        vocoder = Bigvgan.build(convert.tables(OFFICIAL["config"]))
     assert vocoder.config == BigvganConfig()
     assert vocoder.accepts == BIGVGAN_24K
 
 
 def test_absent_options_are_the_first_version_s() -> None:
     foreign = {k: v for k, v in OFFICIAL["config"].items() if not k.startswith("use_")}
-    config = Bigvgan.build(convert.tables(foreign | {"fmax": 8000})).config
+    with torch.device("meta"):
+        config = Bigvgan.build(convert.tables(foreign | {"fmax": 8000})).config
     assert (config.last, config.output_bias) == ("tanh", True)
 
 
@@ -85,4 +88,4 @@ def test_an_official_file_is_imported_and_decodes(load_parity, tmp_path, monkeyp
     vocoder = Bigvgan.build(manifest).eval()
     strict_load(vocoder, tensors)
     samples = decode_windowed(vocoder, recorded.inputs["mel"])
-    assert (samples[:, None] - recorded.outputs["wave"]).abs().max() <= 1e-5
+    assert_recorded(samples[:, None], recorded, "wave")

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from tests.tolerance import assert_near, assert_recorded
 from vivavoce.audio.specs import BIGVGAN_24K
 from vivavoce.checkpoints.remap import strict_load
 from vivavoce.errors import ConfigError, UsageError
@@ -17,7 +18,6 @@ from vivavoce.vocoders.bigvgan import importer as convert
 from vivavoce.vocoders.bigvgan.config import BigvganConfig
 from vivavoce.vocoders.bigvgan.model import Bigvgan
 
-WAVE, PART = 5e-6, 2e-6
 V2 = BigvganConfig()
 SNAKE = BigvganConfig(
     rates=(8, 8, 2, 2),
@@ -63,8 +63,7 @@ def test_parity(load_parity, name: str, gradients: bool) -> None:
         }
     assert found.keys() == recorded.outputs.keys()
     for key, value in found.items():
-        error = (value - recorded.outputs[key]).abs().max().item()
-        assert error <= (WAVE if key.startswith("wave") else PART), f"{key}: {error}"
+        assert_recorded(value, recorded, key)
 
 
 @pytest.mark.parametrize("config", [V2, SNAKE])
@@ -85,16 +84,16 @@ def test_the_receptive_field_is_exact(config: BigvganConfig) -> None:
     assert (frame + field - 1) * hop <= heard.max() < (frame + field + 1) * hop
 
 
-@pytest.mark.parametrize("length", [1, 90, 91, 130])
+@pytest.mark.parametrize("length", [1, 36, 37, 60])
 @torch.no_grad()
 def test_windows_equal_the_whole(length: int) -> None:
-    vocoder, mel = toy(), torch.randn(2, 100, length)
+    vocoder, mel = toy(block=2, block_dilations=((1, 3),) * 3), torch.randn(2, 100, length)
     whole = vocoder.decode(mel)
     assert whole.shape == (2, vocoder.n_samples(length))
-    windowed = decode_windowed(vocoder, mel, window_frames=90)
-    torch.testing.assert_close(windowed, whole, atol=1e-6, rtol=0)
-    pieces = list(stream_windows(vocoder, mel.split(27, -1), 80))
-    torch.testing.assert_close(torch.cat(pieces, -1), whole, atol=1e-6, rtol=0)
+    windowed = decode_windowed(vocoder, mel, window_frames=36)
+    assert_near(windowed, whole)
+    pieces = list(stream_windows(vocoder, mel.split(11, -1), 32))
+    assert_near(torch.cat(pieces, -1), whole)
 
 
 @torch.no_grad()
@@ -135,7 +134,7 @@ def test_a_wide_generator_decodes_the_same_with_fewer_products(monkeypatch) -> N
         module.pays_off = False
     plain = vocoder.decode(mel)
     assert not torch.equal(fast, plain)
-    assert (fast - plain).abs().max() <= 1e-5 * plain.abs().max()
+    assert_near(fast, plain)
 
 
 def test_a_speaker_is_refused() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.tolerance import assert_near, assert_recorded
 from vivavoce.audio.specs import HIFIGAN_22K
 from vivavoce.checkpoints.remap import strict_load, under
 from vivavoce.errors import ConfigError, UsageError
@@ -17,8 +18,6 @@ from vivavoce.vocoders.base import decode_windowed, stream_windows
 from vivavoce.vocoders.hifigan import importer as convert
 from vivavoce.vocoders.hifigan.config import V1, V2, V3, HifiganConfig
 from vivavoce.vocoders.hifigan.model import Hifigan
-
-TOLERANCE = 1e-6
 
 
 def toy(**changes) -> Hifigan:
@@ -45,8 +44,7 @@ def test_parity(load_parity, name: str) -> None:
     }
     assert found.keys() == recorded.outputs.keys()
     for key, value in found.items():
-        error = (value - recorded.outputs[key]).abs().max().item()
-        assert error <= TOLERANCE, f"{key}: {error}"
+        assert_recorded(value, recorded, key)
 
 
 @pytest.mark.parity
@@ -78,7 +76,7 @@ def test_parity_with_a_speaker(load_parity) -> None:
         vocoder.decode(latents, speaker),
         decode_windowed(vocoder, latents, window_frames=30, condition=speaker),
     ):
-        assert (samples[:, None] - recorded.outputs["wave"]).abs().max() <= TOLERANCE
+        assert_recorded(samples[:, None], recorded, "wave")
 
 
 @pytest.mark.parity
@@ -129,11 +127,9 @@ def test_windows_equal_the_whole(length: int) -> None:
     mel = torch.randn(2, 80, length)
     whole = vocoder.decode(torch.nn.functional.pad(mel, (5, 5), "replicate"))
     assert whole.shape[-1] == vocoder.n_samples(length)
-    torch.testing.assert_close(
-        decode_windowed(vocoder, mel, window_frames=30), whole, atol=1e-6, rtol=0
-    )
+    assert_near(decode_windowed(vocoder, mel, window_frames=30), whole)
     pieces = list(stream_windows(vocoder, mel.split(7, -1), 40))
-    torch.testing.assert_close(torch.cat(pieces, -1), whole, atol=1e-6, rtol=0)
+    assert_near(torch.cat(pieces, -1), whole)
 
 
 @torch.no_grad()
@@ -176,8 +172,8 @@ def test_a_wide_generator_decodes_the_same_with_fewer_products(monkeypatch) -> N
         module.pays_off = False
     plain = vocoder.decode(mel)
     assert not torch.equal(fast, plain)
-    assert (fast - plain).abs().max() <= 1e-5 * plain.abs().max()
-    assert (windowed - plain).abs().max() <= 1e-5 * plain.abs().max()
+    assert_near(fast, plain)
+    assert_near(windowed, plain)
 
 
 @torch.no_grad()
