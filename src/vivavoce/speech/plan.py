@@ -1,68 +1,176 @@
-"""A text as the pieces that will be spoken, lazily. Knows text and tokens, no audio."""
+"""A text as the utterances that will be spoken, lazily. Knows text and tokens, no audio."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vivavoce.errors import TextError
 from vivavoce.text.check import describe, speakable
+from vivavoce.text.passages import Passage, Style, passages
 from vivavoce.types import Chunk, Tokens
+
+QUOTED = 40
+"""Characters of a passage that a warning quotes."""
+
+_WRITTEN = re.compile(r"\S+")
+
+
+@dataclass(frozen=True)
+class Unspoken:
+    """`count` characters that no token stands for, from `start` in the source on.
+
+    `characters` has each of them once, `quoted` is the text they stand in.
+    """
+
+    characters: tuple[str, ...]
+    count: int
+    start: int
+    quoted: str
+
+    def __str__(self) -> str:
+        shown = " ".join(self.quoted.split())
+        shown = shown if len(shown) <= QUOTED else shown[:QUOTED].rstrip() + "…"
+        (what,) = unknown_warning(self.characters, self.count)
+        return f"{what}, at character {self.start + 1} ('{shown}')"
+
+    def moved(self, by: int) -> Unspoken:
+        return replace(self, start=self.start + by)
+
+    def joined(self, after: Unspoken) -> Unspoken:
+        """Of two passages that follow each other."""
+        characters = tuple(dict.fromkeys(self.characters + after.characters))
+        quoted = self.quoted if len(self.quoted) > QUOTED else f"{self.quoted} {after.quoted}"
+        return replace(
+            self, characters=characters, count=self.count + after.count, quoted=quoted
+        )
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """One chunk of a text, ready for the acoustic model. `index` counts the spoken chunks."""
+    """One chunk of a text, ready for the acoustic model. `index` counts the spoken chunks.
+
+    `warnings` say what of `unspoken` is lost. `written` are the words of `chunk.text` as a page
+    shows them, each with its offset there. `lead_s` is the silence before the utterance.
+    """
 
     chunk: Chunk
     tokens: Tokens
     index: int
     warnings: tuple[str, ...] = ()
+    unspoken: tuple[Unspoken, ...] = ()
+    written: tuple[tuple[int, str], ...] = ()
+    lead_s: float = 0.0
+
+    def moved(self, by: int, index: int) -> Utterance:
+        """The same utterance as one of a longer source, `by` characters further on."""
+        chunk = replace(self.chunk, start=self.chunk.start + by, end=self.chunk.end + by)
+        unspoken = tuple(found.moved(by) for found in self.unspoken)
+        kept = self.warnings[len(unspoken) :]
+        warnings = (*map(str, unspoken), *kept)
+        return replace(self, chunk=chunk, index=index, unspoken=unspoken, warnings=warnings)
 
 
 def plan(
-    text: str, cut: Callable[[str], Iterable[Chunk]], tokenise: Callable[[str], Tokens]
+    text: str,
+    cut: Callable[[str], Iterable[Chunk]],
+    tokenise: Callable[[str], Tokens],
+    style: Style | None = None,
 ) -> Iterator[Utterance]:
     """The utterances of `text`, made as they are asked for, so memory stays flat.
 
     `cut` and `tokenise` are the model's. Chunks without a word (a row of asterisks, say) are left
-    out. Raises TextError when the text has nothing to speak: before the first utterance if that
-    shows in the text alone, at the end if the voice knows none of its characters.
+    out; characters that no token stands for are named in the warnings of the utterance that they
+    belong to, those of a chunk that cannot be spoken at all in the next one's, or the last one's.
+    Raises TextError when the text has nothing to speak, or asks for a pause out of bounds.
     """
-    text = speakable(text)
-    index = 0
-    unknown: dict[str, None] = {}
-    for chunk in cut(text):
-        tokens = _tokens(chunk, tokenise)
-        fresh = [c for c in tokens.unknown if c not in unknown]
-        unknown |= dict.fromkeys(fresh)
+    source = speakable(text)
+    held: Utterance | None = None
+    lost: Unspoken | None = None  # what came before the next utterance and cannot be spoken
+    lead_s, index = 0.0, 0
+    for passage in passages(source, cut, style):
+        tokens = _tokens(passage.text, tokenise)
+        found = _unspoken(passage, tokens)
         if tokens.speakable:
-            yield Utterance(chunk, tokens, index, unknown_warning(fresh, tokens.text or chunk.text))
-            index += 1
-    if not index:
-        raise TextError(
-            f"This voice knows none of the characters in the text: {_named(unknown)}.",
-            "Use text in the voice's language; `vivavoce voices list` shows languages.",
+            if held:
+                yield held
+            unspoken = [each for each in (lost, found) if each]
+            held = _utterance(passage, tokens, index, unspoken, lead_s)
+            lost, lead_s, index = None, 0.0, index + 1
+            continue
+        lost = lost.joined(found) if lost and found else lost or found
+        if passage.marked and held:
+            held = replace(held, chunk=replace(held.chunk, pause_s=passage.chunk.pause_s))
+        elif passage.marked:
+            lead_s += passage.chunk.pause_s
+        lead_s += passage.lead_s
+    if held is None:
+        raise _nothing(lost)
+    if lost:
+        held = replace(
+            held,
+            warnings=(*held.warnings[: len(held.unspoken)], str(lost)),
+            unspoken=(*held.unspoken, lost),
         )
+    yield held
 
 
-def _tokens(chunk: Chunk, tokenise: Callable[[str], Tokens]) -> Tokens:
+def _utterance(
+    passage: Passage, tokens: Tokens, index: int, unspoken: list[Unspoken], lead_s: float
+) -> Utterance:
+    """Offsets of the words count in the source's text, not in what it shows."""
+    starts = tuple(passage.place(start) for start in tokens.word_starts)
+    written = tuple((passage.place(m.start()), m[0]) for m in _WRITTEN.finditer(passage.text))
+    return Utterance(
+        passage.chunk,
+        replace(tokens, word_starts=starts),
+        index,
+        tuple(map(str, unspoken)),
+        tuple(unspoken),
+        written,
+        lead_s + passage.lead_s,
+    )
+
+
+def _tokens(text: str, tokenise: Callable[[str], Tokens]) -> Tokens:
     """A chunk that cannot be spoken is no error: the rest of the text may be."""
     try:
-        return tokenise(chunk.text)
+        return tokenise(text)
     except TextError:
-        return Tokens((), unknown=tuple(dict.fromkeys(c for c in chunk.text if not c.isspace())))
+        return Tokens((), unknown=tuple(dict.fromkeys(c for c in text if c.isalnum())))
 
 
-def unknown_warning(unknown: Sequence[str], text: str) -> tuple[str, ...]:
-    """What to say about characters of `text` that no token stands for, if there are any."""
+def _unspoken(passage: Passage, tokens: Tokens) -> Unspoken | None:
+    """What of a passage no token stands for, if anything."""
+    if not tokens.unknown:
+        return None
+    count = sum((tokens.text or passage.text).count(c) for c in tokens.unknown)
+    places = [passage.text.find(c) for c in tokens.unknown]
+    first = min((place for place in places if place >= 0), default=0)
+    start = passage.chunk.start + passage.place(first)
+    return Unspoken(tokens.unknown, max(count, 1), start, passage.text[first : first + QUOTED + 1])
+
+
+def _nothing(lost: Unspoken | None) -> TextError:
+    if lost is None:
+        return TextError("The text holds nothing to speak.", "Give at least one word or number.")
+    return TextError(
+        f"This voice knows none of the characters in the text: {describe(lost.characters)}.",
+        "Use text in the voice's language; `vivavoce voices list` shows languages.",
+    )
+
+
+def unknown_warning(
+    unknown: Sequence[str], text: str | int, where: str = ""
+) -> tuple[str, ...]:
+    """What to say about characters that no token stands for, if there are any.
+
+    `text` is what they stand in, or their number. `where` is put behind "not spoken".
+    """
     if not unknown:
         return ()
-    count = sum(text.count(c) for c in unknown)
+    count = text if isinstance(text, int) else sum(text.count(c) for c in unknown)
     what = f"{count} characters that this voice does not know are"
     what = what if count != 1 else "a character that this voice does not know is"
-    return (f"{what} not spoken: {_named(unknown)}",)
-
-
-def _named(unknown: Iterable[str]) -> str:
-    return describe(unknown) or "none"
+    return (f"{what} not spoken{where}: {describe(unknown) or 'none'}",)
