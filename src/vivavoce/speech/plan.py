@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from unicodedata import category
 
 from vivavoce.errors import TextError
 from vivavoce.text.check import describe, speakable
@@ -138,7 +139,7 @@ def _tokens(text: str, tokenise: Callable[[str], Tokens]) -> Tokens:
     try:
         return tokenise(text)
     except TextError:
-        return Tokens((), unknown=tuple(dict.fromkeys(c for c in text if c.isalnum())))
+        return Tokens((), unknown=tuple(dict.fromkeys(c for c in text if category(c)[0] in "LMN")))
 
 
 def _unspoken(passage: Passage, tokens: Tokens) -> Unspoken | None:

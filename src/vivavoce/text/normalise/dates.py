@@ -74,6 +74,11 @@ def _written(month: str, day: str, year_words: str) -> str | None:
     return f"{MONTHS[int(month) - 1]} {ordinal(int(day))}, {year_words}"
 
 
+def iso_date(year_text: str, month: str, day: str) -> str | None:
+    """2024, 03, 15 -> March fifteenth, twenty twenty-four; None where there is no such day."""
+    return _written(month, day, year(int(year_text)))
+
+
 def _numeric(match: re.Match[str]) -> str | None:
     first, last, text = match["first"], match["second"], match["year"]
     year_words = year(int(text)) if len(text) == 4 else short_year(text)
@@ -239,7 +244,7 @@ RULES: list[Rule] = [
     ),
     (
         _rx(
-            r"\b(?P<before>(?:day,? \(?|on |due |dated ))(?P<m>\d{1,2})/(?P<d>\d{1,2})"
+            r"\b(?P<before>(?:day,? \(?|on |due |dated ))(?!9/11\b|24/7\b)(?P<m>\d{1,2})/(?P<d>\d{1,2})"
             r"(?![\w/-])"
         ),
         _short_numeric,
@@ -261,7 +266,8 @@ RULES: list[Rule] = [
     ),
     (_rx(r"(?<![\w.,/-])(?P<a>1\d\d0|20\d0)s ?[-–] ?'?(?P<b>(?:1\d|20)?\d0)s\b"), _decades),
     (_rx(r"(?<![\w.,/])(?P<year>1[1-9]\d|20\d)0 ?s\b"), _decade),
-    (_rx(r"(?<![\w.,/])'?(?P<tens>[2-9])0s\b"), _short_decade),
+    (_rx(rf"(?:(?<![\w.,/])'|(?<=the )|(?<=his )|(?<=her )|(?<=their )|(?<=my )|(?<=your )|(?<=our )"
+         r"|(?<=early )|(?<=mid)[ -]|(?<=late )|(?<=and )|(?<=or )|(?<=from )|(?<=of )|(?<=since )|\A)(?P<tens>[2-9])0s\b"), _short_decade),
     (_rx(r"(?<=\bmid)-(?=(?:twent|thirt|fort|fift|sixt|sevent|eight|ninet|\w+teen ))"), " "),
     (
         _rx(

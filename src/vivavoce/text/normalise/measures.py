@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from vivavoce.text.normalise.nouns import describes
 from vivavoce.text.normalise.numbers import NUMBER, cardinal, ordinal, plural, read
 from vivavoce.text.normalise.rewriter import Rule
 
@@ -26,9 +27,8 @@ UNITS = {
     "eV": "electron volt", "Ω": "ohm", "Pa": "pascal",
     "ft": "foot", "yd": "yard", "yds": "yard", "mi": "mile", "lb": "pound", "lbs": "pound",
     "oz": "ounce", "gal": "gallon", "pt": "pint", "qt": "quart", "tbsp": "tablespoon",
-    "tsp": "teaspoon", "sq ft": "square foot", "sq. ft.": "square foot", "sqft": "square foot",
-    "sq mi": "square mile", "sq km": "square kilometer", "sq m": "square meter",
-    "cu ft": "cubic foot", "fl oz": "fluid ounce", "ha": "hectare", "min": "minute",
+    "tsp": "teaspoon", 
+    "mmHg": "millimeter of mercury", "fl oz": "fluid ounce", "ha": "hectare", "min": "minute",
     "mins": "minute", "sec": "second", "secs": "second", "hr": "hour", "hrs": "hour",
     "yr": "year", "yrs": "year", "wk": "week", "wks": "week", "mos": "month",
     "mph": "mile per hour", "kph": "kilometer per hour", "kmh": "kilometer per hour",
@@ -41,8 +41,16 @@ UNITS = {
     "mi²": "square mile", "ft³": "cubic foot", "in³": "cubic inch",
     "°C": "degree Celsius", "°F": "degree Fahrenheit", "°K": "degree Kelvin", "°": "degree",
     "%": "percent", "‰": "per mille", "℃": "degree Celsius", "kn": "knot",
-    "bhp": "brake horsepower",
+    "bhp": "brake horsepower", "pts": "point",
     "lumens": "lumens", "nits": "nits", "mol": "mole", "gsm": "gram per square meter",
+}  # fmt: skip
+UNITS |= {
+    f"{prefix}{unit}": f"{name} {whole}"
+    for prefix, name in (("sq", "square"), ("cu", "cubic"))
+    for unit, whole in {
+        "ft": "foot", "in": "inch", "yd": "yard", "mi": "mile", "m": "meter", "km": "kilometer",
+        "cm": "centimeter", "mm": "millimeter",
+    }.items()
 }  # fmt: skip
 UNITS |= {p + u: PREFIXES[p] + name for u, (name, ps) in PREFIXED.items() for p in ps.split()}
 UNITS |= {"MM": "millimeter", "KM": "kilometer", "CM": "centimeter", "KG": "kilogram",
@@ -92,7 +100,7 @@ def unit_name(name: str, count_is_one: bool) -> str:
     """Meter -> meters, foot -> feet, mile per hour -> miles per hour."""
     if count_is_one or name in UNCHANGED or name.isupper() or name.endswith("hertz"):
         return name
-    head, per, rest = name.partition(" per ")
+    head, per, rest = name.partition(" of " if " of " in name else " per ")
     first, gap, last = (
         head.rpartition(" ") if head.startswith(("square", "cubic")) else ("", "", head)
     )
@@ -121,7 +129,31 @@ def _measure(match: re.Match[str]) -> str | None:
         number = mixed(amount, int(match["num"]), int(match["den"]))
     else:
         number = read(amount) + (match["scale"] or "")
-    return f"{number} {_unit(match, one=number == 'one')}{_tail(match)}"
+    one = number == "one" or describes(match) or (match["gap"] == "-" and bool(_NEXT.match(match.string, match.end())))
+    return f"{number} {_unit(match, one=one)}{_tail(match)}"
+
+
+def _stone(match: re.Match[str]) -> str:
+    return f"{match['before'] or ''}{read(match['n'])} stone"
+
+
+def _part(match: re.Match[str]) -> str | None:
+    """3 1/2-inch -> three and a half inch, 5/8-inch -> five eighths inch."""
+    numerator, denominator = int(match["num"]), int(match["den"])
+    if denominator == 0:
+        return None
+    whole = match["whole"]
+    return (mixed(whole, numerator, denominator) if whole else fraction(numerator, denominator)) + " "
+
+
+def _degrees(match: re.Match[str]) -> str:
+    """12°30'15" N -> twelve degrees thirty minutes fifteen seconds north."""
+    said = []
+    for name in ("degree", "minute", "second"):
+        if match[name]:
+            number = read(match[name])
+            said.append(f"{number} {name if number == 'one' else plural(name)}")
+    return " ".join(said) + (f" {COMPASS[match['side']]}" if match["side"] else "")
 
 
 def _part_of_unit(match: re.Match[str]) -> str | None:
@@ -146,7 +178,7 @@ def _area(match: re.Match[str]) -> str | None:
     if match.string.startswith((" =", "="), match.end()):
         return None  # a product, not an area
     sides = [read(s) for s in re.split(r" ?[x×] ?", match["sides"], flags=re.IGNORECASE)]
-    return " by ".join(sides) + (f" {_unit(match, one=False)}" if match["unit"] else "")
+    return " by ".join(sides) + (f" {_unit(match, one=describes(match))}" if match["unit"] else "")
 
 
 def _per(match: re.Match[str]) -> str:
@@ -172,9 +204,35 @@ def _written_inches(match: re.Match[str]) -> str:
     return f"{read(match['amount'])} {'inch' if match['amount'] == '1' else 'inches'}"
 
 
+COMPASS = {"N": "north", "S": "south", "E": "east", "W": "west"}
+_NEXT = re.compile(r" [a-z]{3,}")
+_WHOLE_UNITS = "inch|foot|feet|mile|yard|ton|pound|ounce|cup|pint|gallon|acre|hour|year|page|size|length|time"
+_DIMENSION = (
+    r"(?:long|wide|tall|high|deep|thick|across|apart|in diameter|of (?:rain|snow|water|soil|ice|mud))\b"
+)
+
 SIDES = rf"(?P<sides>{NUMBER}(?: ?[x×] ?{NUMBER}){{1,3}})"
 
 RULES: list[Rule] = [
+    (re.compile(rf"{FREE}(?:(?P<whole>\d{{1,4}})[ -])?(?P<num>\d{{1,3}})/(?P<den>\d{{1,3}})-(?=(?:{_WHOLE_UNITS})\b)"), _part),
+    (re.compile(rf"(?P<before>\b[Ww]eigh(?:s|ed|ing)? (?:(?:about|over|under|nearly|just) )?)(?P<n>\d{{1,2}}(?:\.5)?) st\b"), _stone),
+    (re.compile(rf"{FREE}(?P<before>)(?P<n>\d{{1,2}}) ?st(?= \d{{1,2}} ?lbs?\b)"), _stone),
+    (
+        re.compile(
+            rf"{FREE}(?P<degree>{NUMBER})° ?(?:(?P<minute>\d{{1,2}}(?:\.\d{{1,4}})?)' ?"
+            r"(?:(?P<second>\d{1,2}(?:\.\d{1,4})?)(?:\"|'') ?)?)(?P<side>[NSEW])?(?![\w])"
+        ),
+        _degrees,
+    ),
+    (
+        re.compile(
+            rf"{FREE}(?P<degree>{NUMBER}) ?° ?(?P<minute>(?!))?(?P<second>(?!))?(?P<side>[NSEW])(?![\w])"
+        ),
+        _degrees,
+    ),
+    (re.compile(rf"{FREE}(?P<amount>{NUMBER})(?P<mixed>)? ?in\.? (?={_DIMENSION})"), lambda m: _written_inches(m) + " "),
+    (re.compile(r"(?<![\w.,])(?P<n>\d{1,3})A(?= (?:plug|fuse|socket|breaker|circuit|supply|charger|current|battery|outlet|cable|adapt[eo]r)s?\b)"), lambda m: f"{read(m['n'])} amp"),
+    (re.compile(r"(?P<unit>L|l|kg|g|kWh) ?/ ?100 ?km\b"), lambda m: f"{unit_name(UNITS[m['unit']], False)} per one hundred kilometers"),
     (
         re.compile(
             rf"{FREE}(?<!\d )(?P<num>\d{{1,2}})/(?P<den>[2-9]|1\d|32|64)(?P<gap>[ -]?)"
@@ -202,7 +260,7 @@ RULES: list[Rule] = [
     (re.compile(rf"{FREE}(?P<amount>{NUMBER}){MIXED}{SCALE}(?P<gap>[ -]?){UNIT}"), _measure),
     (
         re.compile(
-            rf"{FREE}(?P<amount>{NUMBER})-(?=(?:(?:milli|centi|kilo|deci|nano|micro)?(?:meter"
+            rf"(?<![\w.,/])(?P<amount>{NUMBER})-(?=(?:(?:milli|centi|kilo|deci|nano|micro)?(?:meter"
             r"|metre|gram|liter|litre|mile|inch|foot|feet|pound|ounce|hour|minute|second|day"
             r"|week|month|year|bit|byte|watt|volt|degree)s?)\b)"
         ),
