@@ -15,6 +15,9 @@ from vivavoce.types import Chunk, Tokens
 QUOTED = 40
 """Characters of a passage that a warning quotes."""
 
+MOST_PLACES = 3
+"""Passages of one utterance that have a warning each; more are one, from the first to the last."""
+
 _WRITTEN = re.compile(r"\S+")
 
 
@@ -33,8 +36,8 @@ class Unspoken:
     def __str__(self) -> str:
         shown = " ".join(self.quoted.split())
         shown = shown if len(shown) <= QUOTED else shown[:QUOTED].rstrip() + "…"
-        (what,) = unknown_warning(self.characters, self.count)
-        return f"{what}, at character {self.start + 1} ('{shown}')"
+        place = f" at character {self.start + 1} ('{shown}')"
+        return unknown_warning(self.characters, self.count, place)[0]
 
     def moved(self, by: int) -> Unspoken:
         return replace(self, start=self.start + by)
@@ -68,8 +71,8 @@ class Utterance:
         """The same utterance as one of a longer source, `by` characters further on."""
         chunk = replace(self.chunk, start=self.chunk.start + by, end=self.chunk.end + by)
         unspoken = tuple(found.moved(by) for found in self.unspoken)
-        kept = self.warnings[len(unspoken) :]
-        warnings = (*map(str, unspoken), *kept)
+        others = [w for w in self.warnings if w not in set(map(str, self.unspoken))]
+        warnings = (*map(str, unspoken), *others)
         return replace(self, chunk=chunk, index=index, unspoken=unspoken, warnings=warnings)
 
 
@@ -78,12 +81,14 @@ def plan(
     cut: Callable[[str], Iterable[Chunk]],
     tokenise: Callable[[str], Tokens],
     style: Style | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Iterator[Utterance]:
     """The utterances of `text`, made as they are asked for, so memory stays flat.
 
     `cut` and `tokenise` are the model's. Chunks without a word (a row of asterisks, say) are left
     out; characters that no token stands for are named in the warnings of the utterance that they
     belong to, those of a chunk that cannot be spoken at all in the next one's, or the last one's.
+    `notes` are warnings about the voice, which the first utterance has.
     Raises TextError when the text has nothing to speak, or asks for a pause out of bounds.
     """
     source = speakable(text)
@@ -96,11 +101,14 @@ def plan(
         if tokens.speakable:
             if held:
                 yield held
-            unspoken = [each for each in (lost, found) if each]
+            unspoken = ([lost] if lost else []) + found
             held = _utterance(passage, tokens, index, unspoken, lead_s)
+            if index == 0:
+                held = replace(held, warnings=(*held.warnings, *notes))
             lost, lead_s, index = None, 0.0, index + 1
             continue
-        lost = lost.joined(found) if lost and found else lost or found
+        for each in found:
+            lost = lost.joined(each) if lost else each
         if passage.marked and held:
             held = replace(held, chunk=replace(held.chunk, pause_s=passage.chunk.pause_s))
         elif passage.marked:
@@ -111,7 +119,7 @@ def plan(
     if lost:
         held = replace(
             held,
-            warnings=(*held.warnings[: len(held.unspoken)], str(lost)),
+            warnings=(*held.warnings, str(lost)),
             unspoken=(*held.unspoken, lost),
         )
     yield held
@@ -142,15 +150,27 @@ def _tokens(text: str, tokenise: Callable[[str], Tokens]) -> Tokens:
         return Tokens((), unknown=tuple(dict.fromkeys(c for c in text if category(c)[0] in "LMN")))
 
 
-def _unspoken(passage: Passage, tokens: Tokens) -> Unspoken | None:
-    """What of a passage no token stands for, if anything."""
+def _unspoken(passage: Passage, tokens: Tokens) -> list[Unspoken]:
+    """The stretches of a passage that no token stands for, in order."""
     if not tokens.unknown:
-        return None
-    count = sum((tokens.text or passage.text).count(c) for c in tokens.unknown)
-    places = [passage.text.find(c) for c in tokens.unknown]
-    first = min((place for place in places if place >= 0), default=0)
-    start = passage.chunk.start + passage.place(first)
-    return Unspoken(tokens.unknown, max(count, 1), start, passage.text[first : first + QUOTED + 1])
+        return []
+    any_of = "[" + "".join(map(re.escape, tokens.unknown)) + "]"
+    runs = list(re.finditer(rf"{any_of}+(?:\W{{1,2}}{any_of}+)*", passage.text))
+    if not runs:  # the passage has them only as it is said
+        count = max(1, sum(tokens.text.count(c) for c in tokens.unknown))
+        return [Unspoken(tokens.unknown, count, passage.chunk.start, passage.text)]
+    if len(runs) > MOST_PLACES:
+        spans = [(runs[0].start(), runs[-1].end())]
+    else:
+        spans = [run.span() for run in runs]
+    return [_lost(passage, start, end, tokens.unknown) for start, end in spans]
+
+
+def _lost(passage: Passage, start: int, end: int, unknown: tuple[str, ...]) -> Unspoken:
+    quoted = passage.text[start:end]
+    found = [c for c in quoted if c in unknown]
+    place = passage.chunk.start + passage.place(start)
+    return Unspoken(tuple(dict.fromkeys(found)), len(found), place, quoted)
 
 
 def _nothing(lost: Unspoken | None) -> TextError:
@@ -160,6 +180,11 @@ def _nothing(lost: Unspoken | None) -> TextError:
         f"This voice knows none of the characters in the text: {describe(lost.characters)}.",
         "Use text in the voice's language; `vivavoce voices list` shows languages.",
     )
+
+
+def transcript_warning(unknown: Sequence[str], transcript: str) -> tuple[str, ...]:
+    """The same about the words of a reference, which the model reads before every utterance."""
+    return unknown_warning(unknown, transcript, " in the transcript of the reference")
 
 
 def unknown_warning(

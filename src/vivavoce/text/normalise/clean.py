@@ -13,11 +13,12 @@ from vivavoce.text.normalise.rewriter import Rewriter
 JOINERS = "\u200c\u200d"  # they decide letter shapes in Persian and Indic scripts
 FOLDED = {
     "’": "'", "‘": "'", "‛": "'", "ʼ": "'", "′": "'", "´": "'", "“": '"', "”": '"', "„": '"',
-    "‟": '"', "″": '"', "‐": "-", "‑": "-", "﹣": "-", "⁄": "/", "∕": "/", "№": "No. ",
+    "‟": '"', "″": '"', "‐": "-", "‑": "-", "−": "-", "﹣": "-", "⁄": "/", "∕": "/", "№": "No. ",
     "º": "°", "˚": "°", "℃": "°C", "℉": "°F", "µ": "μ", "•": " ", "·": " ", "‒": "–", "―": "—",
 }  # fmt: skip
 SPOKEN_SYMBOLS = frozenset("°©®™+$<>|~^=`€£¥₩₹№℃℉✓′″")
 COMBINED = re.compile("[^\\W\\d_][\u0300-\u036f]+")
+MINUS = re.compile(r"(?<=[\w)²³%°]) ?− ?(?=[\w(√$£€.])")  # alone it is a sign, or a hyphen
 HEADING = re.compile(r"^ ?#{1,6} ", re.MULTILINE)
 LINE_BREAK = re.compile(r" ?(?<!\n)\n(?! ?\n) ?")
 EDGES = re.compile(r"\A\s+|(?<!\s)\s+\Z")
@@ -27,6 +28,8 @@ SPACES = re.compile(r"[^\S\n]+")
 
 def clean(work: Rewriter, english: bool) -> None:
     """Drop what is never spoken and put each character into one form; English lines are joined."""
+    if english and "−" in work.text:
+        work.sub(MINUS, " minus ")
     table = {}
     for char in set(work.text):
         form = _form(char, english)

@@ -31,6 +31,10 @@ COUNTED = re.compile(
     r" (?:people|men|women|children|miles|feet|copies|"
     r"(?!(?:is|was|has|this|as|us|its|his|does|series|census|elections?|games|olympics)\b)[a-z]{3,}s)\b"
 )
+DECADE = re.compile(
+    r"(?:\b(?:the|his|her|their|my|your|our|its|early|late|and|or|from|of|since) |\bmid[ -])\Z",
+    re.IGNORECASE,
+)
 NUMBER_WORD = re.compile(r"(?:in|since|by|from|until|till|before|after|of|year|during|circa) \Z")
 
 
@@ -101,6 +105,10 @@ def _decade(match: re.Match[str]) -> str:
 
 
 def _short_decade(match: re.Match[str]) -> str | None:
+    """The 90s, '90s, mid-90s; "wait 30s" is a time."""
+    before = match.string[max(0, match.start() - 8) : match.start()]
+    if not match["tick"] and before and not DECADE.search(before):
+        return None
     words = cardinal(int(match["tens"] + "0"))
     return plural(words) if int(match["tens"]) > 1 else None
 
@@ -266,8 +274,7 @@ RULES: list[Rule] = [
     ),
     (_rx(r"(?<![\w.,/-])(?P<a>1\d\d0|20\d0)s ?[-–] ?'?(?P<b>(?:1\d|20)?\d0)s\b"), _decades),
     (_rx(r"(?<![\w.,/])(?P<year>1[1-9]\d|20\d)0 ?s\b"), _decade),
-    (_rx(rf"(?:(?<![\w.,/])'|(?<=the )|(?<=his )|(?<=her )|(?<=their )|(?<=my )|(?<=your )|(?<=our )"
-         r"|(?<=early )|(?<=mid)[ -]|(?<=late )|(?<=and )|(?<=or )|(?<=from )|(?<=of )|(?<=since )|\A)(?P<tens>[2-9])0s\b"), _short_decade),
+    (_rx(r"(?<![\w.,/$£€])(?P<tick>')?(?P<tens>[2-9])0s\b"), _short_decade),
     (_rx(r"(?<=\bmid)-(?=(?:twent|thirt|fort|fift|sixt|sevent|eight|ninet|\w+teen ))"), " "),
     (
         _rx(

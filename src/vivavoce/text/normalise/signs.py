@@ -34,11 +34,11 @@ NAMED = {
 LEFT = r"(?<=[\w)%°²³\"'])"
 RIGHT = r"(?=[-+]?[\w.($£€√π])"
 
-ANY = re.compile(r"[<>=+−]|[/-].?[\dπ]|->|[²³] -")
+ANY = re.compile(r"[<>=+]|[/-].?[\dπ]|->|[²³] -")
 
 # Before the numbers are read: what the signs say decides how.
 RULES: list[Rule] = [
-    (re.compile(r" ?(?:\+/-|\+-|\+/−) ?(?=[\d.$£€])"), " plus or minus "),
+    (re.compile(r" ?(?:\+/-|\+-) ?(?=[\d.$£€])"), " plus or minus "),
     (re.compile(r" ?(?<![!=<>])(?:!=|=/=|<>)(?![=>]) ?"), " is not equal to "),
     (re.compile(r" ?(?<![=<>-])(?:<=|=<)(?![=>]) ?"), " less than or equal to "),
     (re.compile(r" ?(?<![=<>-])>=(?![=>]) ?"), " greater than or equal to "),
@@ -50,8 +50,6 @@ RULES: list[Rule] = [
     (re.compile(r"(?<![\w<>-])> ?(?=[.$£€]?\d)"), "more than "),
     (re.compile(r"(?<!\S)<(?!\S)"), "less than"),
     (re.compile(r"(?<!\S)>(?!\S)"), "greater than"),
-    (re.compile(r"(?<=[\w)²³%°]) ?− ?(?=[\w(√$£€.])"), " minus "),
-    (re.compile("−"), "-"),
     (re.compile(r"(?<=\d) ?/ ?(?=\d{1,9}(?:\.\d+)? ?=)"), " divided by "),
     (re.compile(r"(?<=[\w)²³]) - (?=\(?\w{1,9}[²³]?\)? ?=)"), " minus "),
     (re.compile(r"(?<=π) ?/ ?(?=\d)"), " over "),
