@@ -151,24 +151,29 @@ def _tokens(text: str, tokenise: Callable[[str], Tokens]) -> Tokens:
 
 
 def _unspoken(passage: Passage, tokens: Tokens) -> list[Unspoken]:
-    """The stretches of a passage that no token stands for, in order."""
+    """The stretches of a passage that no token stands for, in order.
+
+    A tokeniser may name a character as it is said, in small letters or in words of another script.
+    """
     if not tokens.unknown:
         return []
     any_of = "[" + "".join(map(re.escape, tokens.unknown)) + "]"
-    runs = list(re.finditer(rf"{any_of}+(?:\W{{1,2}}{any_of}+)*", passage.text))
-    if not runs:  # the passage has them only as it is said
-        count = max(1, sum(tokens.text.count(c) for c in tokens.unknown))
-        return [Unspoken(tokens.unknown, count, passage.chunk.start, passage.text)]
-    if len(runs) > MOST_PLACES:
-        spans = [(runs[0].start(), runs[-1].end())]
-    else:
-        spans = [run.span() for run in runs]
-    return [_lost(passage, start, end, tokens.unknown) for start, end in spans]
+    pattern = re.compile(rf"{any_of}+(?:\W{{1,2}}{any_of}+)*", re.IGNORECASE)
+    spans = [run.span() for run in pattern.finditer(passage.text)]
+    if len(spans) > MOST_PLACES:
+        spans = [(spans[0][0], spans[-1][1])]
+    found = [_lost(passage, start, end, pattern) for start, end in spans]
+    named = {c for each in found for c in each.characters}
+    hidden = tuple(c for c in tokens.unknown if not {c, c.upper()} & named)
+    if hidden:
+        count = max(1, sum(tokens.text.count(c) for c in hidden))
+        found.append(Unspoken(hidden, count, passage.chunk.start, passage.text))
+    return found
 
 
-def _lost(passage: Passage, start: int, end: int, unknown: tuple[str, ...]) -> Unspoken:
+def _lost(passage: Passage, start: int, end: int, unknown: re.Pattern[str]) -> Unspoken:
     quoted = passage.text[start:end]
-    found = [c for c in quoted if c in unknown]
+    found = [c for c in quoted if unknown.fullmatch(c)]
     place = passage.chunk.start + passage.place(start)
     return Unspoken(tuple(dict.fromkeys(found)), len(found), place, quoted)
 
@@ -182,21 +187,23 @@ def _nothing(lost: Unspoken | None) -> TextError:
     )
 
 
-def transcript_warning(unknown: Sequence[str], transcript: str) -> tuple[str, ...]:
-    """The same about the words of a reference, which the model reads before every utterance."""
-    return unknown_warning(unknown, transcript, " in the transcript of the reference")
-
-
-def unknown_warning(
-    unknown: Sequence[str], text: str | int, where: str = ""
-) -> tuple[str, ...]:
+def unknown_warning(unknown: Sequence[str], text: str | int, place: str = "") -> tuple[str, ...]:
     """What to say about characters that no token stands for, if there are any.
 
-    `text` is what they stand in, or their number. `where` is put behind "not spoken".
+    `text` is what they stand in, or their number; `place` is put behind "not spoken".
     """
+    return _warning(unknown, text, "spoken" + place)
+
+
+def transcript_warning(unknown: Sequence[str], transcript: str) -> tuple[str, ...]:
+    """The same about the words of a reference, which the model reads before every utterance."""
+    return _warning(unknown, transcript, "read in the transcript of the reference")
+
+
+def _warning(unknown: Sequence[str], text: str | int, verb: str) -> tuple[str, ...]:
     if not unknown:
         return ()
     count = text if isinstance(text, int) else sum(text.count(c) for c in unknown)
     what = f"{count} characters that this voice does not know are"
     what = what if count != 1 else "a character that this voice does not know is"
-    return (f"{what} not spoken{where}: {describe(unknown) or 'none'}",)
+    return (f"{what} not {verb}: {describe(unknown) or 'none'}",)

@@ -24,7 +24,9 @@ MARK = re.compile(
     r"|(?<!\\)<break(?P<attributes>(?=[\s/>])[^<>]{0,200}?)/?>(?:\s{0,9}</break\s{0,9}>)?",
     re.IGNORECASE,
 )
-ATTRIBUTE = re.compile(r"\b(?P<name>time|strength)\s{0,9}=\s{0,9}[\"'“”]?(?P<value>[^\"'“”<>/]{0,99})")
+ATTRIBUTE = re.compile(
+    r"\b(?P<name>time|strength)\s{0,9}=\s{0,9}[\"'“”]?(?P<value>[^\"'“”<>/]{0,99})", re.IGNORECASE
+)
 TIME = re.compile(rf"\s*(?P<n>{_LENGTH})\s*(?P<unit>{_UNIT})?\s*", re.IGNORECASE)
 
 

@@ -78,7 +78,7 @@ DECLARATION = re.compile(r"<(?:!DOCTYPE|\?xml)[^<>]{0,500}>", re.IGNORECASE)
 ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,31}|#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6});")
 URL = re.compile(r"(?:https?|ftp)://[^\s<>\[\]]{1,2000}")
 
-ESCAPE = re.compile(r"\\(?=[\\*_`~\[\]<>#])")
+ESCAPE = re.compile(r"\\[\\*_`~\[\]<>#]")
 FENCE = re.compile(r"^[ \t]{0,3}(?:```|~~~)[^`\n]{0,99}$\n?", re.MULTILINE)
 CODE = re.compile(r"(?<![\\`])`(?![\s`])(?P<inner>[^`\n]{0,499}[^\s`])`(?!`)")
 LINK = re.compile(
@@ -157,7 +157,7 @@ def _edits(source: str, notes: bool) -> Iterator[Edit]:
     yield from _html(source)
     yield from _markdown_blocks(source)
     for match in ESCAPE.finditer(source):
-        yield Edit(*match.span())
+        yield Edit(match.start(), match.start() + 1)
     for pattern in (CODE, AUTOLINK, *EMPHASIS):
         for match in pattern.finditer(source):
             yield from _around(match, "inner")
@@ -204,6 +204,10 @@ def _row(source: str, row: re.Match[str]) -> Iterator[Edit]:
         yield Edit(row.start(), row.end())
         return
     start, end = row.span("inner")
+    start += len(row["inner"]) - len(row["inner"].lstrip())
+    end -= len(row["inner"]) - len(row["inner"].rstrip())
+    if start >= end:
+        return
     yield Edit(row.start(), start)
     for bar in BAR.finditer(source, start, end):
         yield Edit(bar.start(), bar.end(), ", ")

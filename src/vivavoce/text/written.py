@@ -21,6 +21,7 @@ from vivavoce.text.normalise.tables import ACRONYMS
 from vivavoce.types import Spoken
 
 SHOUTED = re.compile(r"(?<![\w'’])[^\W\d_a-zß-öø-ÿ][^\W\d_a-zß-öø-ÿ'’]+(?![\w])")
+ARTICLE = re.compile(r"(?<=[A-Z]{2} )A(?= [A-Z]{2})")
 VOWEL = re.compile("[AEIOUYÄÖÜÀÂÆÇÉÈÊËÎÏÔŒÙÛŸÁÍÓÚÑÃÕÅØАЕЁИОУЫЭЮЯІЇЄ]")
 LEAST_SHOUTED = 4
 """Letters of a word in capitals that is taken for a word where a language has no list of them."""
@@ -116,6 +117,8 @@ def _quiet(work: Rewriter, english: bool) -> None:
         low = word.lower()
         return word[0] + low[1:] if len(low) == len(word) and _OPENING.search(before) else low
 
+    if english:
+        work.sub(ARTICLE, "a")
     work.sub(SHOUTED, lowered)
 
 
@@ -130,9 +133,8 @@ def _neighbours(match: re.Match[str]) -> bool:
     before = _LAST_WORD.search(match.string[max(0, match.start() - 24) : match.start()])
     after = _NEXT_WORD.match(match.string[match.end() : match.end() + 24])
     found = [word[1] for word in (before, after) if word]
-    return any(word.isupper() for word in found) and (
-        len(match[0]) >= LEAST_SHOUTED or max(map(len, found)) > 2
-    )
+    least = 2 if len(match[0]) > LEAST_SHOUTED else LEAST_SHOUTED
+    return any(word.isupper() and len(word) >= least for word in found)
 
 
 def _foreign_digit(char: str) -> bool:

@@ -131,6 +131,8 @@ def _letters_with_dots(match: re.Match[str]) -> str:
 def _acronym(match: re.Match[str]) -> str | None:
     """FBI -> F B I. Words, shouted or pronounceable, stay as they are."""
     text, tail = match["caps"], match["tail"] or ""
+    if text == "AM" and match.string[max(0, match.start() - 2) : match.start()] == "I ":
+        return None
     if text in WORDS or (len(text) > 5 and text not in SPELLED):
         return None
     vowels = [c in "AEIOU" for c in text]
