@@ -1,4 +1,4 @@
-"""Subtitles are valid, whatever the words hold, for parsers written after the formats' own texts."""
+"""Subtitles are valid, whatever the words hold, for parsers written after the standards."""
 
 from __future__ import annotations
 

@@ -37,11 +37,13 @@ from vivavoce.types import Chunk, Tokens
 TEXTS = int(os.environ.get("VIVAVOCE_TEXTS", "100"))
 LONG_LINE = 1_000_000 if TEXTS >= 10_000 else 100_000
 
-SCRIPTS = (
+LINES = (
     "Hello there. Dr. Smith paid $3.50! Grüße, æøå ñ ç ş ğ ı İ ß ﬁ Ⅷ ½ ² ⁻¹ µ Ω № ™ © "
-    "Привет мир Ґє ў; Γειά σου; שלום עולם; مرحبا بالعالم ١٢٣؛ नमस्ते दुनिया १२३। ওহে বিশ্ব; สวัสดีชาวโลก; "
-    "こんにちは世界。你好，世界！안녕하세요 세계; Բարեւ; გამარჯობა; ሰላም ልዑል; ཀ་ཁ; မြန်မာ။ ខ្មែរ។ ᏣᎳᎩ ᚠᚢᚦ 𝔄𝕓𝓬 𐌀𐌁 𒀀 𓀀"
-).split(" ")
+    "Привет мир Ґє ў; Γειά σου; שלום עולם; مرحبا بالعالم ١٢٣؛ नमस्ते दुनिया १२३। ওহে বিশ্ব; "
+    "สวัสดีชาวโลก; こんにちは世界。你好，世界！안녕하세요 세계; Բարեւ; გამარჯობა; ሰላም ልዑል; "
+    "ཀ་ཁ; မြန်မာ။ ខ្មែរ។ ᏣᎳᎩ ᚠᚢᚦ 𝔄𝕓𝓬 𐌀𐌁 𒀀 𓀀"
+)
+SCRIPTS = LINES.split()
 PIECES = [
     *SCRIPTS,
     "[pause 1s]", "[pause", "<break time='2s'/>", "<break", "[12]", ".¹", "**", "_", "`", "# ",
@@ -166,9 +168,7 @@ def check_steps(text: str) -> None:
 
 
 @seed(20261129)
-@settings(
-    max_examples=TEXTS, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-)
+@settings(max_examples=TEXTS, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(texts, st.data())
 def test_any_text_is_spoken_or_refused(text: str, data: st.DataObject) -> None:
     check_steps(text)

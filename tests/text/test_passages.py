@@ -1,4 +1,4 @@
-"""What every family's chunker is given: pauses obeyed, marks not read, places in the source kept."""
+"""What every family's chunker is given: pauses obeyed, marks not read, places kept."""
 
 from __future__ import annotations
 

@@ -46,9 +46,7 @@ class Unspoken:
         """Of two passages that follow each other."""
         characters = tuple(dict.fromkeys(self.characters + after.characters))
         quoted = self.quoted if len(self.quoted) > QUOTED else f"{self.quoted} {after.quoted}"
-        return replace(
-            self, characters=characters, count=self.count + after.count, quoted=quoted
-        )
+        return replace(self, characters=characters, count=self.count + after.count, quoted=quoted)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Words with their times -> SRT, WebVTT and JSON, valid whatever the words hold. Knows no models."""
+"""Words with their times -> SRT, WebVTT and JSON, valid whatever the words hold."""
 
 from __future__ import annotations
 

@@ -58,7 +58,8 @@ _INLINE = {"a", "abbr", "acronym", "address", "audio", "b", "bdi", "bdo", "big",
 _BLOCK = {"article", "aside", "blockquote", "body", "caption", "center", "dd", "details", "div",
           "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4",
           "h5", "h6", "head", "header", "hr", "html", "li", "main", "nav", "ol", "p", "pre",
-          "section", "summary", "table", "tbody", "tfoot", "thead", "title", "tr", "ul"}  # fmt: skip
+          "section", "summary", "table", "tbody", "tfoot", "thead", "title", "tr",
+          "ul"}  # fmt: skip
 _CELL = {"td", "th"}
 HIDDEN = (
     (re.compile("<!--"), re.compile("-->")),
@@ -87,27 +88,41 @@ LINK = re.compile(
     r"[^\s()\[\]]{0,200})?)(?:[ \t]{1,9}[\"'][^\"'\n]{0,300}[\"'])?[ \t]{0,9}\)"
     r"|(?<=[^\d\W]\])\[(?!\^)[^\[\]\n]{0,100}\])"
 )
-DEFINITION = re.compile(r"^[ \t]{0,3}\[[^\[\]\n^][^\[\]\n]{0,99}\]:[ \t]*\S[^\n]{0,2000}\n?", re.MULTILINE)
+DEFINITION = re.compile(
+    r"^[ \t]{0,3}\[[^\[\]\n^][^\[\]\n]{0,99}\]:[ \t]*\S[^\n]{0,2000}\n?", re.MULTILINE
+)
 AUTOLINK = re.compile(r"<(?P<inner>(?:https?|ftp|mailto):[^\s<>]{1,2000})>", re.IGNORECASE)
 EMPHASIS = (
-    re.compile(r"(?<![\w*\\])\*{3}(?![\s*])(?P<inner>(?:[^*\n]|\n(?!\s*\n)){1,1000})(?<!\s)\*{3}(?![\w*])"),
+    re.compile(
+        r"(?<![\w*\\])\*{3}(?![\s*])(?P<inner>(?:[^*\n]|\n(?!\s*\n)){1,1000})(?<!\s)\*{3}(?![\w*])"
+    ),
     re.compile(
         r"(?<![*\\])\*{2}(?![\s*])(?P<inner>(?:[^*\n]|\n(?!\s*\n)|\*(?!\*)){1,1000})(?<![\s*])\*{2}(?!\*)"
     ),
-    re.compile(r"(?<![\w*\\])\*(?![\s*])(?P<inner>(?:[^*\n]|\n(?!\s*\n)|\*\*){1,1000})(?<![\s*])\*(?![\w*])"),
-    re.compile(r"(?<![\w\\])__(?![\s_])(?P<inner>(?:[^_\n]|\n(?!\s*\n)|_(?!_)){1,1000})(?<!\s)__(?!\w)"),
+    re.compile(
+        r"(?<![\w*\\])\*(?![\s*])(?P<inner>(?:[^*\n]|\n(?!\s*\n)|\*\*){1,1000})(?<![\s*])\*(?![\w*])"
+    ),
+    re.compile(
+        r"(?<![\w\\])__(?![\s_])(?P<inner>(?:[^_\n]|\n(?!\s*\n)|_(?!_)){1,1000})(?<!\s)__(?!\w)"
+    ),
     re.compile(r"(?<![\w\\])_(?![\s_])(?P<inner>(?:[^_\n]|\n(?!\s*\n)){1,1000})(?<!\s)_(?!\w)"),
     re.compile(r"(?<![~\\])~~(?![\s~])(?P<inner>[^~\n]{1,1000})(?<!\s)~~(?!~)"),
 )
-HEADING = re.compile(r"^[ \t]{0,3}#{1,6}[ \t]+(?=\S)(?P<inner>[^\n]*?)(?:[ \t]+#+)?[ \t]*(?=\n|\Z)", re.MULTILINE)
-RULE = re.compile(r"^[ \t]{0,3}(?:-{3,}|={3,}|_{3,}|\*{3,}|(?:[*_-][ \t]){2,9}[*_-])[ \t]*$", re.MULTILINE)
+HEADING = re.compile(
+    r"^[ \t]{0,3}#{1,6}[ \t]+(?=\S)(?P<inner>[^\n]*?)(?:[ \t]+#+)?[ \t]*(?=\n|\Z)", re.MULTILINE
+)
+RULE = re.compile(
+    r"^[ \t]{0,3}(?:-{3,}|={3,}|_{3,}|\*{3,}|(?:[*_-][ \t]){2,9}[*_-])[ \t]*$", re.MULTILINE
+)
 QUOTE = re.compile(r"^(?:[ \t]{0,3}>){1,9}[ \t]?(?=[ \t]*[^\s\d>])", re.MULTILINE)
 TASK = re.compile(r"^(?P<bullet>[ \t]{0,20}[-*+] )\[[ xX]\] (?=\S)", re.MULTILINE)
 ROW = re.compile(r"^[ \t]*\|(?P<inner>[^\n]{1,2000})\|[ \t]*$", re.MULTILINE)
 DIVIDER = re.compile(r"[ \t:|-]+")
 BAR = re.compile(r"[ \t]*(?<!\\)\|[ \t]*")
 
-NOTE = re.compile(r"\[\^[^\[\]\s]{1,40}\]:?[ \t]?(?=\S)|\[\^[^\[\]\s]{1,40}\]|\[citation needed\]", re.IGNORECASE)
+NOTE = re.compile(
+    r"\[\^[^\[\]\s]{1,40}\]:?[ \t]?(?=\S)|\[\^[^\[\]\s]{1,40}\]|\[citation needed\]", re.IGNORECASE
+)
 REFERENCE = re.compile(
     r"(?:(?<=[.!?…,;:\"'”’»)])|(?<=\w\w)|(?<=\w[.!?,\"'”’] ))(?<!\\)"
     r"(?:\[(?:note )?\d{1,3}(?:(?:, ?|[-–])\d{1,3}){0,9}\]){1,9}(?![\w(])"

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from vivavoce.errors import UsageError
 from vivavoce.text.check import has_sound
-from vivavoce.text.markup import Shown, show
 from vivavoce.text.marks import LONGEST_PAUSE_S, bounded, stretches
+from vivavoce.text.markup import Shown, show
 from vivavoce.text.split import PARAGRAPH_PAUSE_S, SENTENCE_PAUSE_S, iter_sentences
 from vivavoce.types import Chunk
 

@@ -1,4 +1,4 @@
-"""Text as written -> text as said, for models that read letters, in every language we have words for.
+"""Text as written -> text as said, in every language of XTTS, for models that read letters.
 
 English has its own rules; the other languages of XTTS have its words for numbers, money and marks.
 Unlike XTTS's own front end this keeps capitals, punctuation and the script.

@@ -53,9 +53,10 @@ def encode(
     """One chunk's tokens, without the reference's words.
 
     Numbers, marks and words in capitals are written out (`normalise`; None: as the config says) in
-    English and the other languages of XTTS. The model reads a token it does not know as a space; `unknown` lists the characters of
-    `Tokens.text` that this befell. Raises TextError when no word can be spoken, MissingExtra for
-    Chinese without the extra `zh` and for digits without the extra `languages`.
+    English and the other languages of XTTS. The model reads a token it does not know as a space;
+    `unknown` lists the characters of `Tokens.text` that this befell. Raises TextError when no word
+    can be spoken, MissingExtra for Chinese without the extra `zh` and for digits without the extra
+    `languages`.
     """
     said = _said(config, speakable(text), language, normalise)
     tokens, places = _tokens(config.kind, said.text)

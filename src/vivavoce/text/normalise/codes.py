@@ -1,4 +1,4 @@
-"""English rules for what is read digit by digit or letter by letter: ISBN, ports, flights, formulas."""
+"""English rules for what is read by digits or letters: ISBN, ports, flights, formulas, verses."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ _ATOM = re.compile(r"([A-Z][a-z]?)(\d{0,3})")
 
 
 def _by_groups(match: re.Match[str]) -> str:
-    groups = [" ".join(cardinal(int(c)) if c.isdigit() else c for c in g) for g in re.findall(r"\w+", match["code"])]
+    groups = [
+        " ".join(cardinal(int(c)) if c.isdigit() else c for c in g)
+        for g in re.findall(r"\w+", match["code"])
+    ]
     return " ".join(match["name"]) + match["gap"] + ", ".join(groups)
 
 
@@ -43,7 +46,9 @@ def _formula(match: re.Match[str]) -> str | None:
     atoms = _ATOM.findall(text)
     if "".join(a + n for a, n in atoms) != text or not all(a in ELEMENTS for a, _ in atoms):
         return None
-    if any(n and (n[0] == "0" or int(n) > 60) for _, n in atoms) or (len(atoms) == 1 and len(text) > 2):
+    if any(n and (n[0] == "0" or int(n) > 60) for _, n in atoms) or (
+        len(atoms) == 1 and len(text) > 2
+    ):
         return None
     return " ".join(" ".join(a) + (f" {cardinal(int(n))}" if n else "") for a, n in atoms)
 
@@ -62,7 +67,9 @@ def _lines(match: re.Match[str]) -> str:
 
 def _verse(match: re.Match[str]) -> str:
     last = f" to {cardinal(int(match['last']))}" if match["last"] else ""
-    return f"{match['book']} {cardinal(int(match['chapter']))} {cardinal(int(match['verse']))}{last}"
+    return (
+        f"{match['book']} {cardinal(int(match['chapter']))} {cardinal(int(match['verse']))}{last}"
+    )
 
 
 def _pressure(match: re.Match[str]) -> str | None:
@@ -110,19 +117,58 @@ RULES: list[Rule] = [
         _port,
     ),
     (
-        re.compile(r"(?<=\b[Dd]ial )\d{3}\b|(?<=\b[Cc]all )(?:911|999|112|111|101|[1-9]11)\b|(?<=\b[Rr]ing )(?:999|112|111|101)\b"),
+        re.compile(
+            r"(?<=\b[Dd]ial )\d{3}\b|(?<=\b[Cc]all )(?:911|999|112|111|101|[1-9]11)\b"
+            r"|(?<=\b[Rr]ing )(?:999|112|111|101)\b"
+        ),
         lambda m: digits(m[0]),
     ),
-    (re.compile(r"(?<=\bPIN is )\d{3,8}\b|(?<=\b[Pp]asscode )\d{3,8}\b|(?<=\b[Pp]asscode is )\d{3,8}\b"), lambda m: digits(m[0])),
     (
-        re.compile(r"(?P<name>\b(?:[Ff]light [A-Z]{2} ?|(?:[Ff]light|Room|room|Suite|suite|Apartment|Flat|Boeing|Airbus|Interstate) ))(?P<n>\d{3})\b(?![,.]\d| ?%)"),
+        re.compile(
+            r"(?<=\bPIN is )\d{3,8}\b|(?<=\b[Pp]asscode )\d{3,8}\b|(?<=\b[Pp]asscode is )\d{3,8}\b"
+        ),
+        lambda m: digits(m[0]),
+    ),
+    (
+        re.compile(
+            r"(?P<name>\b(?:[Ff]light [A-Z]{2} ?|(?:[Ff]light|Room|room|Suite|suite|Apartment|Flat"
+            r"|Boeing|Airbus|Interstate) ))(?P<n>\d{3})\b(?![,.]\d| ?%)"
+        ),
         _named_number,
     ),
-    (re.compile(r"(?P<name>\b[Aa] |\b[Tt]he )(?P<n>7[0-8]7)(?=(?:-\d00)? (?!people|men|women)[a-z]+(?<!s)\b|[.,!?])"), _named_number),
-    (re.compile(r"(?<![\w.,])(?P<n>144|240|360|480|576|720|1080|1440|2160|4320)(?P<kind>[pi])\b"), _lines),
-    (re.compile(r"(?<![\w.,/$£€-])(?P<high>\d{2,3})/(?P<low>\d{2,3})(?P<unit> ?mm ?Hg\b)?(?![\w/-]|[.,]\d)"), _pressure),
-    (re.compile(r"(?<![\w.,/$£€-])(?P<n>\d{1,3}(?:\.\d)?)/(?P<of>5|10|20|50|100)(?![\w/-]|[.,]\d)"), _out_of),
-    (re.compile(rf"\b(?P<book>{BOOKS}) (?P<chapter>\d{{1,3}}):(?P<verse>\d{{1,3}})(?:[-–](?P<last>\d{{1,3}}))?(?![\d:])"), _verse),
+    (
+        re.compile(
+            r"(?P<name>\b[Aa] |\b[Tt]he )(?P<n>7[0-8]7)(?=(?:-\d00)? "
+            r"(?!people|men|women)[a-z]+(?<!s)\b|[.,!?])"
+        ),
+        _named_number,
+    ),
+    (
+        re.compile(
+            r"(?<![\w.,])(?P<n>144|240|360|480|576|720|1080|1440|2160|4320)(?P<kind>[pi])\b"
+        ),
+        _lines,
+    ),
+    (
+        re.compile(
+            r"(?<![\w.,/$£€-])(?P<high>\d{2,3})/(?P<low>\d{2,3})"
+            r"(?P<unit> ?mm ?Hg\b)?(?![\w/-]|[.,]\d)"
+        ),
+        _pressure,
+    ),
+    (
+        re.compile(
+            r"(?<![\w.,/$£€-])(?P<n>\d{1,3}(?:\.\d)?)/(?P<of>5|10|20|50|100)(?![\w/-]|[.,]\d)"
+        ),
+        _out_of,
+    ),
+    (
+        re.compile(
+            rf"\b(?P<book>{BOOKS}) (?P<chapter>\d{{1,3}}):(?P<verse>\d{{1,3}})"
+            rf"(?:[-–](?P<last>\d{{1,3}}))?(?![\d:])"
+        ),
+        _verse,
+    ),
     (re.compile(r"(?<![\w-])(?=[A-Za-z]{0,6}\d)(?:[A-Z][a-z]?\d{0,2}){1,8}(?![\w-])"), _formula),
 ]
 

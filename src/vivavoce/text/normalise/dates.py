@@ -252,7 +252,8 @@ RULES: list[Rule] = [
     ),
     (
         _rx(
-            r"\b(?P<before>(?:day,? \(?|on |due |dated ))(?!9/11\b|24/7\b)(?P<m>\d{1,2})/(?P<d>\d{1,2})"
+            r"\b(?P<before>(?:day,? \(?|on |due |dated ))(?!9/11\b|24/7\b)"
+            r"(?P<m>\d{1,2})/(?P<d>\d{1,2})"
             r"(?![\w/-])"
         ),
         _short_numeric,

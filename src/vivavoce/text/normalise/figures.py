@@ -19,7 +19,9 @@ _ALPHABETIC = "|".join(
 )
 _MEASURED = rf"(?= ?(?:(?:{_ALPHABETIC})(?![\w'])|[%‰°]))"
 _EURO = r"(?= ?(?:€|EUR\b|[Ee]uros?\b))"
-_DIALLED = re.compile(r"(?:call|phone|tel|dial|fax|ring|number|code|pin|at|no)\W{0,3}\Z", re.IGNORECASE)
+_DIALLED = re.compile(
+    r"(?:call|phone|tel|dial|fax|ring|number|code|pin|at|no)\W{0,3}\Z", re.IGNORECASE
+)
 
 
 def _stamp(match: re.Match[str]) -> str | None:
@@ -61,7 +63,7 @@ def _dotted_groups(match: re.Match[str]) -> str | None:
 
 
 def _continental(match: re.Match[str]) -> str:
-    """1.250,50 -> 1250.50"""
+    """1.250,50 -> 1250.50."""
     return match[0].replace(".", "").replace(",", ".")
 
 
@@ -113,17 +115,43 @@ RULES: list[Rule] = [
         ),
         _square,
     ),
-    (re.compile(r"(?<![\w.,:/$£€-])\d{1,3}(?: \d{3}){1,4}(?![\d:/-]| \d|\.\d{3}\b)"), _spaced_groups),
-    (re.compile(rf"(?<![\w.,]){_GROUPS},\d{{1,2}}{_EURO}|(?<=€){_GROUPS},\d\d(?![\d,]|\.\d)"), _continental),
-    (re.compile(rf"(?<=€ ){_GROUPS},\d\d(?![\d,]|\.\d)|(?<![\w.,]){_GROUPS},\d{{1,2}}{_MEASURED}"), _continental),
-    (re.compile(rf"(?<![\w.,])\d{{1,3}}(?:\.\d{{3}})+{_EURO}|(?<=€)\d{{1,3}}(?:\.\d{{3}})+(?![\d,]|\.\d)"), _ungrouped),
+    (
+        re.compile(r"(?<![\w.,:/$£€-])\d{1,3}(?: \d{3}){1,4}(?![\d:/-]| \d|\.\d{3}\b)"),
+        _spaced_groups,
+    ),
+    (
+        re.compile(rf"(?<![\w.,]){_GROUPS},\d{{1,2}}{_EURO}|(?<=€){_GROUPS},\d\d(?![\d,]|\.\d)"),
+        _continental,
+    ),
+    (
+        re.compile(
+            rf"(?<=€ ){_GROUPS},\d\d(?![\d,]|\.\d)|(?<![\w.,]){_GROUPS},\d{{1,2}}{_MEASURED}"
+        ),
+        _continental,
+    ),
+    (
+        re.compile(
+            rf"(?<![\w.,])\d{{1,3}}(?:\.\d{{3}})+{_EURO}|(?<=€)\d{{1,3}}(?:\.\d{{3}})+(?![\d,]|\.\d)"
+        ),
+        _ungrouped,
+    ),
     (re.compile(r"(?<![\w.,'])\d{1,3}(?:'\d{3})+(?![\w'])"), _ungrouped),
     (re.compile(r"(?<![\w.,-])\d{1,3}(?:\.\d{3}){2,4}(?![\w-]|\.\d)"), _dotted_groups),
-    (re.compile(r"(?<![\w.,])(?P<n>\d{1,9}(?:\.\d{1,15})?)[eE](?P<power>[+-]\d{1,3}|(?<=e)\d{1,2})(?![\w-]|\.\d)"), _scientific),
+    (
+        re.compile(
+            r"(?<![\w.,])(?P<n>\d{1,9}(?:\.\d{1,15})?)[eE](?P<power>[+-]\d{1,3}|(?<=e)\d{1,2})(?![\w-]|\.\d)"
+        ),
+        _scientific,
+    ),
     (
         re.compile(r"(?<=[\w)])(?:[⁺⁻][⁰¹²³⁴-⁹]{1,4}|[⁰¹⁴-⁹][⁰¹²³⁴-⁹]{0,3}|[²³][⁰¹²³⁴-⁹]{1,3})"),
         _power,
     ),
     (re.compile(r"(?<=\d) ?[×x*] ?(?=10(?:\^| to the power))"), " times "),
-    (re.compile(r"(?<=[\d)])\^\(?(?P<power>-?\d{1,4})\)?(?!\w)|(?<=\b[a-ln-zA-Z])\^(?P<of>-?\d{1,3})(?!\w)"), _caret),
+    (
+        re.compile(
+            r"(?<=[\d)])\^\(?(?P<power>-?\d{1,4})\)?(?!\w)|(?<=\b[a-ln-zA-Z])\^(?P<of>-?\d{1,3})(?!\w)"
+        ),
+        _caret,
+    ),
 ]

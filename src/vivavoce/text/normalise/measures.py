@@ -27,7 +27,7 @@ UNITS = {
     "eV": "electron volt", "Ω": "ohm", "Pa": "pascal",
     "ft": "foot", "yd": "yard", "yds": "yard", "mi": "mile", "lb": "pound", "lbs": "pound",
     "oz": "ounce", "gal": "gallon", "pt": "pint", "qt": "quart", "tbsp": "tablespoon",
-    "tsp": "teaspoon", 
+    "tsp": "teaspoon",
     "mmHg": "millimeter of mercury", "fl oz": "fluid ounce", "ha": "hectare", "min": "minute",
     "mins": "minute", "sec": "second", "secs": "second", "hr": "hour", "hrs": "hour",
     "yr": "year", "yrs": "year", "wk": "week", "wks": "week", "mos": "month",
@@ -129,7 +129,11 @@ def _measure(match: re.Match[str]) -> str | None:
         number = mixed(amount, int(match["num"]), int(match["den"]))
     else:
         number = read(amount) + (match["scale"] or "")
-    one = number == "one" or describes(match) or (match["gap"] == "-" and bool(_NEXT.match(match.string, match.end())))
+    one = (
+        number == "one"
+        or describes(match)
+        or (match["gap"] == "-" and bool(_NEXT.match(match.string, match.end())))
+    )
     return f"{number} {_unit(match, one=one)}{_tail(match)}"
 
 
@@ -143,7 +147,9 @@ def _part(match: re.Match[str]) -> str | None:
     if denominator == 0:
         return None
     whole = match["whole"]
-    return (mixed(whole, numerator, denominator) if whole else fraction(numerator, denominator)) + " "
+    return (
+        mixed(whole, numerator, denominator) if whole else fraction(numerator, denominator)
+    ) + " "
 
 
 def _degrees(match: re.Match[str]) -> str:
@@ -206,16 +212,31 @@ def _written_inches(match: re.Match[str]) -> str:
 
 COMPASS = {"N": "north", "S": "south", "E": "east", "W": "west"}
 _NEXT = re.compile(r" [a-z]{3,}")
-_WHOLE_UNITS = "inch|foot|feet|mile|yard|ton|pound|ounce|cup|pint|gallon|acre|hour|year|page|size|length|time"
+_WHOLE_UNITS = (
+    "inch|foot|feet|mile|yard|ton|pound|ounce|cup|pint|gallon|acre|hour|year|page|size|length|time"
+)
 _DIMENSION = (
-    r"(?:long|wide|tall|high|deep|thick|across|apart|in diameter|of (?:rain|snow|water|soil|ice|mud))\b"
+    r"(?:long|wide|tall|high|deep|thick|across|apart|in diameter"
+    r"|of (?:rain|snow|water|soil|ice|mud))\b"
 )
 
 SIDES = rf"(?P<sides>{NUMBER}(?: ?[x×] ?{NUMBER}){{1,3}})"
 
 RULES: list[Rule] = [
-    (re.compile(rf"{FREE}(?:(?P<whole>\d{{1,4}})[ -])?(?P<num>\d{{1,3}})/(?P<den>\d{{1,3}})-(?=(?:{_WHOLE_UNITS})\b)"), _part),
-    (re.compile(rf"(?P<before>\b[Ww]eigh(?:s|ed|ing)? (?:(?:about|over|under|nearly|just) )?)(?P<n>\d{{1,2}}(?:\.5)?) st\b"), _stone),
+    (
+        re.compile(
+            rf"{FREE}(?:(?P<whole>\d{{1,4}})[ -])?(?P<num>\d{{1,3}})/(?P<den>\d{{1,3}})"
+            rf"-(?=(?:{_WHOLE_UNITS})\b)"
+        ),
+        _part,
+    ),
+    (
+        re.compile(
+            r"(?P<before>\b[Ww]eigh(?:s|ed|ing)? (?:(?:about|over|under|nearly|just) )?)"
+            r"(?P<n>\d{1,2}(?:\.5)?) st\b"
+        ),
+        _stone,
+    ),
     (re.compile(rf"{FREE}(?P<before>)(?P<n>\d{{1,2}}) ?st(?= \d{{1,2}} ?lbs?\b)"), _stone),
     (
         re.compile(
@@ -226,13 +247,26 @@ RULES: list[Rule] = [
     ),
     (
         re.compile(
-            rf"{FREE}(?P<degree>{NUMBER}) ?° ?(?P<minute>(?!))?(?P<second>(?!))?(?P<side>[NSEW])(?![\w])"
+            rf"{FREE}(?P<degree>{NUMBER}) ?° ?(?P<minute>(?!))?(?P<second>(?!))?"
+            r"(?P<side>[NSEW])(?![\w])"
         ),
         _degrees,
     ),
-    (re.compile(rf"{FREE}(?P<amount>{NUMBER})(?P<mixed>)? ?in\.? (?={_DIMENSION})"), lambda m: _written_inches(m) + " "),
-    (re.compile(r"(?<![\w.,])(?P<n>\d{1,3})A(?= (?:plug|fuse|socket|breaker|circuit|supply|charger|current|battery|outlet|cable|adapt[eo]r)s?\b)"), lambda m: f"{read(m['n'])} amp"),
-    (re.compile(r"(?P<unit>L|l|kg|g|kWh) ?/ ?100 ?km\b"), lambda m: f"{unit_name(UNITS[m['unit']], False)} per one hundred kilometers"),
+    (
+        re.compile(rf"{FREE}(?P<amount>{NUMBER})(?P<mixed>)? ?in\.? (?={_DIMENSION})"),
+        lambda m: _written_inches(m) + " ",
+    ),
+    (
+        re.compile(
+            r"(?<![\w.,])(?P<n>\d{1,3})A(?= (?:plug|fuse|socket|breaker|circuit|supply"
+            r"|charger|current|battery|outlet|cable|adapt[eo]r)s?\b)"
+        ),
+        lambda m: f"{read(m['n'])} amp",
+    ),
+    (
+        re.compile(r"(?P<unit>L|l|kg|g|kWh) ?/ ?100 ?km\b"),
+        lambda m: f"{unit_name(UNITS[m['unit']], False)} per one hundred kilometers",
+    ),
     (
         re.compile(
             rf"{FREE}(?<!\d )(?P<num>\d{{1,2}})/(?P<den>[2-9]|1\d|32|64)(?P<gap>[ -]?)"

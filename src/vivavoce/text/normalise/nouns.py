@@ -1,4 +1,4 @@
-"""Whether a quantity describes the noun behind it ("a 5 kg bag"), and so has its unit in the singular."""
+"""Whether a quantity describes the noun behind it: in "a 5 kg bag" the unit is singular."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ NO_NOUNS = words(
 DESCRIBED = re.compile(
     r" (?:tablet|capsule|pill|dose|cell|battery|batterie|bulb|drive|card|disk|disc|chip|camera"
     r"|lens|pipe|nail|screw|bolt|speaker|monitor|display|screen|stick|module|plug|fuse|motor"
-    r"|engine|note|coin|bill|banknote|ticket|voucher|bottle|bag|bar|can of|cans of|jar|packet|tin|tube"
+    r"|engine|note|coin|bill|banknote|ticket|voucher|bottle|bag|bar|can of|cans of"
+    r"|jar|packet|tin|tube"
     r"|vial|prize|reward|grant|deposit|fine|fee|discount)s?\b"
 )
 

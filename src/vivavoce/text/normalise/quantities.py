@@ -121,7 +121,9 @@ def _spaced(match: re.Match[str], words: str) -> str:
 
 
 FREE = r"(?<![\w.,/])"
-_SPENT = re.compile(r"(?:\b[a-z]+|\b(?:Wait|Sleep|After|Within|For|In|Only|Just|About|Every)) \(?\Z")
+_SPENT = re.compile(
+    r"(?:\b[a-z]+|\b(?:Wait|Sleep|After|Within|For|In|Only|Just|About|Every)) \(?\Z"
+)
 
 VULGAR: list[Rule] = [
     (re.compile(r"(?:(?<![\w.,])(?P<whole>\d{1,9}) ?)?(?P<sign>[¼½¾⅐-⅞])"), _vulgar),

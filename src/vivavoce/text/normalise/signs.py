@@ -6,14 +6,12 @@ import re
 
 from vivavoce.text.normalise.rewriter import Rule
 
-GREEK = dict(
-    zip(
-        "αβγδεζηθικλμνξοπρστυφχψω",
-        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho "
-        "sigma tau upsilon phi chi psi omega".split(),
-        strict=True,
-    )
-) | {"ϵ": "epsilon", "ϕ": "phi", "ϑ": "theta", "∆": "delta", "Ω": "ohm", "ς": "sigma"}
+_NAMES = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma "
+    "tau upsilon phi chi psi omega"
+)
+GREEK = dict(zip("αβγδεζηθικλμνξοπρστυφχψω", _NAMES.split(), strict=True))
+GREEK |= {"ϵ": "epsilon", "ϕ": "phi", "ϑ": "theta", "∆": "delta", "Ω": "ohm", "ς": "sigma"}
 _GREEK = "α-ωΑ-Ω"
 
 NAMED = {

@@ -100,7 +100,10 @@ DURATIONS: list[Rule] = [
         ),
         _duration,
     ),
-    (re.compile(r"(?<![\w.,:/-])(?P<h>[01]\d|2[0-4])(?P<m>[0-5]\d)(?= (?:hours|hrs)\b)"), _military),
+    (
+        re.compile(r"(?<![\w.,:/-])(?P<h>[01]\d|2[0-4])(?P<m>[0-5]\d)(?= (?:hours|hrs)\b)"),
+        _military,
+    ),
 ]
 
 RULES: list[Rule] = [

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from vivavoce.text.normalise.numbers import cardinal, digits, grouped_digits, ordinal, year
 from vivavoce.text.normalise.measures import UNITS
+from vivavoce.text.normalise.numbers import cardinal, digits, grouped_digits, ordinal, year
 from vivavoce.text.normalise.rewriter import Rule
 from vivavoce.text.normalise.tables import (
     DIRECTIONS,
@@ -165,16 +165,21 @@ def _regnal(match: re.Match[str]) -> str | None:
         return None
     if name in STARTERS:
         return None
-    if match["roman"] == "I" and not _titled(match) and re.match(
-        r" (?:am|was|have|had|will|would|can|could|do|did|[a-z]+ed|met|saw|went|think|know|went)\b",
-        match.string[match.end() : match.end() + 12],
+    if (
+        match["roman"] == "I"
+        and not _titled(match)
+        and re.match(
+            r" (?:am|was|have|had|will|would|can|could|do|did"
+            r"|[a-z]+ed|met|saw|went|think|know|went)\b",
+            match.string[match.end() : match.end() + 12],
+        )
     ):
         return None
     return f"{name} {cardinal(n)}" if name in NOT_PERSONS else f"{name} the {ordinal(n)}"
 
 
 def _titled(match: re.Match[str]) -> bool:
-    """Whether "Elizabeth I" is a monarch and not a name before "I": at the start, or with a title."""
+    """Whether "Elizabeth I" is a monarch, not a name before "I": first, or behind a title."""
     before = match.string[max(0, match.start() - 24) : match.start()]
     return not before.strip() or bool(_TITLE.search(before))
 
