@@ -31,6 +31,9 @@ COUNTED = re.compile(
     r" (?:people|men|women|children|miles|feet|copies|"
     r"(?!(?:is|was|has|this|as|us|its|his|does|series|census|elections?|games|olympics)\b)[a-z]{3,}s)\b"
 )
+MUSIC = re.compile(
+    r"(?:-style)? (?:band|music|song|hit|film|movie|rock|pop|fashion|classic|icon|kid|party|style)s?\b"
+)
 DECADE = re.compile(
     r"(?:\b(?:the|his|her|their|my|your|our|its|early|late|and|or|from|of|since) |\bmid[ -])\Z",
     re.IGNORECASE,
@@ -107,7 +110,8 @@ def _decade(match: re.Match[str]) -> str:
 def _short_decade(match: re.Match[str]) -> str | None:
     """The 90s, '90s, mid-90s; "wait 30s" is a time."""
     before = match.string[max(0, match.start() - 8) : match.start()]
-    if not match["tick"] and before and not DECADE.search(before):
+    styled = MUSIC.match(match.string, match.end())
+    if not match["tick"] and before and not styled and not DECADE.search(before):
         return None
     words = cardinal(int(match["tens"] + "0"))
     return plural(words) if int(match["tens"]) > 1 else None

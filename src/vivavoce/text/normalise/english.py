@@ -25,6 +25,7 @@ PHONEMES = re.compile(
     r"(?:[A-Z]{1,2}[0-2]? ?){1,60}(?<=[A-Z][0-2 ])[A-Z\d ]{0,200})\]"
 )
 DIGIT = re.compile(r"[0-9¼½¾⅐-⅞]")
+FIGURE = re.compile(r"[0-9⁰¹²³⁴-⁹⁺⁻]")
 QUOTES = re.compile(r"``|''")
 
 # "-5" after a space is a sign; between words or numbers it is a hyphen.
@@ -41,7 +42,7 @@ def speak_english(work: Rewriter) -> None:
     work.sub(QUOTES, '"')
     work.hold(TAG)
     work.hold(PHONEMES)
-    if DIGIT.search(work.text):
+    if FIGURE.search(work.text):
         work.apply(figures.RULES)
         work.apply(codes.RULES)
     work.apply(codes.LETTERS)
@@ -54,6 +55,7 @@ def speak_english(work: Rewriter) -> None:
     work.apply(dates.RULES)
     if DIGIT.search(work.text):
         _speak_numbers(work)
+    work.apply(measures.LONE)
     if not work.text.isascii():
         work.apply(signs.LATE)
     work.apply(words.LATE)

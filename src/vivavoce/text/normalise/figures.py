@@ -77,6 +77,12 @@ def _scientific(match: re.Match[str]) -> str:
     return f"{match['n']} times ten to the power of {sign}{int(power.lstrip('-'))}"
 
 
+def _charge(match: re.Match[str]) -> str:
+    """SO₄²⁻ ends in "two minus", Na⁺ in "plus"."""
+    number = " " + cardinal(int(match["n"].translate(SUPERSCRIPTS))) if match["n"] else ""
+    return f"{number} {'plus' if match['sign'] == '⁺' else 'minus'}"
+
+
 def _power(match: re.Match[str]) -> str:
     digits = match[0].translate(SUPERSCRIPTS)
     sign = "minus " if digits[0] == "-" else ""
@@ -131,7 +137,7 @@ RULES: list[Rule] = [
     ),
     (
         re.compile(
-            rf"(?<![\w.,])\d{{1,3}}(?:\.\d{{3}})+{_EURO}|(?<=€)\d{{1,3}}(?:\.\d{{3}})+(?![\d,]|\.\d)"
+            rf"(?<![\w.,])\d{{1,3}}(?:\.\d{{3}})+{_EURO}|(?:(?<=€)|(?<=€ ))\d{{1,3}}(?:\.\d{{3}})+(?![\d,]|\.\d)"
         ),
         _ungrouped,
     ),
@@ -143,6 +149,8 @@ RULES: list[Rule] = [
         ),
         _scientific,
     ),
+    (re.compile(r"(?<=[A-Za-z0-9)₀-₉])(?P<n>[²³]?)(?P<sign>[⁺⁻])(?![⁰¹²³⁴-⁹])"), _charge),
+    (re.compile(r"(?<!\w)[⁰¹²³⁴-⁹]{1,3}(?=[A-Z])"), lambda m: m[0].translate(SUPERSCRIPTS) + " "),
     (
         re.compile(r"(?<=[\w)])(?:[⁺⁻][⁰¹²³⁴-⁹]{1,4}|[⁰¹⁴-⁹][⁰¹²³⁴-⁹]{0,3}|[²³][⁰¹²³⁴-⁹]{1,3})"),
         _power,

@@ -36,12 +36,12 @@ UNITS = {
     "fps": "frame per second", "psi": "P S I", "ppm": "part per million", "hp": "horsepower",
     "dB": "decibel", "dBA": "decibel A", "mcg": "microgram", "cc": "C C", "px": "pixel",
     "MP": "megapixel", "dpi": "D P I", "bpm": "beat per minute", "mbar": "millibar",
-    "Mbit/s": "megabit per second", "kcal": "kilocalorie", "in²": "square inch",
+    "Mbit/s": "megabit per second", "kcal": "kilocalorie", "in²": "square inch", "km²": "square kilometer", "m²": "square meter", "m³": "cubic meter",
     "ft²": "square foot",
     "mi²": "square mile", "ft³": "cubic foot", "in³": "cubic inch",
     "°C": "degree Celsius", "°F": "degree Fahrenheit", "°K": "degree Kelvin", "°": "degree",
     "%": "percent", "‰": "per mille", "℃": "degree Celsius", "kn": "knot",
-    "bhp": "brake horsepower", "pts": "point",
+    "bhp": "brake horsepower", "pts": "point", "atm": "atmosphere",
     "lumens": "lumens", "nits": "nits", "mol": "mole", "gsm": "gram per square meter",
 }  # fmt: skip
 UNITS |= {
@@ -188,11 +188,21 @@ def _area(match: re.Match[str]) -> str | None:
 
 
 def _per(match: re.Match[str]) -> str:
-    return f"{read(match['amount'])} per {UNITS[match['unit']]}"
+    unit = match["unit"]
+    return f"{read(match['amount'])} per {PER.get(unit) or UNITS[unit]}"
+
+
+def _lone(match: re.Match[str]) -> str:
+    """A unit without a number: km/h, km²."""
+    power = {"²": "square ", "³": "cubic "}.get(match["power"] or "", "")
+    words, per = unit_name(power + UNITS[match["unit"]], False), match["per"]
+    return words + (f" per {PER.get(per) or UNITS[per]}" if per else "")
 
 
 def _feet(match: re.Match[str]) -> str:
     feet, inches = int(match["ft"]), match["in"]
+    if float(inches) >= 12 and "'" in match[0]:  # 3'45" is a time
+        return f"{cardinal(feet)} minute{'s' if feet != 1 else ''} {read(inches)} seconds"
     words = f"{cardinal(feet)} {'foot' if feet == 1 else 'feet'}"
     return f"{words} {read(inches)}{' inch' if inches == '1' else ' inches'}"
 
@@ -202,14 +212,16 @@ def _inches(match: re.Match[str]) -> str | None:
     before = match.string[max(0, match.start() - 200) : match.start()]
     if before.count('"') % 2:
         return None
-    one = match["amount"] == "1"
+    one = match["amount"] == "1" or describes(match) or _SCREEN.match(match.string, match.end())
     return f"{read(match['amount'])} {'inch' if one else 'inches'}"
 
 
 def _written_inches(match: re.Match[str]) -> str:
-    return f"{read(match['amount'])} {'inch' if match['amount'] == '1' else 'inches'}"
+    one = match["amount"] == "1" or describes(match)
+    return f"{read(match['amount'])} {'inch' if one else 'inches'}"
 
 
+_SCREEN = re.compile(r" (?:TV|LCD|LED|OLED|drill|wheel|tyre|tire|pizza|vinyl|floppy)s?\b")
 COMPASS = {"N": "north", "S": "south", "E": "east", "W": "west"}
 _NEXT = re.compile(r" [a-z]{3,}")
 _WHOLE_UNITS = (
@@ -290,7 +302,12 @@ RULES: list[Rule] = [
     (re.compile(rf"{FREE}{SIDES} ?{UNIT}"), _area),
     (re.compile(rf"{FREE}{SIDES}(?P<unit>(?!))?(?![\w.])"), _area),
     (re.compile(rf"{FREE}(?P<first>{NUMBER}) ?(?:[-–]|to) ?(?P<amount>{NUMBER}) ?{UNIT}"), _range),
-    (re.compile(rf"{FREE}(?P<amount>{NUMBER})/(?P<unit>kg|lb|oz|km|day|hr)\b"), _per),
+    (
+        re.compile(
+            rf"{FREE}(?P<amount>{NUMBER})/(?P<unit>km²|m²|mi²|m³|kg|lb|oz|km|day|hr|ha|min|year|week)(?!\w)"
+        ),
+        _per,
+    ),
     (re.compile(rf"{FREE}(?P<amount>{NUMBER}){MIXED}{SCALE}(?P<gap>[ -]?){UNIT}"), _measure),
     (
         re.compile(
@@ -299,5 +316,24 @@ RULES: list[Rule] = [
             r"|week|month|year|bit|byte|watt|volt|degree)s?)\b)"
         ),
         lambda m: read(m["amount"]) + " ",
+    ),
+    (
+        re.compile(r"(?<![\w.])(?P<a>\d{1,3})' ?[x×] ?(?P<b>\d{1,3})'(?!\w)"),
+        lambda m: f"{read(m['a'])} feet by {read(m['b'])} feet",
+    ),
+    (
+        re.compile(r"(?<![\w.])(?P<a>\d)x(?P<b>\d)s\b"),
+        lambda m: f"{read(m['a'])} by {read(m['b'])}s",
+    ),
+]
+
+# Units that stand alone, without a number.
+LONE: list[Rule] = [
+    (
+        re.compile(
+            r"(?<![\w/.])(?<!\d )(?P<unit>km|cm|mm|m|mi|ft|kg|mg|g|L|l|ml)"
+            r"(?:(?P<power>[²³])|(?=/))(?:/(?P<per>h|hr|s|min|kg|L|l|day|dl))?(?![\w/])"
+        ),
+        _lone,
     ),
 ]

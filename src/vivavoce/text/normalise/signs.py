@@ -16,7 +16,7 @@ _GREEK = "α-ωΑ-Ω"
 
 NAMED = {
     "≤": "less than or equal to", "⩽": "less than or equal to", "≥": "greater than or equal to",
-    "⩾": "greater than or equal to", "≠": "is not equal to", "≈": "is approximately",
+    "⩾": "greater than or equal to", "≠": "is not equal to", "≈": "approximately",
     "≃": "is approximately", "≅": "is congruent to", "≡": "is identical to",
     "≪": "much less than", "≫": "much greater than", "∝": "is proportional to", "∞": "infinity",
     "√": "square root of", "∛": "cube root of", "∑": "sum of", "∏": "product of",
@@ -26,7 +26,7 @@ NAMED = {
     "∧": "and", "∨": "or", "⊕": "plus", "∥": "is parallel to", "⊥": "is perpendicular to",
     "±": "plus or minus", "∓": "minus or plus", "→": "to", "←": "from", "⇒": "implies",
     "⇔": "if and only if", "↔": "to and from", "↑": "up", "↓": "down", "÷": "divided by",
-    "∼": "about",
+    "∼": "about", "¶": "paragraph",
 }  # fmt: skip
 
 LEFT = r"(?<=[\w)%°²³\"'])"

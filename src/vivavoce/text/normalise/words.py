@@ -266,6 +266,22 @@ EARLY: list[Rule] = [
     (re.compile(r"\b[Cc]opyright ?(?:©|\([Cc]\)) ?"), "Copyright "),
     (re.compile(r"\bEst\.(?= (?:in )?1[5-9]\d\d\b| (?:in )?20\d\d\b)"), "Established"),
     (re.compile(r"\bPop\.(?= ?\d)"), "Population"),
+    (re.compile(r"\bN°(?= ?\d)"), "Number"),
+    (re.compile(r"\bMt(?= [A-Z][a-z])"), "Mount"),
+    (
+        re.compile(
+            r"\b(?P<word>Prof|Lt|Gen|Col|Capt|Sgt|Maj|Cpl|Insp|Supt|Rev)"
+            r"(?= (?!Alpha\b)(?:[A-Z][a-z]{2,}|Col|Gen|[A-Z]\. ))"
+        ),
+        lambda m: DOTTED[m["word"]],
+    ),
+    (
+        re.compile(r"(?<=\d km )(?P<side>[NSEW])(?= of\b)"),
+        lambda m: DIRECTIONS[m["side"]].lower(),
+    ),
+    (re.compile(r"\b1,?000s(?= of\b)"), "thousands"),
+    (re.compile(r"\b100s(?= of\b)"), "hundreds"),
+    (re.compile(r"\b10s(?= of\b)"), "tens"),
     (re.compile(r"\bLat\.(?= ?\d)"), "Latitude"),
     (re.compile(r"\bLong\.(?= ?\d)"), "Longitude"),
     (re.compile(r"\b(?P<name>[A-Z][a-z]{2,14}) (?P<roman>[IVX]{1,6})\b(?!'(?!s\b))"), _regnal),
