@@ -163,3 +163,23 @@ def test_quiet_samples_count_a_last_frame_that_is_not_whole():
     assert quiet_samples(np.concatenate([noise(0.01, ROOM), loud[:30]]), RATE) == 240
     assert quiet_samples(noise(0.0213, ROOM), RATE) == round(0.0213 * RATE)
     assert quiet_samples(np.zeros(0, np.float32), RATE) == 0
+
+
+@pytest.mark.parametrize("blend", [False, True])
+def test_an_utterance_may_lead_with_silence(blend: bool) -> None:
+    sound = noise(0.3, 0.1)
+    leading = Piece(AudioChunk(sound, RATE, 0.0, 0, 1, (Word("a", 0.0, 0.1),)), 0.0, lead_s=0.5)
+    chunks = list(joined([leading], blend))
+    out = whole(chunks)
+    assert not out[: round(0.5 * RATE)].any()
+    assert find(sound[:5000], out) == round(0.5 * RATE)
+    assert chunks[0].words[0].start_s == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("blend", [False, True])
+def test_the_lead_comes_beside_the_pause_before(blend: bool) -> None:
+    first, second = noise(0.2, 0.1), noise(0.3, 0.1, 1)
+    after = Piece(AudioChunk(second, RATE, 0.0, 1, 2), 0.0, lead_s=0.5)
+    out = whole(joined([piece(first, 0.25), after], blend))
+    assert find(second[200:5000], out) == round(0.95 * RATE) + 200
+    assert len(out) == round(1.25 * RATE)

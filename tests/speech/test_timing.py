@@ -1,10 +1,13 @@
 import json
+from itertools import pairwise
 
 import pytest
 
 from vivavoce.errors import UnknownFormat
-from vivavoce.speech.plan import Utterance
+from vivavoce.models.glow import text as glow_text
+from vivavoce.speech.plan import Utterance, plan
 from vivavoce.speech.timing import subtitles, words
+from vivavoce.text.split import chunks
 from vivavoce.types import Chunk, Tokens, Word
 
 
@@ -53,3 +56,44 @@ def test_json_has_every_word():
 def test_unknown_kind():
     with pytest.raises(UnknownFormat, match="srt"):
         subtitles(TIMED, "srtt")
+
+
+def spoken(text):
+    """Timed words of a text of the English voice: one frame of 0.1 s for every token."""
+    (found,) = plan(text, lambda whole: chunks(whole, 400), english)
+    return words(found, [1] * len(found.tokens.ids), 0.1)
+
+
+def english(text):
+    return glow_text.encode(glow_text.TextConfig(), text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The company is worth $1.2 billion now.",
+        "He is 6 ft 2 in tall.",
+        "On 15 May 2021, it rained.",
+        "It weighs 2.5 kg now.",
+        "It costs $3.50 at 7:30 p.m.!",
+        "About 1 000 000 people saw it.",
+        "5 kg",
+        "Call +44 20 7946 0958 or 020 7946 0958 now.",
+        "Henry VIII and Elizabeth I met on 2024-03-15T09:30:00Z.",
+        "Dr. J. R. R. Tolkien, Ph.D., said: 5 \u00d7 10\u2078 m/s \u2014 so what?",
+        "Hello \u043f\u0440\u0438\u0432\u0435\u0442 world.",
+    ],
+)
+def test_every_written_word_is_timed(text):
+    timed = spoken(text)
+    assert [w.text for w in timed if any(map(str.isalnum, w.text))] == [
+        w for w in text.split() if any(map(str.isalnum, w))
+    ]
+    for before, after in pairwise(timed):
+        assert before.start_s <= before.end_s <= after.start_s + 1e-9
+    assert all(w.start_s < w.end_s for w in timed)
+
+
+def test_words_are_shown_without_markup():
+    text = "See [the **docs**](https://x.org) &amp; `code`."
+    assert [w.text for w in spoken(text)] == ["See", "the", "docs", "&", "code."]

@@ -113,3 +113,9 @@ def test_phonemes_come_from_outside() -> None:
     tokens = text.encode("ab 2", phonemise=lambda t, lang: asked.append((t, lang)) or "æb")
     assert asked == [("ab two", "en-us")]
     assert tokens.words == ("æb",)
+
+
+def test_marks_that_are_words_only_when_said_start_in_the_source() -> None:
+    text = from_config({"model": "vits", "use_phonemes": True})
+    tokens = text.encode("% %", phonemise=lambda said, language: "pɚsɛnt pɚsɛnt")
+    assert tokens.word_starts == (0, 2)

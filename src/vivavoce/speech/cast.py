@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -109,9 +109,7 @@ def plan_cast(
         if line.name not in requests:
             requests[line.name] = request(_role(cast.get(line.name)))
         for utterance in plan(words, requests[line.name]):
-            chunk = utterance.chunk
-            moved = replace(chunk, start=chunk.start + line.start, end=chunk.end + line.start)
-            yield replace(utterance, chunk=moved, index=index), requests[line.name]
+            yield utterance.moved(line.start, index), requests[line.name]
             index += 1
     if not index and refused:
         raise refused

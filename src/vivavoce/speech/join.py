@@ -25,11 +25,13 @@ EDGE_S = 0.005
 class Piece:
     """Samples of an utterance; `pause_s` stands at its last piece, None before.
 
-    The words of `audio` count from the utterance's beginning.
+    `lead_s` stands at the first piece: silence before the utterance, beside the pause of the one
+    before. The words of `audio` count from the utterance's beginning.
     """
 
     audio: AudioChunk
     pause_s: float | None = None
+    lead_s: float = 0.0
 
 
 def joined(pieces: Iterable[Piece], blend: bool) -> Iterator[AudioChunk]:
@@ -60,7 +62,7 @@ class _Timeline:
         audio, samples = piece.audio, piece.audio.samples
         rate = audio.sample_rate
         if not self.inside:
-            samples, offset = self._after_held(samples, rate)
+            samples, offset = self._begun(samples, rate, piece.lead_s)
             self.start_s = (self.done + offset) / rate
         self.inside = piece.pause_s is None
         words = tuple(_shifted(w, self.start_s) for w in audio.words)
@@ -71,6 +73,14 @@ class _Timeline:
         if len(samples) or words or audio.warnings:
             yield replace(audio, samples=samples, start_s=start_s, words=words)
         self.last = audio
+
+    def _begun(self, samples: np.ndarray, rate: int, lead_s: float) -> tuple[np.ndarray, int]:
+        """The beginning of an utterance after what was held and the silence it leads with."""
+        if self.blend and self.last is not None:
+            self.pause_s += lead_s
+            return self._after_held(samples, rate)
+        lead = np.zeros(round(lead_s * rate), np.float32)
+        return np.concatenate([lead, samples]), len(lead)
 
     def finish(self) -> Iterator[AudioChunk]:
         if self.last is None:
@@ -91,8 +101,6 @@ class _Timeline:
 
     def _after_held(self, samples: np.ndarray, rate: int) -> tuple[np.ndarray, int]:
         """The held end blended into the beginning, and where in that the beginning is."""
-        if not self.blend or self.last is None:
-            return samples, 0
         quiet, wanted = quiet_samples(samples, rate), round(self.pause_s * rate)
         brought = len(self.held) + quiet
         overlap = min(len(self.held), quiet, round(OVERLAP_S * rate), max(0, brought - wanted))

@@ -1,68 +1,207 @@
-"""A text as the pieces that will be spoken, lazily. Knows text and tokens, no audio."""
+"""A text as the utterances that will be spoken, lazily. Knows text and tokens, no audio."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from unicodedata import category
 
 from vivavoce.errors import TextError
 from vivavoce.text.check import describe, speakable
+from vivavoce.text.passages import Passage, Style, passages
 from vivavoce.types import Chunk, Tokens
+
+QUOTED = 40
+"""Characters of a passage that a warning quotes."""
+
+MOST_PLACES = 3
+"""Passages of one utterance that have a warning each; more are one, from the first to the last."""
+
+_WRITTEN = re.compile(r"\S+")
+
+
+@dataclass(frozen=True)
+class Unspoken:
+    """`count` characters that no token stands for, from `start` in the source on.
+
+    `characters` has each of them once, `quoted` is the text they stand in.
+    """
+
+    characters: tuple[str, ...]
+    count: int
+    start: int
+    quoted: str
+
+    def __str__(self) -> str:
+        shown = " ".join(self.quoted.split())
+        shown = shown if len(shown) <= QUOTED else shown[:QUOTED].rstrip() + "…"
+        place = f" at character {self.start + 1} ('{shown}')"
+        return unknown_warning(self.characters, self.count, place)[0]
+
+    def moved(self, by: int) -> Unspoken:
+        return replace(self, start=self.start + by)
+
+    def joined(self, after: Unspoken) -> Unspoken:
+        """Of two passages that follow each other."""
+        characters = tuple(dict.fromkeys(self.characters + after.characters))
+        quoted = self.quoted if len(self.quoted) > QUOTED else f"{self.quoted} {after.quoted}"
+        return replace(self, characters=characters, count=self.count + after.count, quoted=quoted)
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """One chunk of a text, ready for the acoustic model. `index` counts the spoken chunks."""
+    """One chunk of a text, ready for the acoustic model. `index` counts the spoken chunks.
+
+    `warnings` say what of `unspoken` is lost. `written` are the words of `chunk.text` as a page
+    shows them, each with its offset there. `lead_s` is the silence before the utterance.
+    """
 
     chunk: Chunk
     tokens: Tokens
     index: int
     warnings: tuple[str, ...] = ()
+    unspoken: tuple[Unspoken, ...] = ()
+    written: tuple[tuple[int, str], ...] = ()
+    lead_s: float = 0.0
+
+    def moved(self, by: int, index: int) -> Utterance:
+        """The same utterance as one of a longer source, `by` characters further on."""
+        chunk = replace(self.chunk, start=self.chunk.start + by, end=self.chunk.end + by)
+        unspoken = tuple(found.moved(by) for found in self.unspoken)
+        others = [w for w in self.warnings if w not in set(map(str, self.unspoken))]
+        warnings = (*map(str, unspoken), *others)
+        return replace(self, chunk=chunk, index=index, unspoken=unspoken, warnings=warnings)
 
 
 def plan(
-    text: str, cut: Callable[[str], Iterable[Chunk]], tokenise: Callable[[str], Tokens]
+    text: str,
+    cut: Callable[[str], Iterable[Chunk]],
+    tokenise: Callable[[str], Tokens],
+    style: Style | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Iterator[Utterance]:
     """The utterances of `text`, made as they are asked for, so memory stays flat.
 
     `cut` and `tokenise` are the model's. Chunks without a word (a row of asterisks, say) are left
-    out. Raises TextError when the text has nothing to speak: before the first utterance if that
-    shows in the text alone, at the end if the voice knows none of its characters.
+    out; characters that no token stands for are named in the warnings of the utterance that they
+    belong to, those of a chunk that cannot be spoken at all in the next one's, or the last one's.
+    `notes` are warnings about the voice, which the first utterance has.
+    Raises TextError when the text has nothing to speak, or asks for a pause out of bounds.
     """
-    text = speakable(text)
-    index = 0
-    unknown: dict[str, None] = {}
-    for chunk in cut(text):
-        tokens = _tokens(chunk, tokenise)
-        fresh = [c for c in tokens.unknown if c not in unknown]
-        unknown |= dict.fromkeys(fresh)
+    source = speakable(text)
+    held: Utterance | None = None
+    lost: Unspoken | None = None  # what came before the next utterance and cannot be spoken
+    lead_s, index = 0.0, 0
+    for passage in passages(source, cut, style):
+        tokens = _tokens(passage.text, tokenise)
+        found = _unspoken(passage, tokens)
         if tokens.speakable:
-            yield Utterance(chunk, tokens, index, unknown_warning(fresh, tokens.text or chunk.text))
-            index += 1
-    if not index:
-        raise TextError(
-            f"This voice knows none of the characters in the text: {_named(unknown)}.",
-            "Use text in the voice's language; `vivavoce voices list` shows languages.",
+            if held:
+                yield held
+            unspoken = ([lost] if lost else []) + found
+            held = _utterance(passage, tokens, index, unspoken, lead_s)
+            if index == 0:
+                held = replace(held, warnings=(*held.warnings, *notes))
+            lost, lead_s, index = None, 0.0, index + 1
+            continue
+        for each in found:
+            lost = lost.joined(each) if lost else each
+        if passage.marked and held:
+            held = replace(held, chunk=replace(held.chunk, pause_s=passage.chunk.pause_s))
+        elif passage.marked:
+            lead_s += passage.chunk.pause_s
+        lead_s += passage.lead_s
+    if held is None:
+        raise _nothing(lost)
+    if lost:
+        held = replace(
+            held,
+            warnings=(*held.warnings, str(lost)),
+            unspoken=(*held.unspoken, lost),
         )
+    yield held
 
 
-def _tokens(chunk: Chunk, tokenise: Callable[[str], Tokens]) -> Tokens:
+def _utterance(
+    passage: Passage, tokens: Tokens, index: int, unspoken: list[Unspoken], lead_s: float
+) -> Utterance:
+    """Offsets of the words count in the source's text, not in what it shows."""
+    starts = tuple(passage.place(start) for start in tokens.word_starts)
+    written = tuple((passage.place(m.start()), m[0]) for m in _WRITTEN.finditer(passage.text))
+    return Utterance(
+        passage.chunk,
+        replace(tokens, word_starts=starts),
+        index,
+        tuple(map(str, unspoken)),
+        tuple(unspoken),
+        written,
+        lead_s + passage.lead_s,
+    )
+
+
+def _tokens(text: str, tokenise: Callable[[str], Tokens]) -> Tokens:
     """A chunk that cannot be spoken is no error: the rest of the text may be."""
     try:
-        return tokenise(chunk.text)
+        return tokenise(text)
     except TextError:
-        return Tokens((), unknown=tuple(dict.fromkeys(c for c in chunk.text if not c.isspace())))
+        return Tokens((), unknown=tuple(dict.fromkeys(c for c in text if category(c)[0] in "LMN")))
 
 
-def unknown_warning(unknown: Sequence[str], text: str) -> tuple[str, ...]:
-    """What to say about characters of `text` that no token stands for, if there are any."""
+def _unspoken(passage: Passage, tokens: Tokens) -> list[Unspoken]:
+    """The stretches of a passage that no token stands for, in order.
+
+    A tokeniser may name a character as it is said, in small letters or in words of another script.
+    """
+    if not tokens.unknown:
+        return []
+    any_of = "[" + "".join(map(re.escape, tokens.unknown)) + "]"
+    pattern = re.compile(rf"{any_of}+(?:\W{{1,2}}{any_of}+)*", re.IGNORECASE)
+    spans = [run.span() for run in pattern.finditer(passage.text)]
+    if len(spans) > MOST_PLACES:
+        spans = [(spans[0][0], spans[-1][1])]
+    found = [_lost(passage, start, end, pattern) for start, end in spans]
+    named = {c for each in found for c in each.characters}
+    hidden = tuple(c for c in tokens.unknown if not {c, c.upper()} & named)
+    if hidden:
+        count = max(1, sum(tokens.text.count(c) for c in hidden))
+        found.append(Unspoken(hidden, count, passage.chunk.start, passage.text))
+    return found
+
+
+def _lost(passage: Passage, start: int, end: int, unknown: re.Pattern[str]) -> Unspoken:
+    quoted = passage.text[start:end]
+    found = [c for c in quoted if unknown.fullmatch(c)]
+    place = passage.chunk.start + passage.place(start)
+    return Unspoken(tuple(dict.fromkeys(found)), len(found), place, quoted)
+
+
+def _nothing(lost: Unspoken | None) -> TextError:
+    if lost is None:
+        return TextError("The text holds nothing to speak.", "Give at least one word or number.")
+    return TextError(
+        f"This voice knows none of the characters in the text: {describe(lost.characters)}.",
+        "Use text in the voice's language; `vivavoce voices list` shows languages.",
+    )
+
+
+def unknown_warning(unknown: Sequence[str], text: str | int, place: str = "") -> tuple[str, ...]:
+    """What to say about characters that no token stands for, if there are any.
+
+    `text` is what they stand in, or their number; `place` is put behind "not spoken".
+    """
+    return _warning(unknown, text, "spoken" + place)
+
+
+def transcript_warning(unknown: Sequence[str], transcript: str) -> tuple[str, ...]:
+    """The same about the words of a reference, which the model reads before every utterance."""
+    return _warning(unknown, transcript, "read in the transcript of the reference")
+
+
+def _warning(unknown: Sequence[str], text: str | int, verb: str) -> tuple[str, ...]:
     if not unknown:
         return ()
-    count = sum(text.count(c) for c in unknown)
+    count = text if isinstance(text, int) else sum(text.count(c) for c in unknown)
     what = f"{count} characters that this voice does not know are"
     what = what if count != 1 else "a character that this voice does not know is"
-    return (f"{what} not spoken: {_named(unknown)}",)
-
-
-def _named(unknown: Iterable[str]) -> str:
-    return describe(unknown) or "none"
+    return (f"{what} not {verb}: {describe(unknown) or 'none'}",)

@@ -22,7 +22,7 @@ def speakable(text: str) -> str:
         raise TextError("The text is empty.", "Give at least one word.")
     table = {ord(c): " " for c in set(text) if _is_control(c)}
     clean = text.translate(table) if table else text
-    if any(_is_sound(c) for c in clean):
+    if has_sound(clean):
         return clean
     if not clean.strip():
         kind = "whitespace" if not table else "control characters"
@@ -32,6 +32,11 @@ def speakable(text: str) -> str:
         f"The text holds only punctuation or pictures ({shown}).",
         "There is nothing to pronounce; give at least one word or number.",
     )
+
+
+def has_sound(text: str) -> bool:
+    """Whether there is a letter, a digit or a mark with a name."""
+    return any(_is_sound(c) for c in text)
 
 
 def unknown_characters(text: str, vocabulary: Container[str]) -> tuple[str, ...]:

@@ -71,6 +71,7 @@ class CoquiText:
             for m in WORD.finditer(text)
             for _ in word_spans(clean(m[0], self.cleaner, language))
         ]
+        starts = starts or [m.start() for m in WORD.finditer(text)]  # "%" is a word when said
         if self.use_phonemes:
             if phonemise is None:
                 raise TextError(

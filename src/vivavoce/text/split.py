@@ -18,9 +18,10 @@ CLAUSE_PAUSE_S, SENTENCE_PAUSE_S, PARAGRAPH_PAUSE_S = 0.12, 0.35, 0.7
 
 CLOSERS = "\"'”’»›)\\]}」』）】》〉"
 OPENERS = "\"'“‘«‹([{「『（【《〈¿¡—–-"
+NOTE = r"\[(?:note )?\d{1,3}(?:(?:, ?|[-–])\d{1,3}){0,9}\]|[¹²³⁰⁴-⁹†‡]"
 # Latin-like marks end a sentence before a space; marks of scripts without spaces always do.
 BOUNDARY = re.compile(
-    rf"(?P<stop>(?<![.!?…])[.!?…]++[{CLOSERS}]*+)(?=\s|\Z)"
+    rf"(?P<stop>(?<![.!?…])[.!?…]++[{CLOSERS}]*+(?P<note>(?:{NOTE})*+))(?=\s|\Z)"
     rf"|(?P<firm>[。！？｡．।॥؟۔։።។။༎⸮]++[!?…]*+[{CLOSERS}]*+)"
     r"|(?P<paragraph>\n[^\S\n]*+\n\s*+|\u2029|\n(?=[^\S\n]{0,8}(?:[-*•–]|\d{1,3}[.)])[ \t]))"
 )
@@ -153,7 +154,7 @@ def _ends_sentence(text: str, match: re.Match[str], following: int) -> bool:
         opener += 1
     if text[opener].islower():
         return False
-    if match["stop"][0] != "." or match["stop"].startswith(".."):
+    if match["stop"][0] != "." or match["stop"].startswith("..") or match["note"]:
         return True
     return _ends_after_stop(text, match.start(), opener)
 

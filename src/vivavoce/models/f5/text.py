@@ -10,10 +10,10 @@ from typing import Literal
 
 from vivavoce.errors import ConfigError, TextError
 from vivavoce.text.check import describe, speakable
-from vivavoce.text.normalise import normalise as written_out
 from vivavoce.text.pinyin import aligned_pinyin
 from vivavoce.text.split import word_spans
 from vivavoce.text.vocabulary import Vocabulary
+from vivavoce.text.written import written_out
 from vivavoce.types import Spoken, Tokens
 
 Kind = Literal["pinyin", "characters", "bytes"]
@@ -52,10 +52,11 @@ def encode(
 ) -> Tokens:
     """One chunk's tokens, without the reference's words.
 
-    English is written out (`normalise`; None: as the config says), other languages only cleaned.
-    The model reads a token it does not know as a space; `unknown` lists the characters of
-    `Tokens.text` that this befell. Raises TextError when no word can be spoken, MissingExtra for
-    Chinese without the extra `zh`.
+    Numbers, marks and words in capitals are written out (`normalise`; None: as the config says) in
+    English and the other languages of XTTS. The model reads a token it does not know as a space;
+    `unknown` lists the characters of `Tokens.text` that this befell. Raises TextError when no word
+    can be spoken, MissingExtra for Chinese without the extra `zh` and for digits without the extra
+    `languages`.
     """
     said = _said(config, speakable(text), language, normalise)
     tokens, places = _tokens(config.kind, said.text)
@@ -79,6 +80,20 @@ def encode(
         unknown=unknown,
         text=said.text,
     )
+
+
+def unread(config: TextConfig, vocabulary: Vocabulary, transcript: str) -> tuple[str, ...]:
+    """Characters of a reference's transcript that the model reads as a space, each once.
+
+    The model continues the reference, so what it cannot read there is missing from the pace and
+    the words that it goes by. Raises MissingExtra as `encode` does.
+    """
+    if config.kind == "bytes":
+        return ()
+    tokens, places = _tokens(config.kind, transcript)
+    missing = vocabulary.unknown(tokens)
+    lost = (transcript[p] for t, p in zip(tokens, places, strict=True) if t in missing and p >= 0)
+    return tuple(c for c in dict.fromkeys(lost) if not c.isspace())
 
 
 def joined_ids(

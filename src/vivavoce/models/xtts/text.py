@@ -103,6 +103,20 @@ class Tokenizer:
         code = language_code(language, self.languages)
         return len(self._encoding(self._said(text, code), code)[0].ids)
 
+    def unread(self, text: str, language: str) -> tuple[str, ...]:
+        """Characters that become [UNK], each once; of any text, also one without words."""
+        code = language_code(language, self.languages)
+        said = self._said(text, code)
+        encoding, places = self._encoding(said, code)
+        lost = (
+            said[place]
+            for token, (start, end) in zip(encoding.ids, encoding.offsets, strict=True)
+            if token == self._unknown
+            for place in places[start:end]
+            if place >= 0
+        )
+        return tuple(c for c in dict.fromkeys(lost) if not c.isspace())
+
     def _said(self, text: str, code: str) -> str:
         """The text in words, in characters that the vocabulary has, if it has something like it."""
         said = spoken(text, code)

@@ -31,6 +31,7 @@ DECIMAL = re.compile(r"([0-9]+)[.,]([0-9]+)")
 DECIMAL_COMMA = re.compile(r"([0-9]+),([0-9]+)")
 NUMBER = re.compile(r"[0-9]+")
 SPACE = re.compile(r"\s+")
+
 BROKEN = re.compile("[\ud800-\udfff]")
 RECOMPOSED = frozenset({"ar", "hi"})
 """Where composing characters would change what the model was trained on."""
@@ -40,7 +41,7 @@ def cleaned(text: str, language: str) -> str:
     """`language` is a code of `tables.LANGUAGES` but `zh-cn` and `ja`."""
     text = prepared(text, language).replace('"', "")
     if language in DOTTED_ORDINALS:
-        text = ENDING.sub(lambda match: _sentence_end(match, language), text)
+        text = ENDING.sub(lambda match: sentence_end(match, language), text)
     if language == "tr":
         text = text.replace("İ", "i")
     text = with_numbers(text.lower(), language).replace(STOP_AFTER_NUMBER, "")
@@ -87,7 +88,7 @@ def tidy(text: str) -> str:
     return SPACE.sub(" ", text).strip()
 
 
-def _sentence_end(match: re.Match[str], language: str) -> str:
+def sentence_end(match: re.Match[str], language: str) -> str:
     """Whether the dot after a number closes a sentence; the capital after it tells, mostly.
 
     German writes every noun with a capital and Turkish every name, so there the first word of

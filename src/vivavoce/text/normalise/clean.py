@@ -18,6 +18,7 @@ FOLDED = {
 }  # fmt: skip
 SPOKEN_SYMBOLS = frozenset("°©®™+$<>|~^=`€£¥₩₹№℃℉✓′″")
 COMBINED = re.compile("[^\\W\\d_][\u0300-\u036f]+")
+MINUS = re.compile(r"(?<=[\w)²³%°]) ?− ?(?=[\w(√$£€.])")  # alone it is a sign, or a hyphen
 HEADING = re.compile(r"^ ?#{1,6} ", re.MULTILINE)
 LINE_BREAK = re.compile(r" ?(?<!\n)\n(?! ?\n) ?")
 EDGES = re.compile(r"\A\s+|(?<!\s)\s+\Z")
@@ -27,6 +28,8 @@ SPACES = re.compile(r"[^\S\n]+")
 
 def clean(work: Rewriter, english: bool) -> None:
     """Drop what is never spoken and put each character into one form; English lines are joined."""
+    if english and "−" in work.text:
+        work.sub(MINUS, " minus ")
     table = {}
     for char in set(work.text):
         form = _form(char, english)

@@ -31,6 +31,13 @@ COUNTED = re.compile(
     r" (?:people|men|women|children|miles|feet|copies|"
     r"(?!(?:is|was|has|this|as|us|its|his|does|series|census|elections?|games|olympics)\b)[a-z]{3,}s)\b"
 )
+MUSIC = re.compile(
+    r"(?:-style)? (?:band|music|song|hit|film|movie|rock|pop|fashion|classic|icon|kid|party|style)s?\b"
+)
+DECADE = re.compile(
+    r"(?:\b(?:the|his|her|their|my|your|our|its|early|late|and|or|from|of|since) |\bmid[ -])\Z",
+    re.IGNORECASE,
+)
 NUMBER_WORD = re.compile(r"(?:in|since|by|from|until|till|before|after|of|year|during|circa) \Z")
 
 
@@ -74,6 +81,11 @@ def _written(month: str, day: str, year_words: str) -> str | None:
     return f"{MONTHS[int(month) - 1]} {ordinal(int(day))}, {year_words}"
 
 
+def iso_date(year_text: str, month: str, day: str) -> str | None:
+    """2024, 03, 15 -> March fifteenth, twenty twenty-four; None where there is no such day."""
+    return _written(month, day, year(int(year_text)))
+
+
 def _numeric(match: re.Match[str]) -> str | None:
     first, last, text = match["first"], match["second"], match["year"]
     year_words = year(int(text)) if len(text) == 4 else short_year(text)
@@ -96,6 +108,11 @@ def _decade(match: re.Match[str]) -> str:
 
 
 def _short_decade(match: re.Match[str]) -> str | None:
+    """The 90s, '90s, mid-90s; "wait 30s" is a time."""
+    before = match.string[max(0, match.start() - 8) : match.start()]
+    styled = MUSIC.match(match.string, match.end())
+    if not match["tick"] and before and not styled and not DECADE.search(before):
+        return None
     words = cardinal(int(match["tens"] + "0"))
     return plural(words) if int(match["tens"]) > 1 else None
 
@@ -239,7 +256,8 @@ RULES: list[Rule] = [
     ),
     (
         _rx(
-            r"\b(?P<before>(?:day,? \(?|on |due |dated ))(?P<m>\d{1,2})/(?P<d>\d{1,2})"
+            r"\b(?P<before>(?:day,? \(?|on |due |dated ))(?!9/11\b|24/7\b)"
+            r"(?P<m>\d{1,2})/(?P<d>\d{1,2})"
             r"(?![\w/-])"
         ),
         _short_numeric,
@@ -261,7 +279,7 @@ RULES: list[Rule] = [
     ),
     (_rx(r"(?<![\w.,/-])(?P<a>1\d\d0|20\d0)s ?[-–] ?'?(?P<b>(?:1\d|20)?\d0)s\b"), _decades),
     (_rx(r"(?<![\w.,/])(?P<year>1[1-9]\d|20\d)0 ?s\b"), _decade),
-    (_rx(r"(?<![\w.,/])'?(?P<tens>[2-9])0s\b"), _short_decade),
+    (_rx(r"(?<![\w.,/$£€])(?P<tick>')?(?P<tens>[2-9])0s\b"), _short_decade),
     (_rx(r"(?<=\bmid)-(?=(?:twent|thirt|fort|fift|sixt|sevent|eight|ninet|\w+teen ))"), " "),
     (
         _rx(

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import re
 
-from vivavoce.text.normalise import dates, electronic, measures, money, quantities, times, words
+from vivavoce.text.normalise import (
+    codes,
+    dates,
+    electronic,
+    figures,
+    measures,
+    money,
+    quantities,
+    signs,
+    times,
+    words,
+)
 from vivavoce.text.normalise.rewriter import Rewriter, Rule
 
 # Tags and phoneme spellings are addressed to the voice, not to the reader.
@@ -14,6 +25,7 @@ PHONEMES = re.compile(
     r"(?:[A-Z]{1,2}[0-2]? ?){1,60}(?<=[A-Z][0-2 ])[A-Z\d ]{0,200})\]"
 )
 DIGIT = re.compile(r"[0-9¼½¾⅐-⅞]")
+FIGURE = re.compile(r"[0-9⁰¹²³⁴-⁹⁺⁻]")
 QUOTES = re.compile(r"``|''")
 
 # "-5" after a space is a sign; between words or numbers it is a hyphen.
@@ -30,11 +42,22 @@ def speak_english(work: Rewriter) -> None:
     work.sub(QUOTES, '"')
     work.hold(TAG)
     work.hold(PHONEMES)
+    if FIGURE.search(work.text):
+        work.apply(figures.RULES)
+        work.apply(codes.RULES)
+    work.apply(codes.LETTERS)
     work.apply(electronic.RULES)
+    if signs.ANY.search(work.text):
+        work.apply(signs.RULES)
+    if DIGIT.search(work.text):
+        work.apply(times.DURATIONS)
     work.apply(words.EARLY)
     work.apply(dates.RULES)
     if DIGIT.search(work.text):
         _speak_numbers(work)
+    work.apply(measures.LONE)
+    if not work.text.isascii():
+        work.apply(signs.LATE)
     work.apply(words.LATE)
     work.release()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from vivavoce.text.normalise.nouns import describes
 from vivavoce.text.normalise.numbers import NUMBER, cardinal, ordinal, plural, read
 from vivavoce.text.normalise.rewriter import Rule
 
@@ -26,9 +27,8 @@ UNITS = {
     "eV": "electron volt", "Ω": "ohm", "Pa": "pascal",
     "ft": "foot", "yd": "yard", "yds": "yard", "mi": "mile", "lb": "pound", "lbs": "pound",
     "oz": "ounce", "gal": "gallon", "pt": "pint", "qt": "quart", "tbsp": "tablespoon",
-    "tsp": "teaspoon", "sq ft": "square foot", "sq. ft.": "square foot", "sqft": "square foot",
-    "sq mi": "square mile", "sq km": "square kilometer", "sq m": "square meter",
-    "cu ft": "cubic foot", "fl oz": "fluid ounce", "ha": "hectare", "min": "minute",
+    "tsp": "teaspoon",
+    "mmHg": "millimeter of mercury", "fl oz": "fluid ounce", "ha": "hectare", "min": "minute",
     "mins": "minute", "sec": "second", "secs": "second", "hr": "hour", "hrs": "hour",
     "yr": "year", "yrs": "year", "wk": "week", "wks": "week", "mos": "month",
     "mph": "mile per hour", "kph": "kilometer per hour", "kmh": "kilometer per hour",
@@ -36,13 +36,21 @@ UNITS = {
     "fps": "frame per second", "psi": "P S I", "ppm": "part per million", "hp": "horsepower",
     "dB": "decibel", "dBA": "decibel A", "mcg": "microgram", "cc": "C C", "px": "pixel",
     "MP": "megapixel", "dpi": "D P I", "bpm": "beat per minute", "mbar": "millibar",
-    "Mbit/s": "megabit per second", "kcal": "kilocalorie", "in²": "square inch",
+    "Mbit/s": "megabit per second", "kcal": "kilocalorie", "in²": "square inch", "km²": "square kilometer", "m²": "square meter", "m³": "cubic meter",
     "ft²": "square foot",
     "mi²": "square mile", "ft³": "cubic foot", "in³": "cubic inch",
     "°C": "degree Celsius", "°F": "degree Fahrenheit", "°K": "degree Kelvin", "°": "degree",
     "%": "percent", "‰": "per mille", "℃": "degree Celsius", "kn": "knot",
-    "bhp": "brake horsepower",
+    "bhp": "brake horsepower", "pts": "point", "atm": "atmosphere",
     "lumens": "lumens", "nits": "nits", "mol": "mole", "gsm": "gram per square meter",
+}  # fmt: skip
+UNITS |= {
+    f"{prefix}{unit}": f"{name} {whole}"
+    for prefix, name in (("sq", "square"), ("cu", "cubic"))
+    for unit, whole in {
+        "ft": "foot", "in": "inch", "yd": "yard", "mi": "mile", "m": "meter", "km": "kilometer",
+        "cm": "centimeter", "mm": "millimeter",
+    }.items()
 }  # fmt: skip
 UNITS |= {p + u: PREFIXES[p] + name for u, (name, ps) in PREFIXED.items() for p in ps.split()}
 UNITS |= {"MM": "millimeter", "KM": "kilometer", "CM": "centimeter", "KG": "kilogram",
@@ -92,7 +100,7 @@ def unit_name(name: str, count_is_one: bool) -> str:
     """Meter -> meters, foot -> feet, mile per hour -> miles per hour."""
     if count_is_one or name in UNCHANGED or name.isupper() or name.endswith("hertz"):
         return name
-    head, per, rest = name.partition(" per ")
+    head, per, rest = name.partition(" of " if " of " in name else " per ")
     first, gap, last = (
         head.rpartition(" ") if head.startswith(("square", "cubic")) else ("", "", head)
     )
@@ -121,7 +129,37 @@ def _measure(match: re.Match[str]) -> str | None:
         number = mixed(amount, int(match["num"]), int(match["den"]))
     else:
         number = read(amount) + (match["scale"] or "")
-    return f"{number} {_unit(match, one=number == 'one')}{_tail(match)}"
+    one = (
+        number == "one"
+        or describes(match)
+        or (match["gap"] == "-" and bool(_NEXT.match(match.string, match.end())))
+    )
+    return f"{number} {_unit(match, one=one)}{_tail(match)}"
+
+
+def _stone(match: re.Match[str]) -> str:
+    return f"{match['before'] or ''}{read(match['n'])} stone"
+
+
+def _part(match: re.Match[str]) -> str | None:
+    """3 1/2-inch -> three and a half inch, 5/8-inch -> five eighths inch."""
+    numerator, denominator = int(match["num"]), int(match["den"])
+    if denominator == 0:
+        return None
+    whole = match["whole"]
+    return (
+        mixed(whole, numerator, denominator) if whole else fraction(numerator, denominator)
+    ) + " "
+
+
+def _degrees(match: re.Match[str]) -> str:
+    """12°30'15" N -> twelve degrees thirty minutes fifteen seconds north."""
+    said = []
+    for name in ("degree", "minute", "second"):
+        if match[name]:
+            number = read(match[name])
+            said.append(f"{number} {name if number == 'one' else plural(name)}")
+    return " ".join(said) + (f" {COMPASS[match['side']]}" if match["side"] else "")
 
 
 def _part_of_unit(match: re.Match[str]) -> str | None:
@@ -146,15 +184,25 @@ def _area(match: re.Match[str]) -> str | None:
     if match.string.startswith((" =", "="), match.end()):
         return None  # a product, not an area
     sides = [read(s) for s in re.split(r" ?[x×] ?", match["sides"], flags=re.IGNORECASE)]
-    return " by ".join(sides) + (f" {_unit(match, one=False)}" if match["unit"] else "")
+    return " by ".join(sides) + (f" {_unit(match, one=describes(match))}" if match["unit"] else "")
 
 
 def _per(match: re.Match[str]) -> str:
-    return f"{read(match['amount'])} per {UNITS[match['unit']]}"
+    unit = match["unit"]
+    return f"{read(match['amount'])} per {PER.get(unit) or UNITS[unit]}"
+
+
+def _lone(match: re.Match[str]) -> str:
+    """A unit without a number: km/h, km²."""
+    power = {"²": "square ", "³": "cubic "}.get(match["power"] or "", "")
+    words, per = unit_name(power + UNITS[match["unit"]], False), match["per"]
+    return words + (f" per {PER.get(per) or UNITS[per]}" if per else "")
 
 
 def _feet(match: re.Match[str]) -> str:
     feet, inches = int(match["ft"]), match["in"]
+    if float(inches) >= 12 and "'" in match[0]:  # 3'45" is a time
+        return f"{cardinal(feet)} minute{'s' if feet != 1 else ''} {read(inches)} seconds"
     words = f"{cardinal(feet)} {'foot' if feet == 1 else 'feet'}"
     return f"{words} {read(inches)}{' inch' if inches == '1' else ' inches'}"
 
@@ -164,17 +212,73 @@ def _inches(match: re.Match[str]) -> str | None:
     before = match.string[max(0, match.start() - 200) : match.start()]
     if before.count('"') % 2:
         return None
-    one = match["amount"] == "1"
+    one = match["amount"] == "1" or describes(match) or _SCREEN.match(match.string, match.end())
     return f"{read(match['amount'])} {'inch' if one else 'inches'}"
 
 
 def _written_inches(match: re.Match[str]) -> str:
-    return f"{read(match['amount'])} {'inch' if match['amount'] == '1' else 'inches'}"
+    one = match["amount"] == "1" or describes(match)
+    return f"{read(match['amount'])} {'inch' if one else 'inches'}"
 
+
+_SCREEN = re.compile(r" (?:TV|LCD|LED|OLED|drill|wheel|tyre|tire|pizza|vinyl|floppy)s?\b")
+COMPASS = {"N": "north", "S": "south", "E": "east", "W": "west"}
+_NEXT = re.compile(r" [a-z]{3,}")
+_WHOLE_UNITS = (
+    "inch|foot|feet|mile|yard|ton|pound|ounce|cup|pint|gallon|acre|hour|year|page|size|length|time"
+)
+_DIMENSION = (
+    r"(?:long|wide|tall|high|deep|thick|across|apart|in diameter"
+    r"|of (?:rain|snow|water|soil|ice|mud))\b"
+)
 
 SIDES = rf"(?P<sides>{NUMBER}(?: ?[x×] ?{NUMBER}){{1,3}})"
 
 RULES: list[Rule] = [
+    (
+        re.compile(
+            rf"{FREE}(?:(?P<whole>\d{{1,4}})[ -])?(?P<num>\d{{1,3}})/(?P<den>\d{{1,3}})"
+            rf"-(?=(?:{_WHOLE_UNITS})\b)"
+        ),
+        _part,
+    ),
+    (
+        re.compile(
+            r"(?P<before>\b[Ww]eigh(?:s|ed|ing)? (?:(?:about|over|under|nearly|just) )?)"
+            r"(?P<n>\d{1,2}(?:\.5)?) st\b"
+        ),
+        _stone,
+    ),
+    (re.compile(rf"{FREE}(?P<before>)(?P<n>\d{{1,2}}) ?st(?= \d{{1,2}} ?lbs?\b)"), _stone),
+    (
+        re.compile(
+            rf"{FREE}(?P<degree>{NUMBER})° ?(?:(?P<minute>\d{{1,2}}(?:\.\d{{1,4}})?)' ?"
+            r"(?:(?P<second>\d{1,2}(?:\.\d{1,4})?)(?:\"|'') ?)?)(?P<side>[NSEW])?(?![\w])"
+        ),
+        _degrees,
+    ),
+    (
+        re.compile(
+            rf"{FREE}(?P<degree>{NUMBER}) ?° ?(?P<minute>(?!))?(?P<second>(?!))?"
+            r"(?P<side>[NSEW])(?![\w])"
+        ),
+        _degrees,
+    ),
+    (
+        re.compile(rf"{FREE}(?P<amount>{NUMBER})(?P<mixed>)? ?in\.? (?={_DIMENSION})"),
+        lambda m: _written_inches(m) + " ",
+    ),
+    (
+        re.compile(
+            r"(?<![\w.,])(?P<n>\d{1,3})A(?= (?:plug|fuse|socket|breaker|circuit|supply"
+            r"|charger|current|battery|outlet|cable|adapt[eo]r)s?\b)"
+        ),
+        lambda m: f"{read(m['n'])} amp",
+    ),
+    (
+        re.compile(r"(?P<unit>L|l|kg|g|kWh) ?/ ?100 ?km\b"),
+        lambda m: f"{unit_name(UNITS[m['unit']], False)} per one hundred kilometers",
+    ),
     (
         re.compile(
             rf"{FREE}(?<!\d )(?P<num>\d{{1,2}})/(?P<den>[2-9]|1\d|32|64)(?P<gap>[ -]?)"
@@ -198,14 +302,38 @@ RULES: list[Rule] = [
     (re.compile(rf"{FREE}{SIDES} ?{UNIT}"), _area),
     (re.compile(rf"{FREE}{SIDES}(?P<unit>(?!))?(?![\w.])"), _area),
     (re.compile(rf"{FREE}(?P<first>{NUMBER}) ?(?:[-–]|to) ?(?P<amount>{NUMBER}) ?{UNIT}"), _range),
-    (re.compile(rf"{FREE}(?P<amount>{NUMBER})/(?P<unit>kg|lb|oz|km|day|hr)\b"), _per),
+    (
+        re.compile(
+            rf"{FREE}(?P<amount>{NUMBER})/(?P<unit>km²|m²|mi²|m³|kg|lb|oz|km|day|hr|ha|min|year|week)(?!\w)"
+        ),
+        _per,
+    ),
     (re.compile(rf"{FREE}(?P<amount>{NUMBER}){MIXED}{SCALE}(?P<gap>[ -]?){UNIT}"), _measure),
     (
         re.compile(
-            rf"{FREE}(?P<amount>{NUMBER})-(?=(?:(?:milli|centi|kilo|deci|nano|micro)?(?:meter"
+            rf"(?<![\w.,/])(?P<amount>{NUMBER})-(?=(?:(?:milli|centi|kilo|deci|nano|micro)?(?:meter"
             r"|metre|gram|liter|litre|mile|inch|foot|feet|pound|ounce|hour|minute|second|day"
             r"|week|month|year|bit|byte|watt|volt|degree)s?)\b)"
         ),
         lambda m: read(m["amount"]) + " ",
+    ),
+    (
+        re.compile(r"(?<![\w.])(?P<a>\d{1,3})' ?[x×] ?(?P<b>\d{1,3})'(?!\w)"),
+        lambda m: f"{read(m['a'])} feet by {read(m['b'])} feet",
+    ),
+    (
+        re.compile(r"(?<![\w.])(?P<a>\d)x(?P<b>\d)s\b"),
+        lambda m: f"{read(m['a'])} by {read(m['b'])}s",
+    ),
+]
+
+# Units that stand alone, without a number.
+LONE: list[Rule] = [
+    (
+        re.compile(
+            r"(?<![\w/.])(?<!\d )(?P<unit>km|cm|mm|m|mi|ft|kg|mg|g|L|l|ml)"
+            r"(?:(?P<power>[²³])|(?=/))(?:/(?P<per>h|hr|s|min|kg|L|l|day|dl))?(?![\w/])"
+        ),
+        _lone,
     ),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from vivavoce.text.normalise.nouns import describes
 from vivavoce.text.normalise.numbers import NUMBER, cardinal, read
 from vivavoce.text.normalise.rewriter import Rule
 
@@ -67,8 +68,12 @@ AMOUNT = rf"(?P<amount>{NUMBER})"
 RATE = rf"(?:/(?P<rate>{'|'.join(sorted(RATES, key=len, reverse=True))})\b)?"
 
 
-def _sum(amount: str, scale: str | None, symbol: str, country: str = "") -> str:
+def _sum(
+    amount: str, scale: str | None, symbol: str, country: str = "", described: bool = False
+) -> str:
+    """`described`: the sum is an adjective, "a five dollar bill"."""
     one, many, cent, cents = CURRENCIES[symbol]
+    many = one if described else many
     country = country + " " if country else ""
     if scale:
         return f"{read(amount)} {SCALES.get(scale, scale)} {country}{many}"
@@ -95,7 +100,7 @@ def _gap(match: re.Match[str]) -> str:
 
 def _symbol_first(match: re.Match[str]) -> str:
     country = NAMED_DOLLARS.get(match["country"] or "", "")
-    words = _sum(match["amount"], match["scale"], match["symbol"], country)
+    words = _sum(match["amount"], match["scale"], match["symbol"], country, describes(match))
     return words + _rate(match) + _gap(match)
 
 
@@ -117,6 +122,11 @@ def _range(match: re.Match[str]) -> str:
     return f"{read(match['first'])} to {second}{_gap(match)}"
 
 
+def _pence(match: re.Match[str]) -> str:
+    n = int(match["n"])
+    return f"{cardinal(n)} {'penny' if n == 1 else 'pence'}"
+
+
 BEFORE = r"(?<![\w$€£¥])"
 
 RULES: list[Rule] = [
@@ -131,4 +141,5 @@ RULES: list[Rule] = [
         ),
         _symbol_last,
     ),
+    (re.compile(r"(?<![\w.,£$-])(?P<n>\d{1,2})p(?![\w.]\w|\w)"), _pence),
 ]

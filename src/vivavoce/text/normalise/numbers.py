@@ -130,7 +130,7 @@ def plural(words: str) -> str:
     """Eighty -> eighties, half -> halves, third -> thirds."""
     if words.endswith("half"):
         return words[:-1] + "ves"
-    if words.endswith("y"):
+    if words.endswith("y") and words[-2:-1] not in set("aeiou"):
         return words[:-1] + "ies"
     return words + ("es" if words.endswith(("six", "s", "x")) else "s")
 

@@ -15,6 +15,7 @@ from vivavoce.text.normalise.numbers import (
     digits,
     grouped_digits,
     ordinal,
+    plural,
     read,
     to_ordinal,
     whole_number,
@@ -94,6 +95,16 @@ def _scaled(match: re.Match[str]) -> str:
     return f"{read(match['n'])} {SCALES[match['scale']]}"
 
 
+def _seconds(match: re.Match[str]) -> str | None:
+    """30s after a word; "4s" alone or after a name is a model."""
+    before = match.string[max(0, match.start() - 16) : match.start()]
+    if before.endswith("the ") and "." not in match["n"]:
+        return plural(grouped_digits(match["n"]))  # "the 670s BC", "the 7s and the 8s"
+    if "." not in match["n"] and not _SPENT.search(before):
+        return None
+    return f"{read(match['n'])} second{'' if match['n'] == '1' else 's'}"
+
+
 def _plain(match: re.Match[str]) -> str:
     if (
         match[0].isdigit() and len(match[0]) > 9 and not match[0].endswith("000000")
@@ -110,6 +121,9 @@ def _spaced(match: re.Match[str], words: str) -> str:
 
 
 FREE = r"(?<![\w.,/])"
+_SPENT = re.compile(
+    r"(?:\b[a-z]+|\b(?:Wait|Sleep|After|Within|For|In|Only|Just|About|Every)) \(?\Z"
+)
 
 VULGAR: list[Rule] = [
     (re.compile(r"(?:(?<![\w.,])(?P<whole>\d{1,9}) ?)?(?P<sign>[¼½¾⅐-⅞])"), _vulgar),
@@ -140,7 +154,14 @@ RULES: list[Rule] = [
         ),
         _scaled,
     ),
-    (re.compile(r"(?<![\w.,])(?P<n>\d{1,6}\.\d{1,3})s\b"), lambda m: f"{read(m['n'])} seconds"),
+    (
+        re.compile(r"(?<![\w.,])(?P<n>\d{1,4}\.\d{1,3})(?P<scale>M|B|bn)(?![\w-])"),
+        _scaled,
+    ),
+    (
+        re.compile(r"(?<![\w.,'$£€/-])(?P<n>\d{1,3}|\d{1,6}\.\d{1,3})s\b(?!')"),
+        _seconds,
+    ),
     (
         re.compile(
             r"(?<![\w.,])(?P<n>\d{1,3}(?:,\d{3}){1,10}|\d{1,30})[- ]?(?P<suffix>(?<![- ])"

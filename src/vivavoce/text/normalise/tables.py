@@ -101,6 +101,14 @@ WORDS = words(
     """
 )
 
+# Capitals that are read as a word but are written so: they stay as they are.
+ACRONYMS = words(
+    """
+    NASA NATO UNESCO UNICEF FIFA UEFA IKEA OPEC NAFTA ASEAN SWAT RAM ROM SIM GIF JPEG PETA COVID
+    POTUS SCOTUS FEMA ERISA CUDA NAND MIDI ASAP LASIK AIDS OK
+    """
+)
+
 REGNAL = words(
     """
     Henry George Louis Charles James William Edward Richard John Philip Frederick Francis Peter

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from vivavoce.text.normalise.numbers import SMALL, cardinal, plural
+from vivavoce.text.normalise.numbers import SMALL, cardinal, plural, read
 from vivavoce.text.normalise.rewriter import Rule
 from vivavoce.text.normalise.words import closing_dot
 
@@ -17,7 +17,7 @@ ZONE = (
 )
 
 
-def _clock(hours: int, minutes: int, half: str | None) -> str | None:
+def clock(hours: int, minutes: int, half: str | None) -> str | None:
     if hours > 24 or minutes > 59 or (half and hours > 12):
         return None
     name = cardinal(hours)
@@ -38,7 +38,7 @@ def _suffix(match: re.Match[str]) -> str:
 
 
 def _time(match: re.Match[str]) -> str | None:
-    words = _clock(int(match["h"]), int(match["m"] or 0), match["half"])
+    words = clock(int(match["h"]), int(match["m"] or 0), match["half"])
     return None if words is None else words + _suffix(match)
 
 
@@ -65,7 +65,52 @@ def _bare_range(match: re.Match[str]) -> str:
 
 _RX = re.IGNORECASE
 
+DURATION_UNITS = {"d": "day", "h": "hour", "m": "minute", "s": "second"}
+PART = re.compile(r"(\d+(?:\.\d+)?) ?([dhms])|(\d+)\Z")
+
+
+def _duration(match: re.Match[str]) -> str | None:
+    """2h 15m -> two hours fifteen minutes; "1h30" ends in minutes."""
+    parts = PART.findall(match[0])
+    if len(parts) < 2:
+        return None
+    said = []
+    for number, unit, last in parts:
+        name, count = DURATION_UNITS[unit or "m"], read(number or last)
+        said.append(f"{count} {name if count == 'one' else plural(name)}")
+    return " ".join(said)
+
+
+def _military(match: re.Match[str]) -> str:
+    """0600 -> oh six hundred, 1430 -> fourteen thirty."""
+    hours, minutes = int(match["h"]), int(match["m"])
+    said = ("oh " if hours < 10 else "") + cardinal(hours)
+    if minutes == 0:
+        return said + " hundred"
+    return f"{said} {'oh ' if minutes < 10 else ''}{cardinal(minutes)}"
+
+
+DURATIONS: list[Rule] = [
+    (
+        re.compile(
+            r"(?<![\w.,/])(?=\d{1,4}(?:d|h|m|min) ?\d)(?:\d{1,4}d ?)?(?:\d{1,3}h ?)?"
+            r"(?:\d{1,4}m(?:in)?(?![\w²³])(?= ?\d{1,2}(?:\.\d{1,3})?s)|\d{1,4}m(?:in)?(?=\d)"
+            r"|(?<=\d[dh])\d{1,4}m(?:in)?(?!\w)|(?<=\d[dh] )\d{1,4}m(?:in)?(?!\w)"
+            r"|(?<=\dh)\d\d(?!\w))? ?(?:\d{1,5}(?:\.\d{1,3})?s(?!\w))?(?<! )(?!\w)"
+        ),
+        _duration,
+    ),
+    (
+        re.compile(r"(?<![\w.,:/-])(?P<h>[01]\d|2[0-4])(?P<m>[0-5]\d)(?= (?:hours|hrs)\b)"),
+        _military,
+    ),
+]
+
 RULES: list[Rule] = [
+    (
+        re.compile(r"(?<=\d:[0-5]\d) ?[-–] ?(?=(?:\d|1\d|2[0-4])(?![\w:/-]|[.,]\d))"),
+        " to ",
+    ),
     (
         re.compile(
             r"(?<![\w.,:/-])(?P<h>\d|1[0-2]) ?[-–] ?(?=(?:\d|1[0-2])(?::\d\d)? ?[ap]\.?m\b)", _RX

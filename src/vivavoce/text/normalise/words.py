@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from vivavoce.text.normalise.numbers import cardinal, digits, grouped_digits, ordinal
+from vivavoce.text.normalise.measures import UNITS
+from vivavoce.text.normalise.numbers import cardinal, digits, grouped_digits, ordinal, year
 from vivavoce.text.normalise.rewriter import Rule
 from vivavoce.text.normalise.tables import (
     DIRECTIONS,
@@ -23,6 +24,10 @@ from vivavoce.text.wordlists import STARTERS, words
 
 ROMAN = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})\Z")
 ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
+_TITLE = re.compile(
+    r"(?:[Kk]ing|[Qq]ueen|[Pp]ope|[Ee]mperor|[Ee]mpress|[Tt]s[ae]r|[Pp]rince|[Ss]ultan|[.!?]|of|under"
+    r"|by|after|when|and) \Z"
+)
 ENDS_SENTENCE = words(
     """
     etc inc Inc ltd Ltd Co Corp Jr jr Sr sr Esq Ave Blvd Rd St Bros al lbs oz ft hrs mins
@@ -89,9 +94,13 @@ def _saint_or_street(match: re.Match[str]) -> str | None:
 
 def _address(match: re.Match[str]) -> str | None:
     number = match["number"]
+    if match["name"].strip() in UNITS:
+        return None  # "a 500 GB drive"
     name = re.sub(r"\b([NSEW])\.? (?=\S)", lambda m: DIRECTIONS[m[1]] + " ", match["name"], count=1)
     dot = closing_dot(match) if match["dot"] else ""
     house = grouped_digits(number) if "0" not in number[1:2] or len(number) != 3 else digits(number)
+    if len(number) == 4 and number.endswith("00") and number[1] != "0":
+        house = year(int(number))
     return f"{house} {name}{STREETS[match['kind'].lower()]}{dot}"
 
 
@@ -100,6 +109,10 @@ def _state(match: re.Match[str]) -> str:
     extra = f" {digits(code)}" if code else ""
     extra += f", {digits(match['four'])}" if match["four"] else ""
     return f"{STATES[match['state']]}{match['comma'] or ''}{extra}"
+
+
+def _zip(match: re.Match[str]) -> str:
+    return f"D C {digits(match['zip'])}"
 
 
 def _initials(match: re.Match[str]) -> str:
@@ -118,6 +131,8 @@ def _letters_with_dots(match: re.Match[str]) -> str:
 def _acronym(match: re.Match[str]) -> str | None:
     """FBI -> F B I. Words, shouted or pronounceable, stay as they are."""
     text, tail = match["caps"], match["tail"] or ""
+    if text == "AM" and match.string[max(0, match.start() - 2) : match.start()] == "I ":
+        return None
     if text in WORDS or (len(text) > 5 and text not in SPELLED):
         return None
     vowels = [c in "AEIOU" for c in text]
@@ -148,12 +163,37 @@ def _regnal(match: re.Match[str]) -> str | None:
     n, name = roman(match["roman"]), match["name"]
     if not n or n > 40 or (len(match["roman"]) == 1 and name not in REGNAL):
         return None
-    if match["roman"] == "I" and re.match(
-        r" (?:am|was|have|had|will|would|can|could|do|did|[a-z]+ed|met|saw|went|think|know|went)\b",
-        match.string[match.end() : match.end() + 12],
+    if name in STARTERS:
+        return None
+    if (
+        match["roman"] == "I"
+        and not _titled(match)
+        and re.match(
+            r" (?:am|was|have|had|will|would|can|could|do|did"
+            r"|[a-z]+ed|met|saw|went|think|know|went)\b",
+            match.string[match.end() : match.end() + 12],
+        )
     ):
         return None
     return f"{name} {cardinal(n)}" if name in NOT_PERSONS else f"{name} the {ordinal(n)}"
+
+
+def _titled(match: re.Match[str]) -> bool:
+    """Whether "Elizabeth I" is a monarch, not a name before "I": first, or behind a title."""
+    before = match.string[max(0, match.start() - 24) : match.start()]
+    return not before.strip() or bool(_TITLE.search(before))
+
+
+def _lower_roman(match: re.Match[str]) -> str | None:
+    n = roman(match["roman"].upper())
+    if not n or n > 200 or (match["roman"] == "i" and match["thing"][0].islower()):
+        return None
+    return f"{match['thing']} {cardinal(n)}"
+
+
+def _century(match: re.Match[str]) -> str | None:
+    n = roman(match["roman"])
+    return ordinal(n) if n else None
 
 
 def _lone_roman(match: re.Match[str]) -> str | None:
@@ -168,9 +208,18 @@ def _alternatives(table: dict[str, str] | frozenset[str]) -> str:
 EARLY: list[Rule] = [
     (
         re.compile(
-            rf"(?<![\w/.])(?:{_alternatives(INNER_DOTS)})(?!\w)|(?<!\w)w/(?=\w)", re.IGNORECASE
+            rf"(?<![\w/.])(?:{_alternatives(INNER_DOTS)})(?!\w)|(?<!\w)w/(?=\w{2})", re.IGNORECASE
         ),
         _inner,
+    ),
+    (re.compile(r"\bD\.?C\.?,? (?P<zip>\d{5})\b"), _zip),
+    (
+        re.compile(
+            rf"(?<![\w.])(?P<word>{_alternatives(dict.fromkeys(NUMBERED, ''))})\.(?= ?[(#]?(?:\d"
+            rf"|[IVX]{{1,5}}\b))",
+            re.IGNORECASE,
+        ),
+        _numbered,
     ),
     (
         re.compile(
@@ -186,14 +235,6 @@ EARLY: list[Rule] = [
             r"(?:-(?P<four>\d{4}))?)?(?!\w)"
         ),
         _state,
-    ),
-    (
-        re.compile(
-            rf"\b(?P<word>{_alternatives(dict.fromkeys(NUMBERED, ''))})\.(?= ?[(#]?(?:\d"
-            rf"|[IVX]{{1,5}}\b))",
-            re.IGNORECASE,
-        ),
-        _numbered,
     ),
     (re.compile(r"\b(?P<word>[Dd]r)\b\.?(?= [A-Z])"), _doctor),
     (re.compile(r"(?<=[a-z] )Dr\b\.?(?![\w])"), "Drive"),
@@ -212,6 +253,37 @@ EARLY: list[Rule] = [
         ),
         _thing_number,
     ),
+    (
+        re.compile(
+            rf"\b(?P<thing>{NUMBERED_THINGS}|{NUMBERED_THINGS.lower()}|pages)\.? "
+            r"(?P<roman>[ivxlc]{1,7})(?![\w'])"
+        ),
+        _lower_roman,
+    ),
+    (re.compile(r"\b(?P<roman>[IVX]{1,5})(?= (?:century|centuries|c\.))"), _century),
+    (re.compile(r"(?<=\w )vs\b\.?(?= \w)"), "versus"),
+    (re.compile(r"\bapprox(?= ?[~\d])"), "approximately"),
+    (re.compile(r"\b[Cc]opyright ?(?:©|\([Cc]\)) ?"), "Copyright "),
+    (re.compile(r"\bEst\.(?= (?:in )?1[5-9]\d\d\b| (?:in )?20\d\d\b)"), "Established"),
+    (re.compile(r"\bPop\.(?= ?\d)"), "Population"),
+    (re.compile(r"\bN°(?= ?\d)"), "Number"),
+    (re.compile(r"\bMt(?= [A-Z][a-z])"), "Mount"),
+    (
+        re.compile(
+            r"\b(?P<word>Prof|Lt|Gen|Col|Capt|Sgt|Maj|Cpl|Insp|Supt|Rev)"
+            r"(?= (?!Alpha\b)(?:[A-Z][a-z]{2,}|Col|Gen|[A-Z]\. ))"
+        ),
+        lambda m: DOTTED[m["word"]],
+    ),
+    (
+        re.compile(r"(?<=\d km )(?P<side>[NSEW])(?= of\b)"),
+        lambda m: DIRECTIONS[m["side"]].lower(),
+    ),
+    (re.compile(r"\b1,?000s(?= of\b)"), "thousands"),
+    (re.compile(r"\b100s(?= of\b)"), "hundreds"),
+    (re.compile(r"\b10s(?= of\b)"), "tens"),
+    (re.compile(r"\bLat\.(?= ?\d)"), "Latitude"),
+    (re.compile(r"\bLong\.(?= ?\d)"), "Longitude"),
     (re.compile(r"\b(?P<name>[A-Z][a-z]{2,14}) (?P<roman>[IVX]{1,6})\b(?!'(?!s\b))"), _regnal),
     (
         re.compile(r"(?<![\w.-])(?=[IVX]*[IV])(?:[VX]I{1,3}|XI?[IVX]{1,4}|IV|IX)(?![\w-])"),
@@ -251,16 +323,6 @@ LATE: list[Rule] = [
     (re.compile(r"§"), " section "),
     (re.compile(r"©"), " copyright "),
     (re.compile(r"[®™]"), ""),
-    (re.compile(r"±"), " plus or minus "),
-    (re.compile(r"≈"), " approximately "),
-    (re.compile(r"≤"), " less than or equal to "),
-    (re.compile(r"≥"), " greater than or equal to "),
-    (re.compile(r"≠"), " is not equal to "),
-    (re.compile(r"∞"), " infinity "),
-    (re.compile(r"√"), " square root of "),
-    (re.compile(r"→"), " to "),
-    (re.compile(r"(?<=\w) < (?=\w)"), " less than "),
-    (re.compile(r"(?<=\w) > (?=\w)"), " greater than "),
     (re.compile(r"(?<![\w/])(?<!about )~ ?(?=[a-z])"), "about "),
     (re.compile(r" ?={1,3} ?(?=\S)(?!=)"), " equals "),
     (re.compile(r"(?<=\w)\+\+"), " plus plus"),

@@ -1,0 +1,265 @@
+"""Markdown and HTML -> the text that they show, with the place of each character in the source.
+
+Links become their text, emphasis and headings lose their marks, entities become characters,
+reference marks such as `[12]` are left out. Knows no language and no voice.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Edit(NamedTuple):
+    """`source[start:end]` is shown as `text`."""
+
+    start: int
+    end: int
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The text that is shown. `start(i)` and `end(i)` are places in the source.
+
+    Run `n` begins at `text[runs[n]]` and at `source[starts[n]]`; `ends[n]` is the end in the source
+    of what a run replaces, -1 for a run that is as in the source.
+    """
+
+    text: str
+    runs: tuple[int, ...]
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+
+    def start(self, index: int) -> int:
+        """Where in the source the character `text[index]` comes from."""
+        run = bisect_right(self.runs, index) - 1
+        return self.starts[run] + (index - self.runs[run] if self.ends[run] < 0 else 0)
+
+    def end(self, index: int) -> int:
+        """Where in the source the text before `index` ends."""
+        if index == 0:
+            return self.starts[0]
+        run = bisect_right(self.runs, index - 1) - 1
+        return self.starts[run] + index - self.runs[run] if self.ends[run] < 0 else self.ends[run]
+
+
+ANY = re.compile(r"[\\*_`~\[<&#>|†‡¹²³⁰-⁹]|^[ \t]*[-=]{3,}[ \t]*$", re.MULTILINE)
+
+_INLINE = {"a", "abbr", "acronym", "address", "audio", "b", "bdi", "bdo", "big", "cite", "code",
+           "data", "del", "dfn", "em", "emphasis", "font", "i", "img", "ins", "kbd", "label",
+           "lang", "mark", "nobr", "paragraph", "phoneme", "prosody", "q", "rp", "rt", "ruby", "s",
+           "samp", "say-as", "sentence", "small", "span", "speak", "strike", "strong", "sub", "tt",
+           "svg", "time", "u", "var", "voice", "w", "wbr"}  # fmt: skip
+_BLOCK = {"article", "aside", "blockquote", "body", "caption", "center", "dd", "details", "div",
+          "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4",
+          "h5", "h6", "head", "header", "hr", "html", "li", "main", "nav", "ol", "p", "pre",
+          "section", "summary", "table", "tbody", "tfoot", "thead", "title", "tr",
+          "ul"}  # fmt: skip
+_CELL = {"td", "th"}
+HIDDEN = (
+    (re.compile("<!--"), re.compile("-->")),
+    (re.compile(r"<script\b", re.IGNORECASE), re.compile(r"</script>", re.IGNORECASE)),
+    (re.compile(r"<style\b", re.IGNORECASE), re.compile(r"</style>", re.IGNORECASE)),
+)
+_NAMES = "|".join(sorted({*_INLINE, *_BLOCK, *_CELL, "br", "sup"}, key=len, reverse=True))
+_VALUE = r"(?:\"[^\"<>]{0,500}\"|'[^'<>]{0,500}'|[^\s\"'<>=]{1,200})"
+TAG = re.compile(
+    rf"</?(?P<tag>{_NAMES})(?:\s{{1,20}}[\w:.-]{{1,40}}\s{{0,9}}=\s{{0,9}}{_VALUE}){{0,20}}"
+    r"\s{0,20}/?>",
+    re.IGNORECASE,
+)
+POWER = re.compile(r"<sup>([0-9]{1,3})</sup>", re.IGNORECASE)
+SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+DECLARATION = re.compile(r"<(?:!DOCTYPE|\?xml)[^<>]{0,500}>", re.IGNORECASE)
+ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,31}|#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6});")
+URL = re.compile(r"(?:https?|ftp)://[^\s<>\[\]]{1,2000}")
+
+ESCAPE = re.compile(r"\\[\\*_`~\[\]<>#]")
+FENCE = re.compile(r"^[ \t]{0,3}(?:```|~~~)[^`\n]{0,99}$\n?", re.MULTILINE)
+CODE = re.compile(r"(?<![\\`])`(?![\s`])(?P<inner>[^`\n]{0,499}[^\s`])`(?!`)")
+LINK = re.compile(
+    r"(?<!\\)!?\[(?P<text>[^\[\]\n]{1,500})\]"
+    r"(?:\([ \t]{0,9}(?:<[^<>\n]{0,2000}>|[^\s()<>\[\]]{1,2000}(?:\([^\s()\[\]]{0,200}\)"
+    r"[^\s()\[\]]{0,200})?)(?:[ \t]{1,9}[\"'][^\"'\n]{0,300}[\"'])?[ \t]{0,9}\)"
+    r"|(?<=[^\d\W]\])\[(?!\^)[^\[\]\n]{0,100}\])"
+)
+DEFINITION = re.compile(
+    r"^[ \t]{0,3}\[[^\[\]\n^][^\[\]\n]{0,99}\]:[ \t]*\S[^\n]{0,2000}\n?", re.MULTILINE
+)
+AUTOLINK = re.compile(r"<(?P<inner>(?:https?|ftp|mailto):[^\s<>]{1,2000})>", re.IGNORECASE)
+EMPHASIS = (
+    re.compile(
+        r"(?<![\w*\\])\*{3}(?![\s*])(?P<inner>(?:[^*\n]|\n(?!\s*\n)){1,1000})(?<!\s)\*{3}(?![\w*])"
+    ),
+    re.compile(
+        r"(?<![*\\])\*{2}(?![\s*])(?P<inner>(?:[^*\n]|\n(?!\s*\n)|\*(?!\*)){1,1000})(?<![\s*])\*{2}(?!\*)"
+    ),
+    re.compile(
+        r"(?<![\w*\\])\*(?![\s*])(?P<inner>(?:[^*\n]|\n(?!\s*\n)|\*\*){1,1000})(?<![\s*])\*(?![\w*])"
+    ),
+    re.compile(
+        r"(?<![\w\\])__(?![\s_])(?P<inner>(?:[^_\n]|\n(?!\s*\n)|_(?!_)){1,1000})(?<!\s)__(?!\w)"
+    ),
+    re.compile(r"(?<![\w\\])_(?![\s_])(?P<inner>(?:[^_\n]|\n(?!\s*\n)){1,1000})(?<!\s)_(?!\w)"),
+    re.compile(r"(?<![~\\])~~(?![\s~])(?P<inner>[^~\n]{1,1000})(?<!\s)~~(?!~)"),
+)
+HEADING = re.compile(
+    r"^[ \t]{0,3}#{1,6}[ \t]+(?=\S)(?P<inner>[^\n]*?)(?:[ \t]+#+)?[ \t]*(?=\n|\Z)", re.MULTILINE
+)
+RULE = re.compile(
+    r"^[ \t]{0,3}(?:-{3,}|={3,}|_{3,}|\*{3,}|(?:[*_-][ \t]){2,9}[*_-])[ \t]*$", re.MULTILINE
+)
+QUOTE = re.compile(r"^(?:[ \t]{0,3}>){1,9}[ \t]?(?=[ \t]*[^\s\d>])", re.MULTILINE)
+TASK = re.compile(r"^(?P<bullet>[ \t]{0,20}[-*+] )\[[ xX]\] (?=\S)", re.MULTILINE)
+ROW = re.compile(r"^[ \t]*\|(?P<inner>[^\n]{1,2000})\|[ \t]*$", re.MULTILINE)
+DIVIDER = re.compile(r"[ \t:|-]+")
+BAR = re.compile(r"[ \t]*(?<!\\)\|[ \t]*")
+
+NOTE = re.compile(
+    r"\[\^[^\[\]\s]{1,40}\]:?[ \t]?(?=\S)|\[\^[^\[\]\s]{1,40}\]|\[citation needed\]", re.IGNORECASE
+)
+REFERENCE = re.compile(
+    r"(?:(?<=[.!?…,;:\"'”’»)])|(?<=\w\w)|(?<=\w[.!?,\"'”’] ))(?<!\\)"
+    r"(?:\[(?:note )?\d{1,3}(?:(?:, ?|[-–])\d{1,3}){0,9}\]){1,9}(?![\w(])"
+)
+RAISED = re.compile(
+    r"(?:(?<=[.!?…;:,\"'”’»)])|(?<=[^\W\d_]{4}))[¹²³⁰⁴-⁹]{1,3}(?![\w¹²³⁰⁴-⁹⁻])|(?<=[\w.!?,;:\"'”’)])[†‡]{1,3}"
+)
+
+
+def show(source: str, notes: bool = False) -> Shown:
+    """What a reader of the page would see. `notes` keeps reference marks: `[12]`, `.¹`."""
+    if not ANY.search(source):
+        return Shown(source, (0,), (0,), (-1,))
+    kept = [(m.start(), m.end()) for m in URL.finditer(source)]
+    kept += [m.span("inner") for m in CODE.finditer(source)]
+    edits = sorted(_edits(source, notes), key=lambda edit: (edit.start, -edit.end))
+    return _apply(source, edits, sorted(kept))
+
+
+def _apply(source: str, edits: list[Edit], kept: list[tuple[int, int]]) -> Shown:
+    """Without edits that lie in another, or that begin within what is kept as it is."""
+    firsts = [first for first, _ in kept]
+    pieces: list[str] = []
+    runs, starts, ends = [0], [0], [-1]
+    place = size = 0
+    for edit in edits:
+        span = bisect_right(firsts, edit.start) - 1
+        if edit.start < place or (span >= 0 and edit.start < kept[span][1]):
+            continue
+        before = source[place : edit.start]
+        pieces += (before, edit.text)
+        size += len(before)
+        if edit.text:
+            runs.append(size)
+            starts.append(edit.start)
+            ends.append(edit.end)
+            size += len(edit.text)
+        runs.append(size)
+        starts.append(edit.end)
+        ends.append(-1)
+        place = edit.end
+    pieces.append(source[place:])
+    return Shown("".join(pieces), tuple(runs), tuple(starts), tuple(ends))
+
+
+def _edits(source: str, notes: bool) -> Iterator[Edit]:
+    yield from _html(source)
+    yield from _markdown_blocks(source)
+    for match in ESCAPE.finditer(source):
+        yield Edit(match.start(), match.start() + 1)
+    for pattern in (CODE, AUTOLINK, *EMPHASIS):
+        for match in pattern.finditer(source):
+            yield from _around(match, "inner")
+    for match in LINK.finditer(source):
+        if not match["text"].isdigit() or match[0].endswith(")"):
+            yield from _around(match, "text")
+    for match in NOTE.finditer(source):
+        yield Edit(*match.span())
+    for pattern in () if notes else (REFERENCE, RAISED):
+        for match in pattern.finditer(source):
+            yield Edit(*match.span())
+
+
+def _around(match: re.Match[str], inner: str) -> Iterator[Edit]:
+    """Only what stands inside the marks is shown."""
+    start, end = match.span(inner)
+    yield Edit(match.start(), start)
+    yield Edit(end, match.end())
+
+
+def _markdown_blocks(source: str) -> Iterator[Edit]:
+    for match in HEADING.finditer(source):
+        start, end = match.span("inner")
+        yield Edit(match.start(), start)
+        if match.end() < len(source):
+            yield Edit(end, match.end() + 1, "\n\n")
+        elif end < match.end():
+            yield Edit(end, match.end())
+    for pattern in (FENCE, DEFINITION):
+        for match in pattern.finditer(source):
+            yield Edit(match.start(), match.end(), "\n")
+    for pattern in (RULE, QUOTE):
+        for match in pattern.finditer(source):
+            yield Edit(*match.span())
+    for match in TASK.finditer(source):
+        yield Edit(match.end("bullet"), match.end())
+    for match in ROW.finditer(source):
+        yield from _row(source, match)
+
+
+def _row(source: str, row: re.Match[str]) -> Iterator[Edit]:
+    """Cells of a table are parted by commas; the line under the head is not shown."""
+    if DIVIDER.fullmatch(row["inner"]):
+        yield Edit(row.start(), row.end())
+        return
+    start, end = row.span("inner")
+    start += len(row["inner"]) - len(row["inner"].lstrip())
+    end -= len(row["inner"]) - len(row["inner"].rstrip())
+    if start >= end:
+        return
+    yield Edit(row.start(), start)
+    for bar in BAR.finditer(source, start, end):
+        yield Edit(bar.start(), bar.end(), ", ")
+    yield Edit(end, row.end(), ".\n")
+
+
+def _html(source: str) -> Iterator[Edit]:
+    yield from _hidden(source)
+    for match in DECLARATION.finditer(source):
+        yield Edit(*match.span())
+    for match in POWER.finditer(source):
+        yield Edit(*match.span(), match[1].translate(SUPERSCRIPT))
+    for match in TAG.finditer(source):
+        if source[match.start() - 1 : match.start()] != "\\":
+            yield Edit(*match.span(), _tag(match))
+    for match in ENTITY.finditer(source):
+        character = html.unescape(match[0])
+        if character != match[0]:
+            yield Edit(*match.span(), "".join(c if c.isprintable() else " " for c in character))
+
+
+def _tag(match: re.Match[str]) -> str:
+    name = match["tag"].lower()
+    if name in _BLOCK:
+        return "\n\n"
+    if name in _CELL:
+        return ", " if match[0].startswith("</") else ""
+    return "\n" if name == "br" else ""
+
+
+def _hidden(source: str) -> Iterator[Edit]:
+    """Comments, scripts and styles, each to its end; without an end they are text."""
+    for opening, closing in HIDDEN:
+        found = opening.search(source)
+        while found:
+            end = closing.search(source, found.end())
+            if end is None:
+                break
+            yield Edit(found.start(), end.end())
+            found = opening.search(source, end.end())
