@@ -21,13 +21,24 @@ def trim_silence(audio: Audio, threshold_db: float = -42.0, keep_s: float = 0.0)
     Silent are frames of 10 ms, counted from either end, whose RMS lies below the threshold (dB of
     full scale).
     """
-    ways = audio.samples, audio.samples[::-1]
-    before, after = (_lead(s, audio.sample_rate, threshold_db) for s in ways)
+    before, after = _silent_ends(audio, threshold_db)
     kept = round(keep_s * audio.sample_rate)
     n = len(audio.samples)
     if before == n:
         return replace(audio, samples=audio.samples[:0])
     return replace(audio, samples=audio.samples[max(0, before - kept) : n - max(0, after - kept)])
+
+
+def silent_ends(audio: Audio, threshold_db: float = -42.0) -> tuple[float, float]:
+    """Seconds of silence before the first and after the last frame that is not silent."""
+    before, after = _silent_ends(audio, threshold_db)
+    return before / audio.sample_rate, after / audio.sample_rate
+
+
+def _silent_ends(audio: Audio, threshold_db: float) -> tuple[int, int]:
+    ways = audio.samples, audio.samples[::-1]
+    before, after = (_lead(s, audio.sample_rate, threshold_db) for s in ways)
+    return before, after
 
 
 def _lead(samples: NDArray[np.float32], sample_rate: int, threshold_db: float) -> int:

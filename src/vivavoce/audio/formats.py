@@ -15,7 +15,8 @@ MEDIA_SUFFIXES = frozenset({"m4a", "m4b", "mp4", "aac", "webm", "mka", "mkv", "m
 class Format:
     """`container` and `subtype` in libsndfile's words, FFmpeg's container where `media`.
 
-    `rates` are the sample rates it can hold, Hz, rising; empty means any.
+    `rates` are the sample rates it can hold, Hz, rising; empty means any. `pcm` is samples alone:
+    signed 16 bit, low byte first, one channel, and nothing that says so.
     """
 
     name: str
@@ -47,8 +48,14 @@ FORMATS = {
         ),
         Format(name="mp3", container="MP3", subtype="MPEG_LAYER_III", rates=MP3_RATES),
         Format(name="m4a", container="ipod", media=True, rates=AAC_RATES),
+        Format(name="aac", container="adts", media=True, rates=AAC_RATES),
+        Format(name="pcm", container="RAW", subtype="PCM_16", integer=True),
     )
 }
+
+
+ALIASES = {"raw": "pcm", "s16le": "pcm", "mp4": "m4a", "m4b": "m4a", "oga": "ogg"}
+"""Other suffixes and names of the same formats."""
 
 
 def find(target: object, name: str | None = None) -> Format:
@@ -62,7 +69,7 @@ def find(target: object, name: str | None = None) -> Format:
         name = Path(target).suffix.removeprefix(".")
         if not name:
             raise UnknownFormat(f"{str(target)!r} names no format.", _list())
-    found = FORMATS.get(name.lower())
+    found = FORMATS.get(ALIASES.get(name.lower(), name.lower()))
     if found is None:
         close = near_misses(name.lower(), FORMATS)
         advice = close if close.startswith("Known") else f"{close} {_list()}".strip()

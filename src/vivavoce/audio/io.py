@@ -3,96 +3,88 @@
 from __future__ import annotations
 
 import contextlib
-import io
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
-from vivavoce.audio import formats, media
+from vivavoce.audio import formats
+from vivavoce.audio.containers import cut_off
+from vivavoce.audio.decode import decode, guarded, opened
 from vivavoce.audio.encode import BLOCK, open_encoder
+from vivavoce.audio.findings import Finding, Recorded
+from vivavoce.audio.limits import LONGEST_S, Limits
+from vivavoce.audio.mix import Mixer, only
 from vivavoce.audio.resample import resample_pieces, resampler
 from vivavoce.audio.sink import Sink
-from vivavoce.errors import AudioError, MissingExtra, OutputError, UnknownFormat, near_misses
+from vivavoce.errors import AudioError, OutputError
 from vivavoce.types import Audio
 
+LEAST_MISSING_S = 0.1
+"""Decoders round lengths to whole frames: less than this and 2 % is not missed."""
 
-def read(source: str | Path | BinaryIO, sample_rate: int | None = None) -> Audio:
-    """A file as mono (the mean of its channels), at `sample_rate` Hz or at its own.
+
+def read(
+    source: str | Path | BinaryIO, sample_rate: int | None = None, *, longest_s: float = LONGEST_S
+) -> Recorded:
+    """A file as mono, at `sample_rate` Hz or at its own, and what is wrong with the file.
 
     wav, flac, ogg, opus, mp3, aiff and what else libsndfile knows; m4a, aac, mp4, webm with the
-    extra `media`. A float file's values beyond 1 are kept. Decoded piece by piece: only the mono
-    result is held. Raises AudioError (missing, empty, damaged, NaN), UnknownFormat, MissingExtra.
+    extra `media`. Channels are averaged; where they cancel each other the loudest is taken. A float
+    file's values beyond 1 are kept. Decoded piece by piece: only the mono result is held, and no
+    more than `longest_s` of it is read (`Limits` says how much that is at high rates).
+    The findings are about the file: cut off, channels; `check_recording` adds those of the sound.
+    Raises AudioError (missing, empty, damaged, too long, NaN), UnknownFormat, MissingExtra.
     """
-    name = getattr(source, "name", "the stream") if hasattr(source, "read") else source
-    rate, pieces = _decode(source, str(name))
-    wanted = sample_rate or rate
-    parts = list(resample_pieces(pieces, rate, wanted))
-    samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
-    if not len(samples):
-        raise AudioError(f"{name} holds no samples.", "Give a file with something in it.")
-    if not np.isfinite(samples).all():
-        raise AudioError(f"{name} holds NaN or infinite samples.", "Export it again.")
-    return Audio(samples, wanted)
+    given = getattr(source, "name", "the stream") if hasattr(source, "read") else source
+    name = str(given)
+    limits = Limits(longest_s=longest_s)
+    with guarded(name), opened(source, name) as handle:
+        decoded = decode(handle, name, limits)
+        rate, mixer = decoded.sample_rate, Mixer(decoded.n_channels)
+        wanted = sample_rate or rate
+        samples, read_s = _collected(mixer.mean(decoded.blocks), rate, wanted)
+        if not len(samples):
+            raise AudioError(f"{name} holds no samples.", "Give a file with something in it.")
+        if not np.isfinite(samples).all():
+            raise AudioError(f"{name} holds NaN or infinite samples.", "Export it again.")
+        fault = mixer.fault()
+        if fault is not None:
+            again = decode(handle, name, limits)
+            samples, _ = _collected(only(again.blocks, mixer.loudest), rate, wanted)
+        missing = decoded.declared_s - read_s > LEAST_MISSING_S + 0.02 * decoded.declared_s
+        cut = _cut_off(read_s) if missing or cut_off(handle) else None
+    found = tuple(finding for finding in (cut, fault) if finding is not None)
+    return Recorded(samples, wanted, Path(name).name, found)
 
 
-class _Forward(soundfile.SoundFile):
-    """Read from beginning to end: seeking after each piece fails in a FLAC of unknown length."""
+def _collected(
+    pieces: Iterator[NDArray[np.float32]], rate: int, wanted: int
+) -> tuple[NDArray[np.float32], float]:
+    """Pieces as one array `[S]` at the wanted rate, and the seconds that they were."""
+    n_read = 0
 
-    def seekable(self) -> bool:
-        return False
+    def counted() -> Iterator[NDArray[np.float32]]:
+        nonlocal n_read
+        for piece in pieces:
+            n_read += len(piece)
+            yield piece
 
-
-def _decode(source: str | Path | BinaryIO, name: str) -> tuple[int, Iterator[NDArray[np.float32]]]:
-    if isinstance(source, (str, Path)):
-        path = Path(source)
-        if path.is_dir() or not path.exists():
-            what = "is a folder" if path.is_dir() else "does not exist"
-            raise AudioError(f"{name} {what}.", "Give the path of an audio file.")
-        if not path.is_file():  # a named pipe can be read only once, from the start
-            source = io.BytesIO(path.read_bytes())
-    elif not source.seekable():
-        source = io.BytesIO(source.read())
-    suffix = Path(name).suffix.lower().removeprefix(".")
-    try:
-        file = _Forward(source)
-    except (soundfile.LibsndfileError, TypeError, OSError) as error:
-        if not isinstance(source, (str, Path)):
-            source.seek(0)
-        try:
-            return media.decode(source)
-        except MissingExtra:
-            if suffix in formats.MEDIA_SUFFIXES:
-                raise
-            raise _not_audio(name, suffix, error) from error
-        except AudioError as second:
-            raise _not_audio(name, suffix, second) from error
-    return file.samplerate, _blocks(file, name)
+    parts = deque(resample_pieces(counted(), rate, wanted))
+    samples, end = np.empty(sum(len(part) for part in parts), np.float32), 0
+    while parts:  # let each part go, so that nothing is held twice
+        part = parts.popleft()
+        samples[end : end + len(part)] = part
+        end += len(part)
+    return samples, n_read / rate
 
 
-def _not_audio(name: str, suffix: str, error: Exception) -> AudioError | UnknownFormat:
-    known = {*formats.FORMATS, *formats.MEDIA_SUFFIXES, "aiff", "aif", "au", "caf", "oga", "w64"}
-    if suffix in known or not suffix:
-        if isinstance(error, AudioError):
-            return error
-        return AudioError(f"Cannot decode {name}: {error}", "Give a whole audio file.")
-    advice = near_misses(suffix, known) or "Give a wav, flac, ogg, opus, mp3 or m4a file."
-    return UnknownFormat(f"Cannot read {name}: no audio format that is known.", advice)
-
-
-def _blocks(file: soundfile.SoundFile, name: str) -> Iterator[NDArray[np.float32]]:
-    with file:
-        try:
-            while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
-                yield block.mean(axis=1, dtype=np.float32)
-        except soundfile.LibsndfileError as error:
-            raise AudioError(
-                f"Cannot decode {name}: {error}", "Give a whole audio file."
-            ) from error
+def _cut_off(read_s: float) -> Finding:
+    return Finding("truncated", read_s, "s", "Copy or download the file again.")
 
 
 def write(target: str | Path | BinaryIO, audio: Audio, format: str | None = None) -> int:  # noqa: A002

@@ -66,6 +66,7 @@ def add(
         name,
         recordings,
         replace=replace,
+        warn=lambda warning: say(f"warning: {warning}"),
         model=model,
         transcript=words,
         language=language,

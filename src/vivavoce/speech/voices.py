@@ -128,10 +128,12 @@ def voices_add(
     recording: Recording | Sequence[Recording],
     *,
     replace: bool = False,
+    warn: Callable[[str], None] | None = None,
     **details: Any,
 ) -> Path:
     """Make a voice and keep it under a name; its file. `details` is what `make_voice` takes.
 
+    `warn` is called with each sentence about what is doubtful in the recording or its words.
     Raises UsageError for a name that cannot be, or that is taken unless `replace`; AudioError,
     VoiceError, UnknownModel, OutputError.
     """
@@ -140,7 +142,11 @@ def voices_add(
         raise UsageError(
             f"There is a voice '{name}' already.", "Choose another name, or replace it."
         )
-    files.save(path, make_voice(recording, name=name, **details))
+    voice = make_voice(recording, name=name, **details)
+    files.save(path, voice)
+    if warn is not None:
+        for warning in voice.warnings:
+            warn(warning)
     return path
 
 
