@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from vivavoce.errors import UnknownFormat, near_misses
+from vivavoce.errors import UnknownFormat, UsageError, near_misses
 
 MEDIA_SUFFIXES = frozenset({"m4a", "m4b", "mp4", "aac", "webm", "mka", "mkv", "mov", "wma", "amr"})
 """Read through FFmpeg (extra `media`); everything else that can be read, by libsndfile."""
@@ -33,7 +33,21 @@ class Format:
             return sample_rate
         return min((r for r in self.rates if r > sample_rate), default=self.rates[-1])
 
+    def require_rate(self, sample_rate: int) -> int:
+        """The rate, if files of this format may have it. Raises UsageError."""
+        if self.rates and sample_rate not in self.rates:
+            known = ", ".join(str(rate) for rate in self.rates)
+            raise UsageError(
+                f"{self.name} cannot have {sample_rate} Hz.", f"Choose one of {known}."
+            )
+        if not LOWEST_HZ <= sample_rate <= HIGHEST_HZ:
+            raise UsageError(
+                f"{sample_rate} Hz is no sample rate.", f"Choose {LOWEST_HZ} to {HIGHEST_HZ} Hz."
+            )
+        return sample_rate
 
+
+LOWEST_HZ, HIGHEST_HZ = 4_000, 384_000
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 AAC_RATES = (*MP3_RATES, 64000, 88200, 96000)
 FORMATS = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -109,8 +108,8 @@ class StreamWriter:
     audio, as text) and an utterance was completed by `mark`: then the audio is kept beside the
     path, and `kept` says where. To a pipe, wav says its length is unknown.
     Rates that a format cannot hold are converted to the next one it can; `file_rate` (Hz) asks for
-    another. `clipped` counts samples beyond 1, which integer and lossy formats clip. Raises as
-    `write` does.
+    one that it can (else UsageError). `clipped` counts samples beyond 1, which integer and lossy
+    formats clip. Raises as `write` does.
     """
 
     def __init__(
@@ -125,7 +124,9 @@ class StreamWriter:
         self.format = formats.find(target, format)
         self.clipped = 0
         self.kept: Kept | None = None
-        self.sample_rate = self.format.rate_for(file_rate or sample_rate)
+        self.sample_rate = self.format.rate_for(sample_rate)
+        if file_rate is not None:
+            self.sample_rate = self.format.require_rate(file_rate)
         stays = self.sample_rate == sample_rate
         self._resampler = None if stays else resampler(sample_rate, self.sample_rate)
         self._request = request
@@ -136,6 +137,12 @@ class StreamWriter:
         with self._giving_up_on_error():
             self._encoder = open_encoder(self.format, self._sink, self.sample_rate)
             self._sink.check()
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the file is being made; None for a stream or a device."""
+        path = self._sink.path
+        return path.parent if path else None
 
     def mark(self, end: int) -> None:
         """What was written so far is complete up to the offset `end` of the text."""
@@ -157,9 +164,9 @@ class StreamWriter:
                 self._encoder.write(block)
                 self._samples += len(block)
             self._sink.flush()
-        slack = self._samples + round(restored.SLACK_S * self.sample_rate)
-        self._marks = [mark for mark in earlier.marks if mark.samples <= slack]
-        return replace(earlier, marks=tuple(self._marks))
+        found = restored.available(earlier, self._samples)
+        self._marks = list(found.marks)
+        return found
 
     def write(self, samples: NDArray[np.floating]) -> None:
         """Appends `[S]` samples."""

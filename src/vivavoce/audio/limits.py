@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vivavoce.audio.formats import HIGHEST_HZ, LOWEST_HZ
 from vivavoce.errors import AudioError
 
 LONGEST_S = 600.0
@@ -23,8 +24,8 @@ class Limits:
     """
 
     longest_s: float = LONGEST_S
-    lowest_hz: int = 4_000
-    highest_hz: int = 384_000
+    lowest_hz: int = LOWEST_HZ
+    highest_hz: int = HIGHEST_HZ
     most_channels: int = 64
 
     def seconds(self, sample_rate: int, n_channels: int) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,12 @@ SLACK_S = 0.1
 """Lossy decoders may give so much less than was encoded."""
 
 AT_ONCE = 1 << 16
+
+
+def available(kept: Kept, n_samples: int) -> Kept:
+    """With the utterances that are complete within so many samples."""
+    slack = n_samples + round(SLACK_S * kept.sample_rate)
+    return replace(kept, marks=tuple(mark for mark in kept.marks if mark.samples <= slack))
 
 
 def blocks(kept: Kept) -> Iterator[NDArray[np.float32]]:

@@ -5,7 +5,7 @@ Knows no families: what a voice is made of, the model's family knows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
