@@ -55,6 +55,7 @@ def read(
             raise AudioError(f"{name} holds NaN or infinite samples.", "Export it again.")
         fault = mixer.fault()
         if fault is not None:
+            del samples  # not held twice
             again = decode(handle, name, limits)
             samples, _ = _collected(only(again.blocks, mixer.loudest), rate, wanted)
         missing = decoded.declared_s - read_s > LEAST_MISSING_S + 0.02 * decoded.declared_s

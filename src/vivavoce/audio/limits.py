@@ -18,9 +18,9 @@ LARGEST_FILE = 1 << 30
 class Limits:
     """What is refused with AudioError instead of being decoded.
 
-    `longest_s` is the length of audio at ordinary rates (up to 96 kHz, or 48 kHz with eight
-    channels). At higher rates and with more channels proportionally less is read, so that this one
-    number bounds memory (0.4 MB for each allowed second) and time.
+    `longest_s` is the length of audio at ordinary rates (up to 48 kHz with four channels). At
+    higher rates and with more channels proportionally less is read, so that this one number bounds
+    memory (0.4 MB for each allowed second) and time.
     """
 
     longest_s: float = LONGEST_S
@@ -31,7 +31,7 @@ class Limits:
     def seconds(self, sample_rate: int, n_channels: int) -> float:
         """The longest audio of such a file that is read."""
         values = sample_rate * n_channels
-        return self.longest_s * min(1.0, 96_000 / sample_rate, 384_000 / values)
+        return self.longest_s * min(1.0, 48_000 / sample_rate, 192_000 / values)
 
     def check(self, name: str, sample_rate: int, n_channels: int, declared_s: float) -> None:
         """Raises AudioError for what the header says. `declared_s` is 0 where it says nothing."""
@@ -51,5 +51,5 @@ class Limits:
         longest = self.seconds(sample_rate, n_channels)
         return AudioError(
             f"{name} holds {seconds:.0f} s of audio or more; {longest:.0f} s are read at most.",
-            "Cut it, or allow more: --longest SECONDS, in Python longest_s.",
+            "Cut it, or allow more: voices add --longest SECONDS, in Python longest_s.",
         )

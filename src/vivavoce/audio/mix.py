@@ -35,10 +35,20 @@ class Mixer:
     def mean(self, blocks: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
         """Mono pieces `[s]`."""
         for block in blocks:
+            if self.n_channels == 1:
+                yield block[:, 0]
+                continue
+            yield self._mixed(block)
+
+    def _mixed(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
+        self._n += len(block)
+        with np.errstate(invalid="ignore", over="ignore"):  # refused elsewhere
             mono = block.mean(axis=1, dtype=np.float32)
-            if self.n_channels > 1:
-                self._add(np.column_stack([block, mono]))
-            yield mono
+            for number, channel in enumerate((*block.T, mono)):
+                wide = channel.astype(np.float64)
+                self._sums[number] += wide.sum()
+                self._squares[number] += wide @ wide
+        return mono
 
     @property
     def loudest(self) -> int:
@@ -58,11 +68,6 @@ class Mixer:
         opposed = mixed < EXPECTED * loudest / self.n_channels
         name = "cancelling channels" if opposed else "one channel"
         return Finding(name, left_db, "dB", "Give a mono file to choose the channel yourself.")
-
-    def _add(self, block: NDArray[np.float32]) -> None:
-        self._n += len(block)
-        self._sums += block.sum(axis=0, dtype=np.float64)
-        self._squares += np.square(block, dtype=np.float64).sum(axis=0)
 
     def _levels(self) -> NDArray[np.float64]:
         """RMS without constant offset of every channel and of the mean."""

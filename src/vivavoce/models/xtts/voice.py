@@ -134,11 +134,17 @@ def _require_shape(name: str, latents: Tensor, embedding: Tensor, config: XttsCo
 
 
 def _checked(audio: Audio, config: XttsConfig, what: str) -> RecordingReport:
-    """Silence that is long enough to be worth a word is cut, the rest stays as it was published."""
+    """Silence that is long enough to be worth a word is cut, the rest stays as it was published.
+
+    Of long recordings no more than twice what is heard is looked at.
+    """
+    looked_at = round(2 * config.reference_s * audio.sample_rate)
+    head = replace(audio, samples=audio.samples[:looked_at])
     report = check_recording(
-        audio, shortest_s=SHORTEST_S, keep_s=LONG_SILENCE_S, advice=ADVICE, what=what
+        head, shortest_s=SHORTEST_S, keep_s=LONG_SILENCE_S, advice=ADVICE, what=what
     )
-    unheard = report.audio.duration_s - config.reference_s
+    ahead = max(0, len(audio.samples) - looked_at) / audio.sample_rate
+    unheard = report.audio.duration_s + ahead - config.reference_s
     if unheard < FILTER_S or report.errors:
         return report
     unused = Finding("partly used", unheard, "s", "Put the best part first.", "note")
