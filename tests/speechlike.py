@@ -1,4 +1,4 @@
-"""Sound with the outline of speech: bursts of noise like syllables, silence where it is wanted."""
+"""Sound with the outline of speech: noise whose level and colour change as syllables do."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ def speechlike(
     n = round(seconds * sample_rate)
     rng = np.random.default_rng(seed)
     noise = rng.standard_normal(n + 8)
-    noise = np.convolve(noise, np.ones(9) / 9, "valid")
-    outline = 0.55 + 0.45 * np.sin(2 * np.pi * 4 * np.arange(n) / sample_rate)
-    samples = noise * outline
+    dark = np.convolve(noise, np.ones(9) / 9, "valid")
+    bright = noise[4 : n + 4] - dark
+    t = np.arange(n) / sample_rate
+    outline = 0.55 + 0.45 * np.sin(2 * np.pi * 4 * t)
+    colour = 0.5 + 0.5 * np.sin(2 * np.pi * 2.7 * t)
+    samples = outline * (colour**2 * dark + 0.3 * (1 - colour) ** 2 * bright)
     return Audio((samples * level / np.sqrt(np.mean(samples**2))).astype(np.float32), sample_rate)

@@ -198,6 +198,7 @@ class Voice:
     """Who speaks. Made once, saved as one file, used by the model family that made it.
 
     `tensors` holds what the family needs (a speaker index, an embedding, a reference mel).
+    `warnings` say what was doubtful about its recording; they are not saved with it.
     """
 
     name: str
@@ -206,6 +207,7 @@ class Voice:
     language: str = "en"
     transcript: str = ""
     licence: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

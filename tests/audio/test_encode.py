@@ -27,3 +27,11 @@ def test_a_long_call_is_cut_for_the_vorbis_encoder(monkeypatch):
     monkeypatch.setattr(encoder._file, "write", lambda block: seen.append(len(block)))
     encoder.write(np.zeros(3 * BLOCK + 5, np.float32))
     assert seen == [BLOCK, BLOCK, BLOCK, 5]
+
+
+def test_raw_samples_are_sixteen_bits_little_endian():
+    stream = io.BytesIO()
+    encoder = open_encoder(FORMATS["pcm"], Sink(stream), 24000)
+    encoder.write(np.array([0.0, 0.5, -1.0], np.float32))
+    encoder.close()
+    assert stream.getvalue() == b"\x00\x00\x00\x40\x00\x80"

@@ -15,6 +15,7 @@ from vivavoce.errors import AudioError, MissingExtra, OutputError, UnknownFormat
 from vivavoce.types import Audio
 
 RATE = 22050
+READABLE = [name for name in FORMATS if name != "pcm"]
 
 
 def tone(seconds=1.0, rate=RATE, level=0.5):
@@ -43,24 +44,26 @@ class Pipe:
 def test_every_format_round_trips_through_a_file(tmp_path):
     pytest.importorskip("av")
     audio = tone()
-    for name in FORMATS:
+    for name in READABLE:
         path = tmp_path / f"a.{name}"
         assert write(path, audio, name) == 0
         got = read(path)
         assert got.sample_rate == (24000 if name == "opus" else RATE)
-        assert got.duration_s == pytest.approx(1.0, abs=0.05)
-        assert np.sqrt(np.mean(got.samples**2)) == pytest.approx(0.3535, rel=0.03)
+        # bare AAC has nowhere to say how much of it is padding
+        assert got.duration_s == pytest.approx(1.0, abs=0.1 if name == "aac" else 0.05)
+        inner = got.samples[3000:20_000]
+        assert np.sqrt(np.mean(inner**2)) == pytest.approx(0.3535, rel=0.03), name
         if name in ("wav", "flac"):
             np.testing.assert_allclose(got.samples, audio.samples, atol=1 / 65536)
         if name == "wav-float":
             np.testing.assert_array_equal(got.samples, audio.samples)
-    assert len(list(tmp_path.iterdir())) == len(FORMATS)
+    assert len(list(tmp_path.iterdir())) == len(READABLE)
 
 
 def test_every_format_streams_to_a_pipe(tmp_path):
     pytest.importorskip("av")
     audio = tone(3.0)
-    for name in FORMATS:
+    for name in READABLE:
         pipe = Pipe()
         with StreamWriter(pipe, RATE, name) as writer:
             for start in range(0, len(audio.samples), 7000):
@@ -190,7 +193,7 @@ def test_m4a_without_its_extra_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(MissingExtra, match=r"vivavoce\[media\]"):
         write(tmp_path / "a.m4a", tone(0.1))
-    (tmp_path / "b.m4a").write_bytes(b"whatever this is")
+    (tmp_path / "b.m4a").write_bytes(b"\x00\x00\x00\x18ftypM4A whatever this is")
     with pytest.raises(MissingExtra, match=r"vivavoce\[media\]"):
         read(tmp_path / "b.m4a")
     assert not (tmp_path / "a.m4a").exists()
@@ -214,8 +217,12 @@ def test_unreadable_files(tmp_path):
         with pytest.raises(error):
             read(tmp_path / name)
     (tmp_path / "empty.wav").write_bytes(b"")
-    with pytest.raises(AudioError):
+    with pytest.raises(AudioError, match="empty: the file has 0 bytes"):
         read(tmp_path / "empty.wav")
+    with pytest.raises(AudioError, match="the stream is empty"):
+        read(io.BytesIO())
+    with pytest.raises(UnknownFormat, match="without their rate"):
+        read(tmp_path / "a.raw")
     with pytest.raises(AudioError):
         read(io.BytesIO(b"nonsense"))
     soundfile.write(tmp_path / "nan.wav", np.array([np.nan, 0.0]), RATE, subtype="FLOAT")

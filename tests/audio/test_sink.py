@@ -91,7 +91,7 @@ def test_missing_folders_and_folders_as_targets(tmp_path):
 
 
 def test_permission_denied(tmp_path, monkeypatch):
-    def refuse(self, mode):
+    def refuse(self, mode, **how):
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(Path, "open", refuse)
@@ -107,3 +107,27 @@ def test_a_link_stays_a_link(tmp_path):
     sink.commit()
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "real").read_bytes() == b"new"
+
+
+def test_what_killed_writers_left_is_swept_and_what_living_ones_write_stays(tmp_path):
+    stale = tmp_path / ".vivavoce-0123456789ab.part"
+    stale.write_bytes(b"left behind")
+    (tmp_path / ".other.part").write_bytes(b"not ours")
+    living = Sink(tmp_path / "a")
+    living.write(b"abc")
+    Sink(tmp_path / "b").commit()
+    assert not stale.exists()
+    living.commit()
+    assert (tmp_path / "a").read_bytes() == b"abc"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".other.part", "a", "b"]
+
+
+def test_an_interruption_within_an_encoder_is_not_lost(tmp_path):
+    class Interrupted(io.BytesIO):
+        def write(self, data):
+            raise KeyboardInterrupt
+
+    sink = Sink(Interrupted())
+    assert sink.write(b"abc") == 3
+    with pytest.raises(KeyboardInterrupt):
+        sink.check()

@@ -17,6 +17,7 @@ import torch
 from tests.speechlike import speechlike
 from tests.toy import Toy, toy_folder, toy_tts
 from vivavoce.cli.speak import perform
+from vivavoce.cli.writing import Writing
 from vivavoce.hub import voice_file as files
 from vivavoce.speech.engine import TTS
 from vivavoce.types import AudioChunk
@@ -148,7 +149,7 @@ def test_a_piece_is_in_the_pipe_before_the_next_is_made(monkeypatch):
     )
     with os.fdopen(reader, "rb"), os.fdopen(writer, "w") as stdout:
         monkeypatch.setattr(sys, "stdout", stdout)
-        perform(tts, TEXT, None, None, None, [], {})
+        perform(tts, TEXT, None, Writing(), [], {})
         monkeypatch.undo()
     assert arrived == [44 + 200, 200, 200]
 

@@ -83,7 +83,7 @@ def test_transcribe(cli, monkeypatch):
     ("arguments", "code", "message"),
     [
         (("me", "ref.wav"), 1, "vivavoce[asr]"),
-        (("me", "ref.wav", "--transcript", "a" * 999), 1, "999 characters for 3.0 s"),
+        (("me", "ref.wav", "--transcript", "a" * 999), 1, "333.0 characters a second"),
         (("me", "ref.wav", "--transcript", WORDS, "--transcribe"), 2, "one of them"),
         (("me", "ref.wav", "--transcript", WORDS, "--transcript-file", "w"), 2, "one of them"),
         (("me", "ref.wav", "--transcript-file", "nowhere.txt"), 2, "nowhere.txt"),

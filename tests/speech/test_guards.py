@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vivavoce.errors import GuardError
-from vivavoce.speech.guards import SampleGuard, check_duration, check_reported
+from vivavoce.speech.guards import SampleGuard, check_duration, check_pace, check_reported
 
 TONE = 0.3 * np.sin(np.arange(4800) / 7).astype(np.float32)
 
@@ -58,3 +58,12 @@ def test_what_the_model_itself_says_went_wrong():
     assert "--seed" in error.value.advice
     (warning,) = check_reported("It rambled", text, lenient=True)
     assert warning.startswith("it rambled ('a text")
+
+
+def test_a_pace_that_nobody_speaks_at():
+    text = "These are six words, no more."
+    assert check_pace(text, 2.5) == check_pace(text, 5.0, speed=0.5) == ()
+    with pytest.raises(GuardError, match=r"10\.20 s for 'These.*2\.6 characters a second"):
+        check_pace(text, 10.2)
+    (warning,) = check_pace(text, 10.2, lenient=True)
+    assert warning.startswith("the model gave 10.20 s")

@@ -13,6 +13,7 @@ from vivavoce.errors import AudioError
 from vivavoce.types import Audio
 
 FRAME_S = 0.01
+FRAMES_AT_ONCE = 4096
 
 
 def trim_silence(audio: Audio, threshold_db: float = -42.0, keep_s: float = 0.0) -> Audio:
@@ -21,13 +22,24 @@ def trim_silence(audio: Audio, threshold_db: float = -42.0, keep_s: float = 0.0)
     Silent are frames of 10 ms, counted from either end, whose RMS lies below the threshold (dB of
     full scale).
     """
-    ways = audio.samples, audio.samples[::-1]
-    before, after = (_lead(s, audio.sample_rate, threshold_db) for s in ways)
+    before, after = _silent_ends(audio, threshold_db)
     kept = round(keep_s * audio.sample_rate)
     n = len(audio.samples)
     if before == n:
         return replace(audio, samples=audio.samples[:0])
     return replace(audio, samples=audio.samples[max(0, before - kept) : n - max(0, after - kept)])
+
+
+def silent_ends(audio: Audio, threshold_db: float = -42.0) -> tuple[float, float]:
+    """Seconds of silence before the first and after the last frame that is not silent."""
+    before, after = _silent_ends(audio, threshold_db)
+    return before / audio.sample_rate, after / audio.sample_rate
+
+
+def _silent_ends(audio: Audio, threshold_db: float) -> tuple[int, int]:
+    ways = audio.samples, audio.samples[::-1]
+    before, after = (_lead(s, audio.sample_rate, threshold_db) for s in ways)
+    return before, after
 
 
 def _lead(samples: NDArray[np.float32], sample_rate: int, threshold_db: float) -> int:
@@ -75,9 +87,13 @@ def cut(audio: Audio, start_s: float = 0.0, end_s: float | None = None) -> Audio
 
 def frame_energies(samples: NDArray[np.float32], per_frame: int) -> NDArray[np.float64]:
     """Mean square per frame; the last may be shorter."""
+    at_once = per_frame * FRAMES_AT_ONCE  # squares take twice the memory of samples
+    blocks = (samples[first : first + at_once] for first in range(0, len(samples), at_once))
+    return np.concatenate([np.zeros(0), *(_energies(block, per_frame) for block in blocks)])
+
+
+def _energies(samples: NDArray[np.float32], per_frame: int) -> NDArray[np.float64]:
     starts = np.arange(0, len(samples), per_frame)
-    if not len(starts):
-        return np.zeros(0)
     sums = np.add.reduceat(np.square(samples, dtype=np.float64), starts)
     return sums / np.diff(np.append(starts, len(samples)))
 

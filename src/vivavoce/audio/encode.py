@@ -31,6 +31,8 @@ def open_encoder(form: Format, sink: Sink, sample_rate: int) -> Encoder:
     """Raises MissingExtra when the format needs FFmpeg and it is not installed."""
     if form.media:
         return MediaEncoder(form, sink, sample_rate)
+    if form.container == "RAW":
+        return RawStream(sink)
     if form.container == "WAV" and not sink.seekable():
         return WavStream(form, sink, sample_rate)
     return FileEncoder(form, sink, sample_rate)
@@ -67,6 +69,19 @@ class FileEncoder:
 
     def close(self) -> None:
         self._file.close()
+
+
+class RawStream:
+    """Samples and nothing else: 16 bit, little-endian, for programs that are told the rate."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def write(self, samples: NDArray[np.float32]) -> None:
+        self._sink.write(to_int16(samples).astype("<i2").tobytes())
+
+    def close(self) -> None:
+        return None
 
 
 class WavStream:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from vivavoce.errors import UnknownFormat, near_misses
+from vivavoce.errors import UnknownFormat, UsageError, near_misses
 
 MEDIA_SUFFIXES = frozenset({"m4a", "m4b", "mp4", "aac", "webm", "mka", "mkv", "mov", "wma", "amr"})
 """Read through FFmpeg (extra `media`); everything else that can be read, by libsndfile."""
@@ -15,7 +15,8 @@ MEDIA_SUFFIXES = frozenset({"m4a", "m4b", "mp4", "aac", "webm", "mka", "mkv", "m
 class Format:
     """`container` and `subtype` in libsndfile's words, FFmpeg's container where `media`.
 
-    `rates` are the sample rates it can hold, Hz, rising; empty means any.
+    `rates` are the sample rates it can hold, Hz, rising; empty means any. `pcm` is samples alone:
+    signed 16 bit, low byte first, one channel, and nothing that says so.
     """
 
     name: str
@@ -32,7 +33,21 @@ class Format:
             return sample_rate
         return min((r for r in self.rates if r > sample_rate), default=self.rates[-1])
 
+    def require_rate(self, sample_rate: int) -> int:
+        """The rate, if files of this format may have it. Raises UsageError."""
+        if self.rates and sample_rate not in self.rates:
+            known = ", ".join(str(rate) for rate in self.rates)
+            raise UsageError(
+                f"{self.name} cannot have {sample_rate} Hz.", f"Choose one of {known}."
+            )
+        if not LOWEST_HZ <= sample_rate <= HIGHEST_HZ:
+            raise UsageError(
+                f"{sample_rate} Hz is no sample rate.", f"Choose {LOWEST_HZ} to {HIGHEST_HZ} Hz."
+            )
+        return sample_rate
 
+
+LOWEST_HZ, HIGHEST_HZ = 4_000, 384_000
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 AAC_RATES = (*MP3_RATES, 64000, 88200, 96000)
 FORMATS = {
@@ -47,8 +62,14 @@ FORMATS = {
         ),
         Format(name="mp3", container="MP3", subtype="MPEG_LAYER_III", rates=MP3_RATES),
         Format(name="m4a", container="ipod", media=True, rates=AAC_RATES),
+        Format(name="aac", container="adts", media=True, rates=AAC_RATES),
+        Format(name="pcm", container="RAW", subtype="PCM_16", integer=True),
     )
 }
+
+
+ALIASES = {"raw": "pcm", "s16le": "pcm", "mp4": "m4a", "m4b": "m4a", "oga": "ogg"}
+"""Other suffixes and names of the same formats."""
 
 
 def find(target: object, name: str | None = None) -> Format:
@@ -62,7 +83,7 @@ def find(target: object, name: str | None = None) -> Format:
         name = Path(target).suffix.removeprefix(".")
         if not name:
             raise UnknownFormat(f"{str(target)!r} names no format.", _list())
-    found = FORMATS.get(name.lower())
+    found = FORMATS.get(ALIASES.get(name.lower(), name.lower()))
     if found is None:
         close = near_misses(name.lower(), FORMATS)
         advice = close if close.startswith("Known") else f"{close} {_list()}".strip()

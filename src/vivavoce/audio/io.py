@@ -3,96 +3,90 @@
 from __future__ import annotations
 
 import contextlib
-import io
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
-from vivavoce.audio import formats, media
+from vivavoce.audio import formats, kept, restored
+from vivavoce.audio.containers import cut_off
+from vivavoce.audio.decode import decode, guarded, opened
 from vivavoce.audio.encode import BLOCK, open_encoder
+from vivavoce.audio.findings import Finding, Recorded
+from vivavoce.audio.kept import Kept, Mark
+from vivavoce.audio.limits import LONGEST_S, Limits
+from vivavoce.audio.mix import Mixer, only
 from vivavoce.audio.resample import resample_pieces, resampler
 from vivavoce.audio.sink import Sink
-from vivavoce.errors import AudioError, MissingExtra, OutputError, UnknownFormat, near_misses
+from vivavoce.errors import AudioError, OutputError
 from vivavoce.types import Audio
 
+LEAST_MISSING_S = 0.1
+"""Decoders round lengths to whole frames: less than this and 2 % is not missed."""
 
-def read(source: str | Path | BinaryIO, sample_rate: int | None = None) -> Audio:
-    """A file as mono (the mean of its channels), at `sample_rate` Hz or at its own.
+
+def read(
+    source: str | Path | BinaryIO, sample_rate: int | None = None, *, longest_s: float = LONGEST_S
+) -> Recorded:
+    """A file as mono, at `sample_rate` Hz or at its own, and what is wrong with the file.
 
     wav, flac, ogg, opus, mp3, aiff and what else libsndfile knows; m4a, aac, mp4, webm with the
-    extra `media`. A float file's values beyond 1 are kept. Decoded piece by piece: only the mono
-    result is held. Raises AudioError (missing, empty, damaged, NaN), UnknownFormat, MissingExtra.
+    extra `media`. Channels are averaged; where they cancel each other the loudest is taken. A float
+    file's values beyond 1 are kept. Decoded piece by piece: only the mono result is held, and no
+    more than `longest_s` of it is read (`Limits` says how much that is at high rates).
+    The findings are about the file: cut off, channels; `check_recording` adds those of the sound.
+    Raises AudioError (missing, empty, damaged, too long, NaN), UnknownFormat, MissingExtra.
     """
-    name = getattr(source, "name", "the stream") if hasattr(source, "read") else source
-    rate, pieces = _decode(source, str(name))
-    wanted = sample_rate or rate
-    parts = list(resample_pieces(pieces, rate, wanted))
-    samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
-    if not len(samples):
-        raise AudioError(f"{name} holds no samples.", "Give a file with something in it.")
-    if not np.isfinite(samples).all():
-        raise AudioError(f"{name} holds NaN or infinite samples.", "Export it again.")
-    return Audio(samples, wanted)
+    given = getattr(source, "name", "the stream") if hasattr(source, "read") else source
+    name = str(given)
+    limits = Limits(longest_s=longest_s)
+    with guarded(name), opened(source, name) as handle:
+        decoded = decode(handle, name, limits)
+        rate, mixer = decoded.sample_rate, Mixer(decoded.n_channels)
+        wanted = sample_rate or rate
+        samples, read_s = _collected(mixer.mean(decoded.blocks), rate, wanted)
+        if not len(samples):
+            raise AudioError(f"{name} holds no samples.", "Give a file with something in it.")
+        if not np.isfinite(samples).all():
+            raise AudioError(f"{name} holds NaN or infinite samples.", "Export it again.")
+        fault = mixer.fault()
+        if fault is not None:
+            del samples  # not held twice
+            again = decode(handle, name, limits)
+            samples, _ = _collected(only(again.blocks, mixer.loudest), rate, wanted)
+        missing = decoded.declared_s - read_s > LEAST_MISSING_S + 0.02 * decoded.declared_s
+        cut = _cut_off(read_s) if missing or cut_off(handle) else None
+    found = tuple(finding for finding in (cut, fault) if finding is not None)
+    return Recorded(samples, wanted, Path(name).name, found)
 
 
-class _Forward(soundfile.SoundFile):
-    """Read from beginning to end: seeking after each piece fails in a FLAC of unknown length."""
+def _collected(
+    pieces: Iterator[NDArray[np.float32]], rate: int, wanted: int
+) -> tuple[NDArray[np.float32], float]:
+    """Pieces as one array `[S]` at the wanted rate, and the seconds that they were."""
+    n_read = 0
 
-    def seekable(self) -> bool:
-        return False
+    def counted() -> Iterator[NDArray[np.float32]]:
+        nonlocal n_read
+        for piece in pieces:
+            n_read += len(piece)
+            yield piece
 
-
-def _decode(source: str | Path | BinaryIO, name: str) -> tuple[int, Iterator[NDArray[np.float32]]]:
-    if isinstance(source, (str, Path)):
-        path = Path(source)
-        if path.is_dir() or not path.exists():
-            what = "is a folder" if path.is_dir() else "does not exist"
-            raise AudioError(f"{name} {what}.", "Give the path of an audio file.")
-        if not path.is_file():  # a named pipe can be read only once, from the start
-            source = io.BytesIO(path.read_bytes())
-    elif not source.seekable():
-        source = io.BytesIO(source.read())
-    suffix = Path(name).suffix.lower().removeprefix(".")
-    try:
-        file = _Forward(source)
-    except (soundfile.LibsndfileError, TypeError, OSError) as error:
-        if not isinstance(source, (str, Path)):
-            source.seek(0)
-        try:
-            return media.decode(source)
-        except MissingExtra:
-            if suffix in formats.MEDIA_SUFFIXES:
-                raise
-            raise _not_audio(name, suffix, error) from error
-        except AudioError as second:
-            raise _not_audio(name, suffix, second) from error
-    return file.samplerate, _blocks(file, name)
+    parts = deque(resample_pieces(counted(), rate, wanted))
+    samples, end = np.empty(sum(len(part) for part in parts), np.float32), 0
+    while parts:  # let each part go, so that nothing is held twice
+        part = parts.popleft()
+        samples[end : end + len(part)] = part
+        end += len(part)
+    return samples, n_read / rate
 
 
-def _not_audio(name: str, suffix: str, error: Exception) -> AudioError | UnknownFormat:
-    known = {*formats.FORMATS, *formats.MEDIA_SUFFIXES, "aiff", "aif", "au", "caf", "oga", "w64"}
-    if suffix in known or not suffix:
-        if isinstance(error, AudioError):
-            return error
-        return AudioError(f"Cannot decode {name}: {error}", "Give a whole audio file.")
-    advice = near_misses(suffix, known) or "Give a wav, flac, ogg, opus, mp3 or m4a file."
-    return UnknownFormat(f"Cannot read {name}: no audio format that is known.", advice)
-
-
-def _blocks(file: soundfile.SoundFile, name: str) -> Iterator[NDArray[np.float32]]:
-    with file:
-        try:
-            while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
-                yield block.mean(axis=1, dtype=np.float32)
-        except soundfile.LibsndfileError as error:
-            raise AudioError(
-                f"Cannot decode {name}: {error}", "Give a whole audio file."
-            ) from error
+def _cut_off(read_s: float) -> Finding:
+    return Finding("truncated", read_s, "s", "Copy or download the file again.")
 
 
 def write(target: str | Path | BinaryIO, audio: Audio, format: str | None = None) -> int:  # noqa: A002
@@ -111,9 +105,12 @@ class StreamWriter:
     """Writes samples piece by piece, in memory that does not grow, to a path or a binary stream.
 
     As a context manager: closed on success, given up on an exception. A path appears when `close`
-    succeeds; after any error nothing of it is left. To a pipe, wav says its length is unknown.
-    Rates that a format cannot hold are converted to the next one it can. `clipped` counts samples
-    beyond 1, which integer and lossy formats clip. Raises as `write` does.
+    succeeds. After an error nothing of it is left, unless there is a `request` (what decides the
+    audio, as text) and an utterance was completed by `mark`: then the audio is kept beside the
+    path, and `kept` says where. To a pipe, wav says its length is unknown.
+    Rates that a format cannot hold are converted to the next one it can; `file_rate` (Hz) asks for
+    one that it can (else UsageError). `clipped` counts samples beyond 1, which integer and lossy
+    formats clip. Raises as `write` does.
     """
 
     def __init__(
@@ -121,16 +118,56 @@ class StreamWriter:
         target: str | Path | BinaryIO,
         sample_rate: int,
         format: str | None = None,  # noqa: A002 - the word everybody uses
+        *,
+        file_rate: int | None = None,
+        request: Mapping[str, str] | None = None,
     ) -> None:
         self.format = formats.find(target, format)
         self.clipped = 0
-        rate = self.format.rate_for(sample_rate)
-        self._resampler = resampler(sample_rate, rate) if rate != sample_rate else None
+        self.kept: Kept | None = None
+        self.sample_rate = self.format.rate_for(sample_rate)
+        if file_rate is not None:
+            self.sample_rate = self.format.require_rate(file_rate)
+        stays = self.sample_rate == sample_rate
+        self._resampler = None if stays else resampler(sample_rate, self.sample_rate)
+        self._request = request
+        self._marks: list[Mark] = []
+        self._samples = 0  # that the encoder was given
         self._sink = Sink(target)
         self._open = True
         with self._giving_up_on_error():
-            self._encoder = open_encoder(self.format, self._sink, rate)
+            self._encoder = open_encoder(self.format, self._sink, self.sample_rate)
             self._sink.check()
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the file is being made; None for a stream or a device."""
+        path = self._sink.path
+        return path.parent if path else None
+
+    def mark(self, end: int) -> None:
+        """What was written so far is complete up to the offset `end` of the text."""
+        self._marks.append(Mark(end, self._samples))
+
+    def restore(self, earlier: Kept) -> Kept:
+        """Begins with what an earlier run kept, before anything else is written.
+
+        Returns what was there of it: `end` says where in the text to go on. Lossy formats are
+        encoded once more. Raises AudioError (damaged, of another rate), OutputError.
+        """
+        if earlier.sample_rate != self.sample_rate:
+            raise AudioError(
+                f"{earlier.path} has {earlier.sample_rate} Hz, not {self.sample_rate} Hz.",
+                "Ask for the same rate again, or start anew without --resume.",
+            )
+        with self._giving_up_on_error():
+            for block in restored.blocks(earlier):
+                self._encoder.write(block)
+                self._samples += len(block)
+            self._sink.flush()
+        found = restored.available(earlier, self._samples)
+        self._marks = list(found.marks)
+        return found
 
     def write(self, samples: NDArray[np.floating]) -> None:
         """Appends `[S]` samples."""
@@ -147,21 +184,37 @@ class StreamWriter:
             return
         with self._giving_up_on_error():
             if self._resampler is not None:
-                tail = self._resampler.resample_chunk(np.zeros(0, np.float32), last=True)
-                self._encoder.write(np.clip(tail, -1.0, 1.0))
+                self._put(self._resampler.resample_chunk(np.zeros(0, np.float32), last=True))
             self._encoder.close()
+            path = self._sink.path
             self._sink.commit()
         self._open = False
+        if path is not None:
+            kept.remove(path)
 
     def abort(self) -> None:
-        """Gives up: the path is as it was before."""
+        """Gives up: the path is as it was before; complete utterances are kept beside it."""
         if not self._open:
             return
         self._open = False
+        path = self._sink.path if self._marks and self._request is not None else None
+        if path is not None:
+            self._sink.forgive()
         if hasattr(self, "_encoder"):
             with contextlib.suppress(Exception):
                 self._encoder.close()
-        self._sink.discard()
+        if path is None or self._request is None:
+            self._sink.discard()
+            return
+        part = kept.part_of(path)
+        how = part, self.format.name, self.sample_rate, tuple(self._marks), self._request
+        found = Kept(*how)
+        kept.remove(path)
+        if self._sink.keep(part):
+            if found.save():
+                self.kept = found
+            else:
+                part.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self
@@ -191,12 +244,14 @@ class StreamWriter:
         if block.ndim != 1:
             raise AudioError(f"Samples of shape {block.shape} are not mono.", "Give shape [S].")
         if not np.isfinite(block).all():
-            raise AudioError("The samples hold NaN or infinity.", "Nothing was written.")
+            raise AudioError("The samples hold NaN or infinity.", "Check where they come from.")
         return block
 
     def _encode(self, block: NDArray[np.float32]) -> None:
         if self.format.clips:
             self.clipped += int(np.count_nonzero(np.abs(block) > 1.0))
-        if self._resampler is not None:
-            block = self._resampler.resample_chunk(block)
+        self._put(block if self._resampler is None else self._resampler.resample_chunk(block))
+
+    def _put(self, block: NDArray[np.float32]) -> None:
+        self._samples += len(block)
         self._encoder.write(np.clip(block, -1.0, 1.0) if self.format.clips else block)

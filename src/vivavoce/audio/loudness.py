@@ -15,6 +15,9 @@ STEP_S = 0.1
 ABSOLUTE_GATE_LUFS = -70.0
 RELATIVE_GATE_LU = -10.0
 OFFSET_LUFS = -0.691
+PEAK_LIMIT_DB = -1.0
+"""Of full scale: what coders add above the samples' peak then stays below full scale."""
+
 FILTER_S = 0.25
 """Length kept of the weighting's impulse response: what follows is below 1e-20."""
 
@@ -57,13 +60,27 @@ def integrated_lufs(audio: Audio) -> float:
     return float(_lufs(audible[_lufs(audible) >= gate].mean()))
 
 
-def normalise_loudness(audio: Audio, target_lufs: float, peak_limit_db: float = -1.0) -> Audio:
+def normalise_loudness(
+    audio: Audio, target_lufs: float, peak_limit_db: float = PEAK_LIMIT_DB
+) -> Audio:
     """Scaled to the target, or as near to it as the peak limit lets it; silence stays as it is."""
     loudness = integrated_lufs(audio)
     if not np.isfinite(loudness):
         return audio
-    gain = min(target_lufs - loudness, peak_limit_db - peak_db(audio.samples))
+    gain = loudness_gain_db(loudness, peak_db(audio.samples), target_lufs, peak_limit_db)
     return replace(audio, samples=audio.samples * np.float32(from_db(gain)))
+
+
+def loudness_gain_db(
+    loudness_lufs: float, peak: float, target_lufs: float, peak_limit_db: float = PEAK_LIMIT_DB
+) -> float:
+    """What to add to audio of that loudness and peak (dB); 0 for silence.
+
+    Less than the target asks for where the peak would come to lie above the limit.
+    """
+    if not np.isfinite(loudness_lufs):
+        return 0.0
+    return min(target_lufs - loudness_lufs, peak_limit_db - peak)
 
 
 def _lufs(energy: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
+from vivavoce.audio import leftovers
 from vivavoce.errors import OutputError
 
 _ADVICE = {
@@ -29,13 +30,15 @@ if hasattr(errno, "EDQUOT"):
 class Sink:
     """What an encoder writes to: `write`, `seek`, `tell` of a file, which never raise.
 
-    Encoders call these from C, where an exception would be lost: the first OSError is kept and
-    raised as OutputError by `check`. A stream that cannot go back (a pipe, stdout) takes bytes in
+    Encoders call these from C, where an exception would be lost: the first is kept and raised by
+    `check`, OSError as OutputError, and an interruption as it came. A path is written under a
+    hidden name, which is locked while this process lives; what others left there unlocked is
+    removed first. A stream that cannot go back (a pipe, stdout) takes bytes in
     order, and drops what an encoder writes over its beginning: sizes that streams do not need.
     """
 
     def __init__(self, target: str | Path | BinaryIO) -> None:
-        self._error: OSError | None = None
+        self._error: BaseException | None = None
         self._position = self._end = 0
         self._temporary: Path | None = None
         self._owned = isinstance(target, (str, Path))
@@ -51,14 +54,20 @@ class Sink:
         self._can_go_back = seekable and self.name != "<stdout>"
         self._base = self._file.tell() if self._can_go_back else 0
 
-    def _open(self) -> BinaryIO:
+    @property
+    def path(self) -> Path | None:
+        """Of the file that is being made; None for a stream or a device."""
+        return self._path if self._temporary is not None else None
+
+    def _open(self) -> BinaryIO | FileIO:
         if self._path.is_dir():
             raise OutputError(f"{self.name} is a folder.", "Name a file in it.")
-        path = self._path
-        if not path.exists() or path.is_file():  # a device or a pipe is written as it is
-            path = self._temporary = path.with_name(f".vivavoce-{secrets.token_hex(6)}.part")
         try:
-            return path.open("wb")
+            if self._path.exists() and not self._path.is_file():
+                return self._path.open("wb")  # a device or a pipe is written as it is
+            leftovers.sweep(self._path.parent)
+            self._temporary, file = leftovers.temporary(self._path.parent)
+            return file
         except OSError as error:
             raise self._output_error(error) from error
 
@@ -74,7 +83,7 @@ class Sink:
         if self._error is None and (self._can_go_back or self._position >= self._end):
             try:
                 self._write_all(memoryview(data))
-            except OSError as error:
+            except BaseException as error:  # noqa: BLE001 - kept for `check`
                 self._error = error
         self._position += len(data)
         self._end = max(self._end, self._position)
@@ -92,7 +101,7 @@ class Sink:
         if self._can_go_back and self._error is None:
             try:
                 self._file.seek(self._base + self._position)
-            except OSError as error:
+            except BaseException as error:  # noqa: BLE001 - kept for `check`
                 self._error = error
         return self._position
 
@@ -113,8 +122,30 @@ class Sink:
 
     def check(self) -> None:
         """Raises OutputError if anything could not be written so far."""
-        if self._error is not None:
+        if isinstance(self._error, OSError):
             raise self._output_error(self._error) from self._error
+        if self._error is not None:
+            raise self._error
+
+    def forgive(self) -> None:
+        """Lets an encoder write its header again after the disk was full."""
+        self._error = None
+
+    def keep(self, path: Path) -> bool:
+        """Closes, and gives what was written that name, though it is not whole.
+
+        False where it could not be, or where the target is no file. What could not be written
+        before does not matter.
+        """
+        if self._temporary is None:
+            return False
+        try:
+            self._file.close()
+            self._temporary.replace(path)
+        except OSError:
+            self.discard()
+            return False
+        return True
 
     def commit(self) -> None:
         """Closes; the file takes its name. Raises OutputError, leaving nothing of it."""

@@ -1,7 +1,7 @@
 """The command line: parse, call, print. Knows no models; every command imports what it needs late.
 
 Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 asked wrongly,
-130 interrupted.
+128 and the signal's number when ended by one (130: Ctrl-C).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import typer
 
 import vivavoce
 from vivavoce.cli import audit, bench, doctor, edit, models, speak, train, voices
+from vivavoce.cli.signals import Ended, orderly_end
 from vivavoce.errors import VivavoceError
 
 HELP = "Text to speech that runs on your own machine. Start with: vivavoce speak 'Hello.'"
@@ -61,8 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (`sys.argv` without the program by default); returns the exit code."""
     arguments, debug = _without_debug(sys.argv[1:] if argv is None else argv)
     try:
-        app(args=arguments, prog_name="vivavoce")
-        sys.stdout.flush()
+        with orderly_end():
+            app(args=arguments, prog_name="vivavoce")
+            sys.stdout.flush()
     except SystemExit as leave:
         return leave.code if isinstance(leave.code, int) else 0
     except BrokenPipeError:
@@ -72,6 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _reader_left()
         _complain(str(error), debug)
         return error.exit_code
+    except Ended as end:
+        return end.exit_code
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # noqa: BLE001 - the last stop before the user

@@ -35,8 +35,17 @@ Output = Annotated[
     str, typer.Option("--output", "-o", help="Audio file, or - [default: speech.wav].")
 ]
 Format = Annotated[
-    str | None, typer.Option("--format", help="wav, flac … [default: by the name, wav for -].")
+    str | None,
+    typer.Option("--format", help="wav, flac, pcm, aac … [default: by the name, wav for -]."),
 ]
+SampleRate = Annotated[
+    int | None, typer.Option(metavar="HZ", help="Of the file [default: the model's].")
+]
+Volume = Annotated[float, typer.Option(metavar="DB", help="Louder or, below 0, softer.")]
+Loudness = Annotated[
+    float | None, typer.Option(metavar="LUFS", help="Of the whole, such as -16 or -23.")
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with what an interrupted run kept.")]
 Transcript = Annotated[
     str | None, typer.Option(help="The words said in the recording (- for standard input).")
 ]

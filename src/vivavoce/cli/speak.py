@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +12,13 @@ from vivavoce.cli.files import write_text
 from vivavoce.cli.output import destination, download, report, subtitle_files
 from vivavoce.cli.terminal import Progress, say
 from vivavoce.cli.voicing import label_of, source_text, speaker, spoken_language, voice_of
+from vivavoce.cli.writing import Writing, decisive, request_of, telling_what_is_kept
 from vivavoce.errors import UsageError
 
 if TYPE_CHECKING:
     from vivavoce.speech.cast import Cast
     from vivavoce.speech.engine import TTS
+    from vivavoce.speech.session import Stages
     from vivavoce.types import Voice, Word
 
 
@@ -49,6 +51,10 @@ def speak(
     fast: o.Fast = False,
     stream: o.Stream = False,
     audio_format: o.Format = None,
+    sample_rate: o.SampleRate = None,
+    volume: o.Volume = 0.0,
+    loudness: o.Loudness = None,
+    resume: o.Resume = False,
     subtitles: o.Subtitles = None,
     settings: o.Settings = None,
     as_json: o.Json = False,
@@ -58,27 +64,31 @@ def speak(
 
     [name] in the text changes to the voice of that name, where there is one.
     """
-    target = destination(output, audio_format, as_json)
-    captions = subtitle_files(subtitles or [])
+    target, captions = destination(output, audio_format, as_json), subtitle_files(subtitles or [])
+    writing = Writing(target, audio_format, sample_rate, volume, loudness, resume)
+    writing.check(stream, bool(captions))
     asked = {"steps": steps, "guidance": guidance, "duration_s": duration, "top_k": top_k}
     asked |= {"temperature": temperature, "top_p": top_p, "repetition_penalty": repetition_penalty}
     how = o.model_options(settings, no_normalise, **asked)
     if text == transcript == "-":
         raise UsageError("TEXT and transcript are both standard input.", "Give one as a file.")
     who = speaker(voice, ref, transcript, transcript_file, language, transcribe, cast)
-    source = source_text(text, file, who, cast)
-
-    from vivavoce.text.check import speakable
-
-    speakable(source)
+    source = _speakable(source_text(text, file, who, cast))
     tts = _loaded(model, vocoder, device, (precision, fast), verbose, captions)
     how = who.options | how | spoken_language(tts, who)
     o.require_known(how, tts)
     spoken_by = voice_of(tts, who, source)
     how |= {"speed": speed, "seed": seed, "on_problem": on_problem, "early": stream}
-    summary = perform(tts, source, spoken_by, target, audio_format, captions, how)
+    summary = perform(tts, source, spoken_by, writing, captions, how)
     summary |= {"voice": label_of(spoken_by, who), "seed": seed}
     report(summary, as_json, verbose)
+
+
+def _speakable(source: str) -> str:
+    from vivavoce.text.check import speakable
+
+    speakable(source)
+    return source
 
 
 def _loaded(
@@ -109,50 +119,75 @@ def perform(
     tts: TTS,
     source: str,
     voice: str | Voice | Cast | None,
-    target: Path | None,
-    audio_format: str | None,
+    writing: Writing,
     captions: list[Path],
     how: dict[str, Any],
 ) -> dict[str, Any]:
-    """Speak into the target piece by piece; what there is to say about it, as plain data."""
-    from vivavoce.audio.io import StreamWriter
+    """Speak into the target piece by piece; what there is to say about it, as plain data.
+
+    After an error or an interruption it says what was kept, and how to go on.
+    """
+    from vivavoce.audio.loudness import from_db
     from vivavoce.speech.session import Stages
     from vivavoce.speech.timing import subtitles
 
     stages, warnings = Stages(), list[str]()
     words: list[Word] = []
     first_s, samples, place, begin = None, 0, 0, time.perf_counter()
-    writer = StreamWriter(target or sys.stdout.buffer, tts.sample_rate, audio_format)
-    with Progress("speaking", "characters") as progress, writer:
+    gain = from_db(writing.volume_db)
+    request = request_of(source, model=tts.name, voice=_name_of(voice), **decisive(how))
+    writer, kept = writing.open(tts.sample_rate, request)
+    skipped = kept.end if kept else 0
+    if kept:
+        say(f"going on after {kept}")
+    with telling_what_is_kept(writer), Progress("speaking", "characters") as progress, writer:
 
         def on_step(done: int, total: int) -> None:
             progress(place, len(source), f"step {done}/{total}")
 
-        for chunk in tts.stream(source, voice, stages=stages, on_step=on_step, **how):
+        rest = source[skipped:]
+        for chunk in tts.stream(rest, voice, stages=stages, on_step=on_step, **how):
             first_s = first_s if first_s is not None else time.perf_counter() - begin
-            writer.write(chunk.samples)
+            if place and skipped + chunk.start >= place:
+                writer.mark(place)
+            writer.write(chunk.samples * gain)
             samples += len(chunk.samples)
             for warning in chunk.warnings:
                 say(f"warning: {warning}")
             warnings += chunk.warnings
             words += chunk.words if captions else ()
-            place = chunk.end
+            place = skipped + chunk.end
             progress(place, len(source))
     elapsed = time.perf_counter() - begin
+    for warning in (after := writing.warnings(writer)):
+        say(f"warning: {warning}")
     for path in captions:
         write_text(path, subtitles(words, path.suffix.lower().lstrip(".")))
     seconds = samples / tts.sample_rate
-    return {
-        "file": str(target or "-"),
+    return _summary(tts, stages) | {
+        "file": str(writing.target or "-"),
         "seconds": round(seconds, 3),
         "rtf": round(elapsed / seconds, 4),
         "first_audio_ms": round(1000 * (first_s or 0.0), 1),
+        "subtitles": [str(path) for path in captions],
+        "warnings": warnings + after,
+    }
+
+
+def _summary(tts: TTS, stages: Stages) -> dict[str, Any]:
+    """Of what ran where."""
+    return {
         "stages_s": {name: round(spent, 4) for name, spent in stages.seconds.items()},
         "model": tts.name,
         "device": str(tts.selection.device),
         "reason": tts.selection.reason,
         "vocoder_device": str(tts.vocoder_selection.device),
         "vocoder_reason": tts.vocoder_selection.reason,
-        "subtitles": [str(path) for path in captions],
-        "warnings": warnings,
     }
+
+
+def _name_of(voice: str | Voice | Cast | None) -> Any:
+    """A voice as far as another run can be compared with it."""
+    if voice is None or isinstance(voice, str):
+        return voice
+    return sorted(voice) if isinstance(voice, Mapping) else [voice.name, voice.transcript]

@@ -45,6 +45,9 @@ def add(
     licence: Annotated[str, typer.Option(help="Under which terms it may be used.")] = "",
     start: Annotated[float, typer.Option(min=0.0, help="Use it from this second on.")] = 0.0,
     end: Annotated[float | None, typer.Option(help="Use it up to this second.")] = None,
+    longest: Annotated[
+        float, typer.Option(metavar="SECONDS", min=1.0, help="Refuse longer files.")
+    ] = 600.0,
     replace: Annotated[
         bool, typer.Option("--replace", help="In place of the voice of that name.")
     ] = False,
@@ -66,6 +69,7 @@ def add(
         name,
         recordings,
         replace=replace,
+        warn=lambda warning: say(f"warning: {warning}"),
         model=model,
         transcript=words,
         language=language,
@@ -73,6 +77,7 @@ def add(
         transcriber=default_transcriber() if transcribe else None,
         start_s=start,
         end_s=end,
+        longest_s=longest,
     )
     added = voices.voices_show(name)
     if transcribe:

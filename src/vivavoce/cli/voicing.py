@@ -153,6 +153,8 @@ def _made(
     transcriber = None if transcript else who.transcriber
     how = {"name": name, "language": who.recorded_in, "transcriber": transcriber}
     voice = tts.voice(recording, transcript, **how)  # type: ignore[arg-type]
+    for warning in voice.warnings:
+        say(f"warning: {warning}")
     if transcriber:
         say(f"transcript of {name}: {voice.transcript}")
     return voice

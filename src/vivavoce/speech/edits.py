@@ -15,9 +15,11 @@ import torch
 
 from vivavoce.audio import edit as audio_edit
 from vivavoce.audio import io
-from vivavoce.audio.loudness import rms, rms_db
+from vivavoce.audio.findings import Recorded
+from vivavoce.audio.loudness import rms
+from vivavoce.audio.recording import check_recording
 from vivavoce.audio.resample import resample
-from vivavoce.errors import AudioError, GuardError, TextError, UsageError
+from vivavoce.errors import GuardError, TextError, UsageError
 from vivavoce.models.base import InfillModel
 from vivavoce.nn.noise import Noise
 from vivavoce.speech.guards import SampleGuard, check_duration
@@ -35,7 +37,6 @@ LEAST_KEPT_S = 1.0
 PAUSE_S = 0.5
 FADE_S = 0.02
 TARGET_RMS = 0.1
-SILENCE_DB = -60.0
 
 
 class Replacement(NamedTuple):
@@ -62,14 +63,17 @@ class Plan:
         return sum(stop - start for start, stop in self.keep) + sum(self.gaps)
 
 
-def read(recording: str | Path | Audio, sample_rate: int) -> Audio:
-    """The recording at the model's rate. Raises AudioError for what is silent or broken."""
+def read(recording: str | Path | Audio, sample_rate: int) -> Recorded:
+    """The recording at the model's rate, with what is doubtful about it as its findings.
+
+    Nothing is trimmed: its own samples stay. Raises AudioError for what is silent or broken.
+    """
     given = recording if isinstance(recording, Audio) else io.read(recording)
-    if not np.isfinite(given.samples).all():
-        raise AudioError("The recording holds NaN or infinite samples.", "Export it again.")
-    if rms_db(given.samples) < SILENCE_DB:
-        raise AudioError("The recording is silent, or nearly.", "Check the file.")
-    return Audio(resample(given.samples, given.sample_rate, sample_rate), sample_rate)
+    report = check_recording(given, shortest_s=0.0)
+    report.require()
+    doubts = tuple(finding for finding in report.findings if finding.severity == "warning")
+    samples = resample(given.samples, given.sample_rate, sample_rate)
+    return Recorded(samples, sample_rate, findings=doubts)
 
 
 def as_voice(audio: Audio, target: str, family: str, language: str) -> tuple[Voice, float]:
@@ -160,7 +164,9 @@ def perform(
 ) -> Speech:
     """The recording with its gaps filled; tried once more where that is not speech."""
     samples, warnings = _tried(synthesiser, tokens, found, request)
-    warnings = (*unknown_warning(tokens.unknown, tokens.text), *warnings)
+    doubts = audio.findings if isinstance(audio, Recorded) else ()
+    said = (finding.message() for finding in doubts)
+    warnings = (*said, *unknown_warning(tokens.unknown, tokens.text), *warnings)
     mended = set_in(audio, samples * np.float32(gain), found, synthesiser.model.spec.hop_length)
     return Speech(mended, audio.sample_rate, (), warnings, request.seed)
 

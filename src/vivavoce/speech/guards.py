@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vivavoce.audio.guards import clipping_ratio, dc_offset, is_silent, nonfinite_count
+from vivavoce.audio.transcript import implausible_pace
 from vivavoce.errors import GuardError
 
 SHORTEST_TOKEN_S, LONGEST_TOKEN_S = 0.005, 1.0
@@ -27,6 +28,20 @@ def check_duration(
     if SHORTEST_TOKEN_S * tokens <= seconds <= LONGEST_TOKEN_S * tokens + 2:
         return ()
     return _refuse(f"The model gave {seconds:.2f} s for {tokens} tokens ('{text[:40]}')", lenient)
+
+
+def check_pace(
+    text: str, seconds: float, speed: float = 1.0, lenient: bool = False
+) -> tuple[str, ...]:
+    """Raises GuardError when nobody says the text in that time, counted by characters a second.
+
+    `speed` is what was asked for. A wrong transcript of a reference shows here.
+    """
+    pace = implausible_pace(text, seconds, speed)
+    if pace is None:
+        return ()
+    said = f"The model gave {seconds:.2f} s for '{text[:40]}' ({pace:.1f} characters a second)"
+    return _refuse(said, lenient)
 
 
 def check_reported(problem: str, text: str, lenient: bool = False) -> tuple[str, ...]:

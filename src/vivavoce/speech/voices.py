@@ -5,11 +5,12 @@ Knows no families: what a voice is made of, the model's family knows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from vivavoce.audio import edit, io
+from vivavoce.audio.limits import LONGEST_S
 from vivavoce.checkpoints import store
 from vivavoce.errors import (
     OutputError,
@@ -41,23 +42,28 @@ def make_voice(
     transcriber: Transcriber | None = None,
     start_s: float = 0.0,
     end_s: float | None = None,
+    longest_s: float = LONGEST_S,
 ) -> Voice:
     """A voice from a recording and the words said in it, for the models of one family.
 
     `model` names any model of that family (default: one that clones). Where its weights make the
     voice it is loaded, on the CPU; some families take several recordings of one person. Only the
-    seconds from `start_s` to `end_s` are used. Without a transcript, `transcriber` (audio,
-    language -> words) is asked; `vivavoce.speech.transcribe.default_transcriber()` is one.
+    seconds from `start_s` to `end_s` are used, of files of `longest_s` at most. Without a
+    transcript, `transcriber` (audio, language -> words) is asked;
+    `vivavoce.speech.transcribe.default_transcriber()` is one.
     Raises AudioError, VoiceError, UnknownModel.
     """
     family = _cloning_family(model)
-    audio = heard(recording, start_s, end_s)
+    audio = heard(recording, start_s, end_s, longest_s)
     make = family.make_voice or _loaded(str(model)).make_voice
     return make(audio, transcript, name, language, licence, transcriber)
 
 
 def heard(
-    recording: Recording | Sequence[Recording], start_s: float = 0.0, end_s: float | None = None
+    recording: Recording | Sequence[Recording],
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    longest_s: float = LONGEST_S,
 ) -> Audio | tuple[Audio, ...]:
     """What `make_voice` of a family or a model takes: one recording, or several, read.
 
@@ -65,18 +71,22 @@ def heard(
     """
     cut = bool(start_s) or end_s is not None
     if isinstance(recording, (str, Path, Audio)):
-        audio = recording if isinstance(recording, Audio) else io.read(recording)
+        audio = (
+            recording if isinstance(recording, Audio) else io.read(recording, longest_s=longest_s)
+        )
         return edit.cut(audio, start_s, end_s) if cut else audio
     if not recording:
         raise UsageError("There is no recording.", "Give a few seconds of somebody speaking.")
     if len(recording) == 1:
-        return heard(recording[0], start_s, end_s)
+        return heard(recording[0], start_s, end_s, longest_s)
     if cut:
         raise UsageError(
             "The seconds to use are of one recording, and there are several.",
             "Cut them before, or give one.",
         )
-    return tuple(one if isinstance(one, Audio) else io.read(one) for one in recording)
+    return tuple(
+        one if isinstance(one, Audio) else io.read(one, longest_s=longest_s) for one in recording
+    )
 
 
 def load_voice(name: str | Path) -> Voice:
@@ -128,10 +138,12 @@ def voices_add(
     recording: Recording | Sequence[Recording],
     *,
     replace: bool = False,
+    warn: Callable[[str], None] | None = None,
     **details: Any,
 ) -> Path:
     """Make a voice and keep it under a name; its file. `details` is what `make_voice` takes.
 
+    `warn` is called with each sentence about what is doubtful in the recording or its words.
     Raises UsageError for a name that cannot be, or that is taken unless `replace`; AudioError,
     VoiceError, UnknownModel, OutputError.
     """
@@ -140,7 +152,11 @@ def voices_add(
         raise UsageError(
             f"There is a voice '{name}' already.", "Choose another name, or replace it."
         )
-    files.save(path, make_voice(recording, name=name, **details))
+    voice = make_voice(recording, name=name, **details)
+    files.save(path, voice)
+    if warn is not None:
+        for warning in voice.warnings:
+            warn(warning)
     return path
 
 

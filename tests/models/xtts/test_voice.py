@@ -150,8 +150,8 @@ def test_without_a_perceiver_every_frame_is_a_latent():
         (np.full(48000, np.nan, "f4"), AudioError, "NaN"),
         (np.ones((48000, 2), "f4"), AudioError, "not mono"),
         (np.full(48000, 20000.0, "f4"), AudioError, "between -1 and 1"),
-        (np.ones(48000, "i2"), AudioError, "int16 samples.*between -1 and 1"),
-        (speechlike(0.1, RATE).samples, VoiceError, r"0\.10 s of speech; 1 s is the least"),
+        (np.ones(48000, "i2"), AudioError, "16 bits that are not floats.*between -1 and 1"),
+        (speechlike(0.1, RATE).samples, VoiceError, r"0\.10 s of speech.*1 s is the least"),
     ],
 )
 def test_what_is_no_recording(model, samples, error, message):

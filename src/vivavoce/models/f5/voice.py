@@ -14,9 +14,11 @@ import torch
 from torch import Tensor
 
 from vivavoce.audio import edit
+from vivavoce.audio.findings import Finding, require
 from vivavoce.audio.loudness import rms, to_db
-from vivavoce.audio.recording import SILENT_DB, require_speech
+from vivavoce.audio.recording import SILENT_DB, check_recording
 from vivavoce.audio.resample import resample_as_published
+from vivavoce.audio.transcript import check_transcript
 from vivavoce.errors import VoiceError
 from vivavoce.types import Audio, Voice
 
@@ -35,7 +37,6 @@ LONGEST_S = 15.0
 CUT_AFTER_S = 4.0
 CUT_BEFORE_S = 12.0
 CUT_PAUSE_S = 0.1
-CHARACTERS_PER_S = (2.0, 40.0)
 ADVICE = "Give one to fifteen seconds of speech; three to twelve are best."
 
 
@@ -51,7 +52,8 @@ def make_voice(
 
     Its tensors: `samples` `[S]` float32, 24 kHz, raised to an RMS of 0.1 where below, and `rms`, a
     scalar, the recording's own. Without a transcript the `transcriber` (audio, language -> words)
-    is asked; only then is a longer recording cut, at its longest pause between 4 and 12 s.
+    is asked; only then is a longer recording cut, at its longest pause between 4 and 12 s. Its
+    `warnings` say what is doubtful about the recording and the words.
     Raises AudioError (empty, silent, NaN, not mono), VoiceError (several recordings, too short, too
     long, a transcript that is missing or cannot be of this recording).
     """
@@ -60,15 +62,17 @@ def make_voice(
             f"There are {len(audio)} recordings; models of this family hear one.",
             "Give the best of them, three to twelve seconds.",
         )
-    speech = _speech(audio)
+    report = check_recording(audio, shortest_s=SHORTEST_S, advice=ADVICE)
+    speech = edit.shorten_pauses(report.require(), LONGEST_PAUSE_S, PAUSE_DB)
     words = " ".join(transcript.split())
     if not words and transcriber is not None:
         speech = _cut_at_pause(speech)
         words = " ".join(transcriber(speech, language).split())
-    _require_fit(speech, words)
+    doubts = _fit(speech, words, language)
     samples, level = _levelled(edit.pad(speech, after_s=TAIL_S))
     tensors = {"samples": samples, "rms": torch.tensor(level, dtype=torch.float32)}
-    return Voice(name, FAMILY, tensors, language, words, licence)
+    warnings = (*report.warnings, *(doubt.message() for doubt in doubts))
+    return Voice(name, FAMILY, tensors, language, words, licence, warnings)
 
 
 def reference(voice: Voice) -> tuple[Tensor, float]:
@@ -108,12 +112,6 @@ def describe_voice(voice: Voice) -> dict[str, Any]:
     }
 
 
-def _speech(audio: Audio) -> Audio:
-    """Checked, without silence at its ends and with no long pauses."""
-    speech = require_speech(audio, SHORTEST_S, ADVICE)
-    return edit.shorten_pauses(speech, LONGEST_PAUSE_S, PAUSE_DB)
-
-
 def _cut_at_pause(speech: Audio) -> Audio:
     if speech.duration_s <= LONGEST_S:
         return speech
@@ -127,23 +125,14 @@ def _cut_at_pause(speech: Audio) -> Audio:
     return edit.cut(speech, 0.0, max(found)[1])
 
 
-def _require_fit(speech: Audio, words: str) -> None:
-    """Raises VoiceError unless the words can be what is said."""
-    seconds = speech.duration_s
-    if not any(c.isalnum() for c in words):
-        raise VoiceError(
-            "There is no transcript of the recording.",
-            "Give --transcript, or install 'vivavoce[asr]' and give --transcribe.",
-        )
-    if seconds > LONGEST_S:
+def _fit(speech: Audio, words: str, language: str) -> tuple[Finding, ...]:
+    """What is doubtful about the words. Raises VoiceError where they cannot be what is said."""
+    found = check_transcript(words, speech.duration_s, language)
+    require(tuple(f for f in found if f.name == "no transcript"))
+    if speech.duration_s > LONGEST_S:
         raise _too_long(speech, "")
-    slowest, fastest = CHARACTERS_PER_S
-    if not slowest <= len(words) / seconds <= fastest:
-        raise VoiceError(
-            f"The transcript has {len(words)} characters for {seconds:.1f} s of speech,"
-            f" {len(words) / seconds:.1f} a second (people say {slowest:g} to {fastest:g}).",
-            "Give the words that are said in the recording, all of them and no others.",
-        )
+    require(found)
+    return found
 
 
 def _too_long(speech: Audio, why: str) -> VoiceError:

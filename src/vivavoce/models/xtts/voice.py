@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vivavoce.audio.recording import require_speech
+from vivavoce.audio.findings import Finding, RecordingReport
+from vivavoce.audio.recording import LONG_SILENCE_S, check_recording
 from vivavoce.audio.resample import resample_as_published
 from vivavoce.audio.specs import SPEAKER_16K, XTTS_COND_V1, XTTS_COND_V2
 from vivavoce.errors import VoiceError
@@ -63,22 +64,25 @@ def make_voice(
     there are several), and `heard_s`, a scalar, how many seconds the latents were made of. Longer
     recordings are welcome, but of each only the first `config.reference_s` are heard, and of all
     together the latents are made of the first `config.condition_s`. No words are needed: a
-    transcript is only kept.
+    transcript is only kept. The voice's `warnings` say what is doubtful about the recordings.
     Raises AudioError (empty, silent, NaN, integers, not mono), VoiceError (none, or too short).
     """
     several = [recordings] if isinstance(recordings, Audio) else list(recordings)
     if not several:
         raise VoiceError("There is no recording.", ADVICE)
-    heard = [
-        _heard(audio, model.config, f"Recording {n}" if len(several) > 1 else "The recording")
+    reports = [
+        _checked(audio, model.config, f"Recording {n}" if len(several) > 1 else "The recording")
         for n, audio in enumerate(several, 1)
     ]
+    heard = [_heard(report.require(), model.config) for report in reports]
     speech = torch.cat(heard)[: round(model.config.condition_s * SAMPLE_RATE)]
     with torch.no_grad():
         latents, embedding = _latents(model, speech), _embedding(model, heard)
     seconds = torch.tensor(len(speech) / SAMPLE_RATE, dtype=torch.float32)
     tensors = {"latents": latents, "embedding": embedding, "heard_s": seconds}
-    return Voice(name, FAMILY, tensors, language, " ".join(transcript.split()), licence)
+    warnings = tuple(warning for report in reports for warning in report.warnings)
+    words = " ".join(transcript.split())
+    return Voice(name, FAMILY, tensors, language, words, licence, warnings)
 
 
 def reference(voice: Voice, config: XttsConfig) -> tuple[Tensor, Tensor]:
@@ -129,12 +133,28 @@ def _require_shape(name: str, latents: Tensor, embedding: Tensor, config: XttsCo
         )
 
 
-def _heard(audio: Audio, config: XttsConfig, what: str) -> Tensor:
+def _checked(audio: Audio, config: XttsConfig, what: str) -> RecordingReport:
+    """Silence that is long enough to be worth a word is cut, the rest stays as it was published.
+
+    Of long recordings no more than twice what is heard is looked at.
+    """
+    looked_at = round(2 * config.reference_s * audio.sample_rate)
+    head = replace(audio, samples=audio.samples[:looked_at])
+    report = check_recording(
+        head, shortest_s=SHORTEST_S, keep_s=LONG_SILENCE_S, advice=ADVICE, what=what
+    )
+    ahead = max(0, len(audio.samples) - looked_at) / audio.sample_rate
+    unheard = report.audio.duration_s + ahead - config.reference_s
+    if unheard < FILTER_S or report.errors:
+        return report
+    unused = Finding("partly used", unheard, "s", "Put the best part first.", "note")
+    return replace(report, findings=(*report.findings, unused))
+
+
+def _heard(audio: Audio, config: XttsConfig) -> Tensor:
     """`[S]` at 22,050 Hz: what is heard of a recording, within ±1. Only that is resampled."""
     longest = math.ceil((config.reference_s + FILTER_S) * audio.sample_rate)
-    audio = replace(audio, samples=audio.samples[:longest])
-    require_speech(audio, SHORTEST_S, ADVICE, what)
-    row = torch.from_numpy(np.array(audio.samples, np.float32))[None]
+    row = torch.from_numpy(np.array(audio.samples[:longest], np.float32))[None]
     samples = resample_as_published(row, audio.sample_rate, SAMPLE_RATE)[0].clamp(-1.0, 1.0)
     samples = samples[: round(config.reference_s * SAMPLE_RATE)]
     if config.normalise_references:
