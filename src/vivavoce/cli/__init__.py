@@ -16,10 +16,11 @@ import typer
 
 import vivavoce
 from vivavoce.cli import audit, bench, doctor, edit, models, speak, train, voices
+from vivavoce.cli.grouped import Grouped
 from vivavoce.cli.signals import Ended, orderly_end
 from vivavoce.errors import VivavoceError
 
-HELP = "Text to speech that runs on your own machine. Start with: vivavoce speak 'Hello.'"
+HELP = "Text to speech on your own machine. Start with: vivavoce speak 'Hello.'"
 
 # Plain help: rendering it with rich takes longer than everything else `--help` does.
 app = typer.Typer(
@@ -29,10 +30,10 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("speak")(speak.speak)
-app.command("edit")(edit.edit)
-app.add_typer(models.app, name="models", help="Models: what there is, download, import.")
-app.add_typer(voices.app, name="voices", help="Voices: the speakers of models, and your own.")
+app.command("speak", cls=Grouped)(speak.speak)
+app.command("edit", cls=Grouped)(edit.edit)
+app.add_typer(models.app, name="models", help="List, download, import and remove models.")
+app.add_typer(voices.app, name="voices", help="List, make and remove voices.")
 app.command("doctor")(doctor.doctor)
 app.command("audit")(audit.audit)
 app.command("bench")(bench.bench)
@@ -49,10 +50,11 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
     ] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show where an error came from (anywhere on the line).")
+        bool, typer.Option("--debug", help="Show tracebacks; may stand anywhere on the line.")
     ] = False,
 ) -> None:
     pass

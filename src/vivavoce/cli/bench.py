@@ -17,9 +17,11 @@ def bench(
     device: Device = "auto",
     precision: Precision = "float32",
     fast: Fast = False,
-    voice: Annotated[str | None, typer.Option("--voice", "-v", help="Who speaks.")] = None,
-    text: Annotated[str | None, typer.Option(help="What to speak [default: one sentence].")] = None,
-    runs: Annotated[int, typer.Option(help="Medians over this many.")] = 3,
+    voice: Annotated[
+        str | None, typer.Option("--voice", "-v", help="Speaker name or voice file.")
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="Text to speak [default: one sentence].")] = None,
+    runs: Annotated[int, typer.Option(help="Number of runs; medians are reported.")] = 3,
     as_json: Json = False,
 ) -> None:
     """Measure speed and memory.
@@ -27,7 +29,7 @@ def bench(
     Loading, first audio, real-time factor, per stage.
     """
     if runs < 1:
-        raise UsageError(f"{runs} runs measure nothing.", "Use --runs 1 or more.")
+        raise UsageError(f"--runs is {runs}.", "Use 1 or more.")
     from vivavoce.diagnose import bench as measuring
 
     with Progress("measuring", "steps") as progress:

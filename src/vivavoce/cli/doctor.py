@@ -15,14 +15,14 @@ from vivavoce.errors import UsageError
 def doctor(
     device: Device = "auto",
     macos: Annotated[
-        str, typer.Option(metavar="VERSION", help="Tell the known faults of torch on that macOS.")
+        str, typer.Option(metavar="VERSION", help="List known faults of torch on that macOS.")
     ] = "",
     self_test: Annotated[
         bool, typer.Option("--self-test", help="Compare every stage on the device with the CPU.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Look at this machine.
+    """Check this machine: devices, precision, bundled voice.
 
     Exits with 1 if the bundled voice cannot speak on it, or a stage is wrong on its device.
     """

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vivavoce.cli import model_flags
 from vivavoce.cli import options as o
 from vivavoce.cli.files import read_text
 from vivavoce.cli.output import destination, download, report
@@ -20,25 +21,25 @@ if TYPE_CHECKING:
     from vivavoce.speech.result import Speech
 
 
+@model_flags.with_model_options
 def edit(
-    recording: Annotated[Path, typer.Argument(help="At most 30 s of one person speaking.")],
+    recording: Annotated[Path, typer.Argument(help="Recording of one person, at most 30 s.")],
     words: Annotated[
-        list[str] | None, typer.Argument(help="The new words, one argument per --replace.")
+        list[str] | None, typer.Argument(help="New words, one argument per --replace.")
     ] = None,
     replace: Annotated[
         list[str] | None,
-        typer.Option(metavar="START:END[:SECONDS]", help="What goes, and how long the new is."),
+        typer.Option(metavar="START:END[:SECONDS]", help="Span to replace, and its new length."),
     ] = None,
-    target: Annotated[str | None, typer.Option(help="All that is said in the end.")] = None,
-    target_file: Annotated[Path | None, typer.Option(help="A text file with it.")] = None,
+    target: Annotated[str | None, typer.Option(help="Full text of the edited recording.")] = None,
+    target_file: Annotated[Path | None, typer.Option(help="Text file with the full text.")] = None,
     output: o.Output = "",
-    model: Annotated[str, typer.Option("--model", "-m", help="One that clones.")] = "f5-v1",
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="Model that clones voices.")
+    ] = "f5-v1",
     vocoder: o.Vocoder = None,
     language: o.Language = None,
     speed: o.Speed = 1.0,
-    steps: o.Steps = None,
-    guidance: o.Guidance = None,
-    no_normalise: o.NoNormalise = False,
     seed: o.Seed = 0,
     on_problem: o.OnProblem = "error",
     device: o.Device = "auto",
@@ -47,16 +48,18 @@ def edit(
     audio_format: o.Format = None,
     settings: o.Settings = None,
     as_json: o.Json = False,
+    *,
+    options: dict[str, Any],
 ) -> None:
     """Replace words in a recording.
 
-    The seconds from START to END are spoken anew as WORDS; everything else stays as it was.
+    Speaks the seconds from START to END anew as WORDS; the rest of the recording stays.
     """
     place = destination(output, audio_format, as_json)
-    how = o.model_options(settings, no_normalise, steps=steps, guidance=guidance)
+    how = model_flags.merged(options, settings)
     replacements = spans(replace or [], words or [])
     if target is None and target_file is None:
-        raise UsageError("There is no --target.", "Give all that is said in the end.")
+        raise UsageError("--target is missing.", "Give the full text of the edited recording.")
     whole = read_text(target, target_file)
 
     from vivavoce.audio import io
@@ -66,7 +69,7 @@ def edit(
     edits.check(replacements, whole, io.read(recording))
     download(model, vocoder)
     tts = load(model, vocoder=vocoder, device=device, precision=precision, fast=fast)
-    o.require_known(how, tts)
+    model_flags.require_known(how, tts)
     how |= {"language": language or "en", "speed": speed, "seed": seed, "on_problem": on_problem}
     with Progress("editing", "steps") as progress:
         speech = tts.edit(recording, replacements, whole, on_step=progress, **how)

@@ -18,16 +18,14 @@ def read_text(text: str | None, file: Path | None) -> str:
     not UTF-8.
     """
     if file is not None and text is not None:
-        raise UsageError("There is a TEXT and a file.", "Give one of them.")
+        raise UsageError("TEXT and --file are mutually exclusive.", "Give one of them.")
     if file is not None:
         try:
             return _decode(file.read_bytes(), str(file))
         except OSError as error:
             raise UsageError(f"Cannot read {file}: {error.strerror}.", "Check the path.") from error
     if text is None:
-        raise UsageError(
-            "There is no text.", "Give it as an argument, with -f FILE, or - for standard input."
-        )
+        raise UsageError("No text given.", "Give TEXT, --file FILE, or - for standard input.")
     if text == "-":
         return _decode(sys.stdin.buffer.read(), "standard input")
     return _decode(os.fsencode(text), "the text")
@@ -50,7 +48,9 @@ def require_writable(path: Path) -> None:
     if path.exists() and not path.is_file():
         return  # a pipe or a device, written as it is
     if not path.parent.is_dir():
-        raise OutputError(f"There is no folder {path.parent}.", "Make it, or choose another.")
+        raise OutputError(
+            f"The folder {path.parent} does not exist.", "Create it, or choose another."
+        )
     try:
         with tempfile.TemporaryFile(dir=path.parent):
             pass

@@ -1,143 +1,83 @@
-"""Options that several commands share, spelt once."""
+"""Options that several commands share, described once and grouped for the help."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from vivavoce.errors import ConfigError, UsageError
 
-if TYPE_CHECKING:
-    from vivavoce.speech.engine import TTS
+def _in(panel: str, help_text: str, *names: str, metavar: str | None = None) -> Any:
+    """An option shown in the group `panel` of the help."""
+    return typer.Option(*names, help=help_text, rich_help_panel=panel, metavar=metavar)
 
-OWN_OPTIONS = ("text", "voice", "speed", "seed", "on_problem", "on_step", "stages", "language")
 
-Model = Annotated[
-    str | None,
-    typer.Option("--model", "-m", help="A model's name, hf:// address or path [default: bundled]."),
-]
-Vocoder = Annotated[
-    str | None, typer.Option(help="Another vocoder than the model's own: name, address or path.")
-]
-Text = Annotated[str | None, typer.Argument(metavar="TEXT|-", help="- is standard input.")]
-Precision = Annotated[
-    str, typer.Option(help="float32, bfloat16, float16, int8 or fastest, for models that may.")
-]
-Fast = Annotated[bool, typer.Option("--fast", help="Fewer steps, and the fastest precision here.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
+def _text(help_text: str, *names: str, metavar: str | None = None) -> Any:
+    return _in("Text", help_text, *names, metavar=metavar)
+
+
+def _voice(help_text: str, *names: str, metavar: str | None = None) -> Any:
+    return _in("Voice", help_text, *names, metavar=metavar)
+
+
+def _output(help_text: str, *names: str, metavar: str | None = None) -> Any:
+    return _in("Output", help_text, *names, metavar=metavar)
+
+
+def _advanced(help_text: str, *names: str, metavar: str | None = None) -> Any:
+    return _in("Advanced", help_text, *names, metavar=metavar)
+
+
+_MODEL = _voice("Model name, path or hf:// address.", "--model", "-m", metavar="NAME")
+_VOCODER = _voice("Vocoder in place of the model's own.", metavar="NAME")
+_REF = _voice("Reference recording to clone; repeatable.", "--ref", "-r", metavar="FILE")
+_WORDS = _voice("Words said in the reference; - is standard input.", metavar="TEXT")
+_WORDS_FILE = _voice("Text file with the words of the reference.", metavar="FILE")
+_ASR = _voice("Transcribe the reference automatically (needs vivavoce[asr]).", "--transcribe")
+_SPOKEN_IN = _voice("Language of the recording, BCP 47 [default: en].", metavar="CODE")
+_FILE = _output("Audio file, - for stdout [default: speech.wav].", "--output", "-o", metavar="FILE")
+_FORMAT = _output("wav, flac, pcm, aac, … [default: from the name].", "--format", metavar="NAME")
+_RATE = _output("Sample rate of the file [default: the model's].", metavar="HZ")
+_LUFS = _output("Integrated loudness of the whole, for example -16.", metavar="LUFS")
+_EARLY = _output("Stream audio as it is generated, before quality checks finish.", "--stream")
+_CAPTIONS = _output("Subtitle file as well: .srt, .vtt or .json; repeatable.", metavar="FILE")
+_PROBLEM = _advanced("Failed quality check: stop, keep or leave out.", metavar="error|warn|skip")
+_NUMBERS = _advanced("float32, bfloat16, float16, int8, auto or fastest.", metavar="NAME")
+_SPEAK_IN = _text("Language: de, zh-cn, … or auto.", "--language", metavar="CODE")
+_CAST = _text("TOML file with the voices of [NAME] tags.", metavar="FILE")
+
+Text = Annotated[str | None, typer.Argument(metavar="TEXT|-", help="Text; - is standard input.")]
+File = Annotated[Path | None, _text("UTF-8 text file to speak.", "--file", "-f", metavar="FILE")]
+Spoken = Annotated[str | None, _SPEAK_IN]
+CastFile = Annotated[Path | None, _CAST]
+
+Model = Annotated[str | None, _MODEL]
+Vocoder = Annotated[str | None, _VOCODER]
+Voice = Annotated[str | None, _voice("Speaker or voice file.", "--voice", "-v", metavar="NAME")]
+Recordings = Annotated[list[Path] | None, _REF]
+Transcript = Annotated[str | None, _WORDS]
+TranscriptFile = Annotated[Path | None, _WORDS_FILE]
+Transcribe = Annotated[bool, _ASR]
+Language = Annotated[str | None, _SPOKEN_IN]
+Speed = Annotated[float, _voice("Speaking rate; 2 is twice as fast.", metavar="RATE")]
+
+Output = Annotated[str, _FILE]
+Format = Annotated[str | None, _FORMAT]
+SampleRate = Annotated[int | None, _RATE]
+Volume = Annotated[float, _output("Gain; negative is softer.", metavar="DB")]
+Loudness = Annotated[float | None, _LUFS]
+Resume = Annotated[bool, _output("Continue what an interrupted run kept.", "--resume")]
+Stream = Annotated[bool, _EARLY]
+Subtitles = Annotated[list[Path] | None, _CAPTIONS]
+Verbose = Annotated[bool, _output("Show devices, timing and reasons.", "--verbose", "-V")]
+
+Seed = Annotated[int, _advanced("Random seed; one seed gives one result.", metavar="NUMBER")]
+OnProblem = Annotated[str, _PROBLEM]
+Settings = Annotated[list[str] | None, _advanced("Model option.", "--set", metavar="NAME=VALUE")]
+Precision = Annotated[str, _NUMBERS]
+Fast = Annotated[bool, _advanced("Quick settings and the fastest precision.", "--fast")]
+Device = Annotated[str, _advanced("auto, cpu, cuda, cuda:N or mps.", metavar="NAME")]
+
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Offline = Annotated[bool, typer.Option("--offline", help="Ask no server: what is here or nothing.")]
-Output = Annotated[
-    str, typer.Option("--output", "-o", help="Audio file, or - [default: speech.wav].")
-]
-Format = Annotated[
-    str | None,
-    typer.Option("--format", help="wav, flac, pcm, aac … [default: by the name, wav for -]."),
-]
-SampleRate = Annotated[
-    int | None, typer.Option(metavar="HZ", help="Of the file [default: the model's].")
-]
-Volume = Annotated[float, typer.Option(metavar="DB", help="Louder or, below 0, softer.")]
-Loudness = Annotated[
-    float | None, typer.Option(metavar="LUFS", help="Of the whole, such as -16 or -23.")
-]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with what an interrupted run kept.")]
-Transcript = Annotated[
-    str | None, typer.Option(help="The words said in the recording (- for standard input).")
-]
-TranscriptFile = Annotated[Path | None, typer.Option(help="A text file with those words.")]
-Transcribe = Annotated[
-    bool, typer.Option("--transcribe", help="Find out the words: vivavoce[asr].")
-]
-Verbose = Annotated[bool, typer.Option("--verbose", "-V", help="Say what runs where.")]
-Speed = Annotated[float, typer.Option(help="Larger is faster.")]
-
-# How to speak. What is not given is not passed on: the model's own default holds, and a model
-# without such an option is not bothered.
-Seed = Annotated[int, typer.Option(help="The same seed gives the same audio.")]
-Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A model's option.")
-]
-Steps = Annotated[int | None, typer.Option(help="Fewer is faster, more is finer (7, 16, 32).")]
-Guidance = Annotated[
-    float | None, typer.Option(help="How closely to follow voice and text; 0 is twice as fast.")
-]
-NoNormalise = Annotated[
-    bool, typer.Option("--no-normalise", help="Leave numbers and dates as they are written.")
-]
-OnProblem = Annotated[
-    str, typer.Option(metavar="error|warn", help="What to do with audio that is not speech.")
-]
-Language = Annotated[str | None, typer.Option(help="Of the recording, BCP 47 [default: en].")]
-Spoken = Annotated[
-    str | None,
-    typer.Option("--language", help="Of the recording, and to speak: de, zh-cn …, or auto."),
-]
-
-# Who speaks, what with, and what for.
-Voice = Annotated[
-    str | None, typer.Option("--voice", "-v", help="Who speaks: a name or a voice file.")
-]
-Recordings = Annotated[
-    list[Path] | None,
-    typer.Option("--ref", "-r", help="Or: a recording of who speaks; may repeat."),
-]
-CastFile = Annotated[
-    Path | None, typer.Option(help="A TOML file: who speaks after [name] in the text.")
-]
-File = Annotated[Path | None, typer.Option("--file", "-f", help="A UTF-8 text file.")]
-Duration = Annotated[
-    float | None, typer.Option(metavar="SECONDS", help="Of every chunk [default: natural].")
-]
-Temperature = Annotated[float | None, typer.Option(help="Lower is steadier; 0 leaves no chance.")]
-TopP = Annotated[float | None, typer.Option(help="Draw from this share of the probability.")]
-TopK = Annotated[int | None, typer.Option(help="Draw from this many; 0 is all.")]
-Repetition = Annotated[
-    float | None, typer.Option("--repetition-penalty", help="Above 1: against repeating.")
-]
-Stream = Annotated[
-    bool, typer.Option("--stream", help="Write each piece at once, before the rest is judged.")
-]
-Subtitles = Annotated[
-    list[Path] | None, typer.Option(help="Also write word times: .srt, .vtt or .json.")
-]
-
-SPELT = {"normalise": "--no-normalise", "duration_s": "--duration"}
-NAMED = (
-    *("speed", "steps", "guidance", "language"),
-    *("temperature", "top_p", "top_k", "repetition_penalty"),
-)
-
-
-def model_options(
-    settings: list[str] | None, no_normalise: bool, **named: float | None
-) -> dict[str, Any]:
-    """What was asked of the model, `--set` included. Raises UsageError, ConfigError."""
-    from vivavoce.config import apply_overrides
-
-    options = apply_overrides({}, settings or [])
-    for name in options:
-        if name in OWN_OPTIONS:
-            flag = name.replace("_", "-")
-            raise UsageError(f"'{name}' is not set with --set.", f"Use --{flag}.")
-    given = named | {"normalise": False if no_normalise else None}
-    return options | {name: value for name, value in given.items() if value is not None}
-
-
-def require_known(asked: Iterable[str], tts: TTS) -> None:
-    """Raises ConfigError, in the words of the command line, for what the model has no option of."""
-    known = [field.name for field in fields(tts.model.options_type)]
-    for name in asked:
-        if name not in known:
-            has = ", ".join(_typed(one) for one in known)
-            raise ConfigError(f"'{tts.name}' has no {_typed(name)}.", f"It has: {has}.")
-
-
-def _typed(option: str) -> str:
-    if option in NAMED:
-        return "--" + option.replace("_", "-")
-    return SPELT.get(option, f"--set {option}")
+Offline = Annotated[bool, typer.Option("--offline", help="Use local files only.")]

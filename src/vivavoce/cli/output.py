@@ -24,8 +24,6 @@ def destination(output: str, audio_format: str | None, as_json: bool) -> Path | 
             raise UsageError("Audio would be written to the terminal.", "Use -o FILE or a pipe.")
         formats.find(sys.stdout, audio_format)
         return None
-    if not output and not as_json and not sys.stdout.isatty():
-        raise UsageError("Should the audio go to this pipe?", "Say -o - for that, or -o FILE.")
     target = Path(output or DEFAULT_FILE)
     formats.find(target, audio_format)
     require_writable(target)

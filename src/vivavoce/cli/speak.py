@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vivavoce.cli import model_flags
 from vivavoce.cli import options as o
 from vivavoce.cli.files import write_text
 from vivavoce.cli.output import destination, download, report, subtitle_files
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from vivavoce.types import Voice, Word
 
 
+@model_flags.with_model_options
 def speak(
     text: o.Text = None,
     file: o.File = None,
@@ -36,14 +38,6 @@ def speak(
     language: o.Spoken = None,
     cast: o.CastFile = None,
     speed: o.Speed = 1.0,
-    steps: o.Steps = None,
-    guidance: o.Guidance = None,
-    duration: o.Duration = None,
-    temperature: o.Temperature = None,
-    top_p: o.TopP = None,
-    top_k: o.TopK = None,
-    repetition_penalty: o.Repetition = None,
-    no_normalise: o.NoNormalise = False,
     seed: o.Seed = 0,
     on_problem: o.OnProblem = "error",
     device: o.Device = "auto",
@@ -59,24 +53,24 @@ def speak(
     settings: o.Settings = None,
     as_json: o.Json = False,
     verbose: o.Verbose = False,
+    *,
+    options: dict[str, Any],
 ) -> None:
     """Speak a text.
 
-    [name] in the text changes to the voice of that name, where there is one.
+    [NAME] in the text switches to the voice of that name.
     """
     target, captions = destination(output, audio_format, as_json), subtitle_files(subtitles or [])
     writing = Writing(target, audio_format, sample_rate, volume, loudness, resume)
     writing.check(stream, bool(captions))
-    asked = {"steps": steps, "guidance": guidance, "duration_s": duration, "top_k": top_k}
-    asked |= {"temperature": temperature, "top_p": top_p, "repetition_penalty": repetition_penalty}
-    how = o.model_options(settings, no_normalise, **asked)
+    how = model_flags.merged(options, settings)
     if text == transcript == "-":
         raise UsageError("TEXT and transcript are both standard input.", "Give one as a file.")
     who = speaker(voice, ref, transcript, transcript_file, language, transcribe, cast)
     source = _speakable(source_text(text, file, who, cast))
     tts = _loaded(model, vocoder, device, (precision, fast), verbose, captions)
     how = who.options | how | spoken_language(tts, who)
-    o.require_known(how, tts)
+    model_flags.require_known(how, tts)
     spoken_by = voice_of(tts, who, source)
     how |= {"speed": speed, "seed": seed, "on_problem": on_problem, "early": stream}
     summary = perform(tts, source, spoken_by, writing, captions, how)
@@ -105,7 +99,7 @@ def _loaded(
     tts = load(model, vocoder=vocoder, device=device, precision=how[0], fast=how[1])
     if captions and not tts.times_words:
         raise UsageError(
-            f"'{tts.name}' does not know when it says which word, so it makes no subtitles.",
+            f"'{tts.name}' does not produce word timings, so --subtitles is unavailable.",
             "Leave --subtitles out, or use a model with its own speakers.",
         )
     if verbose:

@@ -17,16 +17,17 @@ LINE_EVERY_S = 30.0
 
 
 def train(
-    recipe: Annotated[Path, typer.Argument(help="A recipe, for example from recipes/.")],
+    recipe: Annotated[Path, typer.Argument(help="Recipe file, for example from recipes/.")],
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a recipe value."),
     ] = None,
     device: Device = "auto",
-    dry_run: Annotated[bool, typer.Option(help="Only estimate memory and time.")] = False,
-    resume: Annotated[bool, typer.Option(help="Go on from the newest checkpoint.")] = True,
+    dry_run: Annotated[bool, typer.Option(help="Estimate memory and time, train nothing.")] = False,
+    resume: Annotated[bool, typer.Option(help="Continue from the newest checkpoint.")] = True,
     as_json: Json = False,
 ) -> None:
-    """Train a model by a recipe. Stopped or killed, the same line goes on where it was."""
+    """Train a model from a recipe. An interrupted run continues with the same command."""
     if dry_run:
         from vivavoce.train import dry_run as estimate
 

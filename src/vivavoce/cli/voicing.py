@@ -57,11 +57,13 @@ def speaker(
     """
     words = transcript is not None or transcript_file is not None
     if name is not None and refs:
-        raise UsageError("There is a --voice and a --ref.", "Give one of them.")
+        raise UsageError("--voice and --ref are mutually exclusive.", "Give one of them.")
     if words and not refs:
-        raise UsageError("There is a transcript and no recording.", "Give it with --ref.")
+        raise UsageError("--transcript needs a recording.", "Give the recording with --ref.")
     if words and transcribe:
-        raise UsageError("There is a transcript and --transcribe.", "Give one of them.")
+        raise UsageError(
+            "--transcript and --transcribe are mutually exclusive.", "Give one of them."
+        )
     if transcribe and not refs and cast is None:
         raise _about_nothing("--transcribe")
     from vivavoce.audio import io
@@ -144,7 +146,7 @@ def _saved(tts: TTS) -> list[str]:
 
 
 def _about_nothing(option: str) -> UsageError:
-    return UsageError(f"{option} is about a recording; there is none.", "Give it with --ref.")
+    return UsageError(f"{option} needs a recording.", "Give the recording with --ref.")
 
 
 def _made(

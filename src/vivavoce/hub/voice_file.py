@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import torch
@@ -94,7 +95,8 @@ def load(path: str | Path) -> Voice:
         raise VoiceError(f"{path} is damaged: {', '.join(wrong)} missing or not known.", AGAIN)
     _require_finite(tensors, str(path))
     copies = {key: value.clone() for key, value in tensors.items()}
-    return Voice(tensors=copies, **{key: facts[key] for key in FACTS})
+    named: dict[str, Any] = {key: facts[key] for key in FACTS}
+    return Voice(tensors=copies, **named)
 
 
 def _require_finite(tensors: Mapping[str, Tensor], what: str) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from vivavoce.errors import ConfigError
+from vivavoce.options import Opt, Options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,39 +48,33 @@ class F5Config:
 
 
 @dataclass(frozen=True, kw_only=True)
-class F5Options:
+class F5Options(Options):
     """How to speak.
 
-    `steps` of the `method`; 5, 6, 7, 10, 12 and 16 use the pruned grids of arXiv:2505.19931
-    unless `pruned` is off. `guidance` is how far to go beyond the conditioned flow (0: one pass
-    instead of two). `sway` bends the time grid towards the noise (arXiv:2410.06885, 3.2; 0 leaves
-    it straight). `speed` 1.0 is the reference's own, larger is faster. `duration_s` fixes the
-    length of every chunk of speech, 0 leaves it to the rate of the reference. `normalise` writes
-    English numbers, dates and the like out as words. `low_memory` lets go of the weights that
-    only the schedule needs, so another number of steps means loading the model again.
+    5, 6, 7, 10, 12 and 16 `steps` use the pruned grids of arXiv:2505.19931 unless `pruned` is off.
+    `sway` bends the time grid towards the noise (arXiv:2410.06885, 3.2).
     """
 
-    steps: int = 16
-    method: Literal["euler", "midpoint"] = "euler"
-    guidance: float = 2.0
-    sway: float = -1.0
-    pruned: bool = True
-    speed: float = 1.0
-    duration_s: float = 0.0
-    normalise: bool = True
-    low_memory: bool = False
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.steps <= 1000:
-            raise ConfigError(f"steps is {self.steps}; it must be from 1 to 1000.")
-        if not 0.0 <= self.guidance <= 20.0:
-            raise ConfigError(f"guidance is {self.guidance}; it must be from 0 to 20.")
-        if not -1.0 <= self.sway <= 1.0:
-            raise ConfigError(f"sway is {self.sway}; it must be from -1 to 1.")
-        if not 0.2 <= self.speed <= 5.0:
-            raise ConfigError(f"speed is {self.speed}; it must be from 0.2 to 5.")
-        if not 0.0 <= self.duration_s <= 60.0:
-            raise ConfigError(f"duration_s is {self.duration_s}; it must be from 0 to 60.")
+    steps: Annotated[int, Opt("Solver steps; fewer is faster, more is finer.", 1, 1000)] = 16
+    method: Annotated[
+        Literal["euler", "midpoint"], Opt("Solver; midpoint takes two evaluations a step.")
+    ] = "euler"
+    guidance: Annotated[
+        float, Opt("Classifier-free guidance; 0 disables it and is twice as fast.", 0, 20)
+    ] = 2.0
+    sway: Annotated[float, Opt("Sway of the time grid; 0 leaves it uniform.", -1, 1)] = -1.0
+    pruned: Annotated[bool, Opt("Use a uniform time grid in place of a pruned one.")] = True
+    speed: Annotated[
+        float, Opt("Speaking rate; 1 is the reference's own.", 0.2, 5, common=True)
+    ] = 1.0
+    duration_s: Annotated[
+        float,
+        Opt("Length of every chunk; 0 is natural.", 0, 60, flag="--duration", metavar="SECONDS"),
+    ] = 0.0
+    normalise: Annotated[bool, Opt("Leave numbers and dates as they are written.")] = True
+    low_memory: Annotated[
+        bool, Opt("Free the schedule's weights; then the number of steps is fixed.")
+    ] = False
 
 
 OPTIONS = F5Options

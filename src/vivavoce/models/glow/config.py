@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from vivavoce.options import Opt, Options
 
 
 @dataclass(frozen=True)
@@ -40,17 +43,12 @@ class GlowConfig:
 
 
 @dataclass(frozen=True)
-class GlowOptions:
-    """`speed` 1.0 is natural, larger is faster. `noise_scale` is the temperature of the prior."""
+class GlowOptions(Options):
+    """How to speak."""
 
-    speed: float = 1.0
-    noise_scale: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not 0.1 <= self.speed <= 10:
-            raise ValueError("speed must lie between 0.1 and 10")
-        if not 0 <= self.noise_scale <= 2:
-            raise ValueError("noise_scale must lie between 0 and 2")
+    noise_scale: Annotated[
+        float, Opt("Temperature of the prior; higher varies more, 0 is deterministic.", 0, 2)
+    ] = 0.0
 
 
 OPTIONS = GlowOptions

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from vivavoce.errors import ConfigError
+from vivavoce.options import Opt, Options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,38 +75,27 @@ class XttsConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class XttsOptions:
-    """How to speak.
+class XttsOptions(Options):
+    """How to speak: `top_k` and `top_p` bound what codes are drawn from (arXiv:1904.09751)."""
 
-    `language` is one of the model's, empty for the voice's own; "auto" asks a detector. Codes are
-    drawn with `temperature` (0: always the likeliest), from the `top_k` likeliest (0: all), and of
-    those from the smallest set that holds `top_p` of the probability; `repetition_penalty` makes
-    codes that were there less likely. `speed` 1.0 is natural, larger is faster. A stream's first
-    piece is heard after `first_codes` codes. `max_codes` ends an utterance (0: as many as fit).
-    """
-
-    language: str = ""
-    temperature: float = 0.75
-    top_k: int = 50
-    top_p: float = 0.85
-    repetition_penalty: float = 5.0
-    speed: float = 1.0
-    first_codes: int = 6
-    max_codes: int = 0
-
-    def __post_init__(self) -> None:
-        _within("temperature", self.temperature, 0.0, 5.0)
-        _within("top_k", self.top_k, 0, 100_000)
-        _within("top_p", self.top_p, 0.01, 1.0)
-        _within("repetition_penalty", self.repetition_penalty, 1.0, 100.0)
-        _within("speed", self.speed, 0.2, 5.0)
-        _within("first_codes", self.first_codes, 1, 600)
-        _within("max_codes", self.max_codes, 0, 100_000)
-
-
-def _within(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise ConfigError(f"{name} is {value}; it must be from {low:g} to {high:g}.")
+    speed: Annotated[
+        float, Opt("Speaking rate; 1 is natural, 2 twice as fast.", 0.2, 5, common=True)
+    ] = 1.0
+    language: Annotated[
+        str, Opt("Language to speak; empty is the voice's own, auto detects it.", common=True)
+    ] = ""
+    temperature: Annotated[float, Opt("Sampling temperature; 0 is deterministic.", 0, 5)] = 0.75
+    top_k: Annotated[int, Opt("Sample from the k most likely codes; 0 disables.", 0, 100_000)] = 50
+    top_p: Annotated[float, Opt("Nucleus sampling threshold; 1 disables.", 0.01, 1)] = 0.85
+    repetition_penalty: Annotated[float, Opt("Penalty for repeated codes; 1 disables.", 1, 100)] = (
+        5.0
+    )
+    first_codes: Annotated[
+        int, Opt("Codes before a stream's first piece; fewer start sooner.", 1, 600)
+    ] = 6
+    max_codes: Annotated[
+        int, Opt("Codes that end an utterance; 0 is as many as fit.", 0, 100_000)
+    ] = 0
 
 
 OPTIONS = XttsOptions
