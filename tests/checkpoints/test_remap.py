@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrizations
 
+from tests.tolerance import assert_near
 from vivavoce.checkpoints import remap as adapt
 from vivavoce.errors import BadCheckpoint
 
@@ -32,8 +33,7 @@ def test_folded_weights_equal_torchs(style, root):
         state = spelt(layer.state_dict(), style)
         folded = adapt.fold_weight_norm({root + k: v for k, v in state.items()})
         assert set(folded) == {f"{root}weight", f"{root}bias"}
-        error = (folded[f"{root}weight"] - layer.weight).abs().max()
-        assert error <= 1e-7
+        assert_near(folded[f"{root}weight"], layer.weight, 4.0)
 
 
 def test_the_three_spellings_live_side_by_side():

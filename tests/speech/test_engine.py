@@ -7,12 +7,15 @@ import pytest
 import torch
 
 from tests.tiny import tiny_model, tiny_tts, tiny_vocoder
+from tests.tolerance import ROUNDINGS, assert_near
 from vivavoce.errors import ConfigError, IncompatibleFeatures, TextError, UnknownVoice
 from vivavoce.models.base import sentences
 from vivavoce.runtime import select
 from vivavoce.speech.engine import TTS
 
 TEXT = "Good evening, it is half past seven. Mr. Smith paid $3.50!\n\nThe end."
+# Each sample of this vocoder is a sum of 1,026 terms of random sign: they round, and then cancel.
+CANCELLING = 4 * ROUNDINGS
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +46,7 @@ def test_streamed_windows_equal_one_whole_decoding(tts):
         whole = tts.vocoder.decode(features.values)[0].numpy()
     streamed = tts.speak(text, speed=0.2).samples
     n = len(whole)
-    difference = np.abs(streamed[:n] - whole.clip(-1, 1)).max()
-    assert difference <= 1e-5
+    assert_near(torch.from_numpy(streamed[:n]), torch.from_numpy(whole.clip(-1, 1)), CANCELLING)
 
 
 def test_batch_is_speak(tts):
@@ -52,8 +54,7 @@ def test_batch_is_speak(tts):
     together = tts.batch(texts, noise_scale=0.5, seed=5, batch_size=2)
     for text, speech in zip(texts, together, strict=True):
         alone = tts.speak(text, noise_scale=0.5, seed=5)
-        assert alone.samples.shape == speech.samples.shape
-        assert np.abs(alone.samples - speech.samples).max() <= 1e-4
+        assert_near(torch.from_numpy(speech.samples), torch.from_numpy(alone.samples), CANCELLING)
         assert [w.text for w in alone.words] == [w.text for w in speech.words]
 
 

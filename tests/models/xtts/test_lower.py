@@ -84,6 +84,9 @@ def test_greedy_codes_agree_where_nothing_was_a_near_tie(parity, gpt, arithmetic
     assert sum(same) >= 36
 
 
+FLIPPED = 1e-3  # float32 rounding now and then tips a rounding to bfloat16 or int8 over
+
+
 @ways
 def test_batched_equals_single(parity, gpt, arithmetic):
     lower = lowered(gpt, arithmetic)
@@ -92,7 +95,7 @@ def test_batched_equals_single(parity, gpt, arithmetic):
     lines = run(decoding, [decoding.join(*case) for case in cases(gpt, parity)])
     for one, other in zip(single, lines, strict=True):
         assert one.codes == other.codes
-        assert relative(other.latents(), one.latents()) < 1e-3
+        assert relative(other.latents(), one.latents()) < FLIPPED
 
 
 @ways
@@ -107,7 +110,7 @@ def test_step_by_step_is_all_at_once(parity, gpt, arithmetic):
     for place, code in enumerate(codes):
         said = lower.codes(code[None, None], torch.tensor([[place + 1]]))
         states.append(lower(said, cache, Span.step([length + place], cpu)))
-    assert relative(torch.cat(states, 1), whole) < 1e-3
+    assert relative(torch.cat(states, 1), whole) < FLIPPED
 
 
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="no oneDNN in this torch")

@@ -49,7 +49,7 @@ def test_one_text_comes_in_growing_pieces(model):
 def test_where_pieces_begin_changes_nothing(model):
     whole = torch.cat([part.values for part in spoken(model)], dim=-1)
     other = spoken(model, options=replace(OPTIONS, first_codes=1))
-    assert torch.equal(torch.cat([part.values for part in other], dim=-1), whole)
+    assert_near(torch.cat([part.values for part in other], dim=-1), whole)
     assert len(other) > 4
 
 
