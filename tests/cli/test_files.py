@@ -32,8 +32,8 @@ def test_an_argument_that_is_not_utf8_is_refused():
 @pytest.mark.parametrize(
     ("text", "file", "message"),
     [
-        (None, None, "no text"),
-        ("a", Path("a.txt"), "TEXT and a file"),
+        (None, None, "No text"),
+        ("a", Path("a.txt"), "mutually exclusive"),
         (None, Path("nowhere.txt"), "Cannot read nowhere.txt: No such file"),
         (None, Path("/"), "Cannot read /: Is a directory"),
     ],

@@ -92,7 +92,7 @@ def test_sampling_options_reach_the_model(speak):
 def test_what_it_has_is_said_as_it_is_typed(speak):
     result = speak("--steps", "3")
     assert result.code == 2
-    assert "'toy' has no --steps. It has: --speed, --set noise_scale, --language" in result.err
+    assert "'toy' has no --steps. It has: --speed, --noise-scale, --language" in result.err
     assert result.err.endswith("--temperature, --top-p, --top-k, --repetition-penalty.\n")
     assert "has no --set temprature" in speak("--set", "temprature=1").err
 

@@ -206,7 +206,7 @@ def test_refused_before_a_model_is_loaded(speak, here, loads, case):
 
 
 LATER = {
-    "a language of nothing": (("--language", "de", "-v", "me"), 2, "--language is about a rec"),
+    "a language of nothing": (("--language", "de", "-v", "me"), 2, "--language needs a rec"),
     "several recordings": ((*REF, "--ref", "ref.wav"), 1, "There are 2 recordings"),
     "no voice": ((), 2, "voices add"),
     "no such voice": (("-v", "absent"), 2, "absent"),
@@ -242,7 +242,7 @@ LACKING = ("--steps=3", "--guidance=1", "--duration=2", "--temperature=1", "--to
 def test_a_model_without_an_option_says_what_it_has(cli, here, loads, option):
     result = cli("speak", TEXT, "-o", "a.wav", option)
     name = option.partition("=")[0]
-    wanted = f"error: 'tiny' has no {name}. It has: --speed, --set noise_scale.\n"
+    wanted = f"error: 'tiny' has no {name}. It has: --speed, --noise-scale.\n"
     assert (result.code, result.err) == (2, wanted)
 
 
@@ -299,4 +299,4 @@ def test_a_hundred_thousand_characters_begin_at_once():
     tts.model.chunks = lambda *a: (cut.append(c) or c for c in chunks(*a))
     first = next(iter(tts.stream(text, voice)))
     assert 0 < first.end < 500
-    assert len(cut) <= 2
+    assert len(cut) <= 3  # the utterance, the one that ends its pause, and one being cut

@@ -203,7 +203,7 @@ REFUSED = {
     "silent": (("Hello.", "--ref", "quiet.wav"), 1, "is silent"),
     "one of two": (("Hello.", "--ref", "me.wav", "--ref", "quiet.wav"), 1, "Recording 2 is silent"),
     "a voice of F5": (("Hello.", "-v", "f5.safetensors"), 1, "made for f5 models"),
-    "subtitles": (("Hello.", "--subtitles", "a.srt"), 2, "makes no subtitles"),
+    "subtitles": (("Hello.", "--subtitles", "a.srt"), 2, "--subtitles is unavailable"),
     "not speech": ((LONG, "--language", "en"), 1, "the text is probably truncated"),
 }
 
