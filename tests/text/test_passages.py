@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import pytest
 
 from vivavoce.errors import TextError, UsageError
-from vivavoce.text.passages import Passage, Style, passages
+from vivavoce.text.passages import NATURAL, Passage, Style, passages
 from vivavoce.text.split import chunks
 from vivavoce.types import Chunk
 
@@ -16,7 +16,7 @@ def by(limit: int) -> Callable[[str], Iterable[Chunk]]:
     return lambda text: chunks(text, limit)
 
 
-def found(text: str, style: Style | None = None, limit: int = 100) -> list[Passage]:
+def found(text: str, style: Style = NATURAL, limit: int = 100) -> list[Passage]:
     listed = list(passages(text, by(limit), style))
     for passage in listed:
         chunk = passage.chunk
@@ -31,7 +31,6 @@ def test_a_mark_cuts_and_sets_the_pause() -> None:
     listed = found("Hello [pause 1.5s] there. <break time='500ms'/> Bye.")
     assert [p.text for p in listed] == ["Hello", "there.", "Bye."]
     assert [p.chunk.pause_s for p in listed] == [1.5, 0.5, 0.35]
-    assert [p.marked for p in listed] == [True, True, False]
 
 
 def test_marks_in_a_row_add_up_and_the_first_leads() -> None:

@@ -9,7 +9,7 @@ from unicodedata import category
 
 from vivavoce.errors import TextError
 from vivavoce.text.check import describe, speakable
-from vivavoce.text.passages import Passage, Style, passages
+from vivavoce.text.passages import NATURAL, Passage, Silences, Style, events
 from vivavoce.types import Chunk, Tokens
 
 QUOTED = 40
@@ -78,7 +78,7 @@ def plan(
     text: str,
     cut: Callable[[str], Iterable[Chunk]],
     tokenise: Callable[[str], Tokens],
-    style: Style | None = None,
+    style: Style = NATURAL,
     notes: tuple[str, ...] = (),
 ) -> Iterator[Utterance]:
     """The utterances of `text`, made as they are asked for, so memory stays flat.
@@ -92,26 +92,25 @@ def plan(
     source = speakable(text)
     held: Utterance | None = None
     lost: Unspoken | None = None  # what came before the next utterance and cannot be spoken
-    lead_s, index = 0.0, 0
-    for passage in passages(source, cut, style):
-        tokens = _tokens(passage.text, tokenise)
-        found = _unspoken(passage, tokens)
-        if tokens.speakable:
-            if held:
-                yield held
-            unspoken = ([lost] if lost else []) + found
-            held = _utterance(passage, tokens, index, unspoken, lead_s)
-            if index == 0:
-                held = replace(held, warnings=(*held.warnings, *notes))
-            lost, lead_s, index = None, 0.0, index + 1
+    silences, index = Silences(), 0
+    for event in events(source, cut, style):
+        if not isinstance(event, Passage):
+            chunk = silences.after(held.chunk if held else None, event)
+            held = replace(held, chunk=chunk) if held and chunk else held
             continue
-        for each in found:
-            lost = lost.joined(each) if lost else each
-        if passage.marked and held:
-            held = replace(held, chunk=replace(held.chunk, pause_s=passage.chunk.pause_s))
-        elif passage.marked:
-            lead_s += passage.chunk.pause_s
-        lead_s += passage.lead_s
+        tokens = _tokens(event.text, tokenise)
+        found = _unspoken(event, tokens)
+        if not tokens.speakable:
+            for each in found:
+                lost = lost.joined(each) if lost else each
+            continue
+        if held:
+            yield held
+        unspoken = ([lost] if lost else []) + found
+        held = _utterance(event, tokens, index, unspoken, silences.lead_s())
+        if index == 0:
+            held = replace(held, warnings=(*held.warnings, *notes))
+        lost, index = None, index + 1
     if held is None:
         raise _nothing(lost)
     if lost:
@@ -136,7 +135,7 @@ def _utterance(
         tuple(map(str, unspoken)),
         tuple(unspoken),
         written,
-        lead_s + passage.lead_s,
+        lead_s,
     )
 
 

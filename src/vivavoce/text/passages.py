@@ -39,13 +39,15 @@ class Style:
                 )
 
 
+NATURAL = Style()
+
+
 @dataclass(frozen=True)
 class Passage:
     """What one utterance says. `chunk.text == source[chunk.start : chunk.end]`.
 
     `text` is what that shows, without marks; `text[i]` comes from `chunk.text[place(i)]`.
     `lead_s` is the silence before it, which only a pause mark at the text's beginning asks for.
-    `marked`: its pause was asked for by a mark.
     """
 
     chunk: Chunk
@@ -53,41 +55,67 @@ class Passage:
     shown: Shown
     first: int
     lead_s: float = 0.0
-    marked: bool = False
 
     def place(self, index: int) -> int:
         """Offset in `chunk.text` of the character behind `text[index]`."""
         return self.shown.start(self.first + index) - self.shown.start(self.first)
 
 
+class Silences:
+    """The pauses that marks ask for: after what was said last, or before the first of all."""
+
+    def __init__(self) -> None:
+        self._lead_s, self._said = 0.0, False
+
+    def lead_s(self) -> float:
+        """The silence before what is said now, from whose end on marks count."""
+        lead_s, self._lead_s, self._said = self._lead_s, 0.0, True
+        return lead_s
+
+    def after(self, chunk: Chunk | None, pause_s: float) -> Chunk | None:
+        """The chunk said last, with the pause of a mark; marks in a row add up.
+
+        Raises TextError when they are longer than a pause may be.
+        """
+        written = "the pause marks in a row"
+        if chunk is None:
+            self._lead_s = bounded(self._lead_s + pause_s, written)
+            return None
+        total = pause_s + (0.0 if self._said else chunk.pause_s)
+        self._said = False
+        return replace(chunk, pause_s=bounded(total, written))
+
+
 def passages(
-    source: str, cut: Callable[[str], Iterable[Chunk]], style: Style | None = None
+    source: str, cut: Callable[[str], Iterable[Chunk]], style: Style = NATURAL
 ) -> Iterator[Passage]:
     """The passages of `source`, in order, made while they are asked for.
 
     `cut` is the family's chunker. Stretches without a sound are left out; a pause that is asked
     for after one belongs to what was said before. Raises TextError for a pause out of bounds.
     """
-    style = style or Style()
     held: Passage | None = None
-    lead_s, said = 0.0, False
-    for stretch in stretches(source):
-        for passage in _stretch(source, stretch.start, stretch.end, cut, style):
+    silences = Silences()
+    for event in events(source, cut, style):
+        if isinstance(event, Passage):
             if held:
                 yield held
-            held = replace(passage, lead_s=lead_s)
-            lead_s, said = 0.0, True
-        if stretch.pause_s is None:
+            held = replace(event, lead_s=silences.lead_s())
             continue
-        written = "the pause marks in a row"
-        if held:
-            pause_s = stretch.pause_s + (0.0 if said else held.chunk.pause_s)
-            chunk = replace(held.chunk, pause_s=bounded(pause_s, written))
-            held, said = replace(held, chunk=chunk, marked=True), False
-        else:
-            lead_s = bounded(lead_s + stretch.pause_s, written)
+        chunk = silences.after(held.chunk if held else None, event)
+        held = replace(held, chunk=chunk) if held and chunk else held
     if held:
         yield held
+
+
+def events(
+    source: str, cut: Callable[[str], Iterable[Chunk]], style: Style = NATURAL
+) -> Iterator[Passage | float]:
+    """The passages with their natural pauses, and the seconds of every mark where it stands."""
+    for stretch in stretches(source):
+        yield from _stretch(source, stretch.start, stretch.end, cut, style)
+        if stretch.pause_s is not None:
+            yield stretch.pause_s
 
 
 def _stretch(

@@ -95,7 +95,8 @@ def _joined_letters(match: re.Match[str]) -> str:
 
 
 _MARKED = re.compile(
-    r"(?:scored?|scores|scoring|got|rated?|rate it|rated it|rating|rating of|score of|gave (?:it|him|her)|mark of"
+    r"(?:scored?|scores|scoring|got|rated?|rate it|rated it|rating|rating of"
+    r"|score of|gave (?:it|him|her)|mark of"
     r"|grade of|score:|rating:) (?:a |an )?\Z",
     re.IGNORECASE,
 )

@@ -32,7 +32,8 @@ COUNTED = re.compile(
     r"(?!(?:is|was|has|this|as|us|its|his|does|series|census|elections?|games|olympics)\b)[a-z]{3,}s)\b"
 )
 MUSIC = re.compile(
-    r"(?:-style)? (?:band|music|song|hit|film|movie|rock|pop|fashion|classic|icon|kid|party|style)s?\b"
+    r"(?:-style)? (?:band|music|song|hit|film|movie|rock"
+    r"|pop|fashion|classic|icon|kid|party|style)s?\b"
 )
 DECADE = re.compile(
     r"(?:\b(?:the|his|her|their|my|your|our|its|early|late|and|or|from|of|since) |\bmid[ -])\Z",
