@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -132,6 +134,26 @@ def test_broken_off_work_is_kept_and_goes_on(cli, here, monkeypatch, error, code
     assert "going on" not in whole.err
     assert read("a.wav").duration_s == pytest.approx(read("b.wav").duration_s, abs=0.3)
     assert read("a.wav").duration_s > first
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such signals")
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_ends_orderly_with_its_code(cli, here, monkeypatch, name, code):
+    class Signalled(BreaksOff):
+        def __init__(self):
+            super().__init__(None, 3)
+
+        def stream(self, *arguments, **how):
+            for number, chunk in enumerate(self.tts.stream(*arguments, **how)):
+                if number == self.pieces:
+                    os.kill(os.getpid(), getattr(signal, name))
+                yield chunk
+
+    monkeypatch.setattr("vivavoce.speech.load.load", lambda *a, **how: Signalled())
+    result = cli("speak", TEXT, "-o", "a.wav")
+    assert (result.code, "kept " in result.err) == (code, True)
+    assert sorted(path.name for path in here.iterdir()) == ["a.wav.part", "a.wav.part.json"]
+    assert signal.getsignal(getattr(signal, name)) is signal.SIG_DFL
 
 
 def test_nothing_to_resume_begins_at_the_beginning(cli):

@@ -92,8 +92,9 @@ def _cut_off(read_s: float) -> Finding:
 def write(target: str | Path | BinaryIO, audio: Audio, format: str | None = None) -> int:  # noqa: A002
     """Writes one file; returns how many samples were beyond 1 and were clipped.
 
-    `format` (`wav` 16 bit, `wav-float`, `flac`, `ogg`, `opus`, `mp3`, `m4a`) defaults to the path's
-    suffix, and to wav for a binary stream. A path is replaced when all is written, or untouched.
+    `format` (`wav` 16 bit, `wav-float`, `flac`, `ogg`, `opus`, `mp3`, `pcm` 16 bit without a
+    header, `m4a`, `aac`) defaults to the path's suffix, and to wav for a binary stream. A path is
+    replaced when all is written, or untouched.
     Raises OutputError, AudioError (NaN or infinite samples), UnknownFormat, MissingExtra.
     """
     with StreamWriter(target, audio.sample_rate, format) as writer:

@@ -11,8 +11,11 @@ from types import FrameType
 NAMES = ("SIGTERM", "SIGHUP", "SIGXCPU")
 
 
-class Ended(KeyboardInterrupt):
-    """The process was told to end by signal `number`; a second signal ends it at once."""
+class Ended(BaseException):
+    """The process was told to end by signal `number`; a second signal ends it at once.
+
+    No KeyboardInterrupt, which the command line's parser turns into an exit code of its own.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
