@@ -17,6 +17,7 @@ import typer
 import vivavoce
 from vivavoce.cli import audit, bench, doctor, edit, models, speak, train, voices
 from vivavoce.cli.signals import Ended, orderly_end
+from vivavoce.cli.terminal import say
 from vivavoce.errors import VivavoceError
 
 HELP = "Text to speech that runs on your own machine. Start with: vivavoce speak 'Hello.'"
@@ -96,7 +97,7 @@ def _without_debug(argv: Sequence[str]) -> tuple[list[str], bool]:
 def _complain(message: str, debug: bool) -> None:
     if debug:
         traceback.print_exc()
-    print(f"error: {message}", file=sys.stderr)
+    say(f"error: {message}")
 
 
 def _reader_left() -> int:
