@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from vivavoce.errors import BadCheckpoint, ConfigError, UnsafeCheckpoint
 from vivavoce.limits import Budget, Limits, describe, guard, read_bytes
 
 
-def raising(error: BaseException, **options: object) -> None:
+def raising(failure: BaseException, **options: Any) -> None:
     with guard("x.pth", **options):
-        raise error
+        raise failure
 
 
 @pytest.mark.parametrize(
