@@ -3,6 +3,7 @@
 #   make test                          sets up .venv, checks everything, runs all tests
 #   make test-cpus                     all tests as on other processors; a table for docs/cpus.md
 #   make coverage                      all tests, and which lines of the package they run
+#   make attack                        reads thousands of hostile files
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -19,7 +20,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 override TEXT := $(value TEXT)
 export TEXT
 
-.PHONY: speak test test-cpus coverage check clean
+.PHONY: speak test test-cpus coverage attack check clean
 
 speak: $(VENV)/installed
 	@$(BIN)/vivavoce speak -o "$(OUT)" -- "$$TEXT"
@@ -32,6 +33,10 @@ test-cpus: $(VENV)/installed-dev
 
 coverage: $(VENV)/installed-dev
 	$(PYTEST) --cov --cov-report=term:skip-covered
+
+# 3,000 hostile and damaged files, each read in a process with limits: some five minutes.
+attack: $(VENV)/installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.hostile.run --mutations 2500
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from vivavoce.errors import UsageError, VivavoceError, near_misses
+from vivavoce.errors import UsageError, VivavoceError, near_misses, printable
 
 
 def test_advice_is_part_of_what_is_printed():
@@ -27,3 +27,9 @@ def test_a_mistake_in_asking_exits_differently_from_a_failure():
 )
 def test_near_misses(name, known, advice):
     assert near_misses(name, known) == advice
+
+
+def test_a_message_cannot_draw_on_the_terminal():
+    error = VivavoceError("'\x1b]0;x\x07\r\u202e'", "Look\x9b2J.")
+    assert str(error) == "'\\x1b]0;x\\x07\\r\\u202e' Look\\x9b2J."
+    assert printable("Zoë said «ok»\n\t中文 🎙") == "Zoë said «ok»\n\t中文 🎙"

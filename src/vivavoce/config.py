@@ -1,10 +1,11 @@
 """Strict frozen dataclass <-> TOML or JSON. An unknown key is an error that names its path.
 
-Knows nothing about what is configured: a config class lives beside the thing it configures.
+A config class lives beside the thing it configures.
 """
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import tomllib
@@ -13,7 +14,9 @@ import typing
 from pathlib import Path
 from typing import Any, TypeVar
 
-from vivavoce.errors import ConfigError, near_misses
+from vivavoce import tables
+from vivavoce.errors import BadCheckpoint, ConfigError, near_misses
+from vivavoce.limits import DEFAULT, Budget, Limits, describe, guard, read_bytes, reason_of
 
 T = TypeVar("T")
 
@@ -25,13 +28,14 @@ def from_dict(cls: type[T], data: dict[str, Any], path: str = "") -> T:
     default, or a value that does not fit its annotation.
     """
     if not isinstance(data, dict):
-        raise ConfigError(f"{path or cls.__name__}: expected a table, found {data!r}.")
+        raise ConfigError(f"{path or cls.__name__}: expected a table, found {describe(data)}.")
     hints = typing.get_type_hints(cls)
     known = {f.name: f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
     for key in data:
         if key not in known:
             where = f"{path}.{key}" if path else key
-            raise ConfigError(f"Unknown key '{where}' in {cls.__name__}.", near_misses(key, known))
+            advice = near_misses(str(key)[:100], known)
+            raise ConfigError(f"Unknown key '{where[:200]}' in {cls.__name__}.", advice)
     values = {}
     for name, item in known.items():
         where = f"{path}.{name}" if path else name
@@ -41,7 +45,7 @@ def from_dict(cls: type[T], data: dict[str, Any], path: str = "") -> T:
             raise ConfigError(f"Missing key '{where}' in {cls.__name__}.", "It has no default.")
     try:
         return cls(**values)
-    except ValueError as error:
+    except (ValueError, ArithmeticError) as error:
         raise ConfigError(f"{path or cls.__name__}: {error}") from error
 
 
@@ -59,21 +63,30 @@ def load(cls: type[T], file: str | Path, overrides: typing.Sequence[str] = ()) -
     return from_dict(cls, apply_overrides(read(file), overrides))
 
 
-def read(file: str | Path) -> dict[str, Any]:
-    """The file's plain data. Raises ConfigError when it is missing or malformed."""
+def read(file: str | Path, limits: Limits = DEFAULT) -> dict[str, Any]:
+    """The plain data of a `.json` or `.toml` file.
+
+    Raises ConfigError when the file is missing, malformed or beyond the limits.
+    """
     file = Path(file)
-    try:
-        text = file.read_text(encoding="utf-8")
-        return json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
-    except OSError as error:
-        raise ConfigError(f"Cannot read {file}: {error.strerror}.", "Check the path.") from error
-    except ValueError as error:
-        raise ConfigError(f"{file} is not valid {file.suffix[1:].upper()}: {error}.") from error
+    kind = "JSON" if file.suffix == ".json" else "TOML"
+    with guard(file, ConfigError, advice=""):
+        try:
+            text = read_bytes(file, limits).decode()
+            parse = tables.parse_json if kind == "JSON" else tables.parse_toml
+            table = parse(text, Budget(limits))
+        except BadCheckpoint as error:
+            raise ConfigError(f"{file}: {error.message}", error.advice) from error
+        except (ValueError, RecursionError) as error:
+            raise ConfigError(f"{file} is not valid {kind}: {reason_of(error)}.") from error
+    if not isinstance(table, dict):
+        raise ConfigError(f"{file} holds no table of settings.")
+    return table
 
 
 def apply_overrides(data: dict[str, Any], overrides: typing.Sequence[str]) -> dict[str, Any]:
     """`optim.lr=1e-4` style changes. The value is read as TOML, else taken as a string."""
-    data = json.loads(json.dumps(data))
+    data = copy.deepcopy(data)
     for text in overrides:
         key, sign, value = text.partition("=")
         if not sign or not key.strip():
@@ -112,8 +125,8 @@ def _convert(hint: Any, value: Any, path: str) -> Any:
         if value not in args:
             known = [str(a) for a in args]
             raise ConfigError(
-                f"'{path}' is {value!r}; it must be one of {', '.join(known)}.",
-                near_misses(str(value), known),
+                f"'{path}' is {describe(value)}; it must be one of {', '.join(known)}.",
+                near_misses(value[:100] if isinstance(value, str) else "", known),
             )
         return value
     if dataclasses.is_dataclass(hint):
@@ -121,14 +134,26 @@ def _convert(hint: Any, value: Any, path: str) -> Any:
     if origin in (tuple, list):
         return _convert_sequence(origin, args, value, path)
     if origin is dict or hint is dict:
-        return {k: _convert(args[1] if args else Any, v, f"{path}.{k}") for k, v in value.items()}
+        return _convert_table(args[1] if args else Any, value, path)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        return _float(value, path)
     if hint is Path and isinstance(value, str):
         return Path(value)
     if isinstance(value, hint) and not (hint in (int, float) and isinstance(value, bool)):
         return value
-    raise ConfigError(f"'{path}' is {value!r}; it must be of type {hint.__name__}.")
+    raise ConfigError(f"'{path}' is {describe(value)}; it must be of type {hint.__name__}.")
+
+
+def _float(value: int, path: str) -> float:
+    if abs(value) >= 1 << 64:
+        raise ConfigError(f"'{path}' is {describe(value)}.")
+    return float(value)
+
+
+def _convert_table(hint: Any, value: Any, path: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"'{path}' is {describe(value)}; it must be a table.")
+    return {k: _convert(hint, v, f"{path}.{k}") for k, v in value.items()}
 
 
 def _convert_union(args: tuple[Any, ...], value: Any, path: str) -> Any:
@@ -141,12 +166,12 @@ def _convert_union(args: tuple[Any, ...], value: Any, path: str) -> Any:
                 return _convert(option, value, path)
             except ConfigError as error:
                 failure = failure or error
-    raise failure or ConfigError(f"'{path}' cannot be {value!r}.")
+    raise failure or ConfigError(f"'{path}' cannot be {describe(value)}.")
 
 
 def _convert_sequence(origin: type, args: tuple[Any, ...], value: Any, path: str) -> Any:
     if not isinstance(value, (list, tuple)):
-        raise ConfigError(f"'{path}' is {value!r}; it must be a list.")
+        raise ConfigError(f"'{path}' is {describe(value)}; it must be a list.")
     if origin is tuple and args and args[-1] is not Ellipsis:
         if len(args) != len(value):
             raise ConfigError(f"'{path}' must have {len(args)} entries, it has {len(value)}.")

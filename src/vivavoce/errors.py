@@ -5,8 +5,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+# Controls, except tabs and line ends, and what turns the direction of text around.
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """Text that may come from a file, safe for a terminal: escape codes are spelt out."""
+    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 class VivavoceError(Exception):
@@ -23,7 +32,7 @@ class VivavoceError(Exception):
         self.advice = advice
 
     def __str__(self) -> str:
-        return f"{self.message} {self.advice}".strip()
+        return printable(f"{self.message} {self.advice}".strip())
 
 
 class UsageError(VivavoceError):

@@ -98,6 +98,16 @@ class Normalisation:
     stats: tuple[tuple[float, ...], tuple[float, ...]] | None = None
 
 
+# Far above what anybody uses: a damaged or hostile file must not ask for terabytes.
+_LARGEST = {
+    "sample_rate": 1_000_000,
+    "hop_length": 1 << 20,
+    "n_fft": 1 << 20,
+    "win_length": 1 << 20,
+    "n_mels": 1 << 16,
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class FeatureSpec:
     """Everything that decides what the numbers in a feature tensor mean.
@@ -130,6 +140,11 @@ class FeatureSpec:
     pad_mode: Literal["reflect", "constant"] = "reflect"
     preemphasis: float = 0.0
     normalisation: Normalisation | None = None
+
+    def __post_init__(self) -> None:
+        for name, most in _LARGEST.items():
+            if not 1 <= getattr(self, name) <= most:
+                raise ValueError(f"{name} must lie between 1 and {most}")
 
     @property
     def n_channels(self) -> int:

@@ -172,3 +172,21 @@ def test_a_turned_matrix_is_not_copied():
     for name, tensor in stored.items():
         assert torch.equal(module.state_dict()[name], tensor)
     assert module(torch.rand(2, 3)[None])[0].shape == (4, 3)
+
+
+def test_layers_are_counted_in_names():
+    names = ["a.0.x", "a.11.y", "a.x.12", "ab.30.x", "a.9999999999.x", "b.1"]
+    assert adapt.count(names, "a.") == 12
+    assert adapt.count(names, "c.") == 0
+    adapt.require_count(names, "a.", 12, "n_layers")
+    adapt.require_count(names, "c.", 12, "n_layers")
+    for said in (11, "12", 10**30, [12]):
+        with pytest.raises(BadCheckpoint, match=r"n_layers is .*; the weights have 12"):
+            adapt.require_count(names, "a.", said, "n_layers")
+
+
+def test_a_module_far_larger_than_its_tensors_is_given_up():
+    with pytest.raises(BadCheckpoint, match="far larger"), adapt.without_numbers(10):
+        nn.ModuleList(nn.Linear(3, 3) for _ in range(10_000_000))
+    with adapt.without_numbers(200):
+        nn.ModuleList(nn.Linear(3, 3) for _ in range(100))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vivavoce.cli.files import read_text, require_writable, write_text
+from vivavoce.cli.files import read_text, require_writable
 from vivavoce.errors import OutputError, TextError, UsageError
 
 
@@ -63,19 +63,3 @@ def test_looking_leaves_nothing_behind(tmp_path):
     require_writable(tmp_path / "a.wav")
     require_writable(Path(os.devnull))
     assert list(tmp_path.iterdir()) == []
-
-
-def test_text_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
-    target = tmp_path / "a.srt"
-    write_text(target, "old")
-    write_text(target, "neu ü")
-    assert target.read_text(encoding="utf-8") == "neu ü"
-
-    def full(self, *args, **kwargs):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_text", full)
-    with pytest.raises(OutputError, match="No space left"):
-        write_text(target, "newer")
-    assert [p.name for p in tmp_path.iterdir()] == ["a.srt"]
-    assert target.read_text(encoding="utf-8") == "neu ü"

@@ -77,3 +77,14 @@ def test_a_bar_after_a_second_on_a_terminal(monkeypatch, clock, unit):
     assert progress._bar is None
     assert "speaking" in screen.getvalue()
     assert "half" in screen.getvalue()
+
+
+def test_escapes_from_files_are_spelt_out(capsys):
+    name = "a\x1b[2J\x9b31m\u202eb\x7f\tä\n"
+    terminal.say(name)
+    emit({"name": name}, False, lambda data: data["name"])
+    emit({"name": name}, True, str)
+    out, err = capsys.readouterr()
+    assert err == "a\\x1b[2J\\x9b31m\\u202eb\\x7f\tä\n\n"
+    assert not {"\x1b", "\x9b", "\u202e", "\x7f", "\r"} & {*out, *err}
+    assert json.loads(out[out.index("{") :]) == {"name": name}

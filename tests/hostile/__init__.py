@@ -1,0 +1,1 @@
+"""Hostile and damaged files: written cases and seeded mutations, each read in a child process."""

@@ -267,14 +267,3 @@ def test_a_name_is_a_name_even_where_a_folder_has_it(tmp_path, monkeypatch):
     (tmp_path / "e2").mkdir()
     with pytest.raises(UnknownModel, match="models get e2"):
         library.open_model("e2")
-
-
-def test_configurations_may_have_comments(tmp_path):
-    (tmp_path / "c.json").write_text('{\n  // a note\n  "url": "http://x.y"\n}')
-    assert foreign.read_config(tmp_path / "c.json") == {"url": "http://x.y"}
-    (tmp_path / "c.json").write_text("{,}")
-    with pytest.raises(BadCheckpoint, match="not valid JSON"):
-        foreign.read_config(tmp_path / "c.json")
-    (tmp_path / "c.yaml").write_text("- a\n- b\n")
-    with pytest.raises(BadCheckpoint, match="no table"):
-        foreign.read_config(tmp_path / "c.yaml")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,6 +49,47 @@ def test_a_truncated_one_falls_back_to_the_one_before(tmp_path, name, left):
     assert "step 10" in messages[0]
 
 
+@pytest.mark.parametrize("name", ["tensors.safetensors", "state.json"])
+def test_any_flipped_bit_falls_back_to_the_one_before(tmp_path, name):
+    for step in (5, 10):
+        checkpoint.save(tmp_path, step, TENSORS, {"sum": 0.125, "speakers": ["a"], 3: {4: None}})
+    file = tmp_path / "step-00000010" / name
+    content = file.read_bytes()
+    for place in range(0, len(content), 7):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << place % 8
+        file.write_bytes(damaged)
+        found, messages = checkpoint.newest(tmp_path)
+        assert found is not None
+        # A flipped bit in the layout of the text changes nothing.
+        same = found.step == 10 and found.state["sum"] == 0.125
+        assert same != bool(messages), place
+        assert found.step == (10 if same else 5)
+    file.write_bytes(content)
+    assert checkpoint.read(tmp_path, 10).state["3"] == {"4": None}
+
+
+def test_states_of_earlier_versions_have_no_checksum(tmp_path):
+    checkpoint.save(tmp_path, 1, TENSORS, {})
+    file = tmp_path / "step-00000001" / "state.json"
+    state = json.loads(file.read_text())
+    del state["tensors_sha256"], state["state_sha256"]
+    file.write_text(json.dumps(state))
+    assert checkpoint.read(tmp_path, 1).tensors.keys() == TENSORS.keys()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["step-", "step-x", "step-²²²²²²²²", "step-7", "step-00000009x", "step-99999999999999999"],
+)
+def test_stray_folders_are_not_checkpoints(tmp_path, name):
+    checkpoint.save(tmp_path, 3, TENSORS, {})
+    (tmp_path / name).mkdir()
+    (tmp_path / "step-00000008").write_text("a file")
+    found, messages = checkpoint.newest(tmp_path)
+    assert (found.step, messages) == (3, [])
+
+
 def test_no_checkpoint_is_none(tmp_path):
     assert checkpoint.newest(tmp_path / "absent") == (None, [])
 
@@ -63,10 +105,17 @@ def test_another_version_is_refused_not_skipped(tmp_path, monkeypatch):
 def test_pruning_keeps_the_newest_and_the_best(tmp_path):
     for step in range(1, 7):
         checkpoint.save(tmp_path, step, {}, {})
-    (tmp_path / ".0123-step-00000004").mkdir()
     checkpoint.prune(tmp_path, keep=2, best=3)
     assert checkpoint.steps(tmp_path) == [3, 5, 6]
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_pruning_does_not_count_damaged_ones_from_the_future(tmp_path):
+    """Step 10 was damaged, the run went on from 5: what it saves since then must stay."""
+    for step in (10, 5, 6, 7):
+        checkpoint.save(tmp_path, step, {}, {})
+    checkpoint.prune(tmp_path, keep=1, newest=7)
+    assert checkpoint.steps(tmp_path) == [7, 10]
 
 
 @contextmanager

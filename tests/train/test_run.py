@@ -7,6 +7,7 @@ import pytest
 from tests.train.records import records
 from vivavoce.errors import ConfigError, OutputError, TrainingError
 from vivavoce.train import checkpoint, recipe, train
+from vivavoce.train.run import claimed
 
 
 def test_one_phase_runs_to_an_exported_model(toy_file):
@@ -91,3 +92,12 @@ def test_a_place_that_cannot_be_written(toy_file, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError):
         train(toy_file, [f'output="{tmp_path / "file"}"'], device="cpu")
+
+
+def test_one_run_at_a_time_in_a_folder(toy_file):
+    folder = recipe.load(toy_file).output
+    with claimed(folder), pytest.raises(TrainingError, match="Another process is training"):
+        train(toy_file, device="cpu")
+    assert checkpoint.steps(folder / "checkpoints") == []
+    with claimed(folder):
+        pass

@@ -1,6 +1,5 @@
-"""The one door for weights: catalogue and addresses, downloads, safe reading, our own format.
+"""Reading foreign checkpoints safely, fitting them to modules, and our own model format.
 
-`catalog`, `source`, `cache`, `download` and `fetch` bring files here and do not import torch;
-`checkpoint` (over `pickles`, `machine`, `inert`) reads foreign ones without running anything in
-them, `adapt` fits them to a module, `store` is how we keep them.
+`read` (over `safetensors_file`, `torch_file`, `unpickle`) gives the tensors of a foreign file,
+`text_file` the configuration beside it. `remap` fits tensors to a module, `store` keeps models.
 """

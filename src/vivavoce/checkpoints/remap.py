@@ -1,6 +1,6 @@
 """From foreign tensor names to a module's own: prefixes, weight norm, and the strict load.
 
-Knows no family: each family's `convert.py` says which names become which.
+Each family's `convert.py` says which names become which.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from math import inf
 from typing import Any
 
 import torch
@@ -15,8 +16,11 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from vivavoce.errors import BadCheckpoint
+from vivavoce.limits import describe
 
 MAX_NAMED = 10
+# Building our models calls torch some 7 times per tensor.
+CALLS_BESIDE, CALLS_PER_TENSOR = 1_000, 30
 # (magnitude, direction) names of the two ways PyTorch has stored a weight-normed convolution.
 _WEIGHT_NORMS = (
     ("weight_g", "weight_v"),
@@ -25,7 +29,15 @@ _WEIGHT_NORMS = (
 
 
 class _Uninitialised(TorchFunctionMode):
-    """Initialisers do nothing: on the meta device some import torch's compiler, 1.6 s of it."""
+    """Initialisers do nothing: on the meta device some import torch's compiler, 1.6 s of it.
+
+    Every call costs one of `calls`, so that a module that a hostile configuration describes with
+    millions of layers is given up early.
+    """
+
+    def __init__(self, calls: float) -> None:
+        super().__init__()
+        self.calls = calls
 
     def __torch_function__(
         self,
@@ -34,16 +46,47 @@ class _Uninitialised(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
+        self.calls -= 1
+        if self.calls < 0:
+            raise BadCheckpoint("The settings describe a far larger model than the tensors.")
         if getattr(func, "__module__", "") == "torch.nn.init":
             return args[0] if args else (kwargs or {})["tensor"]
         return func(*args, **(kwargs or {}))
 
 
 @contextmanager
-def without_numbers() -> Iterator[None]:
-    """Modules made inside have shapes and no memory, ready for `strict_load`."""
-    with torch.device("meta"), _Uninitialised():
+def without_numbers(n_tensors: int | None = None) -> Iterator[None]:
+    """Modules made inside have shapes and no memory, ready for `strict_load`.
+
+    `n_tensors` is how many tensors will be loaded. Raises BadCheckpoint when the module's
+    construction does far more than so few can need.
+    """
+    calls = inf if n_tensors is None else CALLS_BESIDE + CALLS_PER_TENSOR * n_tensors
+    with torch.device("meta"), _Uninitialised(calls):
         yield
+
+
+def count(names: Iterable[str], prefix: str) -> int:
+    """How many layers there are under `prefix` (`encoder.layers.`): the largest number + 1.
+
+    Layers have to be counted in the tensors before a configuration is believed.
+    """
+    numbers = (name[len(prefix) :].partition(".")[0] for name in names if name.startswith(prefix))
+    return 1 + max((int(n) for n in numbers if n.isdecimal() and len(n) < 7), default=-1)
+
+
+def require_count(names: Iterable[str], prefix: str, expected: Any, setting: str) -> None:
+    """Raises BadCheckpoint when a configuration's `setting` is not the number of layers there.
+
+    Where there are none at all, loading says what is missing.
+    """
+    found = count(names, prefix)
+    if found and expected != found:
+        raise BadCheckpoint(
+            f"The configuration says that {setting} is {describe(expected)}; "
+            f"the weights have {found} of them.",
+            "Use the configuration that belongs to this checkpoint.",
+        )
 
 
 def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -1,6 +1,6 @@
 """Our own model format: a folder with `model.toml` (what it is) and `model.safetensors`.
 
-Knows neither families nor where folders lie; the manifest's tables belong to those who read them.
+The manifest's tables belong to those who read them.
 """
 
 from __future__ import annotations
@@ -11,16 +11,15 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import torch
 from torch import Tensor
 
-from vivavoce import config
-from vivavoce.checkpoints import mapped
-from vivavoce.checkpoints.mapped import DAMAGED
+from vivavoce import config, files
+from vivavoce.checkpoints import safetensors_file
 from vivavoce.checkpoints.read import read_safetensors
 from vivavoce.errors import BadCheckpoint, ConfigError, OutputError, UsageError
+from vivavoce.limits import DAMAGED, DEFAULT, Limits, describe, guard
 
 FORMAT = 1
 MANIFEST = "model.toml"
@@ -45,57 +44,49 @@ def save(
     folder are kept. Raises OutputError.
     """
     folder = Path(folder)
-    _recover(folder)
+    files.recover(folder)
     taken = folder.is_dir() and not (folder / MANIFEST).exists() and any(folder.iterdir())
     if taken or folder.is_file():
         raise OutputError(f"{folder} is not a model folder, and not empty.", "Choose another name.")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        fresh = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}")
+    with files.atomic_path(folder, flush=True, advice="Is the disk full?") as fresh:
         fresh.mkdir()
-    except OSError as error:
-        raise OutputError(f"Cannot write {folder}: {error.strerror}.") from error
-    try:
         _write(fresh, manifest, tensors, dtype, source)
         _keep_other_files(folder, fresh)
-        _swap(fresh, folder)
-    except OSError as error:
-        raise OutputError(f"Cannot write {folder}: {error}.", "Is the disk full?") from error
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
 
 
-def load(folder: str | Path, verify: bool = False) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def load(
+    folder: str | Path, verify: bool = False, limits: Limits = DEFAULT
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The manifest and the tensors of a model folder; half precision comes back as float32.
 
     Tensors are views of the mapped file where their type allows. `verify` reads the whole file to
     compare its SHA-256. Raises BadCheckpoint.
     """
     folder = Path(folder)
-    manifest = read_manifest(folder)
+    manifest = read_manifest(folder, limits)
     if verify and _sha256(folder / TENSORS) != manifest.get("weights", {}).get("sha256"):
         raise BadCheckpoint(f"{folder / TENSORS} is not what was saved.", DAMAGED)
-    tensors, _ = read_safetensors(folder / TENSORS)
+    tensors, _ = read_safetensors(folder / TENSORS, limits)
     half = (torch.float16, torch.bfloat16)
     return manifest, {k: v.float() if v.dtype in half else v for k, v in tensors.items()}
 
 
-def read_manifest(folder: str | Path) -> dict[str, Any]:
+def read_manifest(folder: str | Path, limits: Limits = DEFAULT) -> dict[str, Any]:
     """Only `model.toml`, checked. Raises BadCheckpoint."""
     folder = Path(folder)
-    _recover(folder)
+    files.recover(folder)
     if not (folder / MANIFEST).is_file():
         raise BadCheckpoint(
             f"There is no model in {folder} ({MANIFEST} is missing).",
             "Foreign checkpoints are brought in with `vivavoce models import FILE --as FAMILY`.",
         )
     try:
-        manifest = config.read(folder / MANIFEST)
+        manifest = config.read(folder / MANIFEST, limits)
     except ConfigError as error:
         raise BadCheckpoint(error.message, error.advice) from error
     if manifest.get("format") != FORMAT:
         raise BadCheckpoint(
-            f"{folder} has format {manifest.get('format')!r}; this version reads {FORMAT}.",
+            f"{folder} has format {describe(manifest.get('format'))}; this version reads {FORMAT}.",
             "Update vivavoce, or import the model again.",
         )
     problem = _manifest_problem(manifest)
@@ -106,10 +97,13 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
 
 def _manifest_problem(manifest: Mapping[str, Any]) -> str:
     if manifest.get("kind") not in KINDS:
-        return f"kind is {manifest.get('kind')!r}; it must be {' or '.join(KINDS)}."
+        return f"kind is {describe(manifest.get('kind'))}; it must be {' or '.join(KINDS)}."
     for key in ("family", "name"):
         if not isinstance(manifest.get(key), str) or not manifest[key]:
             return f"'{key}' is missing."
+    weights = manifest.get("weights", {})
+    if not isinstance(weights, dict) or not isinstance(weights.get("source", ""), str):
+        return "'weights' is not a table with a 'source'."
     return ""
 
 
@@ -142,7 +136,9 @@ def _write(
             name: (dtype if dtype and tensor.is_floating_point() else tensor.dtype, tensor.shape)
             for name, tensor in tensors.items()
         }
-        mapped.write(folder / TENSORS, kinds, lambda name: _stored(name, tensors[name], dtype))
+        safetensors_file.write(
+            folder / TENSORS, kinds, lambda name: _stored(name, tensors[name], dtype)
+        )
         weights["sha256"] = _sha256(folder / TENSORS)
     full = {**manifest, "format": FORMAT, "weights": weights}
     (folder / MANIFEST).write_text(_toml(full), encoding="utf-8")
@@ -155,8 +151,9 @@ def _toml(manifest: Mapping[str, Any]) -> str:
         raise UsageError(f"The manifest is not complete: {problem}")
     try:
         text = config.dumps(dict(manifest))
+        text.encode()
         tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, TypeError) as error:
+    except (ValueError, TypeError) as error:
         raise UsageError(
             f"The manifest cannot be written as TOML ({error}).", "TOML has no word for None."
         ) from error
@@ -169,35 +166,6 @@ def _keep_other_files(old: Path, fresh: Path) -> None:
         shutil.copytree(old, fresh, ignore=ours, dirs_exist_ok=True)
 
 
-def _aside(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.previous")
-
-
-def _swap(fresh: Path, folder: Path) -> None:
-    """Put `fresh` in the place of `folder`. Killed between the two renames, `_recover` undoes."""
-    aside = _aside(folder)
-    shutil.rmtree(aside, ignore_errors=True)
-    had_one = folder.exists()
-    if had_one:
-        folder.replace(aside)
-    try:
-        fresh.replace(folder)
-    except OSError:
-        if had_one:
-            aside.replace(folder)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
-
-
-def _recover(folder: Path) -> None:
-    aside = _aside(folder)
-    if aside.is_dir() and not folder.exists():
-        aside.replace(folder)
-
-
 def _sha256(file: Path) -> str:
-    try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise BadCheckpoint(f"Cannot read {file}: {error.strerror}.", "Check the path.") from error
+    with guard(file), file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -18,6 +18,7 @@ import vivavoce
 from vivavoce.cli import audit, bench, doctor, edit, models, speak, train, voices
 from vivavoce.cli.grouped import Grouped
 from vivavoce.cli.signals import Ended, orderly_end
+from vivavoce.cli.terminal import say
 from vivavoce.errors import VivavoceError
 
 HELP = "Text to speech on your own machine. Start with: vivavoce speak 'Hello.'"
@@ -98,7 +99,7 @@ def _without_debug(argv: Sequence[str]) -> tuple[list[str], bool]:
 def _complain(message: str, debug: bool) -> None:
     if debug:
         traceback.print_exc()
-    print(f"error: {message}", file=sys.stderr)
+    say(f"error: {message}")
 
 
 def _reader_left() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import tempfile
@@ -56,19 +55,6 @@ def require_writable(path: Path) -> None:
             pass
     except OSError as error:
         raise _refused(path, error) from error
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write whole or not at all. Raises OutputError."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise _refused(path, error) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _refused(path: Path, error: OSError) -> OutputError:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vivavoce import files
 from vivavoce.cli import model_flags
 from vivavoce.cli import options as o
-from vivavoce.cli.files import write_text
 from vivavoce.cli.output import destination, download, report, subtitle_files
 from vivavoce.cli.terminal import Progress, say
 from vivavoce.cli.voicing import label_of, source_text, speaker, spoken_language, voice_of
@@ -156,7 +156,7 @@ def perform(
     for warning in (after := writing.warnings(writer)):
         say(f"warning: {warning}")
     for path in captions:
-        write_text(path, subtitles(words, path.suffix.lower().lstrip(".")))
+        files.write_text(path, subtitles(words, path.suffix.lower().lstrip(".")))
     seconds = samples / tts.sample_rate
     return _summary(tts, stages) | {
         "file": str(writing.target or "-"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import time
@@ -10,20 +11,24 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from vivavoce.errors import printable
+
+_BARE = re.compile(r"[\x7f-\x9f\u202a-\u202e\ud800-\udfff]")
 MANY = 30  # a longer list is counted, not printed
 LONG = 500  # and so is a longer text
 
 
 def say(message: str) -> None:
     """Something a person may want to know: never part of the result."""
-    print(message, file=sys.stderr, flush=True)
+    print(printable(message), file=sys.stderr, flush=True)
 
 
 def emit(data: Any, as_json: bool, render: Callable[[Any], str]) -> None:
     """The result: as JSON, or as `render` writes it for people."""
     text = json.dumps(data, ensure_ascii=False, indent=1, default=str) if as_json else render(data)
     if text:
-        print(text)
+        # In JSON a control can only stand inside a string, where its escape means the same.
+        print(_BARE.sub(lambda c: f"\\u{ord(c[0]):04x}", text) if as_json else printable(text))
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
@@ -87,7 +92,7 @@ class Progress:
             if not sys.stderr.isatty() or time.monotonic() - self._begin < 1:
                 return
             self._bar = _bar(self.label, self.unit)
-        self._bar.update(self._bar.task_ids[0], completed=done, total=total, note=note)
+        self._bar.update(self._bar.task_ids[0], completed=done, total=total, note=printable(note))
 
     def __enter__(self) -> Self:
         return self
@@ -117,7 +122,10 @@ def _bar(label: str, unit: str) -> Any:
     counted = (DownloadColumn(),) if unit == "bytes" else (MofNCompleteColumn(), TextColumn(unit))
     columns = (TextColumn(label), BarColumn(), *counted, TimeRemainingColumn())
     bar = Progress(
-        *columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True), transient=True
+        *columns,
+        TextColumn("{task.fields[note]}", markup=False),
+        console=Console(stderr=True),
+        transient=True,
     )
     bar.add_task(label, total=None, note="")
     bar.start()

@@ -12,13 +12,15 @@ from typing import Any
 
 from torch import Tensor
 
-from vivavoce.checkpoints import mapped, pickles, stats, store
 from vivavoce.checkpoints import read as checkpoint
+from vivavoce.checkpoints import store
 from vivavoce.checkpoints.companions import Companion
+from vivavoce.checkpoints.text_file import read_table, read_text
 from vivavoce.errors import BadCheckpoint, UnknownModel, near_misses
 from vivavoce.hub import parts
 from vivavoce.hub import paths as cache
-from vivavoce.hub.foreign import Foreign, is_config, read_config, read_text
+from vivavoce.hub.foreign import Foreign, is_config
+from vivavoce.limits import guard
 from vivavoce.models import MODELS
 from vivavoce.registry import Family
 from vivavoce.vocoders import VOCODERS
@@ -34,8 +36,8 @@ def read(found: Foreign, family: str = "") -> tuple[dict[str, Any], dict[str, Te
     """
     tensors = checkpoint.read(found.weights, WEIGHTS_INSIDE).tensors
     # Each number is looked at once, a tensor at a time: 0.1 s for 1.3 GB, and no memory stays.
-    mapping = found.weights.suffix == ".safetensors"
-    checkpoint.refuse_not_finite(mapped.each(found.weights) if mapping else tensors.items())
+    with guard(found.weights):
+        checkpoint.refuse_not_finite(tensors.items())
     family = _confirmed(family, found.weights, tensors) or recognise(found.weights, tensors)
     kind, package = _package(family)
     needed = package.importer.config_needed
@@ -45,9 +47,24 @@ def read(found: Foreign, family: str = "") -> tuple[dict[str, Any], dict[str, Te
             f"There is no configuration beside {found.weights}.",
             "Put its config.json into the same folder, or name it with --config config.json.",
         )
-    foreign = read_config(config) if config else {}
+    foreign = read_table(config) if config else {}
+    # Settings of a wrong type or size break whoever believes them: one guard for every family.
+    with guard(config or found.weights, advice="Check the configuration beside the weights."):
+        return _adapted(found, (kind, family, package), foreign, tensors, config)
+
+
+def _adapted(
+    found: Foreign,
+    of: tuple[str, str, Any],
+    foreign: dict[str, Any],
+    tensors: dict[str, Tensor],
+    config: Path | None,
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    kind, family, package = of
     around = (config or found.weights).parent
-    statistics = stats.beside(around, (foreign.get("audio") or {}).get("stats_path"))
+    statistics = checkpoint.statistics_beside(
+        around, (foreign.get("audio") or {}).get("stats_path")
+    )
     known, beside = _known(found, package.importer.companions, tensors)
     checkpoint.refuse_not_finite(beside.items())
     tensors |= beside
@@ -61,7 +78,8 @@ def read(found: Foreign, family: str = "") -> tuple[dict[str, Any], dict[str, Te
 def adapted(file: Path, family: str) -> dict[str, Tensor]:
     """Only the tensors under our names, of a checkpoint whose manifest we have."""
     _, package = _package(family)
-    return package.importer.adapt(checkpoint.read(file, WEIGHTS_INSIDE).tensors)[0]
+    with guard(file):
+        return package.importer.adapt(checkpoint.read(file, WEIGHTS_INSIDE).tensors)[0]
 
 
 def to_store(found: Foreign, family: str, name: str, copy: bool = True) -> Path:
@@ -139,13 +157,16 @@ def speaker_names(folder: Path, foreign: dict[str, Any]) -> list[str]:
     """
     arguments = foreign.get("model_args") or {}
     wanted = foreign.get("speakers_file") or arguments.get("speakers_file") or ""
+    if not isinstance(wanted, str):
+        raise BadCheckpoint("'speakers_file' is no name of a file.")
     for name in (Path(wanted).name, "speaker_ids.json", "speakers.json", "speakers.pth"):
         file = folder / name
         if not name or not file.is_file():
             continue
-        table = read_config(file) if is_config(file) else pickles.read(file).value
+        table = read_table(file) if is_config(file) else checkpoint.plain_value(file)
         if isinstance(table, dict) and all(isinstance(row, int) for row in table.values()):
-            return [str(key) for key, _ in sorted(table.items(), key=lambda item: item[1])]
+            names = sorted((row, key) for key, row in table.items() if isinstance(key, (str, int)))
+            return [str(key) for _, key in names]
     return []
 
 

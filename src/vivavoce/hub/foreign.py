@@ -5,17 +5,14 @@ Knows places and names of files, neither families nor what is in the files.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
-from vivavoce import config as configs
 from vivavoce.checkpoints.companions import WEIGHT_SUFFIXES, Companion
-from vivavoce.errors import BadCheckpoint, ConfigError
+from vivavoce.errors import BadCheckpoint
 from vivavoce.hub import fetch
 from vivavoce.hub.address import Source, parse
 from vivavoce.hub.download import Progress
@@ -110,46 +107,3 @@ def is_config(file: Path) -> bool:
 
 def is_weights(file: Path) -> bool:
     return file.suffix in WEIGHT_SUFFIXES
-
-
-def read_config(file: Path) -> dict[str, Any]:
-    """A configuration as plain data: JSON (comments allowed, as in Coqui's), TOML or YAML.
-
-    Raises BadCheckpoint.
-    """
-    table = _read_yaml(file) if file.suffix in (".yaml", ".yml") else _read_json(file)
-    if not isinstance(table, dict):
-        raise BadCheckpoint(f"{file} holds no table of settings.")
-    return table
-
-
-def _read_json(file: Path) -> Any:
-    try:
-        return configs.read(file)
-    except ConfigError as error:
-        if file.suffix != ".json":
-            raise BadCheckpoint(error.message, error.advice) from error
-    text = re.sub(r"(?m)^\s*//.*$|\s//\s.*$", "", read_text(file))
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise BadCheckpoint(f"{file} is not valid JSON: {error}.") from error
-
-
-def _read_yaml(file: Path) -> Any:
-    import yaml
-
-    try:
-        return yaml.safe_load(read_text(file))
-    except yaml.YAMLError as error:
-        raise BadCheckpoint(f"{file} is not valid YAML: {error}.") from error
-
-
-def read_text(file: Path) -> str:
-    """The file's UTF-8 text, line ends as they are. Raises BadCheckpoint."""
-    try:
-        return file.read_bytes().decode("utf-8")
-    except OSError as error:
-        raise BadCheckpoint(f"Cannot read {file}: {error.strerror}.", "Check the path.") from error
-    except UnicodeDecodeError as error:
-        raise BadCheckpoint(f"{file} is not UTF-8 text ({error}).") from error

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from vivavoce import files
 from vivavoce.checkpoints import store
 from vivavoce.errors import BadCheckpoint, UnknownModel, near_misses
 from vivavoce.hub import catalog, fetch
@@ -198,14 +199,12 @@ def _source(address: str) -> Source:
 
 
 def _imported() -> list[Path]:
-    folder = cache.models()
-    if not folder.is_dir():
-        return []
-    return sorted(f for f in folder.iterdir() if (f / store.MANIFEST).is_file())
+    return [f for f in files.entries(cache.models()) if (f / store.MANIFEST).is_file()]
 
 
 def _find(name: str) -> Path | None:
     folder = Path(name)
+    files.recover(folder)
     if (folder / store.MANIFEST).is_file():
         return folder
     bundled = {entry.name: entry.folder for entry in catalog.entries()}.get(name)

@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from vivavoce.checkpoints.remap import strict_load, under, without_numbers
+from vivavoce.limits import guard
 from vivavoce.models import MODELS
 from vivavoce.vocoders import VOCODERS
 
@@ -39,7 +40,7 @@ def apart(
 def build(manifest: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Any:
     """One module with its tensors in it, not copied where they fit. Raises BadCheckpoint."""
     table = VOCODERS if manifest["kind"] == "vocoder" else MODELS
-    with without_numbers():
+    with guard(f"The manifest of '{manifest.get('name', '')}'"), without_numbers(len(tensors)):
         module = table.family(manifest["family"]).model.build(manifest)
     strict_load(module, tensors)
     return module

@@ -1,23 +1,19 @@
-"""Voices as files: one `.safetensors` each, tensors and facts. Knows no families."""
+"""Voices as files: one `.safetensors` each, tensors and facts."""
 
 from __future__ import annotations
 
-import contextlib
 import re
 import unicodedata
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import save as to_bytes
 from torch import Tensor
 
-from vivavoce.checkpoints.read import read_safetensors
-from vivavoce.errors import BadCheckpoint, OutputError, UsageError, VoiceError
+from vivavoce import files
+from vivavoce.checkpoints import safetensors_file
+from vivavoce.errors import BadCheckpoint, UsageError, VoiceError
 from vivavoce.hub import paths as cache
 from vivavoce.types import Voice
 
@@ -48,38 +44,35 @@ def path_of(name: str) -> Path:
 
 def saved() -> list[Path]:
     """The files of the user's voices, by name."""
-    folder = cache.voices()
-    found = folder.glob(f"*{SUFFIX}") if folder.is_dir() else ()
-    return sorted(path for path in found if not path.name.startswith("."))
+    return [path for path in files.entries(cache.voices()) if path.suffix == SUFFIX]
 
 
-def save(path: str | Path, voice: Voice) -> None:
-    """Write one file, whole or not at all; what was there is replaced.
+def save(path: str | Path, voice: Voice, replace: bool = True) -> None:
+    """Write one file, whole or not at all.
 
-    Raises OutputError, VoiceError (NaN or infinite tensors).
+    With `replace=False` a voice that is there stays, even one that was saved a moment ago by
+    somebody else: raises UsageError. Raises OutputError, VoiceError (NaN or infinite tensors).
     """
     path = Path(path)
     _require_finite(voice.tensors, f"The voice '{voice.name}'")
     facts = {key: str(getattr(voice, key)) for key in FACTS}
     facts |= {"kind": KIND, "format": FORMAT, "made_with": f"vivavoce {version('vivavoce')}"}
-    tensors = {k: v.detach().cpu().clone().contiguous() for k, v in voice.tensors.items()}
-    temporary = path.with_name(f".{uuid4().hex[:12]}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(to_bytes(tensors, facts))
-        temporary.replace(path)
-    except (OSError, SafetensorError) as error:
-        raise OutputError(f"Cannot write {path}: {error}.", "Choose another place.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        safetensors_file.save(path, voice.tensors, facts, replace)
+    except FileExistsError as error:
+        raise taken(voice.name) from error
+
+
+def taken(name: str) -> UsageError:
+    """The error for a name that a voice has already."""
+    return UsageError(f"There is a voice '{name}' already.", "Choose another name, or replace it.")
 
 
 def load(path: str | Path) -> Voice:
     """Read a voice file; its tensors are copies. Raises VoiceError."""
     path = Path(path)
     try:
-        tensors, facts = read_safetensors(path)
+        tensors, facts = safetensors_file.read(path)
     except BadCheckpoint as error:
         missing = "Check the path." if not path.is_file() else AGAIN
         raise VoiceError(f"{path} is no voice file: {error.message}", missing) from error
@@ -95,8 +88,8 @@ def load(path: str | Path) -> Voice:
         raise VoiceError(f"{path} is damaged: {', '.join(wrong)} missing or not known.", AGAIN)
     _require_finite(tensors, str(path))
     copies = {key: value.clone() for key, value in tensors.items()}
-    named: dict[str, Any] = {key: facts[key] for key in FACTS}
-    return Voice(tensors=copies, **named)
+    name, family, language, transcript, licence = (facts[key] for key in FACTS)
+    return Voice(name, family, copies, language, transcript, licence)
 
 
 def _require_finite(tensors: Mapping[str, Tensor], what: str) -> None:

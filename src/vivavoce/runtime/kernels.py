@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import json
-import os
 import platform
 import subprocess
 import time
@@ -18,7 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vivavoce.errors import UsageError, near_misses
+from vivavoce import files
+from vivavoce.errors import OutputError, UsageError, near_misses
 
 if TYPE_CHECKING:
     import torch
@@ -103,12 +102,12 @@ def choose_kernel(cache_folder: Path | None) -> KernelChoice:
     if not _has_onednn():
         return KernelChoice("default", "oneDNN is not built into this torch", {})
     file, key = Path(cache_folder) / CACHE_FILE, _machine()
-    known = _read(file)
+    known = files.read_json(file)
     with contextlib.suppress(KeyError, TypeError):
         return KernelChoice(**known[key])
     choice = measure()
-    with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not results
-        _write(file, known | {key: asdict(choice)})
+    with contextlib.suppress(OutputError):  # a cache that cannot be written costs time, not results
+        files.update_json(file, lambda known: known | {key: asdict(choice)})
     return choice
 
 
@@ -186,11 +185,11 @@ def separate_attention(dtype: torch.dtype, cache_folder: Path | None) -> bool:
     if cache_folder is None or not _has_onednn():
         return False
     file = Path(cache_folder) / CACHE_FILE
-    known, key = _read(file), f"{_machine()} | attention in {dtype}"
+    known, key = files.read_json(file), f"{_machine()} | attention in {dtype}"
     if not isinstance(known.get(key), bool):
-        known[key] = _separate_wins(dtype)
-        with contextlib.suppress(OSError):
-            _write(file, known)
+        wins = known[key] = _separate_wins(dtype)
+        with contextlib.suppress(OutputError):
+            files.update_json(file, lambda now: now | {key: wins})
     return known[key]
 
 
@@ -248,21 +247,3 @@ def _machine() -> str:
 
     threads = torch.get_num_threads()
     return f"{cpu_model()} | torch {torch.__version__} | {threads} threads | v{VERSION}"
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        known = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
-
-
-def _write(file: Path, choices: dict[str, Any]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(json.dumps(choices, indent=1) + "\n", encoding="utf-8")
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)

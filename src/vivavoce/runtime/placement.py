@@ -5,14 +5,13 @@ Plain data about stages by name ("vocoder.vocos"); knows no models and runs none
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import platform
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vivavoce import files
 from vivavoce.config import from_dict
 from vivavoce.errors import ConfigError, OutputError
 from vivavoce.runtime.kernels import cpu_model
@@ -91,7 +90,8 @@ def place(stage: str, asked: str, selection: Selection, cache_folder: Path) -> S
 
 def recall(cache_folder: Path, device: torch.device, stage: str) -> Measurement | None:
     """What was measured on this machine with this torch; None where nothing (readable) was."""
-    table = _read(cache_folder).get(_key(device, stage))
+    whole = files.read_json(cache_folder / CACHE_FILE)
+    table = _measured(whole).get(_key(device, stage))
     try:
         found = None if table is None else from_dict(Measurement, table)
     except ConfigError:
@@ -103,16 +103,17 @@ def remember(
     cache_folder: Path, device: torch.device, stage: str, measured: Measurement | None
 ) -> None:
     """Keep a measurement, or with None forget it. Raises OutputError."""
-    known = {k: v for k, v in _read(cache_folder).items() if k != _key(device, stage)}
-    if measured is not None:
-        known[_key(device, stage)] = asdict(measured)
-    file = cache_folder / CACHE_FILE
+    key = _key(device, stage)
+
+    def change(whole: dict[str, Any]) -> dict[str, Any]:
+        known = {k: v for k, v in _measured(whole).items() if k != key}
+        known |= {} if measured is None else {key: asdict(measured)}
+        return {"version": VERSION, "measured": known}
+
     try:
-        _write(file, {"version": VERSION, "measured": known})
-    except OSError as error:
-        raise OutputError(
-            f"{file} cannot be written ({error.strerror}).", "VIVAVOCE_HOME names another folder."
-        ) from error
+        files.update_json(cache_folder / CACHE_FILE, change)
+    except OutputError as error:
+        raise OutputError(error.message, "VIVAVOCE_HOME names another folder.") from error
 
 
 def machine(device: torch.device) -> str:
@@ -136,23 +137,7 @@ def _key(device: torch.device, stage: str) -> str:
     return f"{stage} | {machine(device)}"
 
 
-def _read(cache_folder: Path) -> dict[str, Any]:
-    """Measurements by key; a file that is damaged or of another version is one without any."""
-    try:
-        whole = json.loads((cache_folder / CACHE_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(whole, dict) or whole.get("version") != VERSION:
-        return {}
-    known = whole.get("measured")
+def _measured(whole: dict[str, Any]) -> dict[str, Any]:
+    """Measurements by key; a file of another version is one without any."""
+    known = whole.get("measured") if whole.get("version") == VERSION else None
     return known if isinstance(known, dict) else {}
-
-
-def _write(file: Path, whole: dict[str, Any]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(json.dumps(whole, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -149,11 +149,9 @@ def voices_add(
     """
     path = files.path_of(name)
     if path.exists() and not replace:
-        raise UsageError(
-            f"There is a voice '{name}' already.", "Choose another name, or replace it."
-        )
+        raise files.taken(name)
     voice = make_voice(recording, name=name, **details)
-    files.save(path, voice)
+    files.save(path, voice, replace)
     if warn is not None:
         for warning in voice.warnings:
             warn(warning)

@@ -16,10 +16,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from vivavoce import files
 from vivavoce.audio import features, io
-from vivavoce.train import files
 from vivavoce.types import FeatureSpec
 
+ADVICE = "Free some space, or set data.cache to another folder."
 VERSION = 1
 """Raised when the same specification starts to mean other numbers."""
 
@@ -76,7 +77,7 @@ class Cache:
 
 def _write(path: Path, values: np.ndarray) -> None:
     with (
-        files.whole(path, "Free some space, or set data.cache to another folder.") as temporary,
+        files.atomic_path(path, advice=ADVICE) as temporary,
         temporary.open("wb") as stream,
     ):
         np.save(stream, np.ascontiguousarray(values, dtype=np.float32))

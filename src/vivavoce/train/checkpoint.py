@@ -1,27 +1,31 @@
 """A run's state on disk: tensors as safetensors, the rest as JSON. No pickle, nothing half-written.
 
-`FOLDER/step-00001000/` holds `tensors.safetensors` and `state.json`; the folder is written under
-another name, flushed to the disk, then renamed.
+`FOLDER/step-00001000/` holds `tensors.safetensors` and `state.json` with the checksums of both.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from vivavoce.errors import TrainingError
-from vivavoce.train import files
+from vivavoce import files
+from vivavoce.checkpoints import safetensors_file
+from vivavoce.errors import TrainingError, VivavoceError
+from vivavoce.limits import Limits, guard, read_bytes
 
 VERSION = 1
 TENSORS, STATE = "tensors.safetensors", "state.json"
+ADVICE = "Free some space; the earlier checkpoints are intact."
+OWN = Limits(bytes=1 << 30, objects=50_000_000, seconds=600)
+"""For files that we wrote: a state holds the order of the data, which may be long."""
+_NAME = re.compile(r"step-([0-9]{8,15})")
 
 
 @dataclass(frozen=True)
@@ -36,24 +40,24 @@ class Checkpoint:
 def save(folder: Path, step: int, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> Path:
     """Write one checkpoint. Raises OutputError, leaving nothing, when it cannot be written."""
     target = folder / f"step-{step:08d}"
-    with files.whole(target, "Free some space; the earlier checkpoints are intact.") as temporary:
+    with files.atomic_path(target, flush=True, advice=ADVICE) as temporary:
         temporary.mkdir()
-        try:
-            save_file(_separate(tensors), temporary / TENSORS)
-        except SafetensorError as error:
-            raise OSError(str(error)) from error
-        size = (temporary / TENSORS).stat().st_size
-        plain = {"version": VERSION, "step": step, "tensors_size": size, **state}
+        kinds = {name: (tensor.dtype, tensor.shape) for name, tensor in tensors.items()}
+        file = temporary / TENSORS
+        safetensors_file.write(file, kinds, lambda name: tensors[name].detach().cpu().contiguous())
+        plain = {"version": VERSION, "step": step, "tensors_size": file.stat().st_size, **state}
+        plain["tensors_sha256"] = _sha256(file)
+        plain = json.loads(json.dumps(plain))  # as it will be read: keys are text
+        plain["state_sha256"] = _digest(plain)
         (temporary / STATE).write_text(json.dumps(plain, indent=1), encoding="utf-8")
-        for path in (temporary / TENSORS, temporary / STATE):
-            _flush(path)
-    _flush(folder)
     return target
 
 
 def steps(folder: Path) -> list[int]:
-    """The steps that were saved, oldest first."""
-    return sorted(int(p.name[5:]) for p in folder.glob("step-*") if p.name[5:].isdigit())
+    """The steps that were saved, oldest first; other files and folders do not count."""
+    matches = (_NAME.fullmatch(path.name) for path in files.entries(folder) if path.is_dir())
+    found = (int(match[1]) for match in matches if match)
+    return sorted(step for step in found if (folder / f"step-{step:08d}").is_dir())
 
 
 def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
@@ -62,58 +66,53 @@ def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
     for step in reversed(steps(folder)):
         try:
             return read(folder, step), messages
-        except (OSError, ValueError, KeyError, SafetensorError) as error:
-            messages.append(
-                f"The checkpoint of step {step} is damaged ({error}); the one before it is used."
-            )
+        except TrainingError:
+            raise
+        except VivavoceError as error:
+            messages.append(f"The checkpoint of step {step} is damaged and was skipped: {error}")
     return None, messages
 
 
 def read(folder: Path, step: int) -> Checkpoint:
-    """One checkpoint. Raises OSError, ValueError, KeyError or SafetensorError when damaged."""
+    """One checkpoint. Raises BadCheckpoint (damaged), TrainingError (of another version)."""
     where = folder / f"step-{step:08d}"
-    state = json.loads((where / STATE).read_text(encoding="utf-8"))
-    if state["version"] != VERSION:
-        raise TrainingError(
-            f"{where} was written by another version of vivavoce ({state['version']}).",
-            "Continue with that version, or start anew in another output folder.",
-        )
-    size = (where / TENSORS).stat().st_size
-    if size != state["tensors_size"]:
-        raise ValueError(f"{TENSORS} has {size} bytes of {state['tensors_size']}")
-    return Checkpoint(step, load_file(where / TENSORS), state)
+    with guard(where / STATE, advice=""):
+        state = json.loads(read_bytes(where / STATE, OWN))
+        version, digest = state["version"], state.pop("state_sha256", None)
+        if version != VERSION and (digest is None or digest == _digest(state)):
+            raise TrainingError(
+                f"{where} was written by another version of vivavoce ({version}).",
+                "Continue with that version, or start anew in another output folder.",
+            )
+        if digest is not None and digest != _digest(state):
+            raise ValueError("its checksum differs")
+    with guard(where / TENSORS, advice=""):
+        size = (where / TENSORS).stat().st_size
+        if size != state["tensors_size"]:
+            raise ValueError(f"it has {size} bytes of {state['tensors_size']}")
+        # States of earlier versions have no checksums.
+        if state.get("tensors_sha256") not in (None, _sha256(where / TENSORS)):
+            raise ValueError("its checksum differs")
+    tensors, _ = safetensors_file.read(where / TENSORS, OWN)
+    return Checkpoint(step, {name: tensor.clone() for name, tensor in tensors.items()}, state)
 
 
-def prune(folder: Path, keep: int, best: int | None = None) -> None:
-    """Remove all but the newest `keep` and the best, and what an interrupted save left behind."""
-    for step in steps(folder)[:-keep]:
+def prune(folder: Path, keep: int, best: int | None = None, newest: int | None = None) -> None:
+    """Remove all but the last `keep` up to step `newest`, and the best.
+
+    Those after `newest` stay and do not count: they were found damaged, and the run is before them.
+    """
+    reached = [step for step in steps(folder) if newest is None or step <= newest]
+    for step in reached[:-keep]:
         if step != best:
             files.remove(folder / f"step-{step:08d}")
-    for left_over in folder.glob(".*-step-*"):
-        files.remove(left_over)
 
 
-def _separate(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """On the CPU, contiguous, and no two in the same memory, as the format demands."""
-    out: dict[str, Tensor] = {}
-    seen: set[int] = set()
-    for name, tensor in tensors.items():
-        value = tensor.detach().cpu().contiguous()
-        memory = value.untyped_storage().data_ptr()
-        if memory in seen and value.numel():
-            value = value.clone()
-        seen.add(value.untyped_storage().data_ptr())
-        out[name] = value
-    return out
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _flush(path: Path) -> None:
-    """Have the operating system put a file, or a folder's names, on the disk."""
-    try:
-        handle = os.open(path, os.O_RDONLY)
-    except PermissionError:  # Windows opens no folders
-        return
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _digest(state: Mapping[str, Any]) -> str:
+    """Of the state's content, whatever its layout; numbers survive JSON exactly."""
+    return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from vivavoce import files
 from vivavoce.errors import TrainingError
 from vivavoce.nn.task import Task
-from vivavoce.train import checkpoint, families, files, recipe
+from vivavoce.train import checkpoint, families, recipe
 from vivavoce.train.loop import within
 
 
@@ -29,7 +30,7 @@ def export(run: Path, folder: Path) -> Path:
 def write(task: Task, folder: Path) -> Path:
     """Have the task write its model; the folder appears whole or not at all."""
     task.eval()
-    with files.whole(folder) as temporary:
+    with files.atomic_path(folder) as temporary:
         temporary.mkdir()
         task.export(temporary)
     return folder

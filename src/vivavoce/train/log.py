@@ -14,9 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vivavoce import files
 from vivavoce.audio import io
 from vivavoce.errors import MissingExtra, OutputError
-from vivavoce.train import files, picture
+from vivavoce.train import picture
 from vivavoce.types import Audio
 
 
@@ -130,7 +131,7 @@ def _rewind(file: Path, first_step: int) -> None:
                 kept.append(line + "\n")
         except (ValueError, KeyError):
             continue
-    with files.whole(file) as temporary:
+    with files.atomic_path(file) as temporary:
         temporary.write_text("".join(kept), encoding="utf-8")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vivavoce.train import files
+from vivavoce import files
 
 _STOPS = np.array(
     [
@@ -46,5 +46,5 @@ def write_png(path: Path, pixels: np.ndarray) -> None:
         data += (
             struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
         )
-    with files.whole(path) as temporary:
+    with files.atomic_path(path) as temporary:
         temporary.write_bytes(data)

@@ -10,18 +10,18 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
 import torch
 
-from vivavoce import config
+from vivavoce import config, files
 from vivavoce import runtime as devices
-from vivavoce.errors import ConfigError, TrainingError, near_misses
+from vivavoce.errors import ConfigError, OutputError, TrainingError, near_misses
 from vivavoce.runtime.memory import bucket_length
-from vivavoce.train import checkpoint, data, distributed, exports, families, files, manifest
+from vivavoce.train import checkpoint, data, distributed, exports, families, manifest
 from vivavoce.train.cache import Cache
 from vivavoce.train.distributed import Group
 from vivavoce.train.log import RunLog
@@ -42,14 +42,42 @@ def train(recipe: Recipe, device: str, resume: bool, on_progress: OnProgress) ->
     """Train to the end, or to the first SIGINT or SIGTERM; returns the run folder."""
     group = distributed.from_environment()
     try:
-        trainer, speakers = assemble(recipe, device, group, on_progress)
-        run = Run(trainer, speakers, on_progress)
-        run.resume(resume)
-        with stop_signals() as asked_to_stop:
-            run.go(asked_to_stop)
+        with claimed(recipe.output, group.leads):
+            _train(recipe, device, resume, on_progress, group)
     finally:
         distributed.leave(group)
     return recipe.output
+
+
+@contextmanager
+def claimed(folder: Path, leads: bool = True) -> Iterator[None]:
+    """Hold a run folder: two runs in one would overwrite each other's checkpoints.
+
+    Raises TrainingError when another process holds it.
+    """
+    with ExitStack() as held:
+        if leads:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                held.enter_context(files.lock(folder / ".lock", wait=False))
+            except BlockingIOError as error:
+                raise TrainingError(
+                    f"Another process is training in {folder}.",
+                    "Wait until it ends, or choose another output folder.",
+                ) from error
+            except OSError as error:
+                raise OutputError(f"Cannot write {folder}: {error.strerror}.") from error
+        yield
+
+
+def _train(
+    recipe: Recipe, device: str, resume: bool, on_progress: OnProgress, group: Group
+) -> None:
+    trainer, speakers = assemble(recipe, device, group, on_progress)
+    run = Run(trainer, speakers, on_progress)
+    run.resume(resume)
+    with stop_signals() as asked_to_stop:
+        run.go(asked_to_stop)
 
 
 def assemble(
@@ -151,12 +179,12 @@ class Run:
         state = self.trainer.state
         plain = {**self.trainer.plain(), "speakers": self.speakers}
         checkpoint.save(self.checkpoints, state.step, self.trainer.tensors(), plain)
-        checkpoint.prune(self.checkpoints, self.recipe.loop.keep, state.best_step)
+        keep = self.recipe.loop.keep
+        checkpoint.prune(self.checkpoints, keep, state.best_step, newest=state.step)
 
     def _open(self) -> None:
         self.log = RunLog(self.folder, self.trainer.state.step, self.recipe.log.tensorboard)
-        with files.whole(self.folder / "recipe.toml") as temporary:
-            temporary.write_text(config.dumps(config.to_dict(self.recipe)), encoding="utf-8")
+        files.write_text(self.folder / "recipe.toml", config.dumps(config.to_dict(self.recipe)))
 
     def _record(self) -> None:
         state = self.trainer.state

@@ -34,6 +34,8 @@ class GlowConfig:
     speaker_width: int = 0  # 0: one speaker; else the width of the speaker vector
 
     def __post_init__(self) -> None:
+        if max(self.encoder_layers, self.n_flows, self.flow_layers, self.dilation_rate) > 1000:
+            raise ValueError("encoder_layers, n_flows and the like must be at most 1000")
         if self.encoder_width % self.encoder_heads:
             raise ValueError("encoder_width must be a multiple of encoder_heads")
         if (self.n_mels * self.n_squeeze) % 4:

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from vivavoce.audio.coqui import Stats, features_from_coqui
 from vivavoce.checkpoints.importer import Importer
-from vivavoce.checkpoints.remap import fold_weight_norm
+from vivavoce.checkpoints.remap import fold_weight_norm, require_count
 from vivavoce.config import from_dict, to_dict
 from vivavoce.errors import BadCheckpoint
-from vivavoce.models.glow.config import GlowConfig
+from vivavoce.models.glow.config import GlowConfig, GlowOptions
 
 # Foreign pattern -> ours, once the weight norm is folded.
 _RENAMES = (
@@ -123,14 +123,21 @@ def tables(
     """
     speed = 1 / float(foreign.get("length_scale") or 1.0)
     noise = float(foreign.get("inference_noise_scale") or 0.0)
+    options = from_dict(GlowOptions, {"speed": speed, "noise_scale": noise})
     text = {k: foreign[k] for k in _TEXT_KEYS if foreign.get(k) is not None}
+    for key in ("model_args", "characters"):
+        if not isinstance(text.get(key, {}), dict):
+            raise BadCheckpoint(f"The configuration's '{key}' is not a table.")
     config = config_from_coqui(foreign, tensors)
+    layers, flows = "encoder.encoder.attn_layers.", "decoder.flows."
+    require_count(tensors, layers, config.encoder_layers, "encoder_params.num_layers")
+    require_count(tensors, flows, 3 * config.n_flows, "three times num_flow_blocks_dec")
     return {
         "config": to_dict(config),
         "speakers": [str(row) for row in range(config.n_speakers)],
         "features": to_dict(features_from_coqui(foreign.get("audio") or {}, stats)),
         "text": {"kind": "coqui", "coqui": _without_none(text)},
-        "options": {"speed": speed, "noise_scale": noise},
+        "options": to_dict(options),
     }
 
 

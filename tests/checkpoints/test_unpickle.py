@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from tests.checkpoints import opcodes as op
-from vivavoce.checkpoints.inert import StandIn
-from vivavoce.checkpoints.machine import Machine
+from vivavoce.checkpoints.pickle_values import OpaqueObject
+from vivavoce.checkpoints.unpickle import Unpickler
 from vivavoce.errors import BadCheckpoint, UnsafeCheckpoint
+from vivavoce.limits import Budget, Limits
 
 
 def no_storage(_):
@@ -20,8 +21,8 @@ def no_storage(_):
 
 
 def run(body: bytes):
-    machine = Machine(no_storage)
-    return machine.run(io.BytesIO(op.pickle(body))), machine.foreign
+    unpickler = Unpickler(no_storage)
+    return unpickler.run(io.BytesIO(op.pickle(body))), unpickler.foreign
 
 
 def attacks(command: str) -> dict[str, bytes]:
@@ -94,34 +95,34 @@ def leave_a_file(path: str) -> None:
 
 @pytest.mark.parametrize("cls", [Writes, Restores])
 @pytest.mark.parametrize("protocol", range(6))
-def test_unknown_code_gives_stand_ins(cls, protocol, tmp_path):
+def test_unknown_code_gives_opaque_objects(cls, protocol, tmp_path):
     sentinel = tmp_path / "ran"
     content = pickle.dumps({"model": {"a": 1, "b": cls(sentinel)}}, protocol)
     pickle.loads(content)
     assert sentinel.exists(), "the attack works on an ordinary unpickler"
     sentinel.unlink()
 
-    machine = Machine(no_storage)
-    value = machine.run(io.BytesIO(content))
+    unpickler = Unpickler(no_storage)
+    value = unpickler.run(io.BytesIO(content))
     assert not sentinel.exists()
     assert value["model"]["a"] == 1
     left = value["model"]["b"]
-    assert isinstance(left, StandIn)
-    assert any(name.endswith(("leave_a_file", "Restores")) for name in machine.foreign)
+    assert isinstance(left, OpaqueObject)
+    assert any(name.endswith(("leave_a_file", "Restores")) for name in unpickler.foreign)
     if cls is Restores:
         assert left.state == {"path": str(sentinel)}
 
 
 def test_state_cannot_reach_into_our_process():
     """Ordinary unpicklers would set attributes on the class, the function or the module."""
-    before = dict(vars(StandIn))
+    before = dict(vars(OpaqueObject))
     slots = op.arguments(b"N", op.dictionary(args=op.number(1), __init__=op.number(2)))
     rebuild = op.name("torch._utils", "_rebuild_tensor_v2")
     for target in (rebuild, op.name("some.where", "Thing"), op.name("collections", "OrderedDict")):
         run(target + slots + b"b")
     made, _ = run(op.reduce(op.name("some.where", "Thing")) + slots + b"b")
     assert made.args == ()
-    assert dict(vars(StandIn)) == before
+    assert dict(vars(OpaqueObject)) == before
 
 
 @pytest.mark.parametrize("protocol", range(6))
@@ -136,22 +137,22 @@ def test_plain_values_survive(protocol):
         "shared": [],
     }
     value["again"] = value["shared"]
-    machine = Machine(no_storage)
-    read = machine.run(io.BytesIO(pickle.dumps(value, protocol)))
+    unpickler = Unpickler(no_storage)
+    read = unpickler.run(io.BytesIO(pickle.dumps(value, protocol)))
     for key in ("array", "fortran"):
         assert np.array_equal(read[key], value[key])
     assert read["scalar"] == 0.5
     assert read["again"] is read["shared"]
     assert {k: read[k] for k in "nts"} == {k: value[k] for k in "nts"}
-    assert not machine.foreign
+    assert not unpickler.foreign
 
 
 def test_foreign_objects_keep_what_they_were_made_of():
     options = argparse.Namespace(rate=22050)
-    machine = Machine(no_storage)
-    read = machine.run(io.BytesIO(pickle.dumps(options)))
+    unpickler = Unpickler(no_storage)
+    read = unpickler.run(io.BytesIO(pickle.dumps(options)))
     assert (read.name, read.state) == ("argparse.Namespace", {"rate": 22050})
-    assert machine.foreign == {"argparse.Namespace"}
+    assert unpickler.foreign == {"argparse.Namespace"}
 
 
 class Table(dict):
@@ -163,8 +164,8 @@ class Row(list):
 
 
 def test_entries_of_foreign_containers_are_kept():
-    machine = Machine(no_storage)
-    table, row = machine.run(io.BytesIO(pickle.dumps((Table(a=1), Row([1, 2])))))
+    unpickler = Unpickler(no_storage)
+    table, row = unpickler.run(io.BytesIO(pickle.dumps((Table(a=1), Row([1, 2])))))
     assert table.entries == {"a": 1}
     assert row.items == [1, 2]
 
@@ -172,9 +173,9 @@ def test_entries_of_foreign_containers_are_kept():
 def test_numpy_objects_stay_unread():
     content = pickle.dumps(np.array([os.system], dtype=object))
     with pytest.raises(UnsafeCheckpoint):
-        Machine(no_storage).run(io.BytesIO(content))
-    read = Machine(no_storage).run(io.BytesIO(pickle.dumps(np.array([{}], dtype=object))))
-    assert isinstance(read, StandIn)
+        Unpickler(no_storage).run(io.BytesIO(content))
+    read = Unpickler(no_storage).run(io.BytesIO(pickle.dumps(np.array([{}], dtype=object))))
+    assert isinstance(read, OpaqueObject)
 
 
 @pytest.mark.parametrize(
@@ -202,14 +203,14 @@ def test_numpy_objects_stay_unread():
 def test_broken_pickles_are_bad_checkpoints(body):
     content = op.pickle(body)[: -1 if body == b"N" else None]
     with pytest.raises(BadCheckpoint):
-        Machine(no_storage).run(io.BytesIO(content))
+        Unpickler(no_storage).run(io.BytesIO(content))
 
 
 def test_every_truncation_is_a_bad_checkpoint():
     content = pickle.dumps({"a": [1, "b", (2, 3)], "c": np.arange(3)})
     for end in range(len(content) - 1):
         with pytest.raises(BadCheckpoint):
-            Machine(no_storage).run(io.BytesIO(content[:end]))
+            Unpickler(no_storage).run(io.BytesIO(content[:end]))
 
 
 def test_deep_tuples_cannot_overflow_the_stack():
@@ -230,8 +231,33 @@ def test_random_damage_never_escapes():
         for place in random.integers(0, len(content), 3):
             damaged[place] = random.integers(0, 256)
         try:
-            Machine(no_storage).run(io.BytesIO(damaged))
+            Unpickler(no_storage).run(io.BytesIO(damaged))
             outcomes.add("value")
         except BadCheckpoint:
             outcomes.add("refused")
     assert outcomes == {"value", "refused"}
+
+
+def test_a_file_has_a_budget():
+    with pytest.raises(BadCheckpoint, match="more than 1000 values"):
+        Unpickler(no_storage, Budget(Limits(objects=1000))).run(io.BytesIO(b"N0" * 501 + b"."))
+    with pytest.raises(BadCheckpoint, match="more than 0 s"):
+        Unpickler(no_storage, Budget(Limits(seconds=0))).run(io.BytesIO(b"N0" * 9000 + b"."))
+
+
+@pytest.mark.parametrize("body", [b"\x8a\xff" + b"\x7f" * 255, b"L" + b"9" * 4000 + b"L\n"])
+def test_very_large_integers_are_refused(body):
+    with pytest.raises(BadCheckpoint, match="1024 bits"):
+        run(body)
+
+
+def test_halves_of_surrogate_pairs_are_refused():
+    with pytest.raises(BadCheckpoint, match="surrogates"):
+        run(b"X\x03\x00\x00\x00\xed\xa0\x80")
+
+
+def test_long_names_and_keys_are_refused():
+    with pytest.raises(BadCheckpoint, match="1000 characters"):
+        run(op.name("a" * 1000, "b"))
+    with pytest.raises(BadCheckpoint, match="key of 1001 characters"):
+        run(op.dictionary(**{"k" * 1001: b"N"}))

@@ -15,8 +15,8 @@ import torch
 from torch import nn
 
 from tests.checkpoints import opcodes as op
-from vivavoce.checkpoints import pickles
-from vivavoce.checkpoints.inert import StandIn
+from vivavoce.checkpoints import torch_file
+from vivavoce.checkpoints.pickle_values import OpaqueObject
 from vivavoce.errors import BadCheckpoint, UnsafeCheckpoint
 
 FORMATS = pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
@@ -48,7 +48,7 @@ def test_same_as_torch(tmp_path, zipped):
         "size": shared.shape,
     }
     path = save(value, tmp_path / "model.pth", zipped)
-    read = pickles.read(path)
+    read = torch_file.read(path)
     known = torch.load(path, weights_only=False)  # written two lines above
     assert read.foreign == ()
     for key, expected in known.items():
@@ -68,7 +68,7 @@ def test_optimisers_and_state_dicts(tmp_path, zipped):
     module = nn.Sequential(nn.Conv1d(2, 3, 3), nn.BatchNorm1d(3))
     optimiser = {"state": {0: {"exp_avg": torch.ones(3)}}, "param_groups": [{"lr": 1e-3}]}
     value = {"model": module.state_dict(), "optimizer": optimiser, "step": 1}
-    read = pickles.read(save(value, tmp_path / "x.pt", zipped)).value
+    read = torch_file.read(save(value, tmp_path / "x.pt", zipped)).value
     for key, expected in module.state_dict().items():
         assert torch.equal(read["model"][key], expected)
     assert read["optimizer"]["param_groups"][0]["lr"] == 1e-3
@@ -80,15 +80,15 @@ def test_optimisers_and_state_dicts(tmp_path, zipped):
 def test_whole_modules_become_stand_ins(tmp_path, zipped):
     path = tmp_path / "module.pt"
     save(nn.Linear(2, 3), path, zipped)
-    read = pickles.read(path)
-    assert isinstance(read.value, StandIn)
+    read = torch_file.read(path)
+    assert isinstance(read.value, OpaqueObject)
     assert read.foreign == ("torch.nn.modules.linear.Linear",)
     assert read.value.state["_parameters"]["weight"].shape == (3, 2)
 
 
 def test_a_genuine_old_checkpoint(data_folder):
     path = data_folder("hifigan_v2_lj") / "hifigan" / "LJ_V2" / "generator_v2"
-    read = pickles.read(path)
+    read = torch_file.read(path)
     known = torch.load(path, map_location="cpu", weights_only=True)["generator"]
     assert read.foreign == ()
     assert len(read.value["generator"]) == 234
@@ -99,16 +99,16 @@ def test_a_genuine_old_checkpoint(data_folder):
 def test_writing_to_a_tensor_leaves_the_file_alone(tmp_path):
     path = save({"w": torch.ones(100)}, tmp_path / "x.pt")
     before = path.read_bytes()
-    pickles.read(path).value["w"].zero_()
+    torch_file.read(path).value["w"].zero_()
     assert path.read_bytes() == before
-    assert pickles.read(path).value["w"].sum() == 100
+    assert torch_file.read(path).value["w"].sum() == 100
 
 
 def test_unaligned_entries_are_read_too(tmp_path):
     content = torch.arange(5, dtype=torch.int64).numpy().tobytes()
     body = op.dictionary(w=op.tensor(op.storage("LongStorage", "7", 5), 0, (5,), (1,)))
     path = op.archive(tmp_path / "x.pt", body, {"odd": b"x", "7": content})
-    assert pickles.read(path).value["w"].tolist() == [0, 1, 2, 3, 4]
+    assert torch_file.read(path).value["w"].tolist() == [0, 1, 2, 3, 4]
 
 
 @FORMATS
@@ -118,7 +118,7 @@ def test_every_truncation_is_a_bad_checkpoint(tmp_path, zipped):
     for end in [*range(1, len(content) - 1, 37), len(content) - 1]:
         path.write_bytes(content[:end])
         with pytest.raises(BadCheckpoint, match="download it again"):
-            pickles.read(path)
+            torch_file.read(path)
 
 
 def test_a_flipped_bit_is_noticed(tmp_path):
@@ -127,7 +127,7 @@ def test_a_flipped_bit_is_noticed(tmp_path):
     content[content.index(torch.arange(1000.0).numpy().tobytes()) + 1234] ^= 1
     path.write_bytes(content)
     with pytest.raises(BadCheckpoint, match=r"data/0.* is damaged"):
-        pickles.read(path)
+        torch_file.read(path)
 
 
 def test_files_without_checksums_are_read(tmp_path):
@@ -136,7 +136,7 @@ def test_files_without_checksums_are_read(tmp_path):
         path = save({"a": torch.arange(10.0)}, tmp_path / "x.pt")
     finally:
         torch.serialization.set_crc32_options(True)
-    assert pickles.read(path).value["a"].sum() == 45
+    assert torch_file.read(path).value["a"].sum() == 45
 
 
 @pytest.mark.parametrize(
@@ -154,13 +154,13 @@ def test_what_is_no_checkpoint_is_explained(tmp_path, content, advice):
     path = tmp_path / "x.pth"
     path.write_bytes(content)
     with pytest.raises(BadCheckpoint, match=advice) as error:
-        pickles.read(path)
+        torch_file.read(path)
     assert str(path) in str(error.value)
 
 
 def test_a_missing_file_is_a_bad_checkpoint(tmp_path):
     with pytest.raises(BadCheckpoint, match="Check the path"):
-        pickles.read(tmp_path / "none.pt")
+        torch_file.read(tmp_path / "none.pt")
 
 
 def test_attacks_inside_real_containers(tmp_path):
@@ -168,14 +168,14 @@ def test_attacks_inside_real_containers(tmp_path):
     system = op.reduce(op.name("os", "system"), op.text(f"touch {sentinel}"))
     path = op.archive(tmp_path / "x.pt", op.dictionary(state=op.dictionary(w=system)))
     with pytest.raises(UnsafeCheckpoint, match=r"x\.pt.*os\.system"):
-        pickles.read(path)
-    header = [pickle.dumps(v, 2) for v in (pickles.LEGACY_MAGIC, 1001, {"little_endian": True})]
+        torch_file.read(path)
+    header = [pickle.dumps(v, 2) for v in (torch_file.LEGACY_MAGIC, 1001, {"little_endian": True})]
     path.write_bytes(b"".join(header) + op.pickle(system))
     with pytest.raises(UnsafeCheckpoint, match=r"os\.system"):
-        pickles.read(path)
+        torch_file.read(path)
     path.write_bytes(op.pickle(system))
     with pytest.raises(UnsafeCheckpoint, match=r"os\.system"):
-        pickles.read(path)
+        torch_file.read(path)
     assert not sentinel.exists()
 
 
@@ -198,7 +198,7 @@ FOUR = struct.pack("<4f", 1, 2, 3, 4)
 def test_storages_that_do_not_fit(tmp_path, body, storages):
     path = op.archive(tmp_path / "x.pt", op.dictionary(w=body), storages)
     with pytest.raises(BadCheckpoint):
-        pickles.read(path)
+        torch_file.read(path)
 
 
 def test_names_that_climb_are_only_names(tmp_path):
@@ -206,7 +206,7 @@ def test_names_that_climb_are_only_names(tmp_path):
     body = op.dictionary(w=op.tensor(op.storage("FloatStorage", "../../evil", 4), 0, (4,), (1,)))
     (tmp_path / "in").mkdir()
     path = op.archive(tmp_path / "in" / "x.pt", body, {"../../evil": FOUR})
-    assert pickles.read(path).value["w"].tolist() == [1, 2, 3, 4]
+    assert torch_file.read(path).value["w"].tolist() == [1, 2, 3, 4]
     assert [p.name for p in tmp_path.rglob("*")] == ["in", "x.pt"]
 
 
@@ -216,7 +216,7 @@ def test_zip_bombs_are_not_inflated(tmp_path):
     path = op.archive(tmp_path / "x.pt", body, bomb, zipfile.ZIP_DEFLATED)
     assert path.stat().st_size < 10_000
     with pytest.raises(BadCheckpoint, match="compressed"):
-        pickles.read(path)
+        torch_file.read(path)
 
 
 def test_an_index_that_lies_is_noticed(tmp_path):
@@ -226,7 +226,7 @@ def test_an_index_that_lies_is_noticed(tmp_path):
     offset = struct.pack("<I", 3)
     path.write_bytes(content[: centre + 42] + offset + content[centre + 46 :])
     with pytest.raises(BadCheckpoint):
-        pickles.read(path)
+        torch_file.read(path)
 
 
 def test_zips_that_are_something_else(tmp_path):
@@ -234,28 +234,28 @@ def test_zips_that_are_something_else(tmp_path):
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("readme.txt", "hello")
     with pytest.raises(BadCheckpoint, match="Unpack it"):
-        pickles.read(path)
+        torch_file.read(path)
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("m/data.pkl", b"N.")
         file.writestr("m/constants.pkl", b"N.")
     with pytest.raises(BadCheckpoint, match="TorchScript"):
-        pickles.read(path)
+        torch_file.read(path)
 
 
 def test_sparse_tensors_are_refused(tmp_path):
     path = save({"w": torch.eye(3).to_sparse()}, tmp_path / "x.pt")
     with pytest.raises(BadCheckpoint, match="sparse"):
-        pickles.read(path)
+        torch_file.read(path)
 
 
 def test_legacy_files_cannot_promise_more_than_they_hold(tmp_path):
-    header = [pickle.dumps(v, 2) for v in (pickles.LEGACY_MAGIC, 1001, {"little_endian": True})]
+    header = [pickle.dumps(v, 2) for v in (torch_file.LEGACY_MAGIC, 1001, {"little_endian": True})]
     parts = [op.text("storage"), op.name("torch", "FloatStorage"), op.text("0"), op.text("cpu")]
     huge = op.arguments(*parts, b"\x8a\x06" + (1 << 40).to_bytes(6, "little"), b"N") + b"Q"
     path = tmp_path / "x.pt"
     path.write_bytes(b"".join(header) + op.pickle(op.dictionary(w=op.tensor(huge, 0, (1,), (1,)))))
     with pytest.raises(BadCheckpoint, match="more numbers than it holds"):
-        pickles.read(path)
+        torch_file.read(path)
 
 
 def test_the_other_byte_order_is_refused(tmp_path):
@@ -264,7 +264,7 @@ def test_the_other_byte_order_is_refused(tmp_path):
         file.writestr("m/data.pkl", op.pickle(b"N"))
         file.writestr("m/byteorder", "big")
     with pytest.raises(BadCheckpoint, match="byte order"):
-        pickles.read(path)
+        torch_file.read(path)
 
 
 @FORMATS
@@ -281,7 +281,7 @@ def test_random_damage_never_escapes(tmp_path, zipped):
             damaged[place] = random.integers(0, 256)
         path.write_bytes(damaged)
         try:
-            pickles.read(path)
+            torch_file.read(path)
             outcomes.add("value")
         except BadCheckpoint:
             outcomes.add("refused")
@@ -300,7 +300,7 @@ def test_memory_is_given_back_tensor_by_tensor(tmp_path):
     torch.save(values, tmp_path / "x.pth")
     gc.collect()
     start = resident()
-    found = pickles.read(tmp_path / "x.pth").value
+    found = torch_file.read(tmp_path / "x.pth").value
     assert sum(float(tensor.sum()) for tensor in found.values()) == 16 << 20
     assert resident() - start > 56 << 20
     for left in (3, 2, 1):
@@ -308,5 +308,5 @@ def test_memory_is_given_back_tensor_by_tensor(tmp_path):
         assert resident() - start < (16 * left + 8) << 20
     found["t0"][5] = 2.0
     assert float(found["t0"].sum()) == (4 << 20) + 1
-    again = pickles.read(tmp_path / "x.pth").value
+    again = torch_file.read(tmp_path / "x.pth").value
     assert torch.equal(again["t0"], values["t0"])

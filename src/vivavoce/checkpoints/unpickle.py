@@ -1,4 +1,4 @@
-"""Reads a pickle's opcodes and builds only what `inert` allows. Knows nothing about files.
+"""Read a pickle's opcodes and build only what `pickle_values` allows: nothing in it can run.
 
 Python's own unpickler is not used: its BUILD sets attributes on whatever lies on the stack, and
 its imports happen before anybody can object.
@@ -10,8 +10,10 @@ import pickletools
 from collections.abc import Callable
 from typing import IO, Any
 
-from vivavoce.checkpoints import inert
+from vivavoce.checkpoints import pickle_values as values
+from vivavoce.checkpoints.pickle_names import GlobalName, global_name
 from vivavoce.errors import BadCheckpoint, UnsafeCheckpoint
+from vivavoce.limits import Budget, describe, reason_of
 
 # Opcodes whose argument is the value.
 _WITH_VALUE = """
@@ -31,16 +33,21 @@ _BROKEN = (
     *(AttributeError, RuntimeError, MemoryError, DeprecationWarning),
 )
 _EXTENSIONS = frozenset({"EXT1", "EXT2", "EXT4"})
+_LARGEST_INTEGER = 1 << 1024
+# Opcodes that cost more memory than their own step.
+_COSTS = {"EMPTY_SET": 4, "GLOBAL": 4, "STACK_GLOBAL": 4, "INST": 4, "EMPTY_DICT": 2}
 
 
-class Machine:
-    """One pickle's worth of state. `persistent` gives the storage for a persistent id.
+class Unpickler:
+    """Reads one pickle after another. `persistent` gives the storage for a persistent id.
 
-    After `run`, `foreign` holds the names of the classes that were met and not looked up.
+    `budget` bounds what a file may cost. After `run`, `foreign` holds the names of the classes
+    that were met and not looked up.
     """
 
-    def __init__(self, persistent: Callable[[Any], Any]) -> None:
+    def __init__(self, persistent: Callable[[Any], Any], budget: Budget | None = None) -> None:
         self.persistent = persistent
+        self.budget = budget or Budget()
         self.foreign: set[str] = set()
         self.stack: list[Any] = []
         self.marks: list[int] = []
@@ -53,18 +60,18 @@ class Machine:
         """
         try:
             for opcode, argument, _ in pickletools.genops(file):
+                self.budget.spend(_COSTS.get(opcode.name, 1))
                 if opcode.name == "STOP":
                     return self.stack.pop()
                 self._step(opcode.name, argument)
         except _BROKEN as error:
-            reason = "".join(c if c.isprintable() else " " for c in str(error))[:200]
-            raise BadCheckpoint(f"Its pickle is broken ({reason}).") from error
+            raise BadCheckpoint(f"Its pickle is broken ({reason_of(error)}).") from error
         raise BadCheckpoint("Its pickle has no end.")
 
     def _step(self, name: str, argument: Any) -> None:
         stack = self.stack
         if name in _VALUES:
-            stack.append(argument)
+            stack.append(self._checked(argument))
         elif name in _GET:
             stack.append(self.memo[argument])
         elif name in _PUT:
@@ -89,6 +96,16 @@ class Machine:
                 raise BadCheckpoint(f"Its pickle uses {name}, which no checkpoint needs.")
             handler(self, argument)
 
+    def _checked(self, value: Any) -> Any:
+        """A value as the pickle gives it. Raises BadCheckpoint for what nobody needs."""
+        if isinstance(value, (str, bytes, bytearray)):
+            self.budget.spend(0, len(value))
+            if isinstance(value, str):
+                value.encode()  # halves of surrogate pairs cannot be written again
+        elif isinstance(value, int) and not -_LARGEST_INTEGER < value < _LARGEST_INTEGER:
+            raise BadCheckpoint("It has an integer of more than 1024 bits.")
+        return value
+
     def _tuple(self, count: int) -> None:
         start = len(self.stack) - count
         if start < 0:
@@ -98,7 +115,7 @@ class Machine:
     def _remember(self, key: int) -> None:
         value = self.stack[-1]
         self.memo[key] = value
-        if isinstance(value, inert.Pending):
+        if isinstance(value, values.Pending):
             value.memo.append(key)
 
     def _memoise(self, _: Any) -> None:
@@ -134,7 +151,7 @@ class Machine:
         self._set(items)
 
     def _frozenset(self, _: Any) -> None:
-        self.stack.append(inert.plain_set(self._since_mark()))
+        self.stack.append(values.plain_set(self._since_mark()))
 
     def _append(self, _: Any) -> None:
         self._extend([self.stack.pop()])
@@ -144,7 +161,7 @@ class Machine:
 
     def _extend(self, items: list[Any]) -> None:
         target = self.stack[-1]
-        target = target.items if isinstance(target, inert.StandIn) else target
+        target = target.items if isinstance(target, values.OpaqueObject) else target
         if not isinstance(target, list):
             raise BadCheckpoint(f"Its pickle appends to a {type(target).__name__}.")
         target.extend(items)
@@ -158,23 +175,23 @@ class Machine:
 
     def _set(self, items: list[Any]) -> None:
         target = self.stack[-1]
-        target = target.entries if isinstance(target, inert.StandIn) else target
+        target = target.entries if isinstance(target, values.OpaqueObject) else target
         if not isinstance(target, dict):
             raise BadCheckpoint(f"Its pickle sets items of a {type(target).__name__}.")
-        inert.fill(target, zip(items[::2], items[1::2], strict=True))
+        values.fill(target, zip(items[::2], items[1::2], strict=True))
 
     def _additems(self, _: Any) -> None:
-        items = inert.plain_set(self._since_mark())
+        items = values.plain_set(self._since_mark())
         target = self.stack[-1]
         if not isinstance(target, set):
             raise BadCheckpoint(f"Its pickle adds to a {type(target).__name__}.")
         target |= items
 
-    def _import(self, module: Any, name: Any) -> inert.Foreign:
+    def _import(self, module: Any, name: Any) -> GlobalName:
         if not isinstance(module, str) or not isinstance(name, str):
             raise BadCheckpoint("Its pickle imports something that has no name.")
-        found = inert.foreign(module, name)
-        if found.name not in inert.KNOWN:
+        found = global_name(module, name)
+        if found.name not in values.KNOWN:
             self.foreign.add(found.name)
         return found
 
@@ -187,19 +204,23 @@ class Machine:
 
     def _reduce(self, _: Any) -> None:
         args, function = self.stack.pop(), self.stack.pop()
-        self.stack.append(inert.call(function, tuple(args)))
+        self.stack.append(values.call(function, args, self.budget))
 
     def _newobj_ex(self, _: Any) -> None:
         kwargs, args, cls = self.stack.pop(), self.stack.pop(), self.stack.pop()
-        self.stack.append(inert.call(cls, (*args, kwargs) if kwargs else tuple(args)))
+        if type(args) is not tuple:
+            raise BadCheckpoint(f"An object is made from {describe(args)}.")
+        self.stack.append(values.call(cls, (*args, kwargs) if kwargs else args, self.budget))
 
     def _inst(self, argument: str) -> None:
         args = self._since_mark()
-        self.stack.append(inert.call(self._import(*argument.split(" ", 1)), tuple(args)))
+        self.stack.append(
+            values.call(self._import(*argument.split(" ", 1)), tuple(args), self.budget)
+        )
 
     def _obj(self, _: Any) -> None:
         cls, *args = self._since_mark()
-        self.stack.append(inert.call(cls, tuple(args)))
+        self.stack.append(values.call(cls, tuple(args), self.budget))
 
     def _build(self, _: Any) -> None:
         """State for the object on the stack: kept by stand-ins, ignored by everything else.
@@ -207,11 +228,12 @@ class Machine:
         (Dictionaries carry module versions here, parameters their attributes: neither is needed.)
         """
         state, target = self.stack.pop(), self.stack[-1]
-        if isinstance(target, inert.Pending):
-            value = inert.finish(target, state)
+        if isinstance(target, values.Pending):
+            self.budget.spend(len(target.memo))
+            value = values.finish(target, state, self.budget)
             self.stack[-1] = value
             self.memo.update(dict.fromkeys(target.memo, value))
-        elif isinstance(target, inert.StandIn):
+        elif isinstance(target, values.OpaqueObject):
             target.state = state
 
     def _persistent(self, argument: str) -> None:
@@ -221,28 +243,28 @@ class Machine:
         self.stack.append(self.persistent(self.stack.pop()))
 
 
-_HANDLERS: dict[str, Callable[[Machine, Any], None]] = {
-    "MEMOIZE": Machine._memoise,
-    "POP": Machine._pop,
-    "POP_MARK": Machine._pop_mark,
-    "DUP": Machine._dup,
-    "TUPLE": Machine._mark_tuple,
-    "LIST": Machine._mark_list,
-    "DICT": Machine._mark_dict,
-    "FROZENSET": Machine._frozenset,
-    "APPEND": Machine._append,
-    "APPENDS": Machine._appends,
-    "SETITEM": Machine._setitem,
-    "SETITEMS": Machine._setitems,
-    "ADDITEMS": Machine._additems,
-    "GLOBAL": Machine._global,
-    "STACK_GLOBAL": Machine._stack_global,
-    "REDUCE": Machine._reduce,
-    "NEWOBJ": Machine._reduce,
-    "NEWOBJ_EX": Machine._newobj_ex,
-    "INST": Machine._inst,
-    "OBJ": Machine._obj,
-    "BUILD": Machine._build,
-    "PERSID": Machine._persistent,
-    "BINPERSID": Machine._binary_persistent,
+_HANDLERS: dict[str, Callable[[Unpickler, Any], None]] = {
+    "MEMOIZE": Unpickler._memoise,
+    "POP": Unpickler._pop,
+    "POP_MARK": Unpickler._pop_mark,
+    "DUP": Unpickler._dup,
+    "TUPLE": Unpickler._mark_tuple,
+    "LIST": Unpickler._mark_list,
+    "DICT": Unpickler._mark_dict,
+    "FROZENSET": Unpickler._frozenset,
+    "APPEND": Unpickler._append,
+    "APPENDS": Unpickler._appends,
+    "SETITEM": Unpickler._setitem,
+    "SETITEMS": Unpickler._setitems,
+    "ADDITEMS": Unpickler._additems,
+    "GLOBAL": Unpickler._global,
+    "STACK_GLOBAL": Unpickler._stack_global,
+    "REDUCE": Unpickler._reduce,
+    "NEWOBJ": Unpickler._reduce,
+    "NEWOBJ_EX": Unpickler._newobj_ex,
+    "INST": Unpickler._inst,
+    "OBJ": Unpickler._obj,
+    "BUILD": Unpickler._build,
+    "PERSID": Unpickler._persistent,
+    "BINPERSID": Unpickler._binary_persistent,
 }
