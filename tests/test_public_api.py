@@ -95,11 +95,12 @@ def test_signatures_are_pinned() -> None:
         *("text", "model", "vocoder", "device", "precision", "fast", "how")
     ]
     assert parameters(vivavoce.TTS.speak) == [
-        *("self", "text", "voice", "speed", "seed", "on_problem", "on_step", "stages", "options")
+        *("self", "text", "voice", "speed", "seed", "on_problem", "on_step", "stages", "style"),
+        "options",
     ]
     assert parameters(vivavoce.TTS.stream) == [
         *("self", "text", "voice", "speed", "seed", "on_problem", "on_step", "stages", "early"),
-        "options",
+        *("style", "options"),
     ]
     assert parameters(vivavoce.TTS.voice)[:3] == ["self", "recording", "transcript"]
     assert parameters(vivavoce.TTS.edit)[:4] == ["self", "recording", "replacements", "target"]

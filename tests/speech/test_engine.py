@@ -12,6 +12,7 @@ from vivavoce.errors import ConfigError, IncompatibleFeatures, TextError, Unknow
 from vivavoce.models.base import sentences
 from vivavoce.runtime import select
 from vivavoce.speech.engine import TTS
+from vivavoce.text.passages import Style
 
 TEXT = "Good evening, it is half past seven. Mr. Smith paid $3.50!\n\nThe end."
 # Each sample of this vocoder is a sum of 1,026 terms of random sign: they round, and then cancel.
@@ -105,3 +106,20 @@ def test_a_vocoder_for_other_features_is_refused():
     vocoder.accepts = dataclasses.replace(vocoder.accepts, f_max=8000.0, mel_scale="slaney")
     with pytest.raises(IncompatibleFeatures, match="mel_scale"):
         TTS("x", tiny_model().freeze(), vocoder, select("cpu"), {})
+
+
+def test_pauses_and_silences_are_heard(tts):
+    plain = tts.speak("One. Two.", seed=1)
+    marked = tts.speak("[pause 1s] One. [pause 2s] Two.", seed=1)
+    assert not marked.samples[: tts.sample_rate].any()
+    assert marked.duration_s > plain.duration_s + 2.5
+    slow = tts.speak("One. Two.", seed=1, style=Style(sentence_s=3.0))
+    assert slow.duration_s > plain.duration_s + 4.0
+    assert slow.words[0].text == "One."
+    (alone,) = tts.batch(["[pause 1s] One."], seed=1)
+    assert not alone.samples[: tts.sample_rate].any()
+
+
+def test_a_foreign_paragraph_is_warned_of(tts):
+    speech = tts.speak("Hello there.\n\n\u041f\u0440\u0438\u0432\u0435\u0442.\n\nGoodbye.")
+    assert ["at character 15" in warning for warning in speech.warnings] == [True]

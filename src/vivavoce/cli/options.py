@@ -45,12 +45,17 @@ _CAPTIONS = _output("Subtitle file as well: .srt, .vtt or .json; repeatable.", m
 _PROBLEM = _advanced("Failed quality check: stop, keep or leave out.", metavar="error|warn|skip")
 _NUMBERS = _advanced("float32, bfloat16, float16, int8, auto or fastest.", metavar="NAME")
 _SPEAK_IN = _text("Language: de, zh-cn, … or auto.", "--language", metavar="CODE")
+_GAP = _text("Silence after every sentence [default: natural].", metavar="SECONDS")
+_BREAK = _text("Silence after every paragraph [default: natural].", metavar="SECONDS")
 _CAST = _text("TOML file with the voices of [NAME] tags.", metavar="FILE")
 
 Text = Annotated[str | None, typer.Argument(metavar="TEXT|-", help="Text; - is standard input.")]
 File = Annotated[Path | None, _text("UTF-8 text file to speak.", "--file", "-f", metavar="FILE")]
 Spoken = Annotated[str | None, _SPEAK_IN]
 CastFile = Annotated[Path | None, _CAST]
+SentenceSilence = Annotated[float | None, _GAP]
+ParagraphSilence = Annotated[float | None, _BREAK]
+Notes = Annotated[bool, _text("Read reference marks such as [12].", "--read-notes")]
 
 Model = Annotated[str | None, _MODEL]
 Vocoder = Annotated[str | None, _VOCODER]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vivavoce.speech.cast import Cast
     from vivavoce.speech.engine import TTS
     from vivavoce.speech.session import Stages
+    from vivavoce.text.passages import Style
     from vivavoce.types import Voice, Word
 
 
@@ -38,6 +39,9 @@ def speak(
     language: o.Spoken = None,
     cast: o.CastFile = None,
     speed: o.Speed = 1.0,
+    sentence_silence: o.SentenceSilence = None,
+    paragraph_silence: o.ParagraphSilence = None,
+    read_notes: o.Notes = False,
     seed: o.Seed = 0,
     on_problem: o.OnProblem = "error",
     device: o.Device = "auto",
@@ -68,11 +72,13 @@ def speak(
         raise UsageError("TEXT and transcript are both standard input.", "Give one as a file.")
     who = speaker(voice, ref, transcript, transcript_file, language, transcribe, cast)
     source = _speakable(source_text(text, file, who, cast))
+    style = _style(sentence_silence, paragraph_silence, read_notes)
     tts = _loaded(model, vocoder, device, (precision, fast), verbose, captions)
     how = who.options | how | spoken_language(tts, who)
     model_flags.require_known(how, tts)
     spoken_by = voice_of(tts, who, source)
     how |= {"speed": speed, "seed": seed, "on_problem": on_problem, "early": stream}
+    how["style"] = style
     summary = perform(tts, source, spoken_by, writing, captions, how)
     summary |= {"voice": label_of(spoken_by, who), "seed": seed}
     report(summary, as_json, verbose)
@@ -83,6 +89,14 @@ def _speakable(source: str) -> str:
 
     speakable(source)
     return source
+
+
+def _style(
+    sentence_silence: float | None, paragraph_silence: float | None, read_notes: bool
+) -> Style:
+    from vivavoce.text.passages import Style
+
+    return Style(sentence_s=sentence_silence, paragraph_s=paragraph_silence, notes=read_notes)
 
 
 def _loaded(

@@ -197,6 +197,13 @@ class AcousticModel(nn.Module, ABC, Generic[O]):
             "`vivavoce models list` shows models; f5-v1 is one that clones.",
         )
 
+    def unread(self, voice: Voice, options: O) -> tuple[str, ...]:
+        """Characters of the voice's transcript that the model has no token for, each once.
+
+        Nothing where the model reads no transcript.
+        """
+        return ()
+
     @staticmethod
     def describe_voice(voice: Voice) -> dict[str, Any]:
         """Facts about a voice of this family, for people."""

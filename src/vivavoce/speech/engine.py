@@ -16,11 +16,12 @@ from vivavoce.runtime import Selection
 from vivavoce.speech import edits
 from vivavoce.speech.cast import Cast, Role, plan_cast
 from vivavoce.speech.join import Piece, joined
-from vivavoce.speech.plan import Utterance, plan
+from vivavoce.speech.plan import Utterance, plan, transcript_warning
 from vivavoce.speech.rendering import Request
 from vivavoce.speech.result import Speech
 from vivavoce.speech.session import Session, Stages, Synthesiser
 from vivavoce.speech.voices import Recording, choose, heard
+from vivavoce.text.passages import NATURAL, Style
 from vivavoce.types import Audio, AudioChunk, Tokens, Voice
 from vivavoce.vocoders.base import Vocoder
 
@@ -103,6 +104,7 @@ class TTS:
         on_problem: str = "error",
         on_step: OnStep | None = None,
         stages: Stages | None = None,
+        style: Style | None = None,
         **options: Any,
     ) -> Speech:
         """The whole text as one piece of audio. The arguments are those of `stream`.
@@ -119,6 +121,7 @@ class TTS:
             on_step=on_step,
             stages=stages,
             early=False,
+            style=style,
             **options,
         )
         return self._collected(list(pieces), seed)
@@ -134,6 +137,7 @@ class TTS:
         on_step: OnStep | None = None,
         stages: Stages | None = None,
         early: bool = True,
+        style: Style | None = None,
         **options: Any,
     ) -> Iterator[AudioChunk]:
         """The same samples as `speak`, piece by piece, as soon as they are there.
@@ -148,11 +152,12 @@ class TTS:
         `on_step(done, all)` is called within an utterance where the model works in steps; what
         it raises ends the work. `early` hands out the first pieces of an utterance before the rest
         of it is there, where the model can; what goes wrong after that is not tried again.
+        `style` sets the silences of sentences and paragraphs, and what is read of marks.
         """
 
         def request(role: Role) -> Request:
             made = self._request(role.voice, speed * role.speed, seed, on_problem, options)
-            return replace(made, on_step=on_step, stream=early)
+            return replace(made, on_step=on_step, stream=early, style=style or NATURAL)
 
         session = self.session(stages=stages)
         pieces = (
@@ -171,10 +176,12 @@ class TTS:
         seed: int = 0,
         on_problem: str = "error",
         batch_size: int = 8,
+        style: Style | None = None,
         **options: Any,
     ) -> list[Speech]:
         """Many texts at once, in order. Each comes out as `speak` would give it (to 1e-4)."""
         request = self._request(voice, speed, seed, on_problem, options)
+        request = replace(request, style=style or NATURAL)
         work = [
             (number, utterance)
             for number, text in enumerate(texts)
@@ -266,6 +273,8 @@ class TTS:
             text,
             lambda whole: self.model.chunks(whole, voice, options),
             lambda chunk: self.model.tokenise(chunk, voice, options),
+            request.style,
+            transcript_warning(self.model.unread(voice, options), voice.transcript),
         )
 
     def _request(

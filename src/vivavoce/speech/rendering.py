@@ -18,6 +18,7 @@ from vivavoce.speech.guards import SampleGuard, check_duration, check_reported
 from vivavoce.speech.join import Piece
 from vivavoce.speech.plan import Utterance
 from vivavoce.speech.timing import words
+from vivavoce.text.passages import NATURAL, Style
 from vivavoce.types import AudioChunk, Features, Voice, Word
 from vivavoce.vocoders.base import VocoderStream
 
@@ -45,6 +46,7 @@ class Request:
     skip: bool = False
     on_step: OnStep | None = None
     stream: bool = False
+    style: Style = NATURAL
 
     def noise_row(self, index: int, attempt: int) -> int:
         return index + attempt * RETRY_NOISE_OFFSET
@@ -141,12 +143,17 @@ class Rendering:
         audio = replace(
             self._audio(samples), words=self._words(), warnings=self.utterance.warnings + warnings
         )
-        yield Piece(audio, self.utterance.chunk.pause_s)
+        yield Piece(audio, self.utterance.chunk.pause_s, self._lead_s())
 
     def _piece(self, samples: np.ndarray) -> Piece:
+        lead_s = self._lead_s()
         self.handed_out = True
         self.guard.lenient = self.request.lenient  # too late for another attempt
-        return Piece(self._audio(samples))
+        return Piece(self._audio(samples), lead_s=lead_s)
+
+    def _lead_s(self) -> float:
+        """The silence before the utterance, for its first piece."""
+        return 0.0 if self.handed_out else self.utterance.lead_s
 
     def _cut(self, features: Features) -> None:
         """Features to windows, as large as the caller's haste allows."""

@@ -234,3 +234,13 @@ def test_editing_keeps_what_is_kept(kind):
     made = torch.tensor([*range(30, 63), *range(len(values) - 5, len(values))])
     assert (values - again)[made].abs().amax(1).min() > 1e-3
     assert torch.isfinite(values).all()
+
+
+def test_what_a_transcript_holds_that_the_model_cannot_read_is_warned_of(model):
+    tts = TTS("toy", model, tiny_vocoder(), select("cpu"), {})
+    voice = replace(toy_voice(), transcript="one \u0436 two \u0436")
+    assert model.unread(voice, QUICK) == ("\u0436",)
+    speech = tts.speak("three.", voice, steps=2, guidance=0.0, on_problem="warn")
+    (warning,) = [w for w in speech.warnings if "transcript" in w]
+    assert "2 characters" in warning
+    assert "CYRILLIC SMALL LETTER ZHE" in warning

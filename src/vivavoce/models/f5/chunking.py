@@ -57,5 +57,5 @@ def utf8_bytes(text: str) -> int:
 
 
 def spoken_bytes(text: str) -> int:
-    """The same for English that is yet to be written out: a digit becomes about 7 bytes."""
+    """The same for text whose numbers are yet to be written out: a digit becomes about 7 bytes."""
     return utf8_bytes(text) + (DIGIT_BYTES - 1) * sum(map(str.isdigit, text))

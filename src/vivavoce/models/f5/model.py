@@ -29,6 +29,7 @@ from vivavoce.runtime import bucket_length
 from vivavoce.runtime.arithmetic import Arithmetic
 from vivavoce.text.split import chunks
 from vivavoce.text.vocabulary import Vocabulary
+from vivavoce.text.written import known_language
 from vivavoce.types import Audio, Chunk, Features, FeatureSpec, Tokens, Voice
 
 FIRST_SHARE = 0.4  # of the budget for the first chunk, so that the first audio comes early
@@ -102,14 +103,17 @@ class F5TTS(AcousticModel[F5Options]):
         samples, _ = reference(voice)
         seconds = len(samples) / self.spec.sample_rate
         limit = chunking.budget(voice.transcript, seconds, options.speed)
-        english = options.normalise and voice.language.lower().startswith("en")
-        size = chunking.spoken_bytes if english else chunking.utf8_bytes
+        said = options.normalise and known_language(voice.language) is not None
+        size = chunking.spoken_bytes if said else chunking.utf8_bytes
         return chunks(text, limit, size, max(chunking.LEAST_BUDGET, int(limit * FIRST_SHARE)))
 
     def tokenise(self, text: str, voice: Voice, options: F5Options) -> Tokens:
         """Raises TextError when nothing of `text` can be spoken, MissingExtra for Chinese."""
         normalise = options.normalise and self.text.normalise
         return f5_text.encode(self.text, self.vocabulary, text, voice.language, normalise)
+
+    def unread(self, voice: Voice, options: F5Options) -> tuple[str, ...]:
+        return f5_text.unread(self.text, self.vocabulary, voice.transcript)
 
     @torch.inference_mode()
     def generate(

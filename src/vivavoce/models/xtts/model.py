@@ -98,6 +98,11 @@ class Xtts(AcousticModel[XttsOptions]):
         """Raises TextError for an unknown language or when nothing of `text` can be spoken."""
         return self._tokenizer.encode(text, self._language(text, voice, options))
 
+    def unread(self, voice: Voice, options: XttsOptions) -> tuple[str, ...]:
+        """The transcript is only kept with the voice; what of it the vocabulary lacks."""
+        language = xtts_text.language_code(voice.language, self._tokenizer.languages)
+        return self._tokenizer.unread(voice.transcript, language) if voice.transcript else ()
+
     @torch.inference_mode()
     def generate(
         self,
