@@ -106,7 +106,7 @@ def test_signatures_are_pinned() -> None:
     assert parameters(vivavoce.TTS.edit)[:4] == ["self", "recording", "replacements", "target"]
     assert parameters(vivavoce.Speech.save) == ["self", "path"]
     assert parameters(vivavoce.load_voice) == ["name"]
-    assert parameters(vivavoce.save_voice) == ["path", "voice"]
+    assert parameters(vivavoce.save_voice) == ["path", "voice", "replace"]
     assert parameters(vivavoce.make_voice)[:4] == ["recording", "transcript", "name", "model"]
     assert parameters(vivavoce.read_audio)[:2] == ["source", "sample_rate"]
 

@@ -35,8 +35,9 @@ class Traits:
     `clones`: speaks with voices made from recordings. `times_words`: `Features.durations` are
     exact. `emits_parts`: `generate` yields one text's features in several parts. `int8`: linear
     layers may hold weights of one byte. `stream_frames`: new frames per streamed piece (0: an
-    utterance is judged whole before any of it is handed out). `fast_options` are the quick
-    settings of `--fast`.
+    utterance is judged whole before any of it is handed out). `paced_by_reference`:
+    an utterance's length follows the pace of the voice's recording, so a wrong transcript makes
+    it wrong. `fast_options` are the quick settings of `--fast`.
     """
 
     clones: bool = False
@@ -44,6 +45,7 @@ class Traits:
     emits_parts: bool = False
     int8: bool = False
     stream_frames: int = 0
+    paced_by_reference: bool = False
     fast_options: Mapping[str, Any] = field(default_factory=dict)
 
 

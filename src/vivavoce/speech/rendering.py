@@ -14,7 +14,7 @@ from torch import Tensor
 from vivavoce.errors import GuardError
 from vivavoce.models.base import Job, OnStep, Sentence
 from vivavoce.nn.windows import Window
-from vivavoce.speech.guards import SampleGuard, check_duration, check_reported
+from vivavoce.speech.guards import SampleGuard, check_duration, check_pace, check_reported
 from vivavoce.speech.join import Piece
 from vivavoce.speech.plan import Utterance
 from vivavoce.speech.timing import words
@@ -76,7 +76,7 @@ class Rendering:
         self.complete = False  # all features are there
         self.handed_out = False
         self.ended = False
-        traits = synthesiser.model.traits
+        self.traits = traits = synthesiser.model.traits
         self.streams = request.stream and traits.stream_frames > 0
         self.emits_parts = self.streams and traits.emits_parts
 
@@ -173,7 +173,18 @@ class Rendering:
         frame_s, text = 1 / features.spec.frame_rate, self.utterance.chunk.text
         problem = features.problems[0] if features.problems else ""
         reported = check_reported(problem, text, self.guard.lenient)
-        return reported or check_duration(frames, tokens, frame_s, text, self.guard.lenient)
+        return (
+            reported
+            or check_duration(frames, tokens, frame_s, text, self.guard.lenient)
+            or self._pace_checked(frames * frame_s)
+        )
+
+    def _pace_checked(self, seconds: float) -> tuple[str, ...]:
+        options = self.request.options
+        if not self.traits.paced_by_reference or getattr(options, "duration_s", 0):
+            return ()
+        text = self.utterance.chunk.text
+        return check_pace(text, seconds, options.speed, self.guard.lenient)
 
     def _words(self) -> tuple[Word, ...]:
         """Where the model knows them: counted from the utterance's first sample."""
