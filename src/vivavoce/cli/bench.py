@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +10,9 @@ import typer
 from vivavoce.cli.options import Device, Fast, Json, Model, Precision, Vocoder
 from vivavoce.cli.terminal import Progress, emit, facts
 from vivavoce.errors import UsageError
+
+FLAT = 0.05
+"""Growth of memory that allocators explain."""
 
 
 def bench(
@@ -22,12 +26,19 @@ def bench(
     ] = None,
     text: Annotated[str | None, typer.Option(help="Text to speak [default: one sentence].")] = None,
     runs: Annotated[int, typer.Option(help="Number of runs; medians are reported.")] = 3,
+    soak: Annotated[
+        int, typer.Option(metavar="COUNT", help="Speak COUNT utterances and watch memory instead.")
+    ] = 0,
     as_json: Json = False,
 ) -> None:
     """Measure speed and memory.
 
-    Loading, first audio, real-time factor, per stage.
+    Reports loading, first audio and real-time factor, per stage. With --soak it reports resident
+    memory over many utterances, and exits with 1 if it grows by more than 5 % after the first 100.
     """
+    if soak:
+        _soaked(soak, model, vocoder, device, as_json)
+        return
     if runs < 1:
         raise UsageError(f"--runs is {runs}.", "Use 1 or more.")
     from vivavoce.diagnose import bench as measuring
@@ -45,6 +56,18 @@ def bench(
             on_progress=progress,
         )
     emit(found, as_json, _render)
+
+
+def _soaked(count: int, model: str | None, vocoder: str | None, device: str, as_json: bool) -> None:
+    from vivavoce.diagnose.soak import soak
+    from vivavoce.speech.load import load
+
+    tts = load(model, vocoder=vocoder, device=device)
+    with Progress("speaking", "utterances") as progress:
+        result = soak(tts, count, progress)
+    emit(asdict(result), as_json, facts)
+    if result.growth is not None and abs(result.growth) > FLAT:
+        raise typer.Exit(1)
 
 
 def _render(found: dict[str, Any]) -> str:
