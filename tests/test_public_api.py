@@ -90,7 +90,9 @@ def test_error_types_are_pinned() -> None:
 
 
 def test_signatures_are_pinned() -> None:
-    assert parameters(vivavoce.load) == ["model", "vocoder", "device", "precision", "fast"]
+    assert parameters(vivavoce.load) == [
+        *("model", "vocoder", "device", "precision", "fast", "lora", "config", "vocabulary")
+    ]
     assert parameters(vivavoce.speak) == [
         *("text", "model", "vocoder", "device", "precision", "fast", "how")
     ]
@@ -105,7 +107,7 @@ def test_signatures_are_pinned() -> None:
     assert parameters(vivavoce.TTS.edit)[:4] == ["self", "recording", "replacements", "target"]
     assert parameters(vivavoce.Speech.save) == ["self", "path"]
     assert parameters(vivavoce.load_voice) == ["name"]
-    assert parameters(vivavoce.save_voice) == ["path", "voice"]
+    assert parameters(vivavoce.save_voice) == ["path", "voice", "replace"]
     assert parameters(vivavoce.make_voice)[:4] == ["recording", "transcript", "name", "model"]
     assert parameters(vivavoce.read_audio)[:2] == ["source", "sample_rate"]
 
