@@ -23,7 +23,7 @@ from torch import Tensor
 
 from vivavoce.checkpoints import read as checkpoint
 from vivavoce.checkpoints.remap import strict_load
-from vivavoce.hub.foreign import read_config
+from vivavoce.hub.read import read_config
 from vivavoce.registry import Family
 
 PAUSE_S = 0.02

@@ -90,7 +90,9 @@ def test_error_types_are_pinned() -> None:
 
 
 def test_signatures_are_pinned() -> None:
-    assert parameters(vivavoce.load) == ["model", "vocoder", "device", "precision", "fast"]
+    assert parameters(vivavoce.load) == [
+        *("model", "vocoder", "device", "precision", "fast", "lora", "config", "vocabulary")
+    ]
     assert parameters(vivavoce.speak) == [
         *("text", "model", "vocoder", "device", "precision", "fast", "how")
     ]

@@ -129,8 +129,8 @@ def test_the_files_are_imported_as_they_are(cli, official):
     shown = json.loads(cli("models", "show", "XTTS-v2", "--json").out)
     assert (shown["family"], shown["languages"]) == ("xtts", list(LANGUAGES))
     assert "CPML" in json.loads(cli("models", "show", "xtts-v2", "--json").out)["licence"]
-    row = next(row for row in library.installed() if row["name"] == "XTTS-v2")
-    assert row["speakers"][0] == "Claribel Dervla"
+    row = next(row for row in library.installed() if row.name == "XTTS-v2")
+    assert row.speakers[0] == "Claribel Dervla"
 
 
 def test_studio_speakers_are_optional(cli, official, tmp_path):

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -92,8 +93,8 @@ def test_a_device_that_agrees_is_right_and_keeps_its_work(gpu):
 
 @pytest.mark.usefixtures("small")
 def test_what_is_here_is_timed_at_its_official_size(gpu, monkeypatch):
-    here = {"kind": "vocoder", "family": "vocos", "installed": True}
-    monkeypatch.setattr(library, "installed", lambda: [here, here | {"family": "hifigan"}])
+    here = library.Row(name="a", kind="vocoder", family="vocos", installed=True)
+    monkeypatch.setattr(library, "installed", lambda: [here, replace(here, family="hifigan")])
     clock = iter([0, 4, 4, 8, 20, 21, 21, 22, 22, 23, 23, 24])  # the first run warms up
     monkeypatch.setattr(selftest.time, "perf_counter", lambda: next(clock))
     (row,) = self_test()["stages"]

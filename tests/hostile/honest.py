@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save as as_safetensors
 
 from tests import tiny
-from tests.hub import test_convert as glow_files
+from tests.hub import test_import as glow_files
 from tests.models.f5 import official as f5_files
 from tests.models.xtts.official import write_official
 from vivavoce import config

@@ -61,14 +61,16 @@ def import_model(folder: Path, version: int) -> None:
     if not source.exists():
         source.mkdir()
         honest.vocos(source)
-    library.import_checkpoint(source, "vocos", name=f"v{version}" if version > 2 else "v")
+    library.import_checkpoint(
+        source, "vocos", name=f"v{version}" if version > 2 else "v", replace=True
+    )
 
 
 def look_at_import(folder: Path) -> int | None:
-    names = [row["name"] for row in library.installed() if row["name"] == "v" and row["installed"]]
+    names = [row.name for row in library.installed() if row.name == "v" and row.installed]
     if names == []:
         return 0
-    return 2 if len(library.open_model("v")[1]) > 10 else None
+    return 2 if len(library.open_model("v").tensors) > 10 else None
 
 
 def save_voice(folder: Path, version: int, replace: bool = True) -> None:

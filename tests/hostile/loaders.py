@@ -10,8 +10,8 @@ from vivavoce import config, files
 from vivavoce.audio import io as audio_files
 from vivavoce.checkpoints import read as checkpoint
 from vivavoce.checkpoints.text_file import read_table
-from vivavoce.hub import library, parts, voice_file
-from vivavoce.hub.convert import WEIGHTS_INSIDE
+from vivavoce.hub import build, library, voice_file
+from vivavoce.hub.read import WEIGHTS_INSIDE
 from vivavoce.text.vocabulary import read_vocabulary
 from vivavoce.train import checkpoint as states
 from vivavoce.train import recipe
@@ -37,7 +37,7 @@ def settings(path: Path) -> None:
 
 def foreign(path: Path) -> None:
     """Import the checkpoint in the file's folder, as `vivavoce models import FOLDER` does."""
-    folder = library.import_checkpoint(path.parent, family_of(path.parent))
+    folder = library.import_checkpoint(path.parent, family_of(path.parent), replace=True)
     model(folder / "model.toml")
 
 
@@ -47,12 +47,8 @@ def family_of(folder: Path) -> str:
 
 def model(path: Path) -> None:
     """Load a stored model as far as its modules."""
-    manifest, tensors = library.open_model(str(path.parent))
-    own, vocoder = parts.apart(manifest, tensors)
-    parts.build(manifest, own)
-    table = parts.own_vocoder(manifest)
-    if table is not None:
-        parts.build(table, vocoder)
+    stored = library.open_model(str(path.parent))
+    build.checked(stored)
     library.show(str(path.parent))
 
 

@@ -10,7 +10,7 @@ from tests.checkpoints.test_safetensors_file import MALFORMED
 from tests.checkpoints.test_text_file import HOSTILE
 from tests.hostile.case import HostileFile, Outcome
 from tests.hostile.honest import manifest
-from tests.hub.test_convert import CONFIG
+from tests.hub.test_import import CONFIG
 from tests.models.xtts.official import config as xtts_config
 from tests.models.xtts.official import vocabulary as xtts_vocabulary
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,25 @@ class Site:
     headers: dict[str, str] = field(default_factory=dict)
     requests: list[tuple[str, str, str]] = field(default_factory=list)
     authorised: list[str] = field(default_factory=list)
+    portal: bool = False
+    """Whether it is a network's sign-in page that answers in the Hub's place."""
     address: str = ""
+
+    def put(self, repo: str, file: str, content: bytes) -> None:
+        """Add a file to a repository of the pretended Hub, at main and at its commit."""
+        for revision in ("main", self.headers["X-Repo-Commit"]):
+            self.files[f"/{repo}/resolve/{revision}/{file}"] = content
+
+    def listing(self, path: str) -> bytes | None:
+        """What the Hub says of a repository: its files, and the commit they are of."""
+        found = re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/revision/[^/?]+)?(?:\?.*)?", path)
+        if not found or self.portal:
+            return None
+        start = f"/{found[1]}/resolve/main/"
+        names = [name.removeprefix(start) for name in self.files if name.startswith(start)]
+        commit = self.headers.get("X-Repo-Commit", "")
+        files = [{"rfilename": name} for name in names]
+        return json.dumps({"id": found[1], "sha": commit, "siblings": files}).encode()
 
     @property
     def sent(self) -> list[str]:
@@ -50,7 +69,7 @@ class Handler(BaseHTTPRequestHandler):
         span = self.headers.get("Range", "")
         site.requests.append((self.command, path, span))
         site.authorised.append(self.headers.get("Authorization", ""))
-        content = site.files.get(path)
+        content = site.listing(path) or site.files.get(path)
         code = site.status.get(path, 200 if content is not None else 404)
         if code >= 400 or content is None:
             missing = {"X-Error-Code": "EntryNotFound"} if "X-Repo-Commit" in site.headers else {}

@@ -16,6 +16,19 @@ from vivavoce.hub.address import Source
         ("hf://org/repo/file.pt", Source("hf", "org/repo", "file.pt")),
         ("hf://org/repo/a/b.pt@v1.0", Source("hf", "org/repo", "a/b.pt", "v1.0")),
         ("hf://o/r/f@refs/pr/1", Source("hf", "o/r", "f", "refs/pr/1")),
+        ("hf://o/r", Source("hf", "o/r")),
+        ("hf://o/r/@v1", Source("hf", "o/r", "", "v1")),
+        ("https://huggingface.co/o/r", Source("hf", "o/r")),
+        ("https://huggingface.co/o/r/tree/main/a", Source("hf", "o/r", "a")),
+        ("https://huggingface.co/o/r/blob/main/a/b.pt", Source("hf", "o/r", "a/b.pt")),
+        ("https://hf.co/o/r/resolve/v2/b.pt?download=true", Source("hf", "o/r", "b.pt", "v2")),
+        ("https://hf-mirror.com/o/r/blob/main/b.pt", Source("hf", "o/r", "b.pt")),
+        ("https://mirror.example/o/r/blob/main/b.pt", Source("hf", "o/r", "b.pt")),
+        ("https://mirror.example/o/b.pt", Source("url", url="https://mirror.example/o/b.pt")),
+        (
+            "https://github.com/o/r/blob/main/b.pth",
+            Source("url", url="https://github.com/o/r/raw/main/b.pth"),
+        ),
         ("https://a.example/x.pt", Source("url", url="https://a.example/x.pt")),
         ("model.safetensors", Source("path", path=Path("model.safetensors"))),
         ("./folder", Source("path", path=Path("folder"))),
@@ -24,7 +37,8 @@ from vivavoce.hub.address import Source
         ("glow-tts-ljspeech", None),
     ],
 )
-def test_parsing(text, expected):
+def test_parsing(text, expected, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "https://mirror.example")
     assert source.parse(text) == expected
 
 
@@ -39,8 +53,6 @@ def test_what_exists_is_a_path(tmp_path, monkeypatch):
     "text",
     [
         "hf://org",
-        "hf://org/repo",
-        "hf://org/repo/",
         "hf://org/repo/../secret",
         "hf://../repo/file",
         "hf://org/repo/file@../x",
@@ -54,7 +66,18 @@ def test_what_cannot_be_an_address(text):
         source.parse(text)
 
 
-@pytest.mark.parametrize("text", ["hf://o/r/a/b.pt@v1", "https://a.example/x", "/a/b.pt"])
+@pytest.mark.parametrize(
+    "text",
+    ["https://huggingface.co/datasets/o/r", "https://huggingface.co/o", "https://hf.co/o/r/issues"],
+)
+def test_other_pages_of_the_hub(text):
+    with pytest.raises(UsageError, match="not a model's page"):
+        source.parse(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["hf://o/r", "hf://o/r/a/b.pt@v1", "https://a.example/x", "/a/b.pt"]
+)
 def test_sources_print_as_they_were_typed(text):
     assert str(source.parse(text)) == text
 

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from vivavoce.errors import DownloadError
 from vivavoce.hub import download as module
-from vivavoce.hub.download import download
+from vivavoce.hub.download import download, is_cut
 
 CONTENT = os.urandom(300_000)
 SHA = hashlib.sha256(CONTENT).hexdigest()
@@ -38,7 +41,7 @@ def broken(site, target, sent=100_000):
 
 
 def left(target):
-    return sorted(p.name for p in target.parent.iterdir())
+    return sorted(p.name for p in target.parent.iterdir() if p.name[0] != ".")
 
 
 def test_a_plain_download(site, target):
@@ -47,8 +50,8 @@ def test_a_plain_download(site, target):
     found = download(f"{site.address}/m", target, SHA, lambda *state: seen.append(state))
     assert found == target
     assert target.read_bytes() == CONTENT
-    assert seen[-1] == ("model.bin", 300_000, 300_000)
-    assert [s[1] for s in seen] == sorted(s[1] for s in seen)
+    assert seen[-1] == (300_000, 300_000, "model.bin")
+    assert [s[0] for s in seen] == sorted(s[0] for s in seen)
     assert left(target) == ["model.bin"]
 
 
@@ -58,7 +61,7 @@ def test_a_killed_transfer_goes_on(site, target):
     download(f"{site.address}/m", target, SHA, lambda *state: seen.append(state))
     assert target.read_bytes() == CONTENT
     assert site.sent == ["bytes=100000-"]
-    assert (seen[0][1] > 100_000, seen[-1][2]) == (True, 300_000)
+    assert (seen[0][0] > 100_000, seen[-1][1]) == (True, 300_000)
     assert left(target) == ["model.bin"]
 
 
@@ -76,7 +79,7 @@ def test_it_can_be_killed_again_and_again(site, target):
 def test_an_interruption_keeps_the_part(site, target):
     site.files["/m"] = CONTENT
 
-    def stop(_name, done, _total):
+    def stop(done, _total, _name):
         if done > 100_000:
             raise KeyboardInterrupt
 
@@ -170,7 +173,7 @@ def test_a_refusal_keeps_what_was_there(site, target):
 
 
 def test_no_connection(site, target):
-    with pytest.raises(DownloadError, match="could not be downloaded"):
+    with pytest.raises(DownloadError, match="cannot be reached"):
         download("http://127.0.0.1:1/m", target)
 
 
@@ -179,11 +182,11 @@ def test_a_server_that_tells_no_length(site, target):
     site.lengths = False
     seen = []
     download(f"{site.address}/m", target, SHA, lambda *state: seen.append(state))
-    assert seen[-1] == ("model.bin", 300_000, None)
+    assert seen[-1] == (300_000, None, "model.bin")
 
 
 def test_two_downloads_of_one_file_do_not_mix(site, target):
-    if module.fcntl is None:
+    if sys.platform == "win32":
         pytest.skip("no file locks on this platform")
     site.files["/m"] = CONTENT
     seen = []
@@ -198,6 +201,41 @@ def test_two_downloads_of_one_file_do_not_mix(site, target):
     assert seen
 
 
-def test_an_empty_file(site, target):
+@pytest.mark.parametrize("status", [200, 204])
+def test_an_empty_answer_is_refused(site, target, status):
     site.files["/m"] = b""
-    assert download(f"{site.address}/m", target).read_bytes() == b""
+    site.status["/m"] = status
+    with pytest.raises(DownloadError, match="is empty"):
+        download(f"{site.address}/m", target)
+    assert left(target) == []
+
+
+@pytest.mark.parametrize("page", [b"<!DOCTYPE html><p>Sign in", b"\n <html lang=en>", b"<?xml?>"])
+def test_a_page_in_place_of_a_file_is_refused(site, target, page):
+    """What a network with a sign-in page answers, with status 200."""
+    site.files["/m"] = page
+    with pytest.raises(DownloadError, match="is a web page"):
+        download(f"{site.address}/m", target)
+    assert left(target) == []
+
+
+@pytest.mark.parametrize("name", ["m.safetensors", "m.pth"])
+def test_a_body_that_ends_early_without_a_length_is_refused(site, tmp_path, name):
+    whole = tmp_path / f"whole-{name}"
+    tensors = {"a": torch.ones(100)}
+    (save_file if name.endswith("safetensors") else torch.save)(tensors, whole)
+    site.files["/m"] = whole.read_bytes()[:-50]
+    site.lengths = False
+    target = tmp_path / "deep" / name
+    with pytest.raises(DownloadError, match="before the file was complete"):
+        download(f"{site.address}/m", target)
+    assert left(target) == []
+    site.files["/m"] = whole.read_bytes()
+    assert not is_cut(download(f"{site.address}/m", target))
+
+
+def test_an_address_may_have_any_letters(site, target):
+    site.files["/%C3%A4%20b"] = CONTENT
+    assert download(f"{site.address}/ä b", target).read_bytes() == CONTENT
+    with pytest.raises(DownloadError, match="cannot be reached"):
+        download("http://[::1", target.with_name("other"))

@@ -1,203 +1,254 @@
+"""Which files of a folder, a repository or a server are the checkpoint and belong to it."""
+
 from __future__ import annotations
 
-import hashlib
+import json
 import os
-import time
-from contextlib import suppress
-from pathlib import Path
+import shutil
 
 import pytest
+import torch
+from safetensors.torch import save, save_file
 
-from vivavoce.errors import DownloadError, UsageError
-from vivavoce.hub import address as source
-from vivavoce.hub import catalog, fetch
+from tests.hub.conftest import opened
+from tests.models.f5.official import VOCABULARY, dit, saved
+from vivavoce.errors import BadCheckpoint, DownloadError, UsageError
+from vivavoce.hub.fetch import Given, choose
+from vivavoce.hub.resolve import resolve
 
-CONTENT = os.urandom(100_000)
-SHA = hashlib.sha256(CONTENT).hexdigest()
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-FILE = "model.bin"
-
-
-@pytest.fixture(autouse=True)
-def _own_folders(monkeypatch, tmp_path):
-    monkeypatch.setenv("VIVAVOCE_HOME", str(tmp_path / "ours"))
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
-    for name in ("HF_HUB_OFFLINE", "HF_HUB_CACHE", "HF_TOKEN", "HF_ENDPOINT"):
-        monkeypatch.delenv(name, raising=False)
-    # huggingface_hub asks its endpoint for a list of coding agents once a day: not in tests.
-    with suppress(ImportError):
-        from huggingface_hub.utils import _detect_agent
-
-        monkeypatch.setattr(_detect_agent, "_registry", {"standardEnvVars": [], "harnesses": {}})
+pytestmark = pytest.mark.usefixtures("home")
+OTHER = VOCABULARY.replace("a", "z")
 
 
 @pytest.fixture
-def hub(site, monkeypatch):
-    """A pretended Hub: one repository with one file, at two revisions."""
-    site.headers["X-Repo-Commit"] = COMMIT
-    for revision in ("main", "v1", COMMIT):
-        site.files[f"/org/repo/resolve/{revision}/{FILE}"] = CONTENT
-    monkeypatch.setenv("HF_ENDPOINT", site.address)
-    return site
+def folder(tmp_path):
+    made = tmp_path / "mine"
+    made.mkdir()
+    save_file(saved(dit()), made / "voice.safetensors")
+    return made
 
 
-HUB_FILE = source.hf("org/repo", FILE)
+def first_letter(place, **how):
+    return opened(place, **how)[0]["text"]["vocabulary"][1]
 
 
-def test_looking_into_the_hubs_cache_makes_no_request(hub, monkeypatch):
-    """Not even the one for the list of coding agents."""
-    with suppress(ImportError):
-        from huggingface_hub import constants
-        from huggingface_hub.utils import _detect_agent
-
-        monkeypatch.setattr(_detect_agent, "_registry", None)
-        monkeypatch.setattr(constants, "ENDPOINT", hub.address)
-    assert fetch.cached(HUB_FILE) is None
-    assert hub.requests == []
+def test_a_vocabulary_named_like_the_weights_comes_first(folder):
+    (folder / "voice.txt").write_text(OTHER)
+    assert first_letter(folder / "voice.safetensors") == "z"
+    (folder / "vocab.txt").write_text(VOCABULARY)
+    assert first_letter(folder) == "z"
+    (folder / "voice.txt").unlink()
+    assert first_letter(folder) == "a"
 
 
-def test_a_local_path(tmp_path):
-    file = tmp_path / "x.pt"
-    with pytest.raises(UsageError, match="Check the path"):
-        fetch.fetch(source.Source("path", path=file))
-    file.write_bytes(b"")
-    assert fetch.fetch(source.Source("path", path=file), offline=True) == file
+def test_a_vocabulary_that_is_given(folder, tmp_path):
+    (folder / "vocab.txt").write_text(VOCABULARY)
+    (tmp_path / "elsewhere.txt").write_text(OTHER)
+    given = Given(vocabulary=tmp_path / "elsewhere.txt")
+    assert first_letter(folder, given=given) == "z"
+    with pytest.raises(UsageError, match=r"no file .*nowhere\.txt"):
+        opened(folder, given=Given(vocabulary=tmp_path / "nowhere.txt"))
 
 
-def test_a_web_address_is_fetched_once(site, tmp_path):
-    site.files["/a/m.bin"] = CONTENT
-    where = source.parse(f"{site.address}/a/m.bin")
-    assert fetch.cached(where) is None
-    path = fetch.fetch(where, SHA)
-    assert path.read_bytes() == CONTENT
-    assert path.is_relative_to(tmp_path / "ours")
-    assert len(site.requests) == 1
-    assert fetch.fetch(where) == fetch.cached(where) == path
-    assert len(site.requests) == 1
+def test_two_vocabularies_are_both_named(folder):
+    (folder / "vocab_de.txt").write_text(VOCABULARY)
+    (folder / "vocab_fr.txt").write_text(VOCABULARY)
+    with pytest.raises(BadCheckpoint, match=r"vocab_de\.txt, vocab_fr\.txt.*--vocab .*vocab_de"):
+        opened(folder)
 
 
-@pytest.mark.parametrize("switch", ["argument", "variable"])
-@pytest.mark.parametrize("kind", ["url", "hf"])
-def test_offline_makes_no_request(hub, monkeypatch, switch, kind):
-    hub.files["/m.bin"] = CONTENT
-    where = HUB_FILE if kind == "hf" else source.parse(f"{hub.address}/m.bin")
-    offline = True if switch == "argument" else None
-    if switch == "variable":
-        monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(DownloadError, match=r"switched off.*HF_HUB_OFFLINE"):
-        fetch.fetch(where, offline=offline)
-    assert hub.requests == []
-    path = fetch.fetch(where, offline=False)
-    hub.requests.clear()
-    assert fetch.fetch(where, offline=offline) == path
-    assert hub.requests == []
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+def test_texts_of_any_encoding_that_says_what_it_is(folder, encoding):
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    (folder / "vocab.txt").write_bytes((mark + VOCABULARY).encode(encoding))
+    settings = {"mask_text": False, "rotary_heads": 1}
+    (folder / "config.json").write_bytes((mark + json.dumps(settings)).encode(encoding))
+    manifest, _ = opened(folder)
+    assert manifest["text"]["vocabulary"][:2] == [" ", "a"]
+    assert manifest["variant"]["name"] == "v0"
 
 
-def test_the_hub(hub, tmp_path):
-    seen = []
-    path = fetch.fetch(HUB_FILE, SHA, lambda *state: seen.append(state))
-    assert path.read_bytes() == CONTENT
-    assert path.is_relative_to(tmp_path / "hf")
-    assert seen[-1] == (FILE, len(CONTENT), len(CONTENT))
-    hub.requests.clear()
-    assert fetch.fetch(HUB_FILE) == path
-    assert hub.requests == [], "what is cached is not asked about"
+@pytest.mark.parametrize("name", ["model.pth", "model.safetensors", "config.json"])
+def test_a_pointer_of_git_lfs_is_named(folder, name):
+    (folder / "vocab.txt").write_text(VOCABULARY)
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1234567\n"
+    (folder / name).write_text(pointer)
+    place = folder / name if name.startswith("model") else folder
+    with pytest.raises(BadCheckpoint, match=r"Git LFS pointer .*1,234,567 bytes.*git lfs pull"):
+        opened(place)
 
 
-def test_revisions_are_asked_for(hub):
-    fetch.fetch(source.hf("org/repo", FILE, "v1"))
-    assert all("/resolve/v1/" in path or COMMIT in path for _, path, _ in hub.requests)
+def test_a_repository_folder_with_a_subfolder(folder, tmp_path):
+    (folder / "vocab.txt").write_text(VOCABULARY)
+    repository = tmp_path / "clone"
+    (repository / ".git" / "lfs").mkdir(parents=True)
+    (repository / ".git" / "lfs" / "x.safetensors").write_bytes(b"")
+    (repository / "README.md").write_text("x")
+    shutil.copytree(folder, repository / "F5TTS_Base")
+    manifest, _ = opened(repository)
+    assert manifest["variant"]["name"] == "v0"
+    shutil.copytree(folder, repository / "F5TTS_v1_Base")
+    with pytest.raises(BadCheckpoint, match=r"F5TTS_Base/voice.*F5TTS_v1_Base/voice"):
+        opened(repository)
 
 
-def test_the_token_is_sent(hub, monkeypatch):
-    monkeypatch.setenv("HF_TOKEN", "hf_secret")
-    fetch.fetch(HUB_FILE)
-    assert "Bearer hf_secret" in hub.authorised
-
-
-def test_a_token_is_not_sent_elsewhere(site, monkeypatch):
-    monkeypatch.setenv("HF_TOKEN", "hf_secret")
-    site.files["/m"] = CONTENT
-    fetch.fetch(source.parse(f"{site.address}/m"))
-    assert site.authorised == [""]
-
-
-def test_a_hub_file_with_a_wrong_checksum_is_thrown_away(hub):
-    with pytest.raises(DownloadError, match="SHA-256 differs"):
-        fetch.fetch(HUB_FILE, "0" * 64)
-    assert fetch.cached(HUB_FILE) is None
-    assert fetch.fetch(HUB_FILE, SHA).read_bytes() == CONTENT
-
-
-def test_what_the_hub_does_not_have(hub):
-    with pytest.raises(DownloadError, match=r"hf://org/repo/other\.bin"):
-        fetch.fetch(source.hf("org/repo", "other.bin"))
-
-
-def test_a_file_near_another(hub):
-    """In the same folder, else further up; what is missing is asked for once."""
-    hub.files["/org/repo/resolve/main/a/vocab.txt"] = b"a"
-    model = source.hf("org/repo", "a/b/c/model.bin")
-    found = fetch.fetch_near(model, "vocab.txt")
-    assert found is not None
-    assert found.read_bytes() == b"a"
-    hub.requests.clear()
-    assert fetch.fetch_near(model, "vocab.txt") == found
-    assert hub.requests == []
-    hub.files["/org/repo/resolve/main/a/b/vocab.txt"] = b"b"
-    assert fetch.fetch_near(source.hf("org/repo", "x/model.bin"), "vocab.txt") is None
-
-
-def test_an_unreachable_hub_is_not_taken_for_a_missing_file(monkeypatch):
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
-    monkeypatch.setattr(time, "sleep", lambda _: None)
-    with pytest.raises(DownloadError, match="could not be downloaded"):
-        fetch.fetch_near(HUB_FILE, "vocab.txt")
-
-
-def test_a_source_is_pinned_to_the_commit_of_its_file(hub, tmp_path):
-    assert fetch.pinned(HUB_FILE, fetch.fetch(HUB_FILE)).revision == COMMIT
-    assert fetch.pinned(HUB_FILE, tmp_path / FILE) == HUB_FILE
-
-
-def test_a_hub_that_cannot_be_reached(monkeypatch):
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
-    monkeypatch.setattr(time, "sleep", lambda _: None)  # it tries six times
-    with pytest.raises(DownloadError, match="could not be downloaded"):
-        fetch.fetch(HUB_FILE)
-
-
-def test_an_entry(hub):
-    entry = catalog.Entry(
-        name="m", kind="vocoder", family="vocos", repo="org/repo", files=(FILE,), sha256={FILE: SHA}
-    )
-    assert [str(s) for s in fetch.missing(entry)] == [f"hf://org/repo/{FILE}"]
-    files = fetch.fetch_entry(entry)
-    assert files[FILE].read_bytes() == CONTENT
-    assert fetch.missing(entry) == ()
-
-
-def test_a_bundled_entry(tmp_path, monkeypatch):
-    entry = catalog.Entry(name="m", kind="vocoder", family="vocos", bundled="m")
-    assert fetch.missing(entry) == ()
-    monkeypatch.setattr(catalog.Entry, "folder", property(lambda _: tmp_path / "bundled"))
-    with pytest.raises(DownloadError, match="Reinstall"):
-        fetch.fetch_entry(entry)
-    (tmp_path / "bundled").mkdir()
-    (tmp_path / "bundled" / "model.toml").write_text("")
-    files = fetch.fetch_entry(entry, offline=True)
-    assert files == {"model.toml": Path(tmp_path / "bundled" / "model.toml")}
-
-
-def test_an_entry_without_an_address_says_how_to_bring_it_in():
-    with pytest.raises(DownloadError, match=r"No download address.*models import FILE --as glow"):
-        fetch.fetch_entry(catalog.resolve("glow-tts-ljspeech"))
+def split(folder, count=3):
+    """The checkpoint of the folder in parts, with the index that says which part has what."""
+    state = saved(dit())
+    names = list(state)
+    index = {}
+    (folder / "voice.safetensors").unlink()
+    for part in range(count):
+        file = f"model-{part + 1:05}-of-{count:05}.safetensors"
+        save_file({name: state[name] for name in names[part::count]}, folder / file)
+        index |= dict.fromkeys(names[part::count], file)
+    text = json.dumps({"metadata": {}, "weight_map": index})
+    (folder / "model.safetensors.index.json").write_text(text)
+    (folder / "vocab.txt").write_text(VOCABULARY)
+    return state
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"), [("1", True), ("true", True), ("0", False), ("", False)]
+    "name", ["", "model.safetensors.index.json", "model-00002-of-00003.safetensors"]
 )
-def test_the_offline_variable(monkeypatch, value, expected):
-    monkeypatch.setenv("HF_HUB_OFFLINE", value)
-    assert fetch.is_offline() is expected
-    assert fetch.is_offline(not expected) is not expected
+def test_a_checkpoint_in_parts(folder, name):
+    split(folder)
+    manifest, tensors = opened(folder / name)
+    assert torch.equal(tensors["backbone.output.bias"], dit()["proj_out.bias"])
+    assert manifest["name"] == "mine"
+
+
+def test_a_part_that_is_missing_is_named(folder):
+    split(folder)
+    (folder / "model-00002-of-00003.safetensors").unlink()
+    with pytest.raises(BadCheckpoint, match=r"1 of the 3 parts.*model-00002-of-00003"):
+        opened(folder)
+
+
+def test_a_checkpoint_in_parts_on_the_hub(hub, folder):
+    split(folder)
+    for file in folder.iterdir():
+        hub.put("o/r", file.name, file.read_bytes())
+    assert opened("hf://o/r")[0]["name"] == "r"
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        (["a.pth"], "a.pth"),
+        (["a.pth", "a.safetensors"], "a.safetensors"),
+        (["a/b.pth", "c.pth"], "c.pth"),
+        (["model.pth", "dvae.pth", "speakers_xtts.pth", "mel_stats.pth"], "model.pth"),
+        (["best_model.pth", "best_model_31.pth", "checkpoint_40.pth"], "best_model.pth"),
+        (["x.onnx", "x.onnx.json"], "x.onnx"),
+    ],
+)
+def test_the_checkpoint_among_other_files(names, chosen):
+    assert choose(names, "", "here") == (chosen,)
+
+
+@pytest.mark.parametrize(
+    "names", [["a.pth", "b.pth"], ["best_model.pth", "model.pth"], ["best_model_3.pth", "b.pth"]]
+)
+def test_several_checkpoints_are_not_guessed_at(names):
+    with pytest.raises(BadCheckpoint, match=f"found: {names[0]}, {names[1]}"):
+        choose(names, "", "here")
+
+
+def test_an_onnx_graph_is_called_one(tmp_path):
+    (tmp_path / "en_US-amy.onnx").write_bytes(b"\x08\x08")
+    with pytest.raises(BadCheckpoint, match=r"amy\.onnx is an ONNX graph"):
+        opened(tmp_path / "en_US-amy.onnx")
+
+
+@pytest.fixture
+def weights(site):
+    site.files["/a/voice.safetensors"] = save(saved(dit()))
+    return f"{site.address}/a/voice.safetensors"
+
+
+def test_a_web_address_is_looked_beside_before_the_weights_are_fetched(site, weights):
+    with pytest.raises(BadCheckpoint, match=r"neither a configuration nor a vocabulary.*--vocab"):
+        opened(weights)
+    assert not [path for _, path, _ in site.requests if path.endswith(".safetensors")]
+    site.files["/a/vocab.txt"] = VOCABULARY.encode()
+    assert first_letter(weights) == "a"
+    site.requests.clear()
+    assert first_letter(weights) == "a"
+    assert site.requests == [], "what is cached is not asked about"
+
+
+def test_a_web_address_with_a_vocabulary_of_ones_own(weights, tmp_path):
+    (tmp_path / "v.txt").write_text(OTHER)
+    assert first_letter(weights, given=Given(vocabulary=tmp_path / "v.txt")) == "z"
+
+
+def test_pages_in_place_of_missing_files_are_not_files(site, weights):
+    """Some servers answer 200 to everything."""
+    for name in ("config.json", "config.yaml", "vocab.txt", "vocab.json"):
+        site.files[f"/a/{name}"] = b"<!doctype html><p>Not found"
+    site.files["/a/voice.txt"] = OTHER.encode()
+    assert first_letter(weights) == "z"
+
+
+def test_a_damaged_download_is_deleted_and_fetched_again(site, weights):
+    site.files["/a/vocab.txt"] = VOCABULARY.encode()
+    opened(weights)
+    from vivavoce.hub import remote
+
+    file = remote.cached(resolve(weights).source)
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(BadCheckpoint, match="The damaged copy was deleted"):
+        opened(weights)
+    assert not file.exists()
+    assert first_letter(weights) == "a"
+
+
+def test_a_damaged_copy_in_the_hubs_cache_is_deleted_too(hub):
+    hub.put("o/r", "model.safetensors", save(dit()))
+    hub.put("o/r", "vocab.txt", VOCABULARY.encode())
+    opened("hf://o/r")
+    from vivavoce.hub import remote
+    from vivavoce.hub.address import hf
+
+    file = remote.cached(hf("o/r", "model.safetensors"))
+    file.resolve().write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(BadCheckpoint, match="The damaged copy was deleted"):
+        opened("hf://o/r")
+    opened("hf://o/r")
+
+
+def test_a_repository_is_looked_into_before_the_weights_are_fetched(hub):
+    hub.put("o/r", "a/model.safetensors", save(saved(dit())))
+    hub.put("o/r", "b/other.safetensors", save(saved(dit())))
+    with pytest.raises(BadCheckpoint, match=r"found: a/model\.safetensors, b/other\.safetensors"):
+        opened("hf://o/r")
+    assert [path for _, path, _ in hub.requests] == ["/api/models/o/r"]
+    hub.put("o/r", "a/vocab.txt", VOCABULARY.encode())
+    assert first_letter("hf://o/r/a") == "a"
+
+
+def test_offline_a_cached_repository_opens(hub, monkeypatch):
+    hub.put("o/r", "model.safetensors", save(saved(dit())))
+    hub.put("o/r", "vocab.txt", VOCABULARY.encode())
+    opened("hf://o/r")
+    shutil.rmtree(resolve_lists())
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert first_letter("hf://o/r") == "a"
+    with pytest.raises(DownloadError, match="switched off"):
+        opened("hf://o/other")
+
+
+def resolve_lists():
+    from vivavoce.hub import paths
+
+    return paths.folder() / "downloads" / "lists"
+
+
+def test_a_folder_that_may_not_be_read(folder):
+    (folder / "vocab.txt").write_text(VOCABULARY)
+    (folder / "voice.safetensors").chmod(0)
+    if os.access(folder / "voice.safetensors", os.R_OK):
+        pytest.skip("this user may read everything")
+    with pytest.raises(BadCheckpoint, match="Cannot read"):
+        opened(folder)

@@ -4,7 +4,7 @@ import soundfile
 import torch
 
 from tests.speechlike import speechlike
-from tests.tiny import tiny_folders, tiny_voice
+from tests.tiny import tiny_f5_folders, tiny_folders, tiny_voice
 from tests.toy import SPEAKERS, toy_folder, toy_tts
 from vivavoce.audio import edit
 from vivavoce.errors import (
@@ -44,7 +44,7 @@ def test_voices_are_the_models_speakers():
 def test_made_kept_listed_shown_loaded_removed(home):
     path = voices.voices_add("me", speechlike(3.0), transcript=WORDS, language="de", licence="CC0")
     assert path == home / "voices" / "me.safetensors"
-    row = {"name": "me", "model": "f5", "family": "f5", "language": "de", "licence": "CC0"}
+    row = {"name": "me", "model": "", "family": "f5", "language": "de", "licence": "CC0"}
     row["path"] = str(path)
     assert voices.voices_list()[-1] == row
     shown = voices.voices_show("me")
@@ -124,13 +124,28 @@ def test_a_bad_recording_leaves_no_voice(home):
     assert not (home / "voices").exists()
 
 
+def test_the_models_that_speak_with_a_voice_are_named(home):
+    """By names that -m takes; a family is none."""
+    voices.voices_add("me", speechlike(2.0), transcript=WORDS)
+    tiny_f5_folders(home / "models")
+    assert voices.voices_list()[-1]["model"] == "tiny-f5"
+    assert voices.voices_show("me")["model"] == "tiny-f5"
+
+
+@pytest.mark.parametrize("clones", [True, False])
+def test_a_recording_is_not_a_voice(home, clones):
+    for name in ("me.wav", "/nowhere/me.MP3"):
+        with pytest.raises(UsageError, match=r"is a recording, not a voice.*--ref"):
+            voices.choose(name, ("default",), clones)
+
+
 def test_a_damaged_voice_hides_no_other_and_can_be_removed(home):
     voices.voices_add("me", speechlike(2.0), transcript=WORDS)
     bad = home / "voices" / "bad.safetensors"
     bad.write_bytes(b"not this")
     rows = {row["name"]: row for row in voices.voices_list()}
     assert "no voice file" in rows["bad"]["problem"]
-    assert rows["me"]["model"] == "f5"
+    assert rows["me"]["family"] == "f5"
     for function in (voices.voices_show, voices.load_voice):
         with pytest.raises(VoiceError, match="no voice file"):
             function("bad")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from vivavoce import tables
 from vivavoce.errors import BadCheckpoint
 from vivavoce.limits import DEFAULT, Budget, Limits, guard, read_bytes, reason_of
 
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _PARSERS = {
     ".json": ("JSON", tables.parse_json_with_comments),
     ".toml": ("TOML", tables.parse_toml),
@@ -18,10 +20,14 @@ _PARSERS = {
 
 
 def read_text(path: Path, limits: Limits = DEFAULT) -> str:
-    """The file's UTF-8 text, line ends as they are. Raises BadCheckpoint."""
+    """The file's text, line ends as they are: UTF-8, or UTF-16 that begins with its mark.
+
+    Raises BadCheckpoint.
+    """
     with guard(path):
+        content = read_bytes(path, limits)
         try:
-            return read_bytes(path, limits).decode()
+            return content.decode("utf-16" if content.startswith(_UTF_16) else "utf-8-sig")
         except UnicodeDecodeError as error:
             raise BadCheckpoint(f"{path} is not UTF-8 text ({error}).") from error
 

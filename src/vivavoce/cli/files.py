@@ -25,9 +25,18 @@ def read_text(text: str | None, file: Path | None) -> str:
             raise UsageError(f"Cannot read {file}: {error.strerror}.", "Check the path.") from error
     if text is None:
         raise UsageError("No text given.", "Give TEXT, --file FILE, or - for standard input.")
+    if len(text.split()) == 1 and Path(text).suffix and _is_file(text):
+        raise UsageError(f"'{text}' is a file's name.", "Give it with -f or --transcript-file.")
     if text == "-":
         return _decode(sys.stdin.buffer.read(), "standard input")
     return _decode(os.fsencode(text), "the text")
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _decode(data: bytes, where: str) -> str:

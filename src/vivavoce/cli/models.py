@@ -3,32 +3,47 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vivavoce.cli.options import Json, Offline
 from vivavoce.cli.terminal import Progress, emit, facts, say, table
 
+if TYPE_CHECKING:
+    from vivavoce.hub.library import Row
+
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 Name = Annotated[str, typer.Argument(help="A name from `vivavoce models list`.")]
+COLUMNS = ("name", "languages", "size", "installed", "licence", "about")
+MANY = 4  # languages; more are counted
 
 
 @app.command("list")
-def list_models(as_json: Json = False) -> None:
-    """All known models and vocoders, and which are on this machine."""
+def list_models(
+    vocoders: Annotated[bool, typer.Option("--vocoders", help="List the vocoders.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the known models and which are on this machine.
+
+    --json lists models and vocoders.
+    """
     from vivavoce.hub import library
 
-    columns = ("name", "kind", "family", "languages", "licence", "installed")
-    emit(library.installed(), as_json, lambda rows: table(rows, columns))
+    rows = sorted(library.installed(), key=lambda row: row.kind == "vocoder")
+    shown = [row for row in rows if (row.kind == "vocoder") == vocoders]
+    listed = shown if vocoders or not as_json else rows
+    emit([row.plain() for row in listed], as_json, lambda _: table(_cells(shown), COLUMNS))
+    if not (vocoders or as_json):
+        say(f"{len(rows) - len(shown)} vocoders: vivavoce models list --vocoders")
 
 
 @app.command()
 def show(name: Name, as_json: Json = False) -> None:
-    """Everything known about one model."""
+    """Show everything known about one model."""
     from vivavoce.hub import library
 
-    emit(library.show(name), as_json, facts)
+    emit(library.show(name).plain(), as_json, facts)
 
 
 @app.command()
@@ -36,38 +51,88 @@ def get(name: Name, offline: Offline = False, as_json: Json = False) -> None:
     """Download a model (and its vocoder) and make it ready."""
     from vivavoce.hub import library
 
-    known = library.show(name)
-    if not known.get("installed"):
-        say(f"{name}: licence {known.get('licence') or 'not stated'}")
+    known = library.show(name).row
+    if not known.installed:
+        say(f"{known.name}: licence {known.licence or 'not stated'}")
     with Progress(name, "bytes") as progress:
         folder = library.get(name, progress, offline or None)
-    if remark := library.remark(folder):
-        say(remark)
-    emit({"name": name, "path": str(folder)}, as_json, lambda data: data["path"])
+    _report(folder, known.name, as_json, lambda data: data["path"])
 
 
 @app.command("import")
 def import_model(
-    file: Annotated[Path, typer.Argument(help="A foreign checkpoint; it is only read.")],
-    family: Annotated[str, typer.Option("--as", metavar="FAMILY", help="Which architecture.")],
+    file: Annotated[
+        str, typer.Argument(help="A checkpoint: file, folder or address. It is only read.")
+    ],
+    family: Annotated[
+        str, typer.Option("--as", metavar="FAMILY", help="Model family [default: recognised].")
+    ] = "",
     config: Annotated[Path | None, typer.Option(help="Its configuration file.")] = None,
-    name: Annotated[str | None, typer.Option(help="What to call it here.")] = None,
+    vocabulary: Annotated[Path | None, typer.Option("--vocab", help="Its vocabulary file.")] = None,
+    name: Annotated[str | None, typer.Option(help="Local name [default: by the file].")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the model of that name.")] = False,
     as_json: Json = False,
 ) -> None:
     """Convert a checkpoint from another toolkit. No code in it is run."""
     from vivavoce.hub import library
 
-    folder = library.import_checkpoint(file, family, config=config, name=name)
-    if remark := library.remark(folder):
-        say(remark)
-    data = {"name": folder.name, "path": str(folder)}
-    emit(data, as_json, lambda found: f"{found['name']}  {found['path']}")
+    with Progress(file, "bytes") as progress:
+        folder = library.import_checkpoint(
+            file, family, config, name, vocabulary, replace=force, on_progress=progress
+        )
+    _report(folder, folder.name, as_json, lambda found: f"{found['name']}  {found['path']}")
+
+
+@app.command()
+def remove(name: Name, as_json: Json = False) -> None:
+    """Delete a downloaded or imported model."""
+    from vivavoce.hub import library
+
+    removed = library.remove(name)
+    say(f"removed {removed.folder.name}")
+    if removed.kept:
+        say(f"its download stays in the Hub's cache: {removed.kept}")
+    if as_json:
+        emit({"name": removed.folder.name, "path": str(removed.folder)}, True, str)
 
 
 @app.command()
 def path(name: Name, as_json: Json = False) -> None:
-    """Where a model lies on this machine."""
+    """Show where a model is stored on this machine."""
     from vivavoce.hub import library
 
     data = {"name": name, "path": str(library.path(name))}
     emit(data, as_json, lambda found: found["path"])
+
+
+def _report(folder: Path, name: str, as_json: bool, render: Any) -> None:
+    from vivavoce.hub import library
+
+    if remark := library.remark(folder):
+        say(remark)
+    emit({"name": name, "path": str(folder)}, as_json, render)
+
+
+def _cells(rows: list[Row]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": row.name,
+            "languages": _counted(row.languages),
+            "size": f"{row.parameters / 1e6:.0f}M" if row.parameters else "",
+            "installed": row.installed,
+            "licence": row.licence.partition(",")[0],
+            "about": _sentence(row),
+        }
+        for row in rows
+    ]
+
+
+def _counted(languages: tuple[str, ...]) -> str:
+    return ", ".join(languages) if len(languages) <= MANY else f"{len(languages)} languages"
+
+
+def _sentence(row: Row) -> str:
+    """What a model is, in one line."""
+    if row.problem:
+        return f"cannot be read: {row.problem}"
+    return row.notes.partition(". ")[0].rstrip(".") or f"imported, {row.family}"

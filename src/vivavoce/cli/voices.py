@@ -15,7 +15,7 @@ from vivavoce.cli.terminal import emit, facts, in_columns, say, table
 from vivavoce.errors import UsageError
 
 FEW = 8
-"""Speakers of one model that have rows of their own; the names of more stand below the table."""
+"""Most speakers of one model with a row each; of more, the names stand below the table."""
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 Name = Annotated[str, typer.Argument(help="A name from `vivavoce voices list`.")]
@@ -23,7 +23,7 @@ Name = Annotated[str, typer.Argument(help="A name from `vivavoce voices list`.")
 
 @app.command("list")
 def list_voices(as_json: Json = False) -> None:
-    """All voices that can speak here, and the model each belongs to."""
+    """List the voices that can speak on this machine, and their models."""
     from vivavoce.speech import voices
 
     emit(voices.voices_list(), as_json, _listed)
@@ -31,7 +31,7 @@ def list_voices(as_json: Json = False) -> None:
 
 @app.command()
 def add(
-    name: Annotated[str, typer.Argument(help="What to call the voice.")],
+    name: Annotated[str, typer.Argument(help="Name of the voice.")],
     recordings: Annotated[
         list[Path], typer.Argument(metavar="RECORDING", help="A few seconds of clear speech.")
     ],
@@ -39,27 +39,28 @@ def add(
     transcript_file: TranscriptFile = None,
     transcribe: Transcribe = False,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="A model the voice is for [default: f5-v1].")
+        str | None,
+        typer.Option("--model", "-m", help="Model the voice is for [default: f5-v1]."),
     ] = None,
-    language: Annotated[str, typer.Option(help="A BCP 47 code.")] = "en",
-    licence: Annotated[str, typer.Option(help="Under which terms it may be used.")] = "",
-    start: Annotated[float, typer.Option(min=0.0, help="Use it from this second on.")] = 0.0,
-    end: Annotated[float | None, typer.Option(help="Use it up to this second.")] = None,
+    language: Annotated[str, typer.Option(help="Language of the recording, BCP 47.")] = "en",
+    licence: Annotated[str, typer.Option(help="Licence of the recording.")] = "",
+    start: Annotated[float, typer.Option(min=0.0, help="Start of the excerpt, in seconds.")] = 0.0,
+    end: Annotated[float | None, typer.Option(help="End of the excerpt, in seconds.")] = None,
     longest: Annotated[
         float, typer.Option(metavar="SECONDS", min=1.0, help="Refuse longer files.")
     ] = 600.0,
     replace: Annotated[
-        bool, typer.Option("--replace", help="In place of the voice of that name.")
+        bool, typer.Option("--replace", help="Overwrite an existing voice.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Make a voice from a recording, once, and keep it as one file.
+    """Make a voice from a recording and keep it as one file.
 
     Some models take several recordings of the same person.
     """
     given = transcript is not None or transcript_file is not None
     if given and transcribe:
-        raise UsageError("There is a transcript and --transcribe.", "Give one of them.")
+        raise UsageError("--transcript and --transcribe exclude each other.", "Give one of them.")
     words = read_text(transcript, transcript_file) if given else ""
     from vivavoce.speech import voices
     from vivavoce.speech.transcribe import default_transcriber
@@ -87,7 +88,7 @@ def add(
 
 @app.command()
 def show(name: Name, as_json: Json = False) -> None:
-    """Everything known about one voice."""
+    """Show everything known about one voice."""
     from vivavoce.speech import voices
 
     emit(voices.voices_show(name), as_json, facts)
@@ -103,7 +104,7 @@ def remove(name: Name) -> None:
 
 
 def _listed(rows: list[dict[str, Any]]) -> str:
-    """A row for every voice, or for all of a model that has many: who they are comes after."""
+    """A row per voice; a model with many speakers has one row, and their names below the table."""
     shown, blocks = list[dict[str, Any]](), list[str]()
     for model, group in groupby(rows, _speaks_for):
         voices = list(group)

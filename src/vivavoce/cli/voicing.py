@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from vivavoce.cli.files import read_text
 from vivavoce.cli.terminal import say
-from vivavoce.errors import UsageError
+from vivavoce.errors import UsageError, VoiceError
 
 if TYPE_CHECKING:
-    from vivavoce.speech.cast import Cast, Role, Script
+    from vivavoce.speech.cast import Cast, Part, Role, Script
     from vivavoce.speech.engine import TTS
     from vivavoce.speech.transcribe import Transcriber
     from vivavoce.types import Audio, Voice
@@ -82,17 +82,42 @@ def speaker(
 
 
 def spoken_language(tts: TTS, who: Speaker) -> dict[str, str]:
-    """The option of a model that speaks several; else `--language` is only about recordings.
+    """The option of a model that speaks several languages; nothing for another model.
 
-    Raises UsageError where there is neither.
+    There `--language` is about a recording, or has to be what the voice speaks anyway. Raises
+    UsageError where it is not.
     """
     if who.language is None:
         return {}
     if any(field.name == "language" for field in fields(tts.model.options_type)):
         return {"language": who.language}
-    if not who.recordings and who.script is None:
+    if who.recordings or who.script is not None:
+        return {}
+    speaks, languages = _languages(tts, who)
+    if not languages:
         raise _about_nothing("--language")
+    if who.language != "auto" and _base(who.language) not in map(_base, languages):
+        raise UsageError(
+            f"{speaks} speaks {', '.join(languages)}.",
+            "Leave --language out, or choose another voice or model.",
+        )
     return {}
+
+
+def _languages(tts: TTS, who: Speaker) -> tuple[str, tuple[str, ...]]:
+    """Who speaks, a saved voice or the model, and in which languages, where that is known."""
+    from vivavoce.hub import library
+    from vivavoce.speech.voices import choose
+
+    voice = choose(who.name, tts.voices, tts.clones) if who.name else None
+    if voice is not None and not isinstance(voice, str):
+        return voice.name, (voice.language,) if voice.language else ()
+    rows = (row for row in library.installed() if row.name == tts.name)
+    return tts.name, next((row.languages for row in rows), ())
+
+
+def _base(language: str) -> str:
+    return language.strip().lower().replace("_", "-").partition("-")[0]
 
 
 def source_text(text: str | None, file: Path | None, who: Speaker, cast: Path | None) -> str:
@@ -134,9 +159,21 @@ def _roles(tts: TTS, who: Speaker) -> dict[str, str | Voice | Role]:
 
     parts = who.script.parts if who.script else {}
     return {
-        name: Role(partial(_made, tts, who, part.recording, part.transcript, name), part.speed)
+        name: Role(partial(_of_cast, tts, who, part, name), part.speed)
         for name, part in parts.items()
     }
+
+
+def _of_cast(tts: TTS, who: Speaker, part: Part, name: str) -> Voice:
+    """Raises VoiceError with the voice's name and, where it has no words, the key for them."""
+    from vivavoce.speech.cast import MAIN
+
+    try:
+        return _made(tts, who, part.recording, part.transcript, name)
+    except VoiceError as error:
+        key = "ref_text" if name == MAIN else f"voices.{name}.ref_text"
+        advice = error.advice if part.transcript else f"Write its words into the cast as {key}."
+        raise VoiceError(f"Voice '{name}' of the cast: {error.message}", advice) from error
 
 
 def _saved(tts: TTS) -> list[str]:

@@ -142,7 +142,7 @@ def _stages() -> dict[str, list[Workload]]:
 
 
 def _installed() -> set[str]:
-    return {f"{row['kind']}.{row['family']}" for row in library.installed() if row["installed"]}
+    return {f"{row.kind}.{row.family}" for row in library.installed() if row.installed}
 
 
 def _compared(works: list[Workload], device: torch.device) -> dict[str, Any]:

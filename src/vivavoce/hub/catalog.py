@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from vivavoce import config
-from vivavoce.errors import ConfigError, UnknownModel, near_misses
-from vivavoce.hub import address as source
-from vivavoce.hub.address import Source
+from vivavoce.errors import ConfigError, near_misses
+from vivavoce.hub.address import Source, hf
 
 CATALOG = "catalog.toml"
 
@@ -26,6 +25,7 @@ class Entry:
     repository `repo` at `revision`; `sha256` maps some of them to their checksums. `bundled`
     names a folder inside this package instead. An entry with neither has to be imported by path.
     `variant` is a word for the family's own use, where the weights alone do not tell what they are.
+    `aliases` are the names that other toolkits give to the same model.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Entry:
     notes: str = ""
     bundled: str = ""
     variant: str = ""
+    aliases: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.repo and self.bundled:
@@ -55,13 +56,7 @@ class Entry:
     @property
     def sources(self) -> tuple[Source, ...]:
         """Where the files are fetched from; empty when bundled or only importable."""
-        return tuple(source.hf(self.repo, file, self.revision) for file in self.files)
-
-    @property
-    def announcement(self) -> str:
-        """What is said before the first download: whence, and under which licence."""
-        licence = self.licence or "not stated; ask its makers before you use it"
-        return f"{self.name} from {self.repo or 'this package'}, licence: {licence}."
+        return tuple(hf(self.repo, file, self.revision) for file in self.files)
 
     @property
     def folder(self) -> Path | None:
@@ -81,11 +76,12 @@ def entries(file: Path | None = None) -> tuple[Entry, ...]:
     Raises ConfigError where it contradicts itself.
     """
     found = config.load(_Catalog, file or Path(str(files("vivavoce.hub"))) / CATALOG).model
-    names = Counter(entry.name for entry in found)
+    names = Counter(name for entry in found for name in (entry.name, *entry.aliases))
     vocoders = {entry.name for entry in found if entry.kind == "vocoder"}
+    for name, count in names.items():
+        if count > 1:
+            raise ConfigError(f"The catalogue has '{name}' more than once.")
     for entry in found:
-        if names[entry.name] > 1:
-            raise ConfigError(f"The catalogue has '{entry.name}' more than once.")
         if entry.vocoder and entry.vocoder not in vocoders:
             raise ConfigError(
                 f"'{entry.name}' names the vocoder '{entry.vocoder}', which the catalogue lacks.",
@@ -94,17 +90,15 @@ def entries(file: Path | None = None) -> tuple[Entry, ...]:
     return found
 
 
-def at(place: Source) -> Entry | None:
-    """The entry that lists this file of the Hub, whatever its revision."""
-    same = ((entry, source) for entry in entries() for source in entry.sources)
-    listed = (entry for entry, s in same if (s.repo, s.file) == (place.repo, place.file))
-    return next(listed, None)
+def at(place: Source) -> tuple[Entry, ...]:
+    """The entries whose weights are this file of the Hub, or in this folder or repository.
 
-
-def resolve(name: str, kind: str = "") -> Entry:
-    """The entry of that name (and kind, if given). Raises UnknownModel with the nearest names."""
-    known = {entry.name: entry for entry in entries() if not kind or entry.kind == kind}
-    if name not in known:
-        what = kind if kind == "vocoder" else "model"
-        raise UnknownModel(f"No {what} is called '{name}'.", near_misses(name, known))
-    return known[name]
+    The revision does not matter.
+    """
+    folder = f"{place.file}/" if place.file else ""
+    return tuple(
+        entry
+        for entry in entries()
+        if entry.repo == place.repo
+        and (place.file in entry.files or any(f.startswith(folder) for f in entry.files[:1]))
+    )

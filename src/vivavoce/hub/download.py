@@ -1,7 +1,7 @@
-"""One file over HTTP: resumed where it stopped, checked, and in place only when whole.
+"""One file over HTTP: resumed where it stopped, checked, and renamed to its name when whole.
 
-Knows addresses and bytes, not models. The unfinished file lies beside the target as `NAME.part`,
-with `NAME.part.json` saying what it is a part of.
+The unfinished file is `NAME.part` beside the target, `NAME.part.json` says what it is a part of.
+A lock is held from the first byte to the renaming.
 """
 
 from __future__ import annotations
@@ -11,27 +11,35 @@ import http.client
 import json
 import os
 import re
+import socket
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+import zipfile
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import quote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from vivavoce.errors import DownloadError
+from vivavoce.files import lock
 
-try:
-    import fcntl
-except ImportError:  # Windows: two downloads of one file at once are not kept apart there
-    fcntl = None
-
-# (file name, bytes so far, bytes in all or None)
-Progress = Callable[[str, int, int | None], None]
+Progress = Callable[[int, int | None, str], None]
+"""Called with the bytes so far, the bytes in all (None if unknown) and the file's name."""
 
 CHUNK = 1 << 20
 TIMEOUT_S = 30.0
+CONNECT_S = 5.0
+MAX_HEADER = 100 << 20
+_AS_IT_IS = "%/:=&?~#+!$,;'@()*[]"  # what an address may hold; the rest is percent-encoded
+MARKUP = (b"<!doctype html", b"<html", b"<head", b"<?xml")
 AGAIN = "Run the same command again to continue where it stopped."
+
+
+class Absent(DownloadError):
+    """The server was asked and has no such file, or shows a page in place of it."""
 
 
 @dataclass(frozen=True)
@@ -46,52 +54,108 @@ class _Remote:
 def download(url: str, target: Path, sha256: str = "", progress: Progress | None = None) -> Path:
     """Fetch `url` into `target`, continuing an earlier attempt if the remote file is the same.
 
-    Raises DownloadError; the part stays for the next attempt unless its checksum was wrong.
+    Raises DownloadError; the part stays for the next attempt unless its content was wrong: another
+    checksum, nothing at all, or a web page in place of a file.
     """
     part = target.with_name(f"{target.name}.part")
     note = target.with_name(f"{target.name}.part.json")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _claimed(part) as file:
+        with lock(target.with_name(f".{target.name}.lock"), wait=False):
             if target.exists():  # another process has just finished it
                 return target
-            _transfer(url, file, note, target.name, progress)
-        if sha256 and file_sha256(part) != sha256.lower():
-            part.unlink()
+            require_reachable(url)
+            with part.open("a+b") as file:
+                _transfer(url, file, note, target.name, progress)
+            if wrong := _wrong_content(part, target, sha256):
+                _discard(part, note)
+                raise Absent(f"{url} {wrong}.", "The file was deleted. Check the address.")
+            part.replace(target)
             note.unlink(missing_ok=True)
-            raise DownloadError(
-                f"{url} is not the file that was expected (its SHA-256 differs).",
-                "It was thrown away. Try again; if it persists, its source has changed it.",
-            )
-        part.replace(target)
-        note.unlink(missing_ok=True)
     except urllib.error.HTTPError as error:
         error.close()
+        _discard_empty(part, note)
         raise _refused(url, error.code) from error
-    except (OSError, http.client.HTTPException) as error:
+    except BlockingIOError as error:
+        raise DownloadError(
+            f"Another process is downloading {target.name}.", "Wait until it has finished."
+        ) from error
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        _discard_empty(part, note)
         reason = getattr(error, "reason", error)
         raise DownloadError(f"{url} could not be downloaded ({reason}).", AGAIN) from error
     return target
 
 
-@contextmanager
-def _claimed(part: Path) -> Iterator[IO[bytes]]:
-    """The part opened for appending, by one process at a time."""
-    with part.open("a+b") as file:
-        if fcntl is not None:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise DownloadError(
-                    f"Another process is downloading {part.stem}.", "Wait until it has finished."
-                ) from error
-        try:
-            yield file
-        except BaseException:
-            if not file.seek(0, os.SEEK_END):
-                with suppress(OSError):
-                    part.unlink()
-            raise
+def require_reachable(url: str, variable: str = "") -> None:
+    """Raises DownloadError where the server, or the proxy before it, takes no connection.
+
+    `variable` names the environment variable that chose the server. Takes 5 s at most for each
+    address, where libraries retry for a minute and do not say which server is dead.
+    """
+    proxy = ""
+    try:
+        parts = urlsplit(url)
+        if not proxy_bypass(parts.hostname or ""):
+            proxies = getproxies()
+            proxy = proxies.get(parts.scheme) or proxies.get("all") or ""
+        if proxy:
+            variable = f"{parts.scheme.upper()}_PROXY"
+            parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        socket.create_connection((parts.hostname or "", port), CONNECT_S).close()
+    except (OSError, ValueError) as error:
+        what = f"The proxy {proxy}" if proxy else url
+        chosen = f" ({variable})" if variable else ""
+        advice = f"Correct or unset {variable}." if variable else "Check address and connection."
+        raise DownloadError(f"{what}{chosen} cannot be reached: {error}.", advice) from error
+
+
+def _wrong_content(file: Path, target: Path, sha256: str) -> str:
+    """What is wrong with a whole file, if anything: what some networks send in place of it."""
+    with file.open("rb") as stream:
+        start = stream.read(512).lstrip().lower()
+    if not start:
+        return "is empty"
+    if start.startswith(MARKUP) and target.suffix not in (".html", ".xml"):
+        return "is a web page, not a file"
+    if is_cut(file, target.suffix):
+        return "ended before the file was complete"
+    if sha256 and file_sha256(file) != sha256.lower():
+        return "is not the file that was expected (its SHA-256 differs)"
+    return ""
+
+
+def is_cut(file: Path, suffix: str = "") -> bool:
+    """Whether a weight file lacks its end, by the sizes that its container states."""
+    with file.open("rb") as stream:
+        start = stream.read(8)
+    if (suffix or file.suffix) == ".safetensors":
+        return not _is_whole_safetensors(file)
+    return start.startswith(b"PK\3\4") and not zipfile.is_zipfile(file)
+
+
+def _is_whole_safetensors(file: Path) -> bool:
+    try:
+        with file.open("rb") as stream:
+            size = int.from_bytes(stream.read(8), "little")
+            header = json.loads(stream.read(min(size, MAX_HEADER)))
+        ends = [e["data_offsets"][1] for name, e in header.items() if name != "__metadata__"]
+        return file.stat().st_size == 8 + size + max(ends, default=0)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
+        return False
+
+
+def _discard(*files: Path) -> None:
+    for file in files:
+        with suppress(OSError):
+            file.unlink()
+
+
+def _discard_empty(part: Path, note: Path) -> None:
+    with suppress(OSError):
+        if not part.stat().st_size:
+            _discard(part, note)
 
 
 def _transfer(url: str, file: IO[bytes], note: Path, name: str, progress: Progress | None) -> None:
@@ -113,7 +177,7 @@ def _transfer(url: str, file: IO[bytes], note: Path, name: str, progress: Progre
             file.write(chunk)
             done += len(chunk)
             if progress:
-                progress(name, done, total)
+                progress(done, total, name)
     if total is not None and done != total:
         raise DownloadError(f"{url} broke off after {done} of {total} bytes.", AGAIN)
 
@@ -138,7 +202,9 @@ def _open(url: str, start: int, known: _Remote) -> Any:
 
 
 def _request(url: str, headers: dict[str, str]) -> Any:
-    request = urllib.request.Request(url, headers={"User-Agent": "vivavoce", **headers})  # noqa: S310
+    request = urllib.request.Request(  # noqa: S310
+        quote(url, safe=_AS_IT_IS), headers={"User-Agent": "vivavoce", **headers}
+    )
     return urllib.request.urlopen(request, timeout=TIMEOUT_S)  # noqa: S310 - http(s) by Source
 
 
@@ -170,9 +236,9 @@ def file_sha256(file: Path) -> str:
 
 
 def _refused(url: str, code: int) -> DownloadError:
-    advice = "Try again later."
+    what = f"{url} was refused by the server (HTTP {code})."
     if code in (404, 410):
-        advice = "It is not there (any more): check the address."
-    elif code in (401, 403):
-        advice = "It may not be fetched without permission."
-    return DownloadError(f"{url} was refused by the server (HTTP {code}).", advice)
+        return Absent(what, "It is not there (any more): check the address.")
+    if code in (401, 403):
+        return Absent(what, "It may not be fetched without permission.")
+    return DownloadError(what, "Try again later.")

@@ -1,202 +1,306 @@
-"""From a catalogue entry or an address to files on this disk, asking the network as a last resort.
+"""Location -> the files of one checkpoint on this disk, downloaded if need be.
 
-What is cached is never asked about again: no request at all, so offline works. Hugging Face files
-go through huggingface_hub and its cache (`HF_HOME`, `HF_TOKEN`, `HF_ENDPOINT` are honoured).
+Which file of a folder or repository is the model, and which files belong to it, is decided here
+from their names, in the same way for folders on the disk, Hub repositories and web addresses.
+Everything small is fetched before the weights.
 """
 
 from __future__ import annotations
 
-import inspect
-import os
-from contextlib import suppress
-from dataclasses import replace
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
-from typing import Any
+from urllib.parse import urljoin, urlsplit
 
-from vivavoce.errors import DownloadError, UsageError
-from vivavoce.hub import paths as cache
+from vivavoce.checkpoints.companions import WEIGHT_SUFFIXES
+from vivavoce.errors import BadCheckpoint, DownloadError, UsageError
+from vivavoce.hub import families, lora, remote
 from vivavoce.hub.address import Source, hf
 from vivavoce.hub.catalog import Entry
-from vivavoce.hub.download import AGAIN, Progress, download, file_sha256
+from vivavoce.hub.download import Absent, Progress
+from vivavoce.hub.resolve import Location
+
+CONFIG_SUFFIXES = (".json", ".yaml", ".yml", ".toml")
+CONFIG_NAMES = tuple(f"config{suffix}" for suffix in CONFIG_SUFFIXES)
+MAX_FOLDERS, MAX_SHARDS = 2000, 1000
+MAX_DEPTH = 3
+# Files with tensors that lie beside models and are none: what training needs, speakers, statistics.
+_NOT_THE_MODEL = re.compile(
+    r"(dvae|mel_stats|mel_norms|speakers|optimizer|scheduler|adapter_model)([_.-].*)?"
+)
+_SHARD = re.compile(r"(.+)-(\d{5})-of-(\d{5})(\.\w+)")
+_INDEX = ".index.json"
+_LFS = b"version https://git-lfs.github.com/spec/"
+# A Coqui trainer keeps each checkpoint by its step, and the best one also as `best_model`.
+_BY_STEP = re.compile(r"(best_model|checkpoint)_\d+")
 
 
-class _Absent(DownloadError):
-    """The server was asked and has no such file."""
+@dataclass(frozen=True)
+class Given:
+    """Files that the user names because they cannot be found from the weights."""
+
+    config: Path | None = None
+    vocabulary: Path | None = None
 
 
-def is_offline(offline: bool | None = None) -> bool:
-    """Whether requests are forbidden: as asked, else as `HF_HUB_OFFLINE` says."""
-    if offline is not None:
-        return offline
-    return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
+@dataclass(frozen=True)
+class Files:
+    """The files of a checkpoint, all on this disk.
 
+    `weights` are several where the checkpoint is split into shards. `source` is where the first
+    came from, at its very commit. `beside` are the files that may belong to it, the nearest first.
+    `entry` is what the catalogue says of it.
+    """
 
-def cached(source: Source) -> Path | None:
-    """The local file of a source if it is already here; makes no request."""
-    if source.kind == "path":
-        return source.path if source.path and source.path.is_file() else None
-    if source.kind == "url":
-        path = cache.download_path(source.url)
-        return path if path.is_file() else None
-    # Not `hf_hub_download(local_files_only=True)`: with that, huggingface_hub 2.4 still makes one.
-    from huggingface_hub import try_to_load_from_cache
+    weights: tuple[Path, ...]
+    source: Source
+    beside: tuple[Path, ...] = ()
+    given: Given = Given()
+    entry: Entry | None = None
 
-    found = try_to_load_from_cache(
-        source.repo, source.file, cache_dir=cache.hub(), revision=source.revision or None
-    )
-    return Path(found) if isinstance(found, str) else None
+    @property
+    def name(self) -> str:
+        """The file's name, or its folder's where the file's says nothing."""
+        place = self.source.path or PurePosixPath(
+            self.source.repo or "/", self.source.file or urlsplit(self.source.url).path
+        )
+        shard = _SHARD.fullmatch(place.name)
+        stem = shard[1] if shard else place.name.removesuffix(_INDEX).removesuffix(place.suffix)
+        says_nothing = re.fullmatch(
+            r"(pytorch_|best_)?model(_\w+)?|checkpoint(_\d+)?|generator", stem
+        )
+        return place.parent.name if says_nothing else stem
 
 
 def fetch(
-    source: Source,
-    sha256: str = "",
+    location: Location,
+    given: Given | None = None,
     progress: Progress | None = None,
     offline: bool | None = None,
-) -> Path:
-    """The local file of a source, downloaded if need be.
+) -> Files:
+    """The files of a checkpoint from elsewhere, or of a model of the catalogue.
 
-    The checksum is compared when the file arrives, not every time it is used.
-    Raises UsageError for a path that is not there, DownloadError for everything else.
+    Raises UsageError, DownloadError, UnknownModel; BadCheckpoint where a folder holds no
+    checkpoint, several, or pointers to files that are not there.
     """
-    found = cached(source)
-    if found:
-        return found
-    if source.kind == "path":
-        raise UsageError(f"There is no file {source.path}.", "Check the path.")
-    if is_offline(offline):
+    given = given or Given()
+    for file in (given.config, given.vocabulary):
+        if file is not None and not file.is_file():
+            raise UsageError(f"There is no file {file}.", "Check the path.")
+    source, entry = location.source, location.entry
+    if source is None:
+        files = _listed(location, progress, offline)
+    elif source.kind == "path" and source.path is not None:
+        files = _on_disk(source.path)
+    elif source.kind == "hf":
+        files = _on_hub(source, entry, progress, offline)
+    else:
+        files = _on_the_web(source, given, progress, offline)
+    _refuse_pointers(files)
+    return replace(files, given=given, entry=entry)
+
+
+def is_config(file: Path) -> bool:
+    return file.suffix in CONFIG_SUFFIXES and not file.name.endswith(_INDEX)
+
+
+def is_weights(name: str) -> bool:
+    return name.endswith(WEIGHT_SUFFIXES)
+
+
+def _listed(location: Location, progress: Progress | None, offline: bool | None) -> Files:
+    """The files that the catalogue lists, at its revision."""
+    entry = location.entry
+    if entry is None or not entry.sources:
+        notes = f" {entry.notes}" if entry else ""
         raise DownloadError(
-            f"{source} is not on this machine, and downloads are switched off.",
-            "Fetch it once with a connection, or unset HF_HUB_OFFLINE.",
+            f"No download address is known for '{location.name}'.{notes}",
+            f"Get its files and run: {location.command}",
         )
-    if source.kind == "url":
-        return download(source.url, cache.download_path(source.url), sha256, progress)
-    return _fetch_hub(source, sha256, progress)
+    fetched = {
+        source: remote.fetch_file(source, entry.sha256.get(source.file, ""), progress, offline)
+        for source in sorted(entry.sources, key=lambda source: is_weights(source.file))
+    }
+    weights = next(source for source in entry.sources if is_weights(source.file))
+    beside = tuple(path for source, path in fetched.items() if source != weights)
+    return Files((fetched[weights],), remote.pinned(weights, fetched[weights]), beside)
 
 
-def fetch_near(source: Source, name: str) -> Path | None:
-    """The file called `name` in the folder of a Hub file, else in the folders above it.
-
-    None when the repository has none; what it was once found not to have is not asked for again.
-    """
-    folder = PurePosixPath(source.file).parent
-    for place in (folder, *folder.parents):
-        wanted = hf(source.repo, str(place / name), source.revision)
-        if not _known_absent(wanted):
-            with suppress(_Absent):
-                return fetch(wanted)
-    return None
+def _on_disk(path: Path) -> Files:
+    names = _below(path) if path.is_dir() else tuple(f.name for f in _files(path.parent))
+    root = path if path.is_dir() else path.parent
+    chosen = choose(names, "" if path.is_dir() else path.name, str(path))
+    weights = tuple(root / name for name in chosen)
+    folder = weights[0].parent
+    near = belonging(weights[0].stem, [file.name for file in _files(folder)])
+    beside = (*(folder / name for name in near), *_originals(folder))
+    return Files(weights, Source("path", path=weights[0]), beside)
 
 
-def pinned(source: Source, file: Path) -> Source:
-    """The source at the very commit that `file`, its copy in the Hub's cache, is of."""
-    folders = file.parts
-    if source.kind != "hf" or "snapshots" not in folders:
-        return source
-    return replace(source, revision=folders[folders.index("snapshots") + 1])
+def _on_hub(
+    source: Source, entry: Entry | None, progress: Progress | None, offline: bool | None
+) -> Files:
+    first = remote.cached(source) if is_weights(source.file) else None
+    source = remote.pinned(source, first) if first else source
+    names = remote.list_files(source, offline)
+    wanted = source.file
+    if not is_weights(wanted) and not wanted.endswith(_INDEX):
+        folder = f"{wanted}/" if wanted else ""
+        listed = tuple(name for name in entry.files if is_weights(name)) if entry else ()
+        inside = listed or tuple(name for name in names if name.startswith(folder))
+        chosen = choose(inside, "", str(source))
+    else:
+        chosen = choose(names, wanted, str(source))
+    beside = []
+    for folder in PurePosixPath(chosen[0]).parents:
+        here = [n for n in names if PurePosixPath(n).parent == folder]
+        near = belonging(PurePosixPath(chosen[0]).stem, [PurePosixPath(n).name for n in here])
+        beside += [hf(source.repo, str(folder / name), source.revision) for name in near]
+    if entry:  # the catalogue knows which files belong to it, wherever they lie
+        known = [n for n in entry.files if n in names and not is_weights(n)]
+        beside = [hf(source.repo, n, source.revision) for n in known] + beside
+    small = tuple(remote.fetch_file(one, "", progress, offline) for one in dict.fromkeys(beside))
+    sources = [hf(source.repo, name, source.revision) for name in chosen]
+    weights = tuple(remote.fetch_file(one, "", progress, offline) for one in sources)
+    return Files(weights, remote.pinned(sources[0], weights[0]), small)
 
 
-def missing(entry: Entry) -> tuple[Source, ...]:
-    """What `fetch_entry` would download: print `entry.announcement` first when there is any."""
-    return tuple(source for source in entry.sources if cached(source) is None)
-
-
-def fetch_entry(
-    entry: Entry, progress: Progress | None = None, offline: bool | None = None
-) -> dict[str, Path]:
-    """The entry's files by name, downloaded if need be; for a bundled one those of its folder.
-
-    Raises DownloadError, also for an entry whose files have no known address.
-    """
-    if entry.folder:
-        if not entry.folder.is_dir():
-            raise DownloadError(
-                f"'{entry.name}' is not part of this installation.", "Reinstall vivavoce."
-            )
-        return {path.name: path for path in sorted(entry.folder.iterdir()) if path.is_file()}
-    if not entry.sources:
-        raise DownloadError(
-            f"No download address is known for '{entry.name}'. {entry.notes}",
-            f"Get its files and run `vivavoce models import FILE --as {entry.family}`.",
+def _on_the_web(
+    source: Source, given: Given, progress: Progress | None, offline: bool | None
+) -> Files:
+    """A web server gives no list: the likely names are asked for, before the weights are."""
+    stem = PurePosixPath(urlsplit(source.url).path).stem
+    names = [*CONFIG_NAMES[:3], *(f"{stem}{suffix}" for suffix in (".txt", *CONFIG_SUFFIXES[:3]))]
+    names += [p.replace("*", "") for p in families.companion_patterns() if not is_weights(p)]
+    here = remote.cached(source)
+    if here is None:
+        remote.require_online(source, offline)
+    beside = []
+    for name in dict.fromkeys(names):
+        near = Source("url", url=urljoin(source.url, name))
+        if file := remote.cached(near) or (None if here else _small(near, offline)):
+            beside.append(file)
+    if not (here or beside or given.config or given.vocabulary):
+        raise BadCheckpoint(
+            f"There is neither a configuration nor a vocabulary beside {source}.",
+            f"Tried: {', '.join(dict.fromkeys(names))}. Name yours with --config or --vocab.",
         )
-    return {
-        source.file: fetch(source, entry.sha256.get(source.file, ""), progress, offline)
-        for source in entry.sources
-    }
+    return Files((remote.fetch_file(source, "", progress, offline),), source, tuple(beside))
 
 
-def _fetch_hub(source: Source, sha256: str, progress: Progress | None) -> Path:
-    from huggingface_hub import errors, hf_hub_download
-
-    options: dict[str, Any] = {
-        "revision": source.revision or None,
-        "cache_dir": cache.hub(),
-        "endpoint": os.environ.get("HF_ENDPOINT") or None,
-        "token": os.environ.get("HF_TOKEN") or None,
-    }
-    # Older releases of huggingface_hub 1.x show their own bar and cannot report.
-    if "tqdm_class" in inspect.signature(hf_hub_download).parameters:
-        options["tqdm_class"] = _bar(source.file, progress)
+def _small(source: Source, offline: bool | None) -> Path | None:
+    """A file that may be there. Raises DownloadError where the server cannot be asked."""
     try:
-        path = Path(str(hf_hub_download(source.repo, source.file, **options)))
-    except (errors.RepositoryNotFoundError, errors.GatedRepoError) as error:
-        raise DownloadError(
-            f"{source} does not exist or is not open to you.",
-            "Check the name; for a gated repository accept its terms there and set HF_TOKEN.",
-        ) from error
-    except errors.RemoteEntryNotFoundError as error:
-        raise _Absent(f"{source} does not exist.", "Check file and revision.") from error
-    except errors.RevisionNotFoundError as error:
-        raise DownloadError(f"{source} does not exist.", "Check file and revision.") from error
-    except (OSError, ValueError, RuntimeError, _http_error()) as error:
-        cause = error.__cause__ or error
-        raise DownloadError(f"{source} could not be downloaded ({cause}).", AGAIN) from error
-    if sha256 and file_sha256(path) != sha256.lower():
-        path.resolve().unlink()
-        path.unlink(missing_ok=True)
-        raise DownloadError(
-            f"{source} is not the file that was expected (its SHA-256 differs).",
-            "It was thrown away. Check the revision.",
-        )
-    return path
+        return remote.fetch_file(source, "", None, offline)
+    except Absent:
+        return None
 
 
-def _known_absent(source: Source) -> bool:
-    from huggingface_hub import try_to_load_from_cache
+def choose(names: Sequence[str], wanted: str, where: str) -> tuple[str, ...]:
+    """The file `wanted` of these names, or the one checkpoint among them; all of its shards.
 
-    found = try_to_load_from_cache(
-        source.repo, source.file, cache_dir=cache.hub(), revision=source.revision or None
+    Safetensors come before pickles, files in the outer folders before those further down. Raises
+    BadCheckpoint where there is none, where several could be meant, or where a shard is missing.
+    """
+    if wanted:
+        return _with_shards(wanted, names)
+    files = [name for name in names if is_weights(name)]
+    files = [n for n in files if not _NOT_THE_MODEL.fullmatch(PurePosixPath(n).stem)] or files
+    depth = min((name.count("/") for name in files), default=0)
+    files = [name for name in files if name.count("/") == depth]
+    files = [name for name in files if name.endswith(".safetensors")] or files
+    sets = list(dict.fromkeys(_with_shards(name, names) for name in files))
+    if len(sets) > 1:
+        best = [s for s in sets if PurePosixPath(s[0]).stem == "best_model"]
+        others = [s for s in sets if not _BY_STEP.fullmatch(PurePosixPath(s[0]).stem)]
+        sets = best if others == best and len(best) == 1 else sets
+    if len(sets) == 1:
+        return sets[0]
+    if not sets and any(name.endswith(".onnx") for name in names):
+        return _with_shards(next(n for n in names if n.endswith(".onnx")), names)
+    found = ", ".join(one[0] for one in sets[:10]) or "none"
+    raise BadCheckpoint(
+        f"{where} should hold one checkpoint; found: {found}.", "Give the file's own path."
     )
-    return found is not None and not isinstance(found, str)
 
 
-def _http_error() -> type[Exception]:
-    """The base of what huggingface_hub's HTTP library raises (httpx or its successor)."""
-    from huggingface_hub import errors
+def belonging(stem: str, names: Sequence[str]) -> list[str]:
+    """The names of files that may belong to weights called `stem`: those named like it first."""
+    patterns = (*CONFIG_NAMES, *families.companion_patterns(), lora.CONFIG, "*.yaml", "*.yml")
+    own = [n for n in names if PurePosixPath(n).stem in (stem, f"{stem}.onnx") and _is_text(n)]
+    listed = [n for pattern in patterns for n in sorted(names) if fnmatchcase(n, pattern)]
+    return list(dict.fromkeys([*own, *listed]))
 
-    return errors.HTTPError  # pyright: ignore[reportPrivateImportUsage]
+
+def _is_text(name: str) -> bool:
+    return name.endswith((*CONFIG_SUFFIXES, ".txt")) and not name.endswith(_INDEX)
 
 
-def _bar(name: str, progress: Progress | None) -> type:
-    """What huggingface_hub takes for a progress bar: passes the counts on, draws nothing."""
+def _with_shards(name: str, names: Sequence[str]) -> tuple[str, ...]:
+    """All shards of a split checkpoint, by the name of one of them or of its index."""
+    if name.endswith(_INDEX):
+        start = name.removesuffix(_INDEX)
+        name = next((n for n in names if (m := _SHARD.fullmatch(n)) and m[1] + m[4] == start), "")
+        if not name:
+            raise BadCheckpoint(f"{start} is not there, in parts or whole.", "Get all its files.")
+    if not (found := _SHARD.fullmatch(name)):
+        return (name,)
+    count = int(found[3])
+    numbers = range(1, min(count, MAX_SHARDS) + 1)
+    whole = tuple(f"{found[1]}-{n:05}-of-{found[3]}{found[4]}" for n in numbers)
+    missing = [one for one in whole if one not in names]
+    if missing:
+        raise BadCheckpoint(
+            f"{len(missing)} of the {count} parts of the checkpoint are missing: {missing[0]} …",
+            "Put all parts into one folder.",
+        )
+    return whole
 
-    class Bar:
-        def __init__(self, *_: Any, total: int | None = None, initial: int = 0, **__: Any) -> None:
-            self.total, self.n = total, initial
 
-        def update(self, n: float | None = 1) -> None:
-            self.n += int(n or 0)
-            if progress:
-                progress(name, self.n, self.total)
+def _below(folder: Path) -> tuple[str, ...]:
+    """The names of all files in a folder and up to three folders down, with their folders."""
+    found: list[str] = []
+    level = [folder]
+    for _ in range(MAX_DEPTH + 1):
+        found += [f.relative_to(folder).as_posix() for here in level for f in _files(here)]
+        below = [folder for here in level for folder in _entries(here) if folder.is_dir()]
+        level = [folder for folder in below if not folder.name.startswith(".")][:MAX_FOLDERS]
+    return tuple(found)
 
-        def _nothing(self, *_: Any, **__: Any) -> None:
-            return
 
-        set_postfix_str = set_description = set_description_str = refresh = close = _nothing
+def _files(folder: Path) -> list[Path]:
+    return [file for file in _entries(folder) if file.is_file()]
 
-        def __enter__(self) -> Bar:
-            return self
 
-        def __exit__(self, *_: object) -> None:
-            return
+def _entries(folder: Path) -> list[Path]:
+    """What is in a folder, by name; nothing where it may not be read."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
 
-    return Bar
+
+def _originals(folder: Path) -> list[Path]:
+    """Companions in the folder where Coqui's trainer keeps the files that it started from."""
+    patterns = families.companion_patterns()
+    folders = sorted(folder.parent.glob("*original_model_files*"))
+    return [f for d in folders if d.is_dir() for p in patterns for f in sorted(d.glob(p))]
+
+
+def _refuse_pointers(files: Files) -> None:
+    """Raises BadCheckpoint where Git left a pointer in place of a large file."""
+    for file in (*files.weights, *files.beside):
+        try:
+            with file.open("rb") as stream:
+                start = stream.read(200)
+        except OSError as error:
+            raise BadCheckpoint(f"Cannot read {file}: {error.strerror}.") from error
+        if start.startswith(_LFS):
+            size = re.search(rb"^size (\d+)$", start, re.MULTILINE)
+            stated = f" of {int(size[1]):,} bytes" if size else ""
+            raise BadCheckpoint(
+                f"{file} is a Git LFS pointer to a file{stated}, not the file itself.",
+                "Run `git lfs pull` in its repository, or download the file from its page.",
+            )

@@ -1,261 +1,347 @@
-"""What is on this machine and what could be: models and vocoders by name, as plain data."""
+"""The models known by name or stored on this machine: list, show, get, import, open, remove."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from vivavoce import files
 from vivavoce.checkpoints import store
-from vivavoce.errors import BadCheckpoint, UnknownModel, near_misses
-from vivavoce.hub import catalog, fetch
-from vivavoce.hub import paths as cache
-from vivavoce.hub.address import Source, parse
+from vivavoce.errors import BadCheckpoint, OutputError, UnknownModel, UsageError
+from vivavoce.files import remove as remove_path
+from vivavoce.hub import catalog, paths, remote
 from vivavoce.hub.catalog import Entry
+from vivavoce.hub.fetch import Files, Given, fetch
+from vivavoce.hub.resolve import Location, bundled_folder, folder_name, resolve, stored_folders
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from vivavoce.hub.download import Progress
-    from vivavoce.hub.foreign import Foreign
-
-OnProgress = Callable[[int, int | None, str], None]  # done, of how much, a note
-_UNSTATED: dict[str, Any] = {"languages": [], "licence": ""}
+    from vivavoce.hub.lora import Adapter
+    from vivavoce.hub.read import Stored
 
 
-def installed() -> list[dict[str, Any]]:
-    """Every known model and vocoder: the catalogue, then what was imported."""
-    rows = [_row(entry) for entry in catalog.entries()]
-    names = {row["name"] for row in rows}
-    others = (folder for folder in _imported() if folder.name not in names)
-    return rows + [_listed(folder) for folder in others]
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What a list says of a model. `installed`: all of it is on this machine, at `path`.
 
-
-def show(name: str) -> dict[str, Any]:
-    """The catalogue's facts about a model and, where it is here, its manifest's tables.
-
-    A checkpoint's path or address will do as well: what is read from it.
+    `vocoder` names another model; `own_vocoder` models bring theirs along. `parameters` counts
+    weights, 0 where it is not known. `problem` says why a stored model cannot be read.
     """
-    known = {entry.name: _row(entry) for entry in catalog.entries()}
-    here = _find(name)
-    if here is not None:
-        told = known.get(name, {})
-        own = {k: v for k, v in _facts(here).items() if v != "" or k not in told}
-        return _UNSTATED | told | own
-    if name in known:
-        return known[name]
-    found = _foreign(name)
-    if found is None:
-        raise _unknown(name)
-    manifest, _ = _read(found)
-    return _UNSTATED | manifest | {"installed": True, "path": str(found.weights)}
+
+    name: str
+    kind: str
+    family: str
+    languages: tuple[str, ...] = ()
+    licence: str = ""
+    vocoder: str = ""
+    installed: bool = False
+    source: str = "import"
+    notes: str = ""
+    parameters: int = 0
+    speakers: tuple[str, ...] = ()
+    own_vocoder: bool = False
+    path: str = ""
+    problem: str = ""
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON: what is not known is left out."""
+        extra = ("parameters", "speakers", "own_vocoder", "path", "problem")
+        return {k: v for k, v in asdict(self).items() if v or k not in extra}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A model's row, and its manifest's tables where it is on this machine."""
+
+    row: Row
+    manifest: Mapping[str, Any]
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON: the row, over it what the manifest says."""
+        said = {k: v for k, v in self.manifest.items() if v not in ("", [], ())}
+        return self.row.plain() | said | {"name": self.row.name}
+
+
+@dataclass(frozen=True)
+class Removed:
+    """The folder that was removed, and the download that stays in the Hub's cache, if any."""
+
+    folder: Path
+    kept: Path | None = None
+
+
+def installed() -> list[Row]:
+    """Every known model and vocoder: the catalogue, then what was imported."""
+    stored = {folder.name: folder for folder in stored_folders()}
+    rows = [
+        _stored_row(entry, bundled_folder(entry) or stored.pop(entry.name, None))
+        for entry in catalog.entries()
+    ]
+    return rows + [_stored_row(None, folder) for folder in stored.values()]
+
+
+def usable(rows: Sequence[Row]) -> list[Row]:
+    """The models that can speak here: their weights, and the vocoder that they name, are here."""
+    here = {row.name for row in rows if row.installed}
+    return [
+        row
+        for row in rows
+        if row.installed and row.kind == "acoustic" and (not row.vocoder or _is_here(row, here))
+    ]
+
+
+def show(name: str) -> Shown:
+    """What is known about a model; of a checkpoint from elsewhere, what is read from it.
+
+    Raises UnknownModel, BadCheckpoint, DownloadError.
+    """
+    location = resolve(name)
+    if location.folder is not None:
+        manifest = store.read_manifest(location.folder)
+        return Shown(_row(location.entry, manifest, location.folder), manifest)
+    if location.source is None:
+        return Shown(_row(location.entry, {}), {})
+    manifest = _read(fetch(location)).manifest
+    where = {"installed": True, "path": str(location.source)}
+    return Shown(_row(None, manifest), manifest | where)
 
 
 def path(name: str, kind: str = "") -> Path:
-    """The folder of a model that is here, by name or by path; fetches nothing.
-
-    Raises UnknownModel with near misses, or with the command that gets it.
-    """
-    here = _find(name)
-    if here is not None:
-        return here
-    known = {entry.name: entry for entry in catalog.entries()}
-    if name not in known:
-        raise _unknown(name, kind)
-    command = (
-        f"vivavoce models get {name}"
-        if known[name].sources
-        else f"vivavoce models import FILE --as {known[name].family} --name {name}"
-    )
-    raise UnknownModel(f"'{name}' is known but not on this machine.", f"Run: {command}")
+    """The folder of a stored model, by name or by path. Raises UnknownModel with a command."""
+    return _folder(resolve(name, kind))
 
 
 def default_vocoder(name: str) -> str:
     """The vocoder the catalogue pairs with a model. Raises UnknownModel where it names none."""
-    vocoder = {entry.name: entry.vocoder for entry in catalog.entries()}.get(name)
+    vocoder = next((entry.vocoder for entry in catalog.entries() if entry.name == name), "")
     if not vocoder:
         raise UnknownModel(f"'{name}' names no vocoder.", "Give one with --vocoder.")
     return vocoder
 
 
-def open_model(name: str, kind: str = "") -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """A model's manifest and its tensors under our names, mapped where the file allows it.
+def open_model(
+    name: str, kind: str = "", given: Given | None = None, adapters: Sequence[Adapter] = ()
+) -> Stored:
+    """A model's manifest and tensors under our names, mapped where the file allows it.
 
-    `name` is a name, a folder of ours, or the path or address of a foreign checkpoint, which is
-    read where it lies. Raises UnknownModel, BadCheckpoint, DownloadError.
+    `name` is a name, a folder of ours, or the path or address of a checkpoint from elsewhere, which
+    is read where it lies. `given` are files that belong to it, `adapters` LoRA files to merge.
+    Raises UnknownModel, BadCheckpoint, DownloadError.
     """
-    from vivavoce.hub import convert
+    from vivavoce.hub.read import read_stored, with_adapter
 
-    if (found := _foreign(name)) is not None:
-        return _read(found)
-    folder = path(name, kind)
-    manifest = store.read_manifest(folder)
-    address = manifest.get("weights", {}).get("source")
-    if not address:
-        return store.load(folder)
-    file = fetch.cached(_source(address))
-    if file is None:
-        raise UnknownModel(
-            f"The weights of '{name}' are gone from {address}.", f"Run: vivavoce models get {name}"
+    location = resolve(name, kind)
+    foreign = location.source is not None
+    if not foreign and given is not None and given != Given():
+        raise UsageError(
+            f"'{location.name}' is stored with its configuration and vocabulary.",
+            "Leave --config and --vocab out, or import the checkpoint again with them.",
         )
-    return manifest, convert.adapted(file, manifest["family"])
+    stored = _read(fetch(location, given)) if foreign else read_stored(_folder(location))
+    if kind and stored.manifest["kind"] != kind:
+        raise BadCheckpoint(
+            f"'{stored.manifest['name']}' is of kind '{stored.manifest['kind']}', not '{kind}'.",
+            "A model speaks through a vocoder: name the model first, the vocoder with --vocoder.",
+        )
+    for adapter in adapters:
+        files = fetch(resolve(adapter.place))
+        stored = with_adapter(stored, files, adapter.scale)
+    return stored
 
 
-def prepare(name: str, on_progress: OnProgress | None = None) -> None:
-    """Download the checkpoint that a path or address means; does nothing for what is here."""
-    _foreign(name, on_progress)
+def prepare(name: str, on_progress: Progress | None = None, given: Given | None = None) -> None:
+    """Download the checkpoint that an address means; does nothing for what is here."""
+    location = resolve(name)
+    if location.source is not None:
+        fetch(location, given, on_progress)
 
 
-def get(name: str, on_progress: OnProgress | None = None, offline: bool | None = None) -> Path:
+def get(name: str, on_progress: Progress | None = None, offline: bool | None = None) -> Path:
     """Download a catalogued model and its vocoder and make them ready; the model's folder.
 
     Safetensors stay in the Hub's cache and are read there; pickles are converted, once. Does
     nothing if all is here. Raises DownloadError, BadCheckpoint.
     """
-    entry = {entry.name: entry for entry in catalog.entries()}.get(name)
-    folder = _get(name, on_progress, offline)
-    if entry and entry.vocoder:
-        _get(entry.vocoder, on_progress, offline)
+    location = resolve(name)
+    folder = _get(location, on_progress, offline)
+    if location.entry and location.entry.vocoder:
+        _get(resolve(location.entry.vocoder, "vocoder"), on_progress, offline)
     return folder
 
 
-def _get(name: str, on_progress: OnProgress | None, offline: bool | None) -> Path:
-    here = _find(name)
-    if here is not None:
-        address = store.read_manifest(here).get("weights", {}).get("source")
-        if address:
-            fetch.fetch(_source(address), progress=_told(on_progress), offline=offline)
-        return here
-    entry = catalog.resolve(name)
-    files = fetch.fetch_entry(entry, _told(on_progress), offline)
-    from vivavoce.hub.convert import to_store
-    from vivavoce.hub.foreign import Foreign, is_weights
-
-    named = next(source for source in entry.sources if is_weights(files[source.file]))
-    weights = files.pop(named.file)
-    source = fetch.pinned(named, weights)
-    found = Foreign(weights, source, tuple(files.values()), entry.variant, entry.licence)
-    return to_store(found, entry.family, name, copy=weights.suffix != ".safetensors")
-
-
 def import_checkpoint(
-    file: Path | str, family: str, config: Path | None = None, name: str | None = None
+    file: Path | str,
+    family: str = "",
+    config: Path | None = None,
+    name: str | None = None,
+    vocabulary: Path | None = None,
+    replace: bool = False,
+    on_progress: Progress | None = None,
 ) -> Path:
-    """Convert a foreign checkpoint, or the one in a folder, into a model folder of ours.
+    """Convert a checkpoint, or the one in a folder or at an address, into a model folder of ours.
 
     No code in it is run. What belongs to it (a configuration, a vocabulary) is looked for beside
-    it. The original is not needed afterwards. Raises BadCheckpoint, UnsafeCheckpoint, UnknownModel
-    (the family), ConfigError.
+    it. The original is not needed afterwards. Without `family` it is recognised by its tensors.
+    Raises UsageError for a name that is taken, unless `replace`; BadCheckpoint, UnsafeCheckpoint,
+    UnknownModel (the family), ConfigError, DownloadError.
     """
-    from vivavoce.hub.convert import to_store
-    from vivavoce.hub.foreign import Foreign, only_weights
+    from vivavoce.hub import families
 
-    file = Path(file).absolute()
-    file = only_weights(file) if file.is_dir() else file
-    found = Foreign(file, Source("path", path=file), (config,) if config else ())
-    return to_store(found, family, name or _default_name(found.source))
+    if family:
+        families.kind_of(family)
+    address = "://" in str(file)
+    location = resolve(str(file) if address else str(Path(file).expanduser().absolute()))
+    files = fetch(location, Given(config, vocabulary), on_progress)
+    folder = paths.models() / folder_name(name or files.name)
+    _require_free(folder, replace)
+    return _store(folder, _read(files, family))
+
+
+def remove(name: str) -> Removed:
+    """Delete a stored model. A download in the Hub's cache, which other programs use too, stays.
+
+    Raises UnknownModel, UsageError for a model that is part of this package, OutputError.
+    """
+    location = resolve(name)
+    folder = _folder(location)
+    if folder.parent != paths.models():
+        where = "part of this package" if location.entry else f"not in {paths.models()}"
+        raise UsageError(f"'{name}' is {where}.", "Only downloaded and imported models go.")
+    source = remote.weights_of(store.read_manifest(folder))
+    kept = remote.cached(source) if source else None
+    remove_path(folder)
+    if folder.exists():
+        raise OutputError(f"Cannot remove {folder}.", "Check its permissions.")
+    return Removed(folder, kept)
 
 
 def remark(folder: Path) -> str:
-    """What was decided about weights that do not tell themselves, and why; else nothing."""
+    """How weights that do not say it themselves were read, and why; else nothing."""
     variant = store.read_manifest(folder).get("variant")
     return f"Read as {variant['name']}: {variant['reason']}." if variant else ""
 
 
-def _foreign(name: str, on_progress: OnProgress | None = None) -> Foreign | None:
-    """The foreign checkpoint that a path or an address means; names come first."""
-    if _find(name) is not None or name in {entry.name for entry in catalog.entries()}:
-        return None
-    from vivavoce.hub import foreign
+def _read(files: Files, family: str = "") -> Stored:
+    from vivavoce.hub.read import adapt, read
 
-    found = foreign.at(name, _told(on_progress))
-    entry = catalog.at(found.source) if found and found.source.kind == "hf" else None
-    if found is None or entry is None:
-        return found
-    return replace(found, variant=entry.variant, licence=entry.licence)
+    return adapt(read(files, family), files)
 
 
-def _read(found: Foreign) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    from vivavoce.hub import convert
+def _store(folder: Path, stored: Stored, source: str = "") -> Path:
+    """Check by building every part, then write. With `source` the weights stay there."""
+    from vivavoce.hub.build import checked
 
-    manifest, tensors = convert.read(found)
-    return manifest | {"name": _default_name(found.source)}, tensors
-
-
-def _told(on_progress: OnProgress | None) -> Progress | None:
-    """What downloads report, for a listener that is told what is done, of how much, and a note."""
-    return (lambda name, done, total: on_progress(done, total, name)) if on_progress else None
+    whole = checked(stored)
+    store.save(folder, whole.manifest | {"name": folder.name}, whole.tensors, source=source)
+    return folder
 
 
-def _source(address: str) -> Source:
-    source = parse(address)
-    if source is None:
-        raise BadCheckpoint(f"'{address}' is not where weights can be.", "Get the model again.")
-    return source
-
-
-def _imported() -> list[Path]:
-    return [f for f in files.entries(cache.models()) if (f / store.MANIFEST).is_file()]
-
-
-def _find(name: str) -> Path | None:
-    folder = Path(name)
-    files.recover(folder)
-    if (folder / store.MANIFEST).is_file():
-        return folder
-    bundled = {entry.name: entry.folder for entry in catalog.entries()}.get(name)
-    if bundled is not None and (bundled / store.MANIFEST).is_file():
-        return bundled
-    return next((f for f in _imported() if f.name == name), None)
-
-
-def _row(entry: Entry) -> dict[str, Any]:
-    return {
-        "name": entry.name,
-        "kind": entry.kind,
-        "family": entry.family,
-        "languages": list(entry.languages),
-        "licence": entry.licence,
-        "vocoder": entry.vocoder,
-        "installed": _find(entry.name) is not None,
-        "source": entry.repo or ("bundled" if entry.bundled else "import"),
-        "notes": entry.notes,
-    }
-
-
-def _listed(folder: Path) -> dict[str, Any]:
-    """What a list says of an imported model: as of a catalogued one, not its whole manifest."""
-    found = _UNSTATED | _facts(folder)
-    if not isinstance(found.get("vocoder", ""), str):
-        del found["vocoder"]  # its own
-    keys = ("name", "kind", "family", "languages", "licence", "vocoder", "speakers", "installed")
-    return {key: found[key] for key in (*keys, "path") if key in found}
-
-
-def _facts(folder: Path) -> dict[str, Any]:
-    manifest = store.read_manifest(folder)
-    return manifest | {"installed": True, "path": str(folder)}
-
-
-def _default_name(source: Source) -> str:
-    """The file's name, or its folder's where the file's says nothing."""
-    place = source.path or PurePosixPath(
-        source.repo or "/", source.file or urlsplit(source.url).path
-    )
-    says_nothing = re.fullmatch(r"(pytorch_|best_)?model(_\w+)?|checkpoint|generator", place.stem)
-    return place.parent.name if says_nothing else place.stem
-
-
-def _unknown(name: str, kind: str = "") -> UnknownModel:
-    if Path(name).exists():
-        return UnknownModel(
-            f"{name} is not a model folder: it has no {store.MANIFEST}.",
-            "Foreign checkpoints are brought in with `vivavoce models import FILE --as FAMILY`.",
+def _get(location: Location, on_progress: Progress | None, offline: bool | None) -> Path:
+    if location.folder is not None:
+        if source := remote.weights_of(store.read_manifest(location.folder)):
+            remote.fetch_file(source, progress=on_progress, offline=offline)
+        return location.folder
+    if location.entry is None:
+        raise UsageError(
+            f"{location.source} is not a model of the catalogue.", "Use `vivavoce models import`."
         )
-    known = [row["name"] for row in installed() if not kind or row["kind"] == kind]
-    advice = near_misses(name, known) or "`vivavoce models list` shows all."
-    return UnknownModel(f"No {kind or 'model'} is called '{name}'.", advice)
+    files = fetch(location, None, on_progress, offline)
+    stored = _read(files, location.entry.family)
+    folder = paths.models() / location.entry.name
+    return _store(folder, stored, str(files.source) if _may_stay(files, location.entry) else "")
+
+
+def _may_stay(files: Files, entry: Entry) -> bool:
+    """Whether the weights can be read where they were downloaded: one file that can be mapped.
+
+    What lies in several files is kept in one of ours.
+    """
+    from vivavoce.hub import families
+
+    companions = families.importer(entry.family).companions.values()
+    alone = len(files.weights) == 1 and not any(one.tensors for one in companions)
+    return alone and all(file.suffix == ".safetensors" for file in files.weights)
+
+
+def _folder(location: Location) -> Path:
+    if location.folder is not None:
+        return location.folder
+    if location.source is not None:
+        raise UnknownModel(
+            f"{location.source} is not a model folder: it has no {store.MANIFEST}.",
+            "Import it first: vivavoce models import FILE",
+        )
+    raise UnknownModel(f"'{location.name}' is not downloaded.", f"Run: {location.command}")
+
+
+def _require_free(folder: Path, replace: bool) -> None:
+    known = {entry.name: entry for entry in catalog.entries()}
+    if (entry := known.get(folder.name)) and entry.bundled:
+        raise UsageError(f"'{folder.name}' is the name of a bundled model.", "Choose another.")
+    if (folder / store.MANIFEST).exists() and not replace:
+        raise UsageError(
+            f"There is a model '{folder.name}' already.",
+            "Choose another with --name, or replace it with --force.",
+        )
+
+
+def _is_here(row: Row, installed: set[str]) -> bool:
+    return row.vocoder in installed or Path(row.vocoder, store.MANIFEST).is_file()
+
+
+def _stored_row(entry: Entry | None, folder: Path | None) -> Row:
+    """One bad folder must not hide the others: its row says what is wrong."""
+    if folder is None:
+        return _row(entry, {})
+    try:
+        return _row(entry, store.read_manifest(folder), folder)
+    except BadCheckpoint as error:
+        bad = replace(_row(entry, {}), path=str(folder), problem=error.message)
+        return bad if entry else replace(bad, name=folder.name)
+
+
+def _row(entry: Entry | None, manifest: Mapping[str, Any], folder: Path | None = None) -> Row:
+    """What the catalogue says, over it what the manifest of a stored model says."""
+    vocoder = manifest.get("vocoder")
+    row = Row(
+        name=folder.name if folder else str(manifest.get("name", "")),
+        kind=str(manifest.get("kind", "")),
+        family=str(manifest.get("family", "")),
+        licence=str(manifest.get("licence", "")),
+        vocoder=vocoder if isinstance(vocoder, str) else "",
+        installed=bool(manifest) and _has_weights(manifest),
+        speakers=_words(manifest.get("speakers")),
+        own_vocoder=isinstance(vocoder, dict),
+        path=str(folder or ""),
+    )
+    languages, parameters = _words(manifest.get("languages")), _parameters(manifest)
+    if entry is None:
+        return replace(row, languages=languages, parameters=parameters)
+    return replace(
+        row,
+        name=entry.name,
+        kind=entry.kind,
+        family=entry.family,
+        languages=languages or entry.languages,
+        licence=entry.licence or row.licence,
+        vocoder=entry.vocoder,
+        source=entry.repo or ("bundled" if entry.bundled else "import"),
+        notes=entry.notes,
+        parameters=entry.parameters or parameters,
+    )
+
+
+def _has_weights(manifest: Mapping[str, Any]) -> bool:
+    source = remote.weights_of(manifest)
+    return source is None or remote.cached(source) is not None
+
+
+def _parameters(manifest: Mapping[str, Any]) -> int:
+    weights = manifest.get("weights")
+    count = weights.get("parameters") if isinstance(weights, dict) else None
+    return count if isinstance(count, int) else 0
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list) else ()

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from vivavoce import runtime as devices
-from vivavoce.errors import BadCheckpoint, UsageError
-from vivavoce.hub import library, parts
+from vivavoce.errors import UsageError
+from vivavoce.hub import build, library
 from vivavoce.hub import paths as cache
+from vivavoce.hub.fetch import Given
+from vivavoce.hub.lora import Adapter
 from vivavoce.runtime.arithmetic import choose_arithmetic
 from vivavoce.runtime.memory import trim
 from vivavoce.runtime.placement import place
 from vivavoce.speech.engine import TTS
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from vivavoce.models.base import AcousticModel
     from vivavoce.vocoders.base import Vocoder
 
@@ -31,6 +32,9 @@ def load(
     device: str = "auto",
     precision: str = "float32",
     fast: bool = False,
+    lora: str | Path | Sequence[str | Path] = (),
+    config: str | Path | None = None,
+    vocabulary: str | Path | None = None,
 ) -> TTS:
     """A model and its vocoder, ready to speak.
 
@@ -41,13 +45,20 @@ def load(
     `vivavoce doctor --self-test` measured it to be right and faster; `TTS.vocoder_selection` is the
     vocoder's place. `precision` is float32, bfloat16, float16, int8, auto or fastest; lower ones
     are for the large products of models that have measured what they cost, everything else stays in
-    float32. `fast` asks for the model's quick settings as defaults (fewer steps) and, where no
-    lower precision is named, for the one that is fastest here; never for int8, which costs more.
+    float32. `lora` are adapters, each a file, folder or address, with `:SCALE` where they are to
+    be weaker or stronger than they were trained; they are merged into the weights. `config` and
+    `vocabulary` are files of a foreign checkpoint that do not lie beside it. `fast` asks for the
+    model's quick settings as defaults (fewer steps) and, where no lower precision is named, for
+    the one that is fastest here; never for int8, which costs more.
 
     Raises UnknownModel, BadCheckpoint, IncompatibleFeatures, UnsupportedDevice, UsageError.
     """
     found = devices.select(device)
-    manifest, acoustic, its, decoder = _modules(str(model or DEFAULT_MODEL), vocoder)
+    files = Given(Path(config) if config else None, Path(vocabulary) if vocabulary else None)
+    places = [lora] if isinstance(lora, (str, Path)) else lora
+    adapters = [Adapter.parse(str(place)) for place in places]
+    name = str(model or DEFAULT_MODEL)
+    manifest, acoustic, its, decoder = _modules(name, vocoder, files, adapters)
     selection = place(f"acoustic.{manifest['family']}", device, found, cache.folder())
     decoding = place(f"vocoder.{its['family']}", device, found, cache.folder())
     wanted = "fastest" if fast and precision in ("auto", "float32") else precision
@@ -74,33 +85,16 @@ def acoustic(model: str | Path) -> AcousticModel[Any]:
     """The acoustic model alone, on the CPU: it makes voices, and weights it does not read for that
     stay in their file. Raises UnknownModel, BadCheckpoint.
     """
-    return _acoustic(str(model))[1].eval().requires_grad_(False)
+    own, _ = build.split(library.open_model(str(model), "acoustic"))
+    return build.acoustic(own).eval().requires_grad_(False)
 
 
 def _modules(
-    model: str, vocoder: str | Path | None
+    model: str, vocoder: str | Path | None, files: Given, adapters: Sequence[Adapter]
 ) -> tuple[dict[str, Any], AcousticModel[Any], dict[str, Any], Vocoder]:
     """The model's manifest and module, then its vocoder's: asked for, brought along, or named."""
-    manifest, module, tensors = _acoustic(model)
-    its = parts.own_vocoder(manifest)
+    own, its = build.split(library.open_model(model, "acoustic", files, adapters))
     if its is None or vocoder:
-        named = vocoder or manifest.get("vocoder") or library.default_vocoder(manifest["name"])
-        its, tensors = _open(str(named), "vocoder")
-    return manifest, module, its, parts.build(its, tensors)
-
-
-def _acoustic(name: str) -> tuple[dict[str, Any], AcousticModel[Any], dict[str, Tensor]]:
-    """A model's manifest, its module, and the tensors of the vocoder it brings along."""
-    manifest, tensors = _open(name, "acoustic")
-    mine, others = parts.apart(manifest, tensors)
-    return manifest, parts.build(manifest, mine), others
-
-
-def _open(name: str, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    manifest, tensors = library.open_model(name, kind)
-    if manifest["kind"] != kind:
-        raise BadCheckpoint(
-            f"{manifest['name']} is of kind '{manifest['kind']}', not '{kind}'.",
-            "A model speaks through a vocoder: name the model first, the vocoder with --vocoder.",
-        )
-    return manifest, tensors
+        named = vocoder or build.named_vocoder(own) or library.default_vocoder(own.manifest["name"])
+        its = library.open_model(str(named), "vocoder")
+    return own.manifest, build.acoustic(own), its.manifest, build.vocoder(its)

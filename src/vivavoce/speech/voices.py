@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from vivavoce.audio import edit, io
+from vivavoce.audio.formats import FORMATS, MEDIA_SUFFIXES
 from vivavoce.audio.limits import LONGEST_S
-from vivavoce.checkpoints import store
 from vivavoce.errors import (
     OutputError,
     UnknownModel,
@@ -20,8 +20,9 @@ from vivavoce.errors import (
     VoiceError,
     near_misses,
 )
-from vivavoce.hub import library, names
+from vivavoce.hub import library
 from vivavoce.hub import voice_file as files
+from vivavoce.hub.resolve import match_name
 from vivavoce.models import MODELS
 from vivavoce.models.base import AcousticModel, Transcriber
 from vivavoce.registry import Family
@@ -29,6 +30,9 @@ from vivavoce.types import Audio, Voice
 
 Recording = str | Path | Audio
 """The path of an audio file, or what was read from one."""
+
+
+_RECORDINGS = {f".{name}" for name in (*FORMATS, *MEDIA_SUFFIXES, "aif", "aiff", "au", "oga")}
 
 
 def make_voice(
@@ -102,9 +106,11 @@ def choose(name: str, speakers: Sequence[str], clones: bool) -> str | Voice:
 
     Spelt exactly a name comes first; then capitals and accents do not count. What means no speaker
     of a model that does not clone is given back: the model itself says whom it has.
-    Raises UnknownVoice with near misses, VoiceError for a damaged file.
+    Raises UnknownVoice with near misses, UsageError for a recording, VoiceError for a damaged file.
     """
-    speaker = names.meant(name, speakers)
+    speaker = match_name(name, speakers)
+    if speaker is None and Path(name).suffix.lower() in _RECORDINGS:
+        raise UsageError(f"'{name}' is a recording, not a voice.", f"Clone it with --ref {name}.")
     if not clones or speaker == name or (speaker and _file(name) is None):
         return speaker or name
     return _load(name, speakers)
@@ -120,7 +126,7 @@ def voices_show(name: str) -> dict[str, Any]:
     own = _own(name)
     if own is None:
         rows = voices_list()
-        found = names.meant(name, [row["name"] for row in rows])
+        found = match_name(name, [row["name"] for row in rows])
         if found is None:
             raise _unknown(name, [row["name"] for row in rows])
         own = _own(found)
@@ -183,7 +189,7 @@ def cloning_families() -> dict[str, Family[AcousticModel[Any]]]:
 def _cloning_family(model: str | None) -> Family[AcousticModel[Any]]:
     clones = cloning_families()
     if model is not None:
-        chosen = library.show(model)["family"]
+        chosen = library.show(model).row.family
         if chosen not in clones:
             raise VoiceError(
                 f"'{model}' makes no voices from recordings.",
@@ -224,7 +230,7 @@ def _load(name: str, speakers: Sequence[str]) -> Voice:
     file = _file(name)
     if file is None:
         saved = [path.stem for path in files.saved()]
-        found = names.meant(name, saved)
+        found = match_name(name, saved)
         if found is None:
             raise _unknown(name, [*speakers, *saved])
         file = files.path_of(found)
@@ -232,24 +238,18 @@ def _load(name: str, speakers: Sequence[str]) -> Voice:
 
 
 def _speakers() -> list[dict[str, Any]]:
-    rows = []
     clones = cloning_families()
-    for entry in library.installed():
-        if not entry["installed"] or entry["kind"] != "acoustic":
-            continue
-        manifest = store.read_manifest(library.path(entry["name"]))
-        alone = () if entry["family"] in clones else ("default",)
-        rows += [
-            {
-                "name": speaker,
-                "model": entry["name"],
-                "family": entry["family"],
-                "language": ", ".join(entry.get("languages", ())),
-                "licence": entry.get("licence", ""),
-            }
-            for speaker in manifest.get("speakers") or alone
-        ]
-    return rows
+    return [
+        {
+            "name": speaker,
+            "model": row.name,
+            "family": row.family,
+            "language": ", ".join(row.languages),
+            "licence": row.licence,
+        }
+        for row in library.usable(library.installed())
+        for speaker in row.speakers or (() if row.family in clones else ("default",))
+    ]
 
 
 def _row(path: Path) -> dict[str, Any]:
@@ -260,10 +260,15 @@ def _row(path: Path) -> dict[str, Any]:
         return {"name": path.stem, **unknown, "licence": "", "problem": error.message}
 
 
+def _speaking(family: str) -> list[str]:
+    """The models on this machine that can speak with voices of a family."""
+    return [r.name for r in library.usable(library.installed()) if r.family == family]
+
+
 def _facts(path: Path, voice: Voice) -> dict[str, Any]:
     return {
         "name": path.stem,
-        "model": voice.family,
+        "model": ", ".join(_speaking(voice.family)),
         "family": voice.family,
         "language": voice.language,
         "licence": voice.licence,

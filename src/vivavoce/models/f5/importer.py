@@ -153,7 +153,7 @@ def vocabulary(text: str | None, n_tokens: int) -> list[str]:
     if text is None:
         raise BadCheckpoint(
             "There is no vocabulary for this checkpoint.",
-            "Put its vocab.txt into the same folder; official models come with one.",
+            "Put its vocab.txt into the same folder, or name it with --vocab.",
         )
     tokens = list(read_vocabulary(text).tokens)
     if len(tokens) != n_tokens:

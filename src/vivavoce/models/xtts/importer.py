@@ -17,6 +17,7 @@ from vivavoce.errors import BadCheckpoint
 from vivavoce.models.xtts.settings import (
     BELONGS,
     OFFICIAL_VOCODER,
+    Vocabulary,
     config_of,
     features_of,
     options_of,
@@ -114,8 +115,15 @@ def tables(
         "vocoder": {"features": features, **_vocoder(under(theirs, OFFICIAL_VOCODER))},
         "options": options_of(foreign),
         "speakers": _speaker_names(theirs),
-        "languages": [str(code) for code in foreign.get("languages") or vocabulary.languages],
+        "languages": _languages(foreign, vocabulary),
     }
+
+
+def _languages(foreign: Mapping[str, Any], vocabulary: Vocabulary) -> list[str]:
+    """Those that the configuration lists and the vocabulary has a token for."""
+    with_token = vocabulary.languages
+    listed = [str(code) for code in foreign.get("languages") or ()]
+    return [code for code in listed if code in with_token] or with_token
 
 
 def _check(foreign: Mapping[str, Any]) -> None:

@@ -27,6 +27,7 @@ from vivavoce.models.xtts.sampling import Sampler
 from vivavoce.models.xtts.speaker import SpeakerEncoder
 from vivavoce.nn.noise import Noise
 from vivavoce.runtime.arithmetic import Arithmetic
+from vivavoce.text.multilingual import LANGUAGES
 from vivavoce.text.multilingual.detect import detect
 from vivavoce.types import Audio, Chunk, Features, FeatureSpec, Tokens, Voice
 
@@ -212,7 +213,10 @@ class Xtts(AcousticModel[XttsOptions]):
     def _language(self, text: str, voice: Voice, options: XttsOptions) -> str:
         """Raises TextError for one that the model does not know, MissingExtra for "auto"."""
         wanted, known = options.language or voice.language, self._tokenizer.languages
-        return detect(text, known) if wanted == "auto" else xtts_text.language_code(wanted, known)
+        if wanted != "auto":
+            return xtts_text.language_code(wanted, known)
+        told_apart = [code for code in known if code in LANGUAGES]
+        return detect(text, told_apart) if told_apart else known[0]
 
     @property
     def _tokenizer(self) -> xtts_text.Tokenizer:

@@ -15,15 +15,20 @@ from vivavoce.errors import BadCheckpoint, TextError, near_misses
 from vivavoce.text import split
 from vivavoce.text.check import describe, speakable
 from vivavoce.text.multilingual import LANGUAGES, LIMITS, spoken
+from vivavoce.text.multilingual.clean import without_broken
 from vivavoce.types import Chunk, Tokens
 
 START, STOP, SPACE, UNKNOWN = "[START]", "[STOP]", "[SPACE]", "[UNK]"
 MOST_TOKENS = 400
 """What the text positions of the published models hold, without start and stop."""
 
+NEW_LANGUAGE_LIMIT = 200
+"""Characters of one utterance in a language that only a fine-tuned model speaks."""
+
 DIGIT_SIZE, MARK_SIZE = 7, 9
 """How many characters a digit and a mark with a name become, about."""
 
+_LANGUAGE = re.compile(r"\[([a-z]{2,3}(?:-[a-z]{2,4})?)\]")
 MARKS = frozenset("%&@#$£€°¥₹₽₩₺")
 # For characters that a vocabulary lacks, and only then.
 SAME = str.maketrans(
@@ -52,7 +57,9 @@ class Tokenizer:
         self._bpe = _bpe(config.vocabulary)
         vocabulary = self._bpe.get_vocab(with_added_tokens=True)
         self.n_tokens = max(vocabulary.values(), default=-1) + 1
-        self.languages = tuple(code for code in LANGUAGES if f"[{code}]" in vocabulary)
+        known = [code for code in LANGUAGES if f"[{code}]" in vocabulary]
+        tokens = filter(None, map(_LANGUAGE.fullmatch, sorted(vocabulary)))
+        self.languages = tuple(dict.fromkeys([*known, *(token[1] for token in tokens)]))
         missing = [token for token in (START, STOP, SPACE, UNKNOWN) if token not in vocabulary]
         if missing or not self.languages:
             lacks = " ".join(missing) or "a language"
@@ -119,7 +126,7 @@ class Tokenizer:
 
     def _said(self, text: str, code: str) -> str:
         """The text in words, in characters that the vocabulary has, if it has something like it."""
-        said = spoken(text, code)
+        said = spoken(text, code) if code in LANGUAGES else _plain(text)
         lacking = {c for c in said if c not in self._characters and c != " "}
         if lacking:
             said = said.translate({ord(c): self._alike(c) for c in lacking})
@@ -138,6 +145,12 @@ class Tokenizer:
         for i, character in enumerate(said):
             places += [-1] * len(SPACE) if character == " " else [i]
         return self._bpe.encode(prefix + said.replace(" ", SPACE)), places
+
+
+def _plain(text: str) -> str:
+    """Lower case, composed, without quotes: for a language of which no rules are known here."""
+    composed = unicodedata.normalize("NFC", without_broken(text))
+    return composed.lower().replace('"', "")
 
 
 def language_code(name: str, known: Iterable[str] = LANGUAGES) -> str:
@@ -168,7 +181,7 @@ def chunks(
     piece alone, in characters, so that a stream begins early. Only whitespace lies between pieces.
     """
     code = language_code(language, tokenizer.languages)
-    for piece in split.chunks(text, LIMITS[code], _size, first):
+    for piece in split.chunks(text, LIMITS.get(code, NEW_LANGUAGE_LIMIT), _size, first):
         yield from _within(piece, code, tokenizer, most_tokens)
 
 

@@ -11,8 +11,9 @@ from tests.tiny import tiny_folders
 from tests.tolerance import assert_near
 from vivavoce.checkpoints import store
 from vivavoce.errors import BadCheckpoint
-from vivavoce.hub import library, parts
+from vivavoce.hub import build, library
 from vivavoce.hub import paths as cache
+from vivavoce.hub.read import Stored
 from vivavoce.speech.load import load
 
 
@@ -50,27 +51,43 @@ def test_another_vocoder_may_replace_it(folders):
 
 
 def test_every_part_takes_its_tensors_or_says_so(folders):
-    manifest, tensors = library.open_model(str(folders[0]))
-    stored = parts.checked(manifest, tensors)
-    assert set(stored) == set(tensors)
+    stored = library.open_model(str(folders[0]))
+    assert set(build.checked(stored).tensors) == set(stored.tensors)
     for name in ("vocoder.head.bias", "encoder.embedding.weight"):
-        missing = {k: v for k, v in tensors.items() if k != name}
+        missing = {k: v for k, v in stored.tensors.items() if k != name}
         with pytest.raises(BadCheckpoint, match=name.removeprefix("vocoder.")):
-            parts.checked(manifest, missing)
+            build.checked(Stored(stored.manifest, missing))
+    more = stored.tensors | {"vocoder.odd": torch.ones(1)}
     with pytest.raises(BadCheckpoint, match="1 unexpected: odd"):
-        parts.checked(manifest, tensors | {"vocoder.odd": torch.ones(1)})
+        build.checked(Stored(stored.manifest, more))
 
 
 def test_it_is_listed_without_its_tables_and_shown_with_them(folders):
     cache.models().mkdir(parents=True)
     folders[0].rename(cache.models() / "mine")
-    row = next(row for row in library.installed() if row["name"] == "whole")
-    assert not {"config", "text", "vocoder"} & set(row)
-    assert library.show("mine")["vocoder"]["family"] == "vocos"
+    row = next(row for row in library.installed() if row.name == "mine")
+    assert (row.own_vocoder, row.vocoder) == (True, "")
+    assert not {"config", "text"} & set(row.plain())
+    assert library.show("mine").plain()["vocoder"]["family"] == "vocos"
 
 
 def test_most_models_only_name_a_vocoder(folders):
-    manifest, tensors = library.open_model(str(folders[1]))
-    assert parts.own_vocoder(manifest) is None
-    assert parts.apart(manifest, tensors) == (tensors, {})
-    assert parts.own_vocoder(store.read_manifest(folders[0]))["name"] == "whole"
+    stored = library.open_model(str(folders[1]))
+    own, vocoder = build.split(stored)
+    assert (own, vocoder) == (stored, None)
+    assert build.named_vocoder(own) == str(folders[2])
+    _, vocoder = build.split(library.open_model(str(folders[0])))
+    assert vocoder is not None
+    assert vocoder.manifest["name"] == "whole"
+
+
+@pytest.mark.parametrize("address", ["hf://o/r/m.pt", "https://a.example/m.pt"])
+def test_a_manifest_that_names_an_address_as_its_vocoder_makes_no_request(
+    folders, hub, monkeypatch, address
+):
+    _, model, _ = folders
+    (manifest, tensors) = store.load(model)
+    store.save(model, manifest | {"vocoder": address}, {k: v.clone() for k, v in tensors.items()})
+    with pytest.raises(BadCheckpoint, match="names an address as its vocoder"):
+        load(model, device="cpu")
+    assert hub.requests == []

@@ -8,9 +8,9 @@ import torch
 
 from tests.tolerance import assert_near, assert_recorded
 from vivavoce.checkpoints import store
-from vivavoce.errors import BadCheckpoint, UnknownModel, UnsafeCheckpoint
+from vivavoce.errors import BadCheckpoint, UnknownModel, UnsafeCheckpoint, UsageError
 from vivavoce.hub import library
-from vivavoce.hub.convert import speaker_names
+from vivavoce.hub.read import speaker_names
 from vivavoce.models.base import sentences
 from vivavoce.models.glow.config import GlowConfig
 from vivavoce.models.glow.model import GlowTTS
@@ -141,7 +141,7 @@ def test_missing_configuration_and_unknown_family_are_named(tmp_path):
         library.import_checkpoint(tmp_path / "x.pth", "vocos")
     with pytest.raises(UnknownModel, match="vocos"):
         library.import_checkpoint(tmp_path / "x.pth", "vokos")
-    with pytest.raises(BadCheckpoint, match="no file"):
+    with pytest.raises(UsageError, match="no file"):
         library.import_checkpoint(tmp_path / "nothing.pth", "vocos")
 
 
