@@ -49,6 +49,10 @@ _GAP = _text("Silence after every sentence [default: natural].", metavar="SECOND
 _BREAK = _text("Silence after every paragraph [default: natural].", metavar="SECONDS")
 _CAST = _text("TOML file with the voices of [NAME] tags.", metavar="FILE")
 
+_LORA = _voice("LoRA adapter to merge, as FILE[:SCALE]; repeatable.", metavar="FILE")
+_VOCAB = _voice("Vocabulary file of the checkpoint.", metavar="FILE")
+_CONFIG = _voice("Configuration file of the checkpoint.", metavar="FILE")
+
 Text = Annotated[str | None, typer.Argument(metavar="TEXT|-", help="Text; - is standard input.")]
 File = Annotated[Path | None, _text("UTF-8 text file to speak.", "--file", "-f", metavar="FILE")]
 Spoken = Annotated[str | None, _SPEAK_IN]
@@ -59,6 +63,9 @@ Notes = Annotated[bool, _text("Read reference marks such as [12].", "--read-note
 
 Model = Annotated[str | None, _MODEL]
 Vocoder = Annotated[str | None, _VOCODER]
+Lora = Annotated[list[str] | None, _LORA]
+Vocab = Annotated[Path | None, _VOCAB]
+Config = Annotated[Path | None, _CONFIG]
 Voice = Annotated[str | None, _voice("Speaker or voice file.", "--voice", "-v", metavar="NAME")]
 Recordings = Annotated[list[Path] | None, _REF]
 Transcript = Annotated[str | None, _WORDS]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vivavoce.cli.files import require_writable
 from vivavoce.cli.terminal import Progress, emit, say
 from vivavoce.errors import UnknownFormat, UsageError, near_misses
+
+if TYPE_CHECKING:
+    from vivavoce.hub.fetch import Given
 
 DEFAULT_FILE = "speech.wav"
 SUBTITLES = ("srt", "vtt", "json")
@@ -43,14 +46,14 @@ def subtitle_files(paths: list[Path]) -> list[Path]:
     return paths
 
 
-def download(*places: str | None) -> None:
-    """Bring what is given by its address, with a bar: the first time it may take minutes."""
+def download(model: str | None, vocoder: str | None = None, given: Given | None = None) -> None:
+    """Download what is named by an address, with a bar: the first time it may take minutes."""
     from vivavoce.hub import library
 
-    for place in places:
+    for place, files in ((model, given), (vocoder, None)):
         if place and "://" in place:
             with Progress(place, "bytes") as progress:
-                library.prepare(place, progress)
+                library.prepare(place, progress, files)
 
 
 def report(summary: dict[str, Any], as_json: bool, verbose: bool = False) -> None:

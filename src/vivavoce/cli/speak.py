@@ -31,6 +31,9 @@ def speak(
     output: o.Output = "",
     model: o.Model = None,
     vocoder: o.Vocoder = None,
+    lora: o.Lora = None,
+    vocab: o.Vocab = None,
+    config: o.Config = None,
     voice: o.Voice = None,
     ref: o.Recordings = None,
     transcript: o.Transcript = None,
@@ -73,7 +76,9 @@ def speak(
     who = speaker(voice, ref, transcript, transcript_file, language, transcribe, cast)
     source = _speakable(source_text(text, file, who, cast))
     style = _style(sentence_silence, paragraph_silence, read_notes)
-    tts = _loaded(model, vocoder, device, (precision, fast), verbose, captions)
+    loading = {"vocoder": vocoder, "device": device, "precision": precision, "fast": fast}
+    loading |= {"lora": tuple(lora or ()), "vocabulary": vocab, "config": config}
+    tts = loaded(model, loading, verbose, captions)
     how = who.options | how | spoken_language(tts, who)
     model_flags.require_known(how, tts)
     spoken_by = voice_of(tts, who, source)
@@ -99,18 +104,13 @@ def _style(
     return Style(sentence_s=sentence_silence, paragraph_s=paragraph_silence, notes=read_notes)
 
 
-def _loaded(
-    model: str | None,
-    vocoder: str | None,
-    device: str,
-    how: tuple[str, bool],
-    verbose: bool,
-    captions: list[Path],
-) -> TTS:
+def loaded(model: str | None, loading: dict[str, Any], verbose: bool, captions: list[Path]) -> TTS:
+    """The engine, downloaded first where an address is given. `loading` is what `load` takes."""
+    from vivavoce.hub.fetch import Given
     from vivavoce.speech.load import load  # torch comes in here
 
-    download(model, vocoder)
-    tts = load(model, vocoder=vocoder, device=device, precision=how[0], fast=how[1])
+    download(model, loading["vocoder"], Given(loading["config"], loading["vocabulary"]))
+    tts = load(model, **loading)
     if captions and not tts.times_words:
         raise UsageError(
             f"'{tts.name}' does not produce word timings, so --subtitles is unavailable.",

@@ -76,13 +76,18 @@ def _cell(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+Unit = Literal["characters", "bytes", "steps", "utterances"]
+
+
 class Progress:
     """A bar on a terminal's stderr for work that takes over a second; otherwise nothing.
 
     Called with what is done, of how much, and a note. A context manager: the bar goes at its end.
     """
 
-    def __init__(self, label: str, unit: Literal["characters", "bytes", "steps"]) -> None:
+    def __init__(
+        self, label: str, unit: Literal["characters", "bytes", "steps", "utterances"]
+    ) -> None:
         self.label, self.unit = label, unit
         self._begin = time.monotonic()
         self._bar: Any = None
