@@ -15,10 +15,11 @@ from vivavoce.checkpoints import store
 from vivavoce.checkpoints.remap import fold_weight_norm
 from vivavoce.config import from_dict, to_dict
 from vivavoce.models.glow import text as glow_text
-from vivavoce.models.glow.align import maximum_path
 from vivavoce.models.glow.config import GlowConfig
 from vivavoce.models.glow.decoder import Coupling
-from vivavoce.models.glow.model import GlowTTS, length_mask
+from vivavoce.models.glow.model import GlowTTS
+from vivavoce.nn.alignment import maximum_path
+from vivavoce.nn.padding import length_mask
 from vivavoce.nn.task import Task
 from vivavoce.runtime import full_precision
 from vivavoce.types import FeatureSpec, Tokens
