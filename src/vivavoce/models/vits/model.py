@@ -1,0 +1,218 @@
+"""VITS, whole but for its decoder: symbols -> prior -> durations -> flow -> latents.
+
+The HiFi-GAN that makes samples of the latents is a vocoder of its own, stored beside the model, so
+that an utterance can be decoded in windows. Knows no text rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vivavoce.config import from_dict
+from vivavoce.errors import TextError
+from vivavoce.models.vits import speakers
+from vivavoce.models.vits import text as vits_text
+from vivavoce.models.vits.config import VitsConfig, VitsOptions
+from vivavoce.models.vits.durations import DeterministicDurations, StochasticDurations
+from vivavoce.models.vits.encoder import TextEncoder
+from vivavoce.models.vits.flow import Flow, Posterior
+from vivavoce.models.vits.prior import Lengths, expanded, lengths_of
+from vivavoce.nn.noise import Noise
+from vivavoce.nn.padding import length_mask, pad_tokens
+from vivavoce.types import Chunk, Features, FeatureSpec, Tokens, Voice
+
+FIRST_FRAMES = 48
+"""The flow gives so many frames first, so that the vocoder can begin: half a second."""
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What the text side of a batch comes to: latents of the prior `[B, C, T]` and lengths."""
+
+    latents: Tensor
+    lengths: Lengths
+    condition: Tensor | None
+
+
+class VitsTTS(nn.Module):
+    """Kim et al. 2021, arXiv:2106.06103, with the options of Coqui, YourTTS, MMS and Piper."""
+
+    family = "vits"
+    options_type = VitsOptions
+    clones = False
+    incremental = True
+    times_words = True
+    int8 = False
+    fast_options: Mapping[str, Any] = {}
+    stream_frames = 192  # new frames per streamed piece after the first
+
+    def __init__(
+        self,
+        config: VitsConfig,
+        spec: FeatureSpec,
+        text: vits_text.TextConfig | None = None,
+        speaker_names: tuple[str, ...] = (),
+        languages: tuple[str, ...] = (),
+        default_speaker: int = 0,
+    ) -> None:
+        super().__init__()
+        self.config, self.spec = config, spec
+        self.text_rules = vits_text.TextRules(text or vits_text.TextConfig())
+        self.speaker_names = speaker_names or speakers.numbered(config.n_speakers)
+        self.languages, self.default_speaker = languages, default_speaker
+        self.text = TextEncoder(config)
+        self.durations = (
+            StochasticDurations(config)
+            if config.stochastic_durations
+            else DeterministicDurations(config)
+        )
+        self.flow = Flow(config)
+        self.posterior = Posterior(config) if config.posterior else None
+        self.speakers = (
+            nn.Embedding(config.n_speakers, config.speaker_width) if config.n_speakers else None
+        )
+        self.language_table = (
+            nn.Embedding(config.n_languages, config.language_width) if config.n_languages else None
+        )
+
+    def voice(self, name: str | None = None) -> Voice:
+        """One of the model's speakers, by name or number, or several mixed. Raises UnknownVoice."""
+        return speakers.voice(self, name)
+
+    def chunks(self, text: str, _voice: Voice, _options: VitsOptions) -> Iterator[Chunk]:
+        return self.text_rules.chunks(text)
+
+    def tokenise(
+        self, text: str, voice: Voice | None = None, options: VitsOptions | None = None
+    ) -> Tokens:
+        """Raises TextError when nothing of `text` can be spoken, MissingExtra without espeak-ng."""
+        language = self.language(voice, options) if self.languages else ""
+        return self.text_rules.encode(text, language)
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        tokens: Sequence[Tokens],
+        voice: Voice,
+        options: VitsOptions,
+        noise: Noise,
+        _on_step: Any = None,
+    ) -> Iterator[Features]:
+        """One text: its first frames, then the rest. Several: one `Features` with a row for each.
+
+        Row `i` draws from `noise` row `i`, symbol by symbol and then frame by frame, so that a
+        row's result does not depend on its neighbours. Raises TextError for an entry without
+        tokens.
+        """
+        prior = self.prior(tokens, voice, options, noise)
+        frames = prior.lengths.frames
+        if len(tokens) > 1:
+            mask = length_mask(frames, prior.latents.shape[2]).to(prior.latents.device)
+            latents = self.flow.reverse(prior.latents * mask, mask, prior.condition)
+            yield self._features(latents, prior, frames)
+            return
+        for latents in self._pieces(prior):
+            yield self._features(latents, prior, torch.tensor([latents.shape[2]]))
+
+    def prior(
+        self, tokens: Sequence[Tokens], voice: Voice, options: VitsOptions, noise: Noise
+    ) -> Prior:
+        """Everything before the flow. Raises TextError for an entry without tokens."""
+        if any(len(t) == 0 for t in tokens):
+            raise TextError("There is nothing to speak.", "Give at least one word.")
+        device = self.text.embedding.weight.device
+        ids, mask = pad_tokens(tokens, device)
+        condition = speakers.condition(self, voice, device)
+        language = self._language_vector(voice, options, device)
+        hidden, mean, log_scale = self.text(ids, mask, language)
+        drawn = None
+        if isinstance(self.durations, StochasticDurations):
+            drawn = noise.normal([len(t) for t in tokens], 2).to(device) * options.duration_noise
+        log_durations = self.log_durations(hidden, mask, drawn, condition, language)
+        lengths = lengths_of(log_durations, mask, options.speed, self.spec.frame_rate)
+        latents = expanded(mean, lengths)
+        if options.noise_scale > 0:
+            strayed = noise.normal(lengths.frames.tolist(), self.config.latent_width).to(device)
+            latents = latents + strayed * expanded(log_scale.exp(), lengths) * options.noise_scale
+        return Prior(latents, lengths, condition)
+
+    def log_durations(
+        self,
+        hidden: Tensor,
+        mask: Tensor,
+        noise: Tensor | None,
+        condition: Tensor | None = None,
+        language: Tensor | None = None,
+    ) -> Tensor:
+        """`[B, 1, L]`; `noise` `[B, 2, L]`, scaled already, is for stochastic durations."""
+        if isinstance(self.durations, StochasticDurations):
+            assert noise is not None
+            return self.durations(hidden, mask, noise, condition, language)
+        return self.durations.predict(hidden, mask, condition, language)
+
+    def language(self, voice: Voice | None, options: VitsOptions | None) -> str:
+        """The model's name of the language that is asked for. Raises TextError."""
+        wanted = (options.language if options else "") or (voice.language if voice else "")
+        wanted = wanted or self.languages[0]
+        low = wanted.lower()
+        alike = [n for n in self.languages if n.lower() == low]
+        alike = alike or [n for n in self.languages if n.lower().split("-")[0] == low.split("-")[0]]
+        if not alike:
+            raise TextError(
+                f"This model does not speak '{wanted}'.", f"It speaks {', '.join(self.languages)}."
+            )
+        return alike[0]
+
+    def freeze(self, _arithmetic: Any = None) -> VitsTTS:
+        """Ready for inference: evaluation mode."""
+        self.eval().requires_grad_(False)
+        return self
+
+    def _pieces(self, prior: Prior) -> Iterator[Tensor]:
+        """The latents of one row: a piece that is soon there, then all others."""
+        z, context = prior.latents, self.flow.context
+        if z.shape[2] <= FIRST_FRAMES + 2 * context:
+            yield self.flow.reverse(z, None, prior.condition)
+            return
+        first = self.flow.reverse(z[..., : FIRST_FRAMES + context], None, prior.condition)
+        yield first[..., :FIRST_FRAMES]
+        before = min(context, FIRST_FRAMES)
+        rest = self.flow.reverse(z[..., FIRST_FRAMES - before :], None, prior.condition)
+        yield rest[..., before:]
+
+    def _features(self, latents: Tensor, prior: Prior, lengths: Tensor) -> Features:
+        return Features(
+            latents.float(),
+            lengths,
+            self.spec,
+            prior.lengths.durations,
+            condition=prior.condition,
+            problems=prior.lengths.problems,
+        )
+
+    def _language_vector(
+        self, voice: Voice, options: VitsOptions, device: torch.device
+    ) -> Tensor | None:
+        if self.language_table is None:
+            return None
+        row = self.languages.index(self.language(voice, options))
+        return F.embedding(torch.tensor([row], device=device), self.language_table.weight)[..., None]
+
+
+def build(manifest: Mapping[str, Any]) -> VitsTTS:
+    """From a model's tables (`config`, `features`, `text`, `speakers`, `languages`)."""
+    config = from_dict(VitsConfig, manifest["config"], "config")
+    return VitsTTS(
+        config,
+        from_dict(FeatureSpec, manifest["features"], "features"),
+        from_dict(vits_text.TextConfig, manifest.get("text", {}), "text"),
+        tuple(manifest.get("speakers", ())),
+        tuple(manifest.get("languages", ())) if config.n_languages else (),
+        int(manifest.get("default_speaker", 0)),
+    )
