@@ -41,8 +41,22 @@ def models(weights: dict[str, Tensor], config: dict[str, Any]) -> tuple[VitsTTS,
     """Strictly: every tensor of the file is one of ours."""
     theirs, dropped = official(weights)
     assert not dropped
+    return voiced(theirs, decoder_settings(config), config)
+
+
+def voiced(
+    theirs: dict[str, Tensor], settings: DecoderSettings, config: dict[str, Any] | None = None
+) -> tuple[VitsTTS, Hifigan]:
+    model, vocoder = loaded(theirs, settings, config)
+    return model.freeze(), vocoder.freeze()
+
+
+def loaded(
+    theirs: dict[str, Tensor], settings: DecoderSettings, config: dict[str, Any] | None = None
+) -> tuple[VitsTTS, Hifigan]:
+    config = config or {}
     sizes = config_of(theirs, unit_speakers=bool(config.get("use_d_vector_file")))
-    hifigan = decoder_of(theirs, decoder_settings(config))
+    hifigan = decoder_of(theirs, settings)
     spec = replace(
         XTTS_LATENTS,
         sample_rate=config.get("sampling_rate", 22050),
@@ -56,7 +70,7 @@ def models(weights: dict[str, Tensor], config: dict[str, Any]) -> tuple[VitsTTS,
     strict_load(
         vocoder, {k.removeprefix("vocoder."): v for k, v in ours.items() if "vocoder." in k}
     )
-    return model.freeze(), vocoder.freeze()
+    return model, vocoder
 
 
 def tokens(ids: Tensor) -> Tokens:

@@ -20,7 +20,9 @@ def options(parity) -> VitsOptions:
     rhythm = config.get("noise_scale_w", config.get("noise_scale_duration"))
     if rhythm is None:
         rhythm = parity.meta["inference_noise_scale_dp"]
-    language = config["languages"][int(parity.inputs["language_ids"])] if "languages" in config else ""
+    language = (
+        config["languages"][int(parity.inputs["language_ids"])] if "languages" in config else ""
+    )
     return VitsOptions(
         speed=1 / config.get("length_scale", 1.0),
         noise_scale=parity.meta.get("inference_noise_scale", config["noise_scale"]),

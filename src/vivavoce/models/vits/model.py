@@ -202,7 +202,9 @@ class VitsTTS(nn.Module):
         if self.language_table is None:
             return None
         row = self.languages.index(self.language(voice, options))
-        return F.embedding(torch.tensor([row], device=device), self.language_table.weight)[..., None]
+        return F.embedding(torch.tensor([row], device=device), self.language_table.weight)[
+            ..., None
+        ]
 
 
 def build(manifest: Mapping[str, Any]) -> VitsTTS:

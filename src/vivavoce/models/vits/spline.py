@@ -70,9 +70,7 @@ def _share(y: Tensor, part: Bin, bend: Tensor) -> Tensor:
     return 2 * c / (-b - (b.square() - 4 * a * c).clamp_min(0).sqrt())
 
 
-def _bin(
-    x: Tensor, widths: Tensor, heights: Tensor, derivatives: Tensor, inverse: bool
-) -> Bin:
+def _bin(x: Tensor, widths: Tensor, heights: Tensor, derivatives: Tensor, inverse: bool) -> Bin:
     knots_x, knots_y = _knots(widths), _knots(heights)
     slopes = SMALLEST + F.softplus(F.pad(derivatives, (1, 1), value=EDGE))
     inner = (knots_y if inverse else knots_x)[..., 1:-1]
