@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vivavoce.checkpoints.mapped import DAMAGED
 from vivavoce.checkpoints.protobuf import BYTES, FIXED32, Field, fields, numbers
 from vivavoce.errors import BadCheckpoint
+from vivavoce.limits import DAMAGED
 
 MOST_NODES = 200_000
 MOST_TENSORS = 50_000

@@ -9,8 +9,8 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from vivavoce.checkpoints.mapped import DAMAGED
 from vivavoce.errors import BadCheckpoint
+from vivavoce.limits import DAMAGED
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 _LONGEST_VARINT = 10

@@ -14,7 +14,7 @@ from vivavoce.models.vits.model import VitsTTS
 from vivavoce.models.vits.names import adapt, official
 from vivavoce.models.vits.sizes import DecoderSettings, config_of, decoder_of
 from vivavoce.types import Tokens, Voice
-from vivavoce.vocoders.hifigan import Hifigan
+from vivavoce.vocoders.hifigan.model import Hifigan
 
 
 class Recorded:

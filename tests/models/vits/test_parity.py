@@ -5,7 +5,7 @@ import torch
 
 from tests.models.vits.official import close, draws, models, speaker, tokens
 from vivavoce.models.vits.config import VitsOptions
-from vivavoce.vocoders.vocoder import decode_windowed
+from vivavoce.vocoders.base import decode_windowed
 
 LATENTS, SAMPLES = 2e-5, 1e-4
 ORIGINAL = ["vits_original_tiny", "vits_original_speakers_tiny", "piper_ckpt_tiny"]

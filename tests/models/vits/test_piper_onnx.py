@@ -9,7 +9,7 @@ from tests.models.vits.official import Recorded, close, tokens, voiced
 from vivavoce.checkpoints import onnx_graph
 from vivavoce.models.vits.config import VitsOptions
 from vivavoce.models.vits.piper_onnx import decoder_of, tensors_of
-from vivavoce.vocoders.vocoder import decode_windowed
+from vivavoce.vocoders.base import decode_windowed
 
 TINY = ["piper_onnx_single_tiny", "piper_onnx_speakers_high_tiny"]
 

@@ -100,3 +100,6 @@ class VitsOptions:
 def _within(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
         raise ConfigError(f"{name} is {value}; it must be from {low:g} to {high:g}.")
+
+
+OPTIONS = VitsOptions

@@ -76,4 +76,10 @@ def from_graph(graph: Graph) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return piper_onnx.tensors_of(graph), settings
 
 
-IMPORTER = Importer(recognises=recognises, adapt=adapt, tables=tables, companions=COMPANIONS)
+IMPORTER = Importer(
+    recognises=recognises,
+    adapt=adapt,
+    tables=tables,
+    companions=COMPANIONS,
+    from_graph=from_graph,
+)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from vivavoce.config import from_dict
 from vivavoce.errors import TextError
+from vivavoce.models.base import AcousticModel, OnStep, Traits
 from vivavoce.models.vits import speakers
 from vivavoce.models.vits import text as vits_text
 from vivavoce.models.vits.config import VitsConfig, VitsOptions
@@ -40,17 +40,14 @@ class Prior:
     condition: Tensor | None
 
 
-class VitsTTS(nn.Module):
+class VitsTTS(AcousticModel[VitsOptions]):
     """Kim et al. 2021, arXiv:2106.06103, with the options of Coqui, YourTTS, MMS and Piper."""
 
     family = "vits"
     options_type = VitsOptions
-    clones = False
-    incremental = True
-    times_words = True
-    int8 = False
-    fast_options: Mapping[str, Any] = {}
-    stream_frames = 192  # new frames per streamed piece after the first
+    config_type = VitsConfig
+    text_type = vits_text.TextConfig
+    traits = Traits(times_words=True, emits_parts=True, stream_frames=192)
 
     def __init__(
         self,
@@ -81,11 +78,28 @@ class VitsTTS(nn.Module):
             nn.Embedding(config.n_languages, config.language_width) if config.n_languages else None
         )
 
+    @property
+    def device(self) -> torch.device:
+        return self.text.embedding.weight.device
+
+    @classmethod
+    def build(cls, manifest: Mapping[str, Any]) -> Self:
+        """From a model's tables; `languages` and `default_speaker` besides the usual ones."""
+        config = from_dict(VitsConfig, manifest["config"], "config")
+        return cls(
+            config,
+            from_dict(FeatureSpec, manifest["features"], "features"),
+            from_dict(vits_text.TextConfig, manifest.get("text", {}), "text"),
+            tuple(manifest.get("speakers", ())),
+            tuple(manifest.get("languages", ())) if config.n_languages else (),
+            int(manifest.get("default_speaker", 0)),
+        )
+
     def voice(self, name: str | None = None) -> Voice:
         """One of the model's speakers, by name or number, or several mixed. Raises UnknownVoice."""
         return speakers.voice(self, name)
 
-    def chunks(self, text: str, _voice: Voice, _options: VitsOptions) -> Iterator[Chunk]:
+    def chunks(self, text: str, voice: Voice, options: VitsOptions) -> Iterator[Chunk]:
         return self.text_rules.chunks(text)
 
     def tokenise(
@@ -102,7 +116,7 @@ class VitsTTS(nn.Module):
         voice: Voice,
         options: VitsOptions,
         noise: Noise,
-        _on_step: Any = None,
+        on_step: OnStep | None = None,
     ) -> Iterator[Features]:
         """One text: its first frames, then the rest. Several: one `Features` with a row for each.
 
@@ -126,7 +140,7 @@ class VitsTTS(nn.Module):
         """Everything before the flow. Raises TextError for an entry without tokens."""
         if any(len(t) == 0 for t in tokens):
             raise TextError("There is nothing to speak.", "Give at least one word.")
-        device = self.text.embedding.weight.device
+        device = self.device
         ids, mask = pad_tokens(tokens, device)
         condition = speakers.condition(self, voice, device)
         language = self._language_vector(voice, options, device)
@@ -169,11 +183,6 @@ class VitsTTS(nn.Module):
             )
         return alike[0]
 
-    def freeze(self, _arithmetic: Any = None) -> VitsTTS:
-        """Ready for inference: evaluation mode."""
-        self.eval().requires_grad_(False)
-        return self
-
     def _pieces(self, prior: Prior) -> Iterator[Tensor]:
         """The latents of one row: a piece that is soon there, then all others."""
         z, context = prior.latents, self.flow.context
@@ -202,19 +211,4 @@ class VitsTTS(nn.Module):
         if self.language_table is None:
             return None
         row = self.languages.index(self.language(voice, options))
-        return F.embedding(torch.tensor([row], device=device), self.language_table.weight)[
-            ..., None
-        ]
-
-
-def build(manifest: Mapping[str, Any]) -> VitsTTS:
-    """From a model's tables (`config`, `features`, `text`, `speakers`, `languages`)."""
-    config = from_dict(VitsConfig, manifest["config"], "config")
-    return VitsTTS(
-        config,
-        from_dict(FeatureSpec, manifest["features"], "features"),
-        from_dict(vits_text.TextConfig, manifest.get("text", {}), "text"),
-        tuple(manifest.get("speakers", ())),
-        tuple(manifest.get("languages", ())) if config.n_languages else (),
-        int(manifest.get("default_speaker", 0)),
-    )
+        return self.language_table(torch.tensor([row], device=device)).unsqueeze(2)

@@ -12,7 +12,7 @@ from typing import Literal
 from torch import Tensor
 
 from vivavoce.checkpoints.remap import fold_weight_norm, strip, under
-from vivavoce.vocoders.hifigan import convert as hifigan
+from vivavoce.vocoders.hifigan import importer as hifigan
 
 Layout = Literal["original", "coqui", "hf"]
 Renames = tuple[tuple[re.Pattern[str], str], ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from vivavoce.errors import BadCheckpoint, ConfigError
@@ -36,8 +36,8 @@ class Settings:
 
     text: TextConfig
     sample_rate: int
-    options: VitsOptions = VitsOptions()
-    decoder: DecoderSettings = DecoderSettings()
+    options: VitsOptions = field(default_factory=VitsOptions)
+    decoder: DecoderSettings = field(default_factory=DecoderSettings)
     speakers: tuple[str, ...] = ()
     default_speaker: int = 0
     languages: tuple[str, ...] = ()
@@ -186,7 +186,9 @@ def coqui(foreign: Mapping[str, Any], rows: int) -> Settings:
             "Only models with one sample rate can be used.",
         )
     text = _without_none({k: foreign[k] for k in _COQUI_TEXT if foreign.get(k) is not None})
-    text["model_args"] = {k: v for k, v in (text.get("model_args") or {}).items() if k == "add_blank"}
+    text["model_args"] = {
+        k: v for k, v in (text.get("model_args") or {}).items() if k == "add_blank"
+    }
     table = _json((foreign.get("found") or {}).get("languages") or "{}", "language_ids.json")
     listed = [str(k) for k, _ in sorted(table.items(), key=lambda item: item[1])]
     listed = listed or list(arguments.get("languages") or ())
