@@ -36,8 +36,8 @@ def lengths_of(log_durations: Tensor, mask: Tensor, speed: float, frame_rate: fl
     log, real = log_durations[:, 0].float().cpu(), mask[:, 0].cpu()
     most = LONGEST_SYMBOL_S * frame_rate
     broken, runaway = ~log.isfinite() & (real > 0), (log > math.log(most)) & (real > 0)
-    usable = torch.where(broken, torch.zeros_like(log), log.clamp(max=math.log(most)))
-    durations = ((usable.exp() / speed).ceil().clamp_min(1) * real).long()
+    usable = torch.where(broken, torch.zeros_like(log), log).exp().clamp(max=most)
+    durations = ((usable / speed).ceil().clamp_min(1) * real).long()
     problems = tuple(
         _problem(bool(b.any()), int(r.sum())) for b, r in zip(broken, runaway, strict=True)
     )
