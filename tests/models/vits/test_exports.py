@@ -1,5 +1,6 @@
 """Voices written for other programs: what onnxruntime makes of them, and back again."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,14 +9,20 @@ import pytest
 import torch
 
 from tests.models.vits.official import Recorded, close, tokens
-from tests.models.vits.toy import CONFIG, TRAINED, manifest_of, toy
+from tests.models.vits.toy import CONFIG, DECODER, TRAINED, manifest_of, toy
 from vivavoce.checkpoints import onnx_graph
 from vivavoce.checkpoints.onnx_write import content, number
+from vivavoce.config import to_dict
 from vivavoce.errors import OutputError, UsageError
 from vivavoce.hub import library
 from vivavoce.models.vits.config import VitsOptions
 from vivavoce.models.vits.exports import to_piper
+from vivavoce.models.vits.hf_export import hf_names, to_hugging_face
+from vivavoce.models.vits.names import adapt
+from vivavoce.models.vits.names import official as folded
+from vivavoce.models.vits.official_names import official
 from vivavoce.vocoders.base import decode_windowed
+from vivavoce.vocoders.hifigan.model import Hifigan
 
 CONFIGS = {
     "plain": CONFIG,
@@ -157,3 +164,54 @@ def test_what_the_format_cannot_hold(tmp_path):
     with pytest.raises(OutputError, match="No such file"):
         to_piper(manifest, tensors, tmp_path / "missing" / "v.onnx")
     assert not list(tmp_path.glob("*.onnx"))
+
+
+HF_DECODER = replace(DECODER, block=1, block_dilations=((1, 3), (1, 3)))
+MANIFESTS = Path(__file__).parents[2] / "data" / "manifests"
+
+
+def hugging_face(config=TRAINED):
+    model, _ = toy(config)
+    decoder = replace(HF_DECODER, condition_dim=config.speaker_width)
+    vocoder = Hifigan(decoder, model.spec).eval().requires_grad_(False)
+    manifest = manifest_of(model, vocoder)
+    symbols = tuple(chr(97 + n) for n in range(config.n_tokens))
+    manifest["text"] = {"kind": "mms", "language": "deu", "symbols": list(symbols)}
+    tensors = dict(model.state_dict())
+    tensors |= {f"vocoder.{k}": v for k, v in vocoder.state_dict().items()}
+    return manifest, tensors
+
+
+@pytest.mark.parametrize(
+    "config", [TRAINED, replace(TRAINED, n_speakers=3, speaker_width=6)], ids=["one", "speakers"]
+)
+def test_hugging_face_there_and_back(config, tmp_path):
+    manifest, tensors = hugging_face(config)
+    files = to_hugging_face(manifest, tensors, tmp_path / "folder")
+    assert [f.name for f in files][:2] == ["model.safetensors", "config.json"]
+    again, found = library.open_model(str(library.import_checkpoint(tmp_path / "folder")))
+    assert found.keys() == tensors.keys()
+    for name, tensor in tensors.items():
+        torch.testing.assert_close(found[name], tensor, rtol=1e-6, atol=1e-7)
+    assert again["text"]["symbols"] == manifest["text"]["symbols"]
+    assert again["text"]["language"] == "deu"
+
+
+def test_every_name_of_hugging_faces():
+    """Made from the published names: what is written is what their library wants."""
+    rows = json.loads((MANIFESTS / "mms_tts_eng_hf.json").read_text())["keys"]
+    foreign = {k: torch.zeros(1).expand(row["shape"]) for k, row in rows.items()}
+    named = hf_names(official(adapt(folded(foreign)[0])), stochastic=True)
+    assert {k: list(v.shape) for k, v in named.items()} == {k: r["shape"] for k, r in rows.items()}
+
+
+def test_what_a_vits_model_cannot_be(tmp_path):
+    manifest, tensors = hugging_face()
+    medium = manifest | {"vocoder": {"config": to_dict(DECODER)}}
+    for table, message in (
+        (medium, "residual blocks of type 2"),
+        (manifest | {"text": {"kind": "arpabet"}}, "of the kind 'arpabet'"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            to_hugging_face(table, tensors, tmp_path / "folder")
+    assert not (tmp_path / "folder").exists()
