@@ -18,6 +18,8 @@ from vivavoce.nn import durations
 from vivavoce.nn.transformer import ChannelNorm
 
 DROPOUT = 0.5
+SMALLEST = 1e-5
+"""Of what is left of a duration; its logarithm has to be finite."""
 LOG_2PI = math.log(2 * math.pi)
 
 
@@ -109,6 +111,27 @@ class Variational(nn.Module):
         self.splines = nn.ModuleList(Spline(config) for _ in range(config.duration_flows))
         self.first = Spline(config)
 
+    def forward(
+        self, frames: Tensor, hidden: Tensor, mask: Tensor, noise: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Pairs that stand for whole frames, and the logarithm of their likelihood `[B]`.
+
+        A part u in (0, 1) is taken off each duration, so that what is left is continuous; its
+        logarithm and a second variable are the pair (paper equation 7).
+        """
+        told = self.end(self.stack(self.start(frames), mask)) * mask
+        noise = noise * mask
+        pairs, log_det = self.affine(noise, mask)
+        for layer in self.splines:
+            pairs, more = layer(pairs, hidden + told, mask)
+            pairs, log_det = pairs.flip(1), log_det + more
+        off, second = pairs.chunk(2, 1)
+        log_det = log_det + ((F.logsigmoid(off) + F.logsigmoid(-off)) * mask).sum((1, 2))
+        likelihood = normal_likelihood(noise, mask) - log_det
+        left = (frames - off.sigmoid() * mask) * mask
+        first = left.clamp_min(SMALLEST).log() * mask
+        return torch.cat([first, second], 1), likelihood + first.sum((1, 2))
+
 
 class StochasticDurations(nn.Module):
     """A flow from noise to durations, under the text and the speaker."""
@@ -153,6 +176,33 @@ class StochasticDurations(nn.Module):
             pairs, _ = layer(pairs.flip(1), hidden, mask, inverse=True)
         return self.affine.inverse(pairs.flip(1), mask)[:, :1]
 
+    def loss(
+        self,
+        x: Tensor,
+        mask: Tensor,
+        frames: Tensor,
+        noise: Tensor,
+        speaker: Tensor | None = None,
+        language: Tensor | None = None,
+    ) -> Tensor:
+        """An upper bound of the negative log-likelihood of `frames` `[B, 1, L]`, per row `[B]`.
+
+        `noise` `[B, 2, L]` is standard normal. Needs the variational part.
+        """
+        assert self.variational is not None
+        hidden = self.hidden(x, mask, speaker, language)
+        pairs, likelihood = self.variational(frames, hidden, mask, noise)
+        pairs, log_det = self.affine(pairs, mask)
+        for layer in (self.variational.first, *self.splines):
+            pairs, more = layer(pairs, hidden, mask)
+            pairs, log_det = pairs.flip(1), log_det + more
+        return likelihood - normal_likelihood(pairs, mask) - log_det
+
+
+def normal_likelihood(x: Tensor, mask: Tensor) -> Tensor:
+    """The logarithm of the standard normal density, summed per row `[B]`."""
+    return (-0.5 * (LOG_2PI + x.square()) * mask).sum((1, 2))
+
 
 class DeterministicDurations(durations.DurationPredictor):
     """Two convolutions over the text and the speaker: logarithms of durations, in frames."""
@@ -178,6 +228,18 @@ class DeterministicDurations(durations.DurationPredictor):
         if self.language is not None and language is not None:
             x = x + self.language(language.detach())
         return self(x, mask)
+
+    def loss(
+        self,
+        x: Tensor,
+        mask: Tensor,
+        frames: Tensor,
+        speaker: Tensor | None = None,
+        language: Tensor | None = None,
+    ) -> Tensor:
+        """Squared differences of logarithms, summed per row `[B]`."""
+        target = (frames + 1e-6).log() * mask
+        return (self.predict(x, mask, speaker, language) - target).square().sum((1, 2))
 
 
 def condition_of(config: VitsConfig, width: int) -> nn.Conv1d | None:

@@ -9,11 +9,13 @@ from typing import Any
 
 import torch
 
-from vivavoce.audio.specs import XTTS_LATENTS
+from vivavoce.audio.specs import HIFIGAN_22K, XTTS_LATENTS
 from vivavoce.models.vits.config import VitsConfig, VitsOptions
 from vivavoce.models.vits.model import VitsTTS
 from vivavoce.nn.noise import Noise
 from vivavoce.types import Tokens, Workload
+from vivavoce.vocoders.hifigan.config import HifiganConfig
+from vivavoce.vocoders.hifigan.model import Hifigan
 
 FULL = VitsConfig(n_tokens=256)
 TOY = VitsConfig(
@@ -42,6 +44,7 @@ def workloads() -> dict[str, Workload]:
         _speaking(
             "languages", 1, 201, n_languages=3, language_width=4, n_speakers=4, speaker_width=16
         ),
+        Workload("training", "one step of both phases on 2 x 60 symbols, 2.3 s", _training),
     )
     return {work.name: work for work in found}
 
@@ -84,3 +87,42 @@ def _speaking(name: str, rows: int, count: int, **changes: Any) -> Workload:
         return lambda: list(model.generate(tokens, voice, VitsOptions(), Noise(0, range(rows))))
 
     return Workload(name, f"{rows} x {count} symbols", build)
+
+
+def _training(device: Any, full: bool = False) -> Callable[[], Any]:
+    from vivavoce.models.vits.train import VitsLoss, VitsTask, Voice
+
+    sizes = {"posterior": True, "variational_durations": True}
+    config = replace(FULL if full else TOY, **sizes, posterior_layers=16 if full else 2)
+    narrow: dict[str, Any] = {"width": 32, "block_kernels": (3,), "block_dilations": ((1, 3),)}
+    critics: dict[str, Any] = {
+        "period_channels": (4, 4, 4),
+        "scale_channels": (4, 4, 4),
+        "scale_groups": (1, 2, 1),
+    }
+    features = replace(HIFIGAN_22K, f_max=None)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        decoder = HifiganConfig(output_bias=False, **({} if full else narrow))
+        spec = replace(XTTS_LATENTS, sample_rate=22050, n_mels=config.latent_width)
+        voice = Voice(VitsTTS(config, spec), Hifigan(decoder, spec))
+        task = VitsTask(voice, features, VitsLoss(**({} if full else critics))).to(device)
+    generator = torch.Generator().manual_seed(0)
+    batch = {
+        "tokens": torch.randint(0, 200, (2, 60), generator=generator),
+        "token_lengths": torch.tensor([60, 50]),
+        "samples": 0.1 * torch.randn(2, 200 * 256, generator=generator),
+        "sample_lengths": torch.tensor([200 * 256, 150 * 256]),
+        "speakers": torch.zeros(2, dtype=torch.long),
+    }
+    batch = {name: rows.to(device) for name, rows in batch.items()}
+    optimisers = {k: torch.optim.AdamW(part.parameters(), 2e-4) for k, part in task.parts().items()}
+
+    def step() -> bool:
+        for phase, optimiser in optimisers.items():
+            optimiser.zero_grad()
+            task(phase, batch, 0)[0].backward()
+            optimiser.step()
+        return True
+
+    return step
