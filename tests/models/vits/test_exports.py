@@ -15,6 +15,7 @@ from vivavoce.checkpoints.onnx_write import content, number
 from vivavoce.config import to_dict
 from vivavoce.errors import OutputError, UsageError
 from vivavoce.hub import library
+from vivavoce.models.base import Sentence
 from vivavoce.models.vits.config import VitsOptions
 from vivavoce.models.vits.exports import to_piper
 from vivavoce.models.vits.hf_export import hf_names, to_hugging_face
@@ -108,10 +109,10 @@ def test_onnxruntime_says_the_same(name, tmp_path):
     voice = model.voice("2") if model.config.n_speakers else model.voice()
     quiet = replace(options, noise_scale=0.0)
     with torch.inference_mode():
-        frames = int(model.prior([tokens(IDS)], voice, quiet, silent).lengths.frames[0])
+        frames = int(model.prior([Sentence(tokens(IDS), voice, quiet)], silent).lengths.frames[0])
     drawn_z = torch.randn(1, model.config.latent_width, frames, generator=generator)
     draws = Recorded(*([drawn_w, drawn_z] if stochastic else [drawn_z]))
-    pieces = list(model.generate([tokens(IDS)], voice, options, draws))
+    pieces = list(model.generate([Sentence(tokens(IDS), voice, options)], draws))
     latents = torch.cat([p.values for p in pieces], 2)
     expected = decode_windowed(vocoder, latents, condition=pieces[0].condition)
     feeds = {

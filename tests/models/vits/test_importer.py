@@ -13,6 +13,7 @@ from tests.models.vits.test_parity import options
 from vivavoce.errors import BadCheckpoint, UnknownModel
 from vivavoce.hub import library, parts
 from vivavoce.hub.convert import adapted
+from vivavoce.models.base import Sentence
 from vivavoce.models.vits.settings import SYMBOLS, settings_of
 
 ARCHITECTURE = (
@@ -108,7 +109,7 @@ def test_a_checkpoint_comes_in_without_being_told_what_it_is(name, load_parity, 
     assert (manifest["family"], manifest["features"]["sample_rate"]) == ("vits", 16000)
     model = parts.build(manifest, parts.apart(manifest, stored)[0]).freeze()
     voice, entry = speaker(model, parity.inputs), tokens(parity.inputs["ids"][0])
-    pieces = list(model.generate([entry], voice, options(parity), draws(parity.inputs)))
+    pieces = list(model.generate([Sentence(entry, voice, options(parity))], draws(parity.inputs)))
     expected = parity.outputs["spectrogram" if "spectrogram" in parity.outputs else "z"]
     close(torch.cat([piece.values for piece in pieces], 2), expected, 2e-5)
 

@@ -7,6 +7,7 @@ import torch
 
 from tests.models.vits.toy import CONFIG, spec_of, stored, toy
 from vivavoce.errors import ConfigError, TextError, UnknownVoice, VoiceError
+from vivavoce.models.base import Sentence, sentences
 from vivavoce.models.vits.config import VitsConfig, VitsOptions
 from vivavoce.models.vits.model import FIRST_FRAMES, VitsTTS
 from vivavoce.models.vits.prior import LONGEST_SYMBOL_S, lengths_of
@@ -22,7 +23,7 @@ def spoken(model: VitsTTS, texts: list[str], rows=None, voice=None, **options):
     tokens = [model.tokenise(text) for text in texts]
     noise = Noise(7, range(len(texts)) if rows is None else rows)
     chosen = VitsOptions(**options)
-    return list(model.generate(tokens, voice or model.voice(), chosen, noise))
+    return list(model.generate(sentences(tokens, voice or model.voice(), chosen), noise))
 
 
 def test_a_row_does_not_depend_on_its_neighbours():
@@ -40,13 +41,30 @@ def test_a_row_does_not_depend_on_its_neighbours():
         assert not together.values[row, :, frames:].any()
 
 
+def test_rows_have_voices_speeds_and_noise_of_their_own():
+    model, _ = toy(SPEAKING, names=NAMES)
+    tokens = model.tokenise("hello there you")
+    rows = [
+        Sentence(tokens, model.voice("ann"), VitsOptions(speed=2.0)),
+        Sentence(tokens, model.voice("bob"), VitsOptions(noise_scale=0.0)),
+        Sentence(tokens, model.voice("cid"), VitsOptions(speed=0.5, duration_noise=0.1)),
+    ]
+    assert len({model.batch_key(row) for row in rows}) == 1
+    (together,) = model.generate(rows, Noise(7, range(3)))
+    for number, row in enumerate(rows):
+        alone = torch.cat([p.values for p in model.generate([row], Noise(7, [number]))], 2)
+        found = together.row(number).values
+        torch.testing.assert_close(found, alone, atol=1e-5, rtol=0)
+    assert together.lengths[2] > together.lengths[1] > together.lengths[0]
+
+
 def test_pieces_make_up_the_whole():
     model, _ = toy()
     tokens = [model.tokenise("a long text " * 10)]
     pieces = spoken(model, ["a long text " * 10])
     assert pieces[0].values.shape[2] == FIRST_FRAMES
     with torch.inference_mode():
-        prior = model.prior(tokens, model.voice(), VitsOptions(), Noise(7))
+        prior = model.prior(sentences(tokens, model.voice(), VitsOptions()), Noise(7))
         whole = model.flow.reverse(prior.latents)
     torch.testing.assert_close(torch.cat([p.values for p in pieces], 2), whole, atol=1e-5, rtol=0)
 
@@ -62,12 +80,12 @@ def test_durations_add_up_and_speed_shortens():
 def test_noise_is_what_varies():
     model, _ = toy()
     tokens, voice = [model.tokenise("hello")], model.voice()
-    runs = [
-        next(
-            iter(model.generate(tokens, voice, VitsOptions(noise_scale=scale), Noise(seed)))
-        ).values
-        for scale, seed in ((0.0, 1), (0.0, 2), (0.5, 1), (0.5, 2), (0.5, 2))
-    ]
+
+    def run(scale: float, seed: int) -> torch.Tensor:
+        said = sentences(tokens, voice, VitsOptions(noise_scale=scale))
+        return next(iter(model.generate(said, Noise(seed)))).values
+
+    runs = [run(*how) for how in ((0.0, 1), (0.0, 2), (0.5, 1), (0.5, 2), (0.5, 2))]
     assert torch.equal(runs[0], runs[1])
     assert not torch.allclose(runs[2], runs[3])
     assert torch.equal(runs[3], runs[4])
@@ -76,7 +94,7 @@ def test_noise_is_what_varies():
 def test_durations_that_run_away_are_cut_and_told():
     mask = torch.ones(3, 1, 2)
     log = torch.tensor([[[1.0, 1.0]], [[1.0, 80.0]], [[float("nan"), float("inf")]]])
-    found = lengths_of(log, mask, 1.0, frame_rate=100.0)
+    found = lengths_of(log, mask, [1.0] * 3, frame_rate=100.0)
     assert found.durations.tolist() == [[3, 3], [3, 150], [1, 1]]
     assert found.frames.tolist() == [6, 153, 2]
     assert found.problems[0] == ""
@@ -86,7 +104,7 @@ def test_durations_that_run_away_are_cut_and_told():
 
 def test_padding_lasts_no_time():
     mask = torch.tensor([[[1.0, 1.0]], [[1.0, 0.0]]])
-    found = lengths_of(torch.full((2, 1, 2), float("-inf")).nan_to_num(), mask, 1.0, 100.0)
+    found = lengths_of(torch.full((2, 1, 2), float("-inf")).nan_to_num(), mask, [1.0, 1.0], 100.0)
     assert found.durations.tolist() == [[1, 1], [1, 0]]
 
 
@@ -137,7 +155,7 @@ def test_languages_by_name_or_its_beginning():
 def test_nothing_to_speak():
     model, _ = toy()
     with pytest.raises(TextError, match="nothing to speak"):
-        list(model.generate([Tokens(())], model.voice(), VitsOptions(), Noise(0)))
+        list(model.generate([Sentence(Tokens(()), model.voice(), VitsOptions())], Noise(0)))
 
 
 @pytest.mark.parametrize(

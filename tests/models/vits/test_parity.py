@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from tests.models.vits.official import close, draws, models, speaker, tokens
+from vivavoce.models.base import Sentence, sentences
 from vivavoce.models.vits.config import VitsOptions
 from vivavoce.vocoders.base import decode_windowed
 
@@ -38,10 +39,10 @@ def test_from_symbols_to_samples(name, load_parity):
     inputs, outputs = parity.inputs, parity.outputs
     voice, entry = speaker(model, inputs), tokens(inputs["ids"][0])
     with torch.inference_mode():
-        prior = model.prior([entry], voice, options(parity), draws(inputs))
+        prior = model.prior([Sentence(entry, voice, options(parity))], draws(inputs))
     assert torch.equal(prior.lengths.durations, outputs["durations"][0].long())
     close(prior.latents, outputs["z_p"], LATENTS)
-    pieces = list(model.generate([entry], voice, options(parity), draws(inputs)))
+    pieces = list(model.generate([Sentence(entry, voice, options(parity))], draws(inputs)))
     latents = torch.cat([piece.values for piece in pieces], dim=2)
     close(latents, outputs["z"], LATENTS)
     samples = decode_windowed(vocoder, latents, condition=pieces[0].condition)
@@ -54,7 +55,7 @@ def test_hugging_face(name, load_parity):
     model, vocoder = models(parity.weights, parity.meta["config"])
     inputs, outputs = parity.inputs, parity.outputs
     voice, entry = speaker(model, inputs), tokens(inputs["ids"][0])
-    pieces = list(model.generate([entry], voice, options(parity), draws(inputs)))
+    pieces = list(model.generate([Sentence(entry, voice, options(parity))], draws(inputs)))
     latents = torch.cat([piece.values for piece in pieces], dim=2)
     close(latents, outputs["spectrogram"], LATENTS)
     samples = decode_windowed(vocoder, latents, condition=pieces[0].condition)
@@ -69,15 +70,13 @@ def test_a_batch_of_two(name, load_parity):
     inputs, outputs = parity.inputs, parity.outputs
     counts = inputs["attention_mask_b2"].sum(1).tolist()
     entries = [tokens(ids[:n]) for ids, n in zip(inputs["ids_b2"], counts, strict=True)]
-    (features,) = model.generate(
-        entries, speaker(model, inputs), options(parity), draws(inputs, "b2_noise")
-    )
+    said = sentences(entries, speaker(model, inputs), options(parity))
+    (features,) = model.generate(said, draws(inputs, "b2_noise"))
     hop = vocoder.accepts.hop_length
     assert (features.lengths * hop).tolist() == outputs["b2.sequence_lengths"].tolist()
     close(features.values, outputs["b2.spectrogram"], LATENTS)
     condition = features.condition
-    rows = None if condition is None else condition.expand(2, -1, -1)
-    samples = decode_windowed(vocoder, features.values, features.lengths, condition=rows)
+    samples = decode_windowed(vocoder, features.values, features.lengths, condition=condition)
     for row, frames in enumerate(features.lengths.tolist()):
         same = (frames - vocoder.receptive_field) * hop
         close(samples[row, :same], outputs["b2.waveform"][row, :same], SAMPLES)

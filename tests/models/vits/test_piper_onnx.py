@@ -7,6 +7,7 @@ import torch
 
 from tests.models.vits.official import Recorded, close, tokens, voiced
 from vivavoce.checkpoints import onnx_graph
+from vivavoce.models.base import Sentence
 from vivavoce.models.vits.config import VitsOptions
 from vivavoce.models.vits.piper_onnx import decoder_of, tensors_of
 from vivavoce.vocoders.base import decode_windowed
@@ -29,7 +30,7 @@ def spoken(voice, inputs, key=""):
         inputs.get(f"{key}noise_w", torch.zeros(1, 2, len(ids))), inputs.get(f"{key}noise_z")
     )
     who = model.voice(str(int(inputs["sid"])) if "sid" in inputs else None)
-    pieces = list(model.generate([tokens(ids)], who, options, drawn))
+    pieces = list(model.generate([Sentence(tokens(ids), who, options)], drawn))
     latents = torch.cat([piece.values for piece in pieces], 2)
     samples = decode_windowed(vocoder, latents, condition=pieces[0].condition)
     return samples[0], pieces[0].durations[0]

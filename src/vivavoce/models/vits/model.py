@@ -6,7 +6,7 @@ that an utterance can be decoded in windows. Knows no text rules.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from vivavoce.config import from_dict
 from vivavoce.errors import TextError
-from vivavoce.models.base import AcousticModel, OnStep, Traits
+from vivavoce.models.base import AcousticModel, OnStep, Sentence, Traits
 from vivavoce.models.vits import speakers
 from vivavoce.models.vits import text as vits_text
 from vivavoce.models.vits.config import VitsConfig, VitsOptions
@@ -109,24 +109,26 @@ class VitsTTS(AcousticModel[VitsOptions]):
         language = self.language(voice, options) if self.languages else ""
         return self.text_rules.encode(text, language)
 
+    def batch_key(self, sentence: Sentence[VitsOptions]) -> Hashable:
+        """Any sentences share a batch: voices, speeds and languages are the rows' own."""
+        return None
+
     @torch.inference_mode()
     def generate(
         self,
-        tokens: Sequence[Tokens],
-        voice: Voice,
-        options: VitsOptions,
+        sentences: Sequence[Sentence[VitsOptions]],
         noise: Noise,
         on_step: OnStep | None = None,
     ) -> Iterator[Features]:
-        """One text: its first frames, then the rest. Several: one `Features` with a row for each.
+        """One sentence: its first frames, then the rest. Several: `Features` with a row for each.
 
         Row `i` draws from `noise` row `i`, symbol by symbol and then frame by frame, so that a
-        row's result does not depend on its neighbours. Raises TextError for an entry without
+        row's result does not depend on its neighbours. Raises TextError for a sentence without
         tokens.
         """
-        prior = self.prior(tokens, voice, options, noise)
+        prior = self.prior(sentences, noise)
         frames = prior.lengths.frames
-        if len(tokens) > 1:
+        if len(sentences) > 1:
             mask = length_mask(frames, prior.latents.shape[2]).to(prior.latents.device)
             latents = self.flow.reverse(prior.latents * mask, mask, prior.condition)
             yield self._features(latents, prior, frames)
@@ -134,26 +136,29 @@ class VitsTTS(AcousticModel[VitsOptions]):
         for latents in self._pieces(prior):
             yield self._features(latents, prior, torch.tensor([latents.shape[2]]))
 
-    def prior(
-        self, tokens: Sequence[Tokens], voice: Voice, options: VitsOptions, noise: Noise
-    ) -> Prior:
-        """Everything before the flow. Raises TextError for an entry without tokens."""
+    def prior(self, sentences: Sequence[Sentence[VitsOptions]], noise: Noise) -> Prior:
+        """Everything before the flow. Raises TextError for a sentence without tokens."""
+        tokens = [sentence.tokens for sentence in sentences]
         if any(len(t) == 0 for t in tokens):
             raise TextError("There is nothing to speak.", "Give at least one word.")
-        device = self.device
+        device, options = self.device, [sentence.options for sentence in sentences]
         ids, mask = pad_tokens(tokens, device)
-        condition = speakers.condition(self, voice, device)
-        language = self._language_vector(voice, options, device)
+        condition = speakers.condition(self, [s.voice for s in sentences], device)
+        language = self._language_vectors(sentences, device)
         hidden, mean, log_scale = self.text(ids, mask, language)
         drawn = None
         if isinstance(self.durations, StochasticDurations):
-            drawn = noise.normal([len(t) for t in tokens], 2).to(device) * options.duration_noise
+            drawn = noise.normal([len(t) for t in tokens], 2)
+            drawn = (drawn * _column([o.duration_noise for o in options])).to(device)
         log_durations = self.log_durations(hidden, mask, drawn, condition, language)
-        lengths = lengths_of(log_durations, mask, options.speed, self.spec.frame_rate)
+        speeds = [o.speed for o in options]
+        lengths = lengths_of(log_durations, mask, speeds, self.spec.frame_rate)
         latents = expanded(mean, lengths)
-        if options.noise_scale > 0:
-            strayed = noise.normal(lengths.frames.tolist(), self.config.latent_width).to(device)
-            latents = latents + strayed * expanded(log_scale.exp(), lengths) * options.noise_scale
+        scales = [o.noise_scale for o in options]
+        if any(scales):
+            strayed = noise.normal(lengths.frames.tolist(), self.config.latent_width)
+            strayed = (strayed * _column(scales)).to(device)
+            latents = latents + strayed * expanded(log_scale.exp(), lengths)
         return Prior(latents, lengths, condition)
 
     def log_durations(
@@ -205,10 +210,16 @@ class VitsTTS(AcousticModel[VitsOptions]):
             problems=prior.lengths.problems,
         )
 
-    def _language_vector(
-        self, voice: Voice, options: VitsOptions, device: torch.device
+    def _language_vectors(
+        self, sentences: Sequence[Sentence[VitsOptions]], device: torch.device
     ) -> Tensor | None:
+        """`[B, E, 1]`."""
         if self.language_table is None:
             return None
-        row = self.languages.index(self.language(voice, options))
-        return self.language_table(torch.tensor([row], device=device)).unsqueeze(2)
+        rows = [self.languages.index(self.language(s.voice, s.options)) for s in sentences]
+        return self.language_table(torch.tensor(rows, device=device)).unsqueeze(2)
+
+
+def _column(values: Sequence[float]) -> Tensor:
+    """One number per row, `[B, 1, 1]`."""
+    return torch.tensor(values, dtype=torch.float32)[:, None, None]

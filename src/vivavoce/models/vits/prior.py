@@ -6,6 +6,7 @@ Shapes: `[B, C, L]` per symbol, `[B, C, T]` per frame.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -28,8 +29,10 @@ class Lengths:
 
 
 @torch.no_grad()
-def lengths_of(log_durations: Tensor, mask: Tensor, speed: float, frame_rate: float) -> Lengths:
-    """Whole frames from the logarithms `[B, 1, L]` of frames at natural speed.
+def lengths_of(
+    log_durations: Tensor, mask: Tensor, speeds: Sequence[float], frame_rate: float
+) -> Lengths:
+    """Whole frames from the logarithms `[B, 1, L]` of frames at natural speed; a speed per row.
 
     At least one frame for a real symbol; none for padding.
     """
@@ -37,7 +40,7 @@ def lengths_of(log_durations: Tensor, mask: Tensor, speed: float, frame_rate: fl
     most = LONGEST_SYMBOL_S * frame_rate
     broken, runaway = ~log.isfinite() & (real > 0), (log > math.log(most)) & (real > 0)
     usable = torch.where(broken, torch.zeros_like(log), log).exp().clamp(max=most)
-    durations = ((usable / speed).ceil().clamp_min(1) * real).long()
+    durations = ((usable / torch.tensor(speeds).unsqueeze(1)).ceil().clamp_min(1) * real).long()
     problems = tuple(
         _problem(bool(b.any()), int(r.sum())) for b, r in zip(broken, runaway, strict=True)
     )

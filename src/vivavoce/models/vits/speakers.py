@@ -1,10 +1,11 @@
 """Who speaks: a model's own speakers by name or number, mixes of them, and vectors from elsewhere.
 
-Shapes: a speaker's vector `[G]`, the condition of a batch `[1, G, 1]`.
+Shapes: a speaker's vector `[G]`, the condition of a batch `[B, G, 1]`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
@@ -79,18 +80,24 @@ def _own(model: Speaking, rows: tuple[int, ...], name: str) -> Voice:
     return Voice(name, FAMILY, {"embedding": vector}, language)
 
 
-def condition(model: Speaking, chosen: Voice, device: torch.device) -> Tensor | None:
-    """`[1, G, 1]`, None for a model that nobody has to tell. Raises VoiceError for other sizes."""
+def condition(model: Speaking, voices: Sequence[Voice], device: torch.device) -> Tensor | None:
+    """`[B, G, 1]`, None for a model that takes no speaker. Raises VoiceError for other sizes."""
     width = model.config.speaker_width
     if not width:
         return None
+    vectors = torch.stack([_vector(voice, width) for voice in voices]).to(device)
+    vectors = F.normalize(vectors) if model.config.unit_speakers else vectors
+    return vectors.unsqueeze(2)
+
+
+def _vector(chosen: Voice, width: int) -> Tensor:
+    """`[G]` float32."""
     vector = chosen.tensors.get("embedding")
     if vector is None or vector.numel() != width or not bool(vector.isfinite().all()):
-        found = "none" if vector is None else f"one of {vector.numel()} numbers"
+        found = "none" if vector is None else f"{vector.numel()}, or some that are not finite"
         raise VoiceError(
-            f"The voice '{chosen.name}' should have a vector of {width} finite numbers, but has "
+            f"The voice '{chosen.name}' should have a vector of {width} finite numbers; it has "
             f"{found}.",
             "Make it again with this model.",
         )
-    vector = vector.to(device).float().view(1, width, 1)
-    return F.normalize(vector) if model.config.unit_speakers else vector
+    return vector.float().cpu().flatten()

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from vivavoce.audio.specs import HIFIGAN_22K, XTTS_LATENTS
+from vivavoce.models.base import sentences
 from vivavoce.models.vits.config import VitsConfig, VitsOptions
 from vivavoce.models.vits.model import VitsTTS
 from vivavoce.nn.noise import Noise
@@ -83,8 +84,8 @@ def _tokens(count: int) -> Tokens:
 def _speaking(name: str, rows: int, count: int, **changes: Any) -> Workload:
     def build(device: Any, full: bool = False) -> Callable[[], Any]:
         model = random_model(replace(FULL if full else TOY, **changes), device)
-        tokens, voice = [_tokens(count)] * rows, model.voice()
-        return lambda: list(model.generate(tokens, voice, VitsOptions(), Noise(0, range(rows))))
+        said = sentences([_tokens(count)] * rows, model.voice(), VitsOptions())
+        return lambda: list(model.generate(said, Noise(0, range(rows))))
 
     return Workload(name, f"{rows} x {count} symbols", build)
 
