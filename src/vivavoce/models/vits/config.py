@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from vivavoce.errors import ConfigError
+from vivavoce.options import Opt, Options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,30 +78,17 @@ class VitsConfig:
         return self.text_width + self.language_width
 
 
-@dataclass(frozen=True, kw_only=True)
-class VitsOptions:
-    """How to speak.
+@dataclass(frozen=True)
+class VitsOptions(Options):
+    """How to speak: `noise_scale` and `duration_noise` are the temperatures of the two flows."""
 
-    `speed` 1.0 is natural, larger is faster. `noise_scale` is how far the latents stray from the
-    likeliest ones (0: not at all, flat and dull; above 1: rough). `duration_noise` does the same
-    for rhythm, in models with stochastic durations. `language` is one of the model's, empty for
-    the voice's own.
-    """
-
-    speed: float = 1.0
-    noise_scale: float = 0.667
-    duration_noise: float = 0.8
-    language: str = ""
-
-    def __post_init__(self) -> None:
-        _within("speed", self.speed, 0.1, 10.0)
-        _within("noise_scale", self.noise_scale, 0.0, 2.0)
-        _within("duration_noise", self.duration_noise, 0.0, 2.0)
-
-
-def _within(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise ConfigError(f"{name} is {value}; it must be from {low:g} to {high:g}.")
+    language: Annotated[str, Opt("Language to speak; empty is the voice's own.", common=True)] = ""
+    noise_scale: Annotated[
+        float, Opt("Temperature of the prior; higher varies more, 0 is deterministic.", 0, 2)
+    ] = 0.667
+    duration_noise: Annotated[
+        float, Opt("Temperature of the rhythm, where durations are stochastic.", 0, 2)
+    ] = 0.8
 
 
 OPTIONS = VitsOptions

@@ -6,17 +6,17 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from torch import Tensor
 
 from vivavoce.config import from_dict
-from vivavoce.errors import OutputError, UsageError
+from vivavoce.errors import UsageError
+from vivavoce.files import write_bytes, write_text
+from vivavoce.models.vits import decoder as decoders
 from vivavoce.models.vits.config import VitsConfig
 from vivavoce.models.vits.official_names import official
 from vivavoce.models.vits.onnx_graph import Builder
 from vivavoce.models.vits.text import PiperText, TextConfig
-from vivavoce.vocoders.hifigan.config import HifiganConfig
 
 PRODUCER = "vivavoce"
 
@@ -28,7 +28,7 @@ def to_piper(manifest: Mapping[str, Any], tensors: Mapping[str, Tensor], file: P
     say: languages, speakers from recordings, other text rules.
     """
     config = from_dict(VitsConfig, manifest["config"], "config")
-    decoder = from_dict(HifiganConfig, manifest["vocoder"]["config"], "vocoder.config")
+    decoder = decoders.config_of(manifest["vocoder"]["config"], "vocoder.config")
     text = from_dict(TextConfig, manifest.get("text", {}), "text")
     if text.piper is None:
         raise UsageError(
@@ -44,8 +44,8 @@ def to_piper(manifest: Mapping[str, Any], tensors: Mapping[str, Tensor], file: P
     content = graph.model(str(manifest["name"]), PRODUCER)
     table = piper_json(manifest, config, text.language, text.piper)
     beside = file.with_name(f"{file.name}.json")
-    _write(file, content)
-    _write(beside, (json.dumps(table, ensure_ascii=False, indent=2) + "\n").encode())
+    write_bytes(file, content)
+    write_text(beside, json.dumps(table, ensure_ascii=False, indent=2) + "\n")
     return [file, beside]
 
 
@@ -77,15 +77,3 @@ def piper_json(
         "language": {"code": language.replace("-", "_")},
         "piper_version": "1.0.0",
     }
-
-
-def _write(file: Path, content: bytes) -> None:
-    """All or nothing. Raises OutputError."""
-    temporary = file.with_name(f".{file.name}.{uuid4().hex[:8]}")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(file)
-    except OSError as error:
-        raise OutputError(f"Cannot write {file}: {error.strerror}.", "Check the path.") from error
-    finally:
-        temporary.unlink(missing_ok=True)

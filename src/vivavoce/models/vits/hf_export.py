@@ -14,13 +14,15 @@ from typing import Any
 
 from torch import Tensor
 
-from vivavoce.checkpoints import mapped
+from vivavoce.checkpoints import safetensors_file
 from vivavoce.config import from_dict
 from vivavoce.errors import OutputError, UsageError
+from vivavoce.files import write_text
+from vivavoce.models.vits import decoder as decoders
 from vivavoce.models.vits.config import VitsConfig
+from vivavoce.models.vits.decoder import DecoderConfig
 from vivavoce.models.vits.official_names import official
 from vivavoce.models.vits.text import TextConfig
-from vivavoce.vocoders.hifigan.config import HifiganConfig
 
 _FLOWS = r"(?:post_)?flows\.\d+"
 _HF = tuple(
@@ -86,7 +88,7 @@ def to_hugging_face(
     medium voices), languages, speakers from recordings, other text rules.
     """
     config = from_dict(VitsConfig, manifest["config"], "config")
-    decoder = from_dict(HifiganConfig, manifest["vocoder"]["config"], "vocoder.config")
+    decoder = decoders.config_of(manifest["vocoder"]["config"], "vocoder.config")
     text = from_dict(TextConfig, manifest.get("text", {}), "text")
     if problem := _problem(config, decoder, text):
         raise UsageError(
@@ -111,18 +113,16 @@ def to_hugging_face(
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        kinds = {name: (tensor.dtype, tensor.shape) for name, tensor in named.items()}
-        weights = folder / "model.safetensors"
-        mapped.write(weights, kinds, lambda name: named[name].contiguous())
-        for name, table in files.items():
-            content = json.dumps(table, ensure_ascii=False, indent=2) + "\n"
-            (folder / name).write_text(content, encoding="utf-8")
     except OSError as error:
         raise OutputError(f"Cannot write {folder}: {error.strerror}.", "Check the path.") from error
+    weights = folder / "model.safetensors"
+    safetensors_file.save(weights, named)
+    for name, table in files.items():
+        write_text(folder / name, json.dumps(table, ensure_ascii=False, indent=2) + "\n")
     return [weights, *(folder / name for name in files)]
 
 
-def _problem(config: VitsConfig, decoder: HifiganConfig, text: TextConfig) -> str:
+def _problem(config: VitsConfig, decoder: DecoderConfig, text: TextConfig) -> str:
     if decoder.block != 1:
         return "its decoder has residual blocks of type 2"
     if config.n_languages or (config.speaker_width and not config.n_speakers):
@@ -165,7 +165,7 @@ def _name(key: str, stochastic: bool) -> str:
 
 
 def _config(
-    config: VitsConfig, decoder: HifiganConfig, sample_rate: int, options: Mapping[str, Any]
+    config: VitsConfig, decoder: DecoderConfig, sample_rate: int, options: Mapping[str, Any]
 ) -> dict[str, Any]:
     c, d = config, decoder
     return {

@@ -13,6 +13,7 @@ from vivavoce.checkpoints.companions import Companion
 from vivavoce.checkpoints.importer import Importer
 from vivavoce.checkpoints.onnx_graph import Graph
 from vivavoce.config import to_dict
+from vivavoce.models.vits import decoder as decoders
 from vivavoce.models.vits import names, piper_onnx
 from vivavoce.models.vits.settings import settings_of
 from vivavoce.models.vits.sizes import config_of, decoder_of
@@ -58,7 +59,11 @@ def tables(
         "config": to_dict(config),
         "features": to_dict(spec),
         "text": to_dict(said.text),
-        "vocoder": {"family": "hifigan", "config": to_dict(decoder), "features": to_dict(spec)},
+        "vocoder": {
+            "family": decoders.family(),
+            "config": to_dict(decoder),
+            "features": to_dict(spec),
+        },
         "options": {k: v for k, v in to_dict(said.options).items() if v != ""},
         "speakers": list(said.speakers),
         "default_speaker": said.default_speaker,

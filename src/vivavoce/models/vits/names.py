@@ -12,7 +12,7 @@ from typing import Literal
 from torch import Tensor
 
 from vivavoce.checkpoints.remap import fold_weight_norm, strip, under
-from vivavoce.vocoders.hifigan import importer as hifigan
+from vivavoce.models.vits import decoder as decoders
 
 Layout = Literal["original", "coqui", "hf"]
 Renames = tuple[tuple[re.Pattern[str], str], ...]
@@ -199,7 +199,7 @@ def adapt(theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         for name, tensor in theirs.items()
         if not name.startswith("dec.")
     }
-    return ours | {f"{VOCODER}{k}": v for k, v in hifigan.adapt(decoder(theirs))[0].items()}
+    return ours | {f"{VOCODER}{k}": v for k, v in decoders.adapt(decoder(theirs)).items()}
 
 
 def decoder(theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:

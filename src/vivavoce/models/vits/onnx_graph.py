@@ -14,9 +14,8 @@ from torch import Tensor
 
 from vivavoce.checkpoints.onnx_write import FLOAT, INT64, Graph
 from vivavoce.models.vits.config import VitsConfig
+from vivavoce.models.vits.decoder import LAST_SLOPE, SLOPE, DecoderConfig
 from vivavoce.models.vits.spline import EDGE, SMALLEST, TAIL
-from vivavoce.vocoders.hifigan.config import HifiganConfig
-from vivavoce.vocoders.hifigan.model import LAST_SLOPE, SLOPE
 
 NORM_EPS = 1e-5
 
@@ -25,7 +24,7 @@ class Builder:
     """Adds the parts of one model to a graph. `theirs` are weights by the publication's names."""
 
     def __init__(
-        self, config: VitsConfig, decoder: HifiganConfig, theirs: Mapping[str, Tensor]
+        self, config: VitsConfig, decoder: DecoderConfig, theirs: Mapping[str, Tensor]
     ) -> None:
         self.config, self.decoder_config, self.theirs = config, decoder, theirs
         self.g = Graph()

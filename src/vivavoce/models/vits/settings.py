@@ -11,6 +11,7 @@ from vivavoce.errors import BadCheckpoint, ConfigError
 from vivavoce.models.vits.config import VitsOptions
 from vivavoce.models.vits.sizes import DecoderSettings
 from vivavoce.models.vits.text import PiperText, TextConfig
+from vivavoce.text.coqui import VITS_CHARACTERS
 from vivavoce.text.vocabulary import read_vocabulary
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -186,6 +187,7 @@ def coqui(foreign: Mapping[str, Any], rows: int) -> Settings:
             "Only models with one sample rate can be used.",
         )
     text = _without_none({k: foreign[k] for k in _COQUI_TEXT if foreign.get(k) is not None})
+    text.setdefault("characters", dict(VITS_CHARACTERS))
     text["model_args"] = {
         k: v for k, v in (text.get("model_args") or {}).items() if k == "add_blank"
     }

@@ -7,18 +7,21 @@ by a configuration.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from torch import Tensor
 
 from vivavoce.config import from_dict
 from vivavoce.errors import BadCheckpoint, ConfigError
+from vivavoce.models.vits import decoder as decoders
 from vivavoce.models.vits.config import VitsConfig
+from vivavoce.models.vits.decoder import DecoderConfig
 from vivavoce.models.vits.names import decoder
-from vivavoce.vocoders.hifigan.config import HifiganConfig
 
+T = TypeVar("T")
 COQUI_EPS = 1e-4
 """Of the normalisation in Coqui's deterministic durations, whose vectors are `[1, C, 1]`."""
 
@@ -60,7 +63,7 @@ def config_of(theirs: Mapping[str, Tensor], unit_speakers: bool = False) -> Vits
         "unit_speakers": unit_speakers,
     }
     table |= _durations(theirs) | _posterior(theirs) | _speakers(theirs, first)
-    return _checked(VitsConfig, table)
+    return _checked(partial(from_dict, VitsConfig), table)
 
 
 def _durations(theirs: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -107,8 +110,11 @@ def _speakers(theirs: Mapping[str, Tensor], first: str) -> dict[str, Any]:
     }
 
 
-def decoder_of(theirs: Mapping[str, Tensor], said: DecoderSettings) -> HifiganConfig:
-    """The HiFi-GAN inside. Raises BadCheckpoint where what is said does not fit the tensors."""
+def decoder_of(theirs: Mapping[str, Tensor], said: DecoderSettings) -> DecoderConfig:
+    """The sizes of the decoder inside.
+
+    Raises BadCheckpoint where what is said does not fit the tensors.
+    """
     its = decoder(theirs)
     kernels = [_taps(its, f"ups.{n}.weight") for n in range(_count(its, r"ups\.(\d+)\."))]
     rates = list(said.rates) or [kernel // 2 for kernel in kernels]
@@ -134,7 +140,7 @@ def decoder_of(theirs: Mapping[str, Tensor], said: DecoderSettings) -> HifiganCo
         "condition_dim": its["cond_layer.weight"].shape[1] if "cond_layer.weight" in its else 0,
         "output_bias": "conv_post.bias" in its,
     }
-    return _checked(HifiganConfig, table)
+    return _checked(decoders.config_of, table)
 
 
 def _taps(its: Mapping[str, Tensor], name: str) -> int:
@@ -159,9 +165,9 @@ def _count(names: Iterable[str], pattern: str) -> int:
     return max(_numbers(names, pattern), default=-1) + 1
 
 
-def _checked(cls: type[Any], table: dict[str, Any]) -> Any:
+def _checked(make: Callable[[dict[str, Any]], T], table: dict[str, Any]) -> T:
     try:
-        return from_dict(cls, table)
+        return make(table)
     except ConfigError as error:
         raise BadCheckpoint(
             f"The checkpoint's sizes make no VITS: {error.message}", error.advice

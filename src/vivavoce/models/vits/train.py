@@ -18,6 +18,7 @@ from vivavoce.audio.features import FeatureExtractor
 from vivavoce.checkpoints import store
 from vivavoce.checkpoints.remap import fold_weight_norm
 from vivavoce.config import from_dict, to_dict
+from vivavoce.models.vits import decoder as decoders
 from vivavoce.models.vits.config import VitsConfig
 from vivavoce.models.vits.discriminators import Discriminators
 from vivavoce.models.vits.durations import StochasticDurations
@@ -35,8 +36,7 @@ from vivavoce.nn.padding import length_mask
 from vivavoce.nn.task import Batch, Task
 from vivavoce.runtime import full_precision
 from vivavoce.types import FeatureSpec, Tokens
-from vivavoce.vocoders.hifigan.config import HifiganConfig
-from vivavoce.vocoders.hifigan.model import Hifigan
+from vivavoce.vocoders.base import Vocoder
 
 SPEAKER_WIDTH = 256
 
@@ -87,7 +87,7 @@ class Aligned:
 class Voice(nn.Module):
     """What is exported: the model and the vocoder that decodes its latents."""
 
-    def __init__(self, model: VitsTTS, vocoder: Hifigan) -> None:
+    def __init__(self, model: VitsTTS, vocoder: Vocoder) -> None:
         super().__init__()
         self.model, self.vocoder = model, vocoder
 
@@ -100,7 +100,7 @@ def build_task(tables: Mapping[str, Any], speakers: tuple[str, ...]) -> VitsTask
     features = from_dict(FeatureSpec, dict(tables.get("features", {})), "features")
     loss = from_dict(VitsLoss, dict(tables.get("loss", {})), "loss")
     model = dict(tables.get("model", {}))
-    decoder = from_dict(HifiganConfig, {"output_bias": False} | model.pop("decoder", {}), "decoder")
+    decoder = {"output_bias": False} | model.pop("decoder", {})
     stochastic = model.get("stochastic_durations", True)
     model |= {
         "n_bins": features.n_fft // 2 + 1,
@@ -112,9 +112,12 @@ def build_task(tables: Mapping[str, Any], speakers: tuple[str, ...]) -> VitsTask
         model |= {"n_speakers": len(speakers)}
         model.setdefault("speaker_width", SPEAKER_WIDTH)
     config = from_dict(VitsConfig, model, "model")
-    decoder = replace(decoder, condition_dim=config.speaker_width)
+    decoder |= {"condition_dim": config.speaker_width}
     spec = latents_of(features, config)
-    voice = Voice(VitsTTS(config, spec, text, speakers), Hifigan(decoder, spec))
+    voice = Voice(
+        VitsTTS(config, spec, text, speakers),
+        decoders.build(decoders.config_of(decoder, "model.decoder"), spec),
+    )
     frozen = start_from(voice, Start(loss.start, loss.freeze, loss.new_posterior))
     task = VitsTask(voice, features, loss)
     for part in frozen:
@@ -159,7 +162,7 @@ class VitsTask(Task):
         return self.exported.model  # type: ignore[return-value]
 
     @property
-    def vocoder(self) -> Hifigan:
+    def vocoder(self) -> Vocoder:
         return self.exported.vocoder  # type: ignore[return-value]
 
     def parts(self) -> dict[str, nn.Module]:
@@ -297,7 +300,7 @@ class VitsTask(Task):
 
     def _spoken(self, z: Tensor, starts: Tensor, condition: Tensor | None) -> Tensor:
         """Samples of the segments, `[B, S]`."""
-        return self.vocoder(segments(z, starts, self.loss.segment_frames), condition)
+        return self.vocoder.decode(segments(z, starts, self.loss.segment_frames), condition)
 
     def _segments(self, batch: Batch, starts: Tensor) -> Tensor:
         hop = self.spec.hop_length
@@ -326,7 +329,7 @@ class VitsTask(Task):
         spectrum, mask, condition = self._heard(one)
         z, log_scale = self._posterior(spectrum, mask, condition, draws.posterior)
         aligned = self._aligned(one, z, log_scale, mask, condition, draws.durations)
-        rebuilt = self.vocoder(z, condition)
+        rebuilt = self.vocoder.decode(z, condition)
         return {
             "recorded.audio": one["samples"][0],
             "rebuilt.audio": rebuilt[0],
@@ -345,7 +348,7 @@ class VitsTask(Task):
             "features": features,
             "text": to_dict(model.text_rules.config),
             "vocoder": {
-                "family": "hifigan",
+                "family": decoders.family(),
                 "config": to_dict(self.vocoder.config),
                 "features": features,
             },

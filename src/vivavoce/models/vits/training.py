@@ -18,7 +18,7 @@ from vivavoce.checkpoints import store
 from vivavoce.errors import ConfigError, near_misses
 from vivavoce.models.vits.model import VitsTTS
 from vivavoce.nn.wavenet import WaveNet
-from vivavoce.vocoders.hifigan.model import Hifigan
+from vivavoce.vocoders.base import Vocoder
 
 INIT_STD = 0.01
 """Of the decoder's convolutions, as HiFi-GAN's were."""
@@ -28,7 +28,7 @@ class Trained(Protocol):
     """What a training works on."""
 
     model: VitsTTS
-    vocoder: Hifigan
+    vocoder: Vocoder
 
 
 @dataclass(frozen=True)
@@ -110,16 +110,16 @@ def _parts(voice: Trained) -> dict[str, nn.Module]:
     return {name: part for name, part in found.items() if part is not None}
 
 
-def _draw_decoder(vocoder: Hifigan) -> None:
+def _draw_decoder(vocoder: Vocoder) -> None:
     for layer in _decoder_layers(vocoder):
         nn.init.normal_(layer.weight, 0.0, INIT_STD)  # type: ignore[arg-type]
 
 
-def _decoder_layers(vocoder: Hifigan) -> list[nn.Module]:
+def _decoder_layers(vocoder: Vocoder) -> list[nn.Module]:
     """Upsampling and residual convolutions; the first, the last and the speaker's stay plain."""
     return [
         layer
-        for stage in vocoder.stages
+        for stage in vocoder.get_submodule("stages").children()
         for layer in stage.modules()
         if isinstance(layer, (nn.Conv1d, nn.ConvTranspose1d))
     ]

@@ -11,12 +11,11 @@ import torch
 
 from vivavoce.audio.specs import HIFIGAN_22K, XTTS_LATENTS
 from vivavoce.models.base import sentences
+from vivavoce.models.vits import decoder as decoders
 from vivavoce.models.vits.config import VitsConfig, VitsOptions
 from vivavoce.models.vits.model import VitsTTS
 from vivavoce.nn.noise import Noise
 from vivavoce.types import Tokens, Workload
-from vivavoce.vocoders.hifigan.config import HifiganConfig
-from vivavoce.vocoders.hifigan.model import Hifigan
 
 FULL = VitsConfig(n_tokens=256)
 TOY = VitsConfig(
@@ -104,9 +103,9 @@ def _training(device: Any, full: bool = False) -> Callable[[], Any]:
     features = replace(HIFIGAN_22K, f_max=None)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        decoder = HifiganConfig(output_bias=False, **({} if full else narrow))
+        decoder = decoders.config_of({"output_bias": False} | ({} if full else narrow))
         spec = replace(XTTS_LATENTS, sample_rate=22050, n_mels=config.latent_width)
-        voice = Voice(VitsTTS(config, spec), Hifigan(decoder, spec))
+        voice = Voice(VitsTTS(config, spec), decoders.build(decoder, spec))
         task = VitsTask(voice, features, VitsLoss(**({} if full else critics))).to(device)
     generator = torch.Generator().manual_seed(0)
     batch = {
