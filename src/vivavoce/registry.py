@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 from vivavoce.errors import ConfigError, UnknownModel, near_misses
@@ -22,6 +23,7 @@ class Buildable(Protocol):
 
 
 M = TypeVar("M", bound=Buildable)
+Exporter = Callable[[Mapping[str, Any], Mapping[str, Any], Path], list[Path]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,14 +32,16 @@ class Family(Generic[M]):
 
     `workloads()` are named pieces of work at stated sizes, for the audit and the self-test.
     `make_voice` makes a voice from recordings where that needs no weights; its arguments are those
-    of `AcousticModel.make_voice`. A family that can be trained has a module `train` beside it,
-    with `build_task(tables, speakers)`.
+    of `AcousticModel.make_voice`. `exporters` write a stored model's manifest and tensors to a path
+    as another program's files, and give those written. A family that can be trained has a module
+    `train` beside it, with `build_task(tables, speakers)`.
     """
 
     model: type[M]
     importer: Importer
     workloads: Callable[[], dict[str, Workload]]
     make_voice: Callable[..., Voice] | None = None
+    exporters: Mapping[str, Exporter] = field(default_factory=dict)
 
 
 class Registry(Generic[M]):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from vivavoce.errors import ConfigError, TextError
-from vivavoce.text.coqui import CoquiText, from_config, vocabulary
+from vivavoce.text.coqui import VITS_CHARACTERS, CoquiText, from_config, vocabulary
 
 
 @pytest.mark.parity
@@ -64,7 +64,7 @@ def test_a_vocabulary_given_outright() -> None:
 def test_defaults() -> None:
     assert len(vocabulary({})) == 67
     assert vocabulary({"use_phonemes": True}).symbols[:4] == ("<PAD>", "<EOS>", "<BOS>", "<BLNK>")
-    assert vocabulary({"model": "vits"}).symbols[-1] == "<BLNK>"
+    assert vocabulary({"characters": VITS_CHARACTERS}).symbols[-1] == "<BLNK>"
 
 
 def test_malformed_blocks_are_refused() -> None:
@@ -116,6 +116,6 @@ def test_phonemes_come_from_outside() -> None:
 
 
 def test_marks_that_are_words_only_when_said_start_in_the_source() -> None:
-    text = from_config({"model": "vits", "use_phonemes": True})
+    text = from_config({"characters": VITS_CHARACTERS, "use_phonemes": True})
     tokens = text.encode("% %", phonemise=lambda said, language: "pɚsɛnt pɚsɛnt")
     assert tokens.word_starts == (0, 2)

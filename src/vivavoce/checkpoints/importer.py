@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from vivavoce.checkpoints.companions import Companion
+from vivavoce.checkpoints.onnx_graph import Graph
 
 Stats = tuple[tuple[float, ...], tuple[float, ...]]
 """Mean and standard deviation per band, as Coqui's `scale_stats.npy` holds them."""
@@ -25,7 +26,9 @@ class Importer:
     configuration; its table `found` holds the text of each companion file, `source` and `variant`.
     `companions` are the files beside a checkpoint, by their key in `found`. A checkpoint without a
     configuration file is refused where `config_needed`. `config_from_tensors` gives the sizes of a
-    vocoder inside another model's checkpoint, which no configuration states.
+    vocoder inside another model's checkpoint, which no configuration states. `from_graph` gives
+    the tensors under the upstream names in an ONNX graph, and what its wiring tells besides, which
+    becomes the table `graph` in `found`; None where no such file can be read.
     """
 
     recognises: Callable[[Iterable[str]], bool]
@@ -34,3 +37,4 @@ class Importer:
     companions: Mapping[str, Companion] = field(default_factory=dict)
     config_needed: bool = True
     config_from_tensors: Callable[[Mapping[str, Tensor]], Any] | None = None
+    from_graph: Callable[[Graph], tuple[dict[str, Tensor], dict[str, Any]]] | None = None

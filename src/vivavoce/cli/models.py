@@ -97,6 +97,20 @@ def remove(name: Name, as_json: Json = False) -> None:
 
 
 @app.command()
+def export(
+    name: Name,
+    output: Annotated[Path, typer.Option("-o", "--output", help="A file, or for hf a folder.")],
+    kind: Annotated[str, typer.Option("--as", metavar="FORMAT", help="piper or hf.")] = "piper",
+    as_json: Json = False,
+) -> None:
+    """Write a model as files of another program: Piper's, or Hugging Face's."""
+    from vivavoce.hub.export import export as write
+
+    files = [str(file) for file in write(name, output, kind)]
+    emit({"name": name, "files": files}, as_json, lambda data: "\n".join(data["files"]))
+
+
+@app.command()
 def path(name: Name, as_json: Json = False) -> None:
     """Show where a model is stored on this machine."""
     from vivavoce.hub import library

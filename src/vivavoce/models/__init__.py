@@ -14,6 +14,7 @@ MODELS: Registry[AcousticModel[Any]] = Registry(
     {
         "f5": "vivavoce.models.f5",
         "glow": "vivavoce.models.glow",
+        "vits": "vivavoce.models.vits",
         "xtts": "vivavoce.models.xtts",
     },
 )

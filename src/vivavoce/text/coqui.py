@@ -23,6 +23,13 @@ PHONEMES = (
     "pbtdʈɖcɟkɡqɢʔɴŋɲɳnɱmʙrʀⱱɾɽɸβfvθðszʃʒʂʐçʝxɣχʁħʕhɦɬɮʋɹɻjɰlɭʎʟ"
     "ˈˌːˑ" "ʍwɥʜʢʡɕʑɺɧʲ" "\u0303ɚ˞ɫ"
 )  # fmt: skip
+VITS_CHARACTERS = {
+    "characters_class": "VitsCharacters",
+    "characters": LETTERS,
+    "phonemes": PHONEMES,
+    "punctuations": PUNCTUATIONS,
+}
+"""The block of a VITS whose configuration has none; that of others is GlowTTS'."""
 WORD = re.compile(r"\S+")
 
 Phonemise = Callable[[str, str], str]
@@ -125,19 +132,15 @@ def from_config(config: Mapping[str, Any]) -> CoquiText:
 
 
 def vocabulary(config: Mapping[str, Any]) -> Vocabulary:
-    """The vocabulary of the `characters` block; without one, Coqui's default for the model."""
+    """The vocabulary of the `characters` block; without one, Coqui's default for GlowTTS."""
     block = config.get("characters")
     use_phonemes = bool(config.get("use_phonemes", False))
     if block is not None and not isinstance(block, Mapping):
         raise ConfigError("'characters' is not a table.", "Is this a Coqui config.json?")
     if block is None:
-        if config.get("model") == "vits":
-            block = {"characters_class": "VitsCharacters", "characters": LETTERS,
-                     "phonemes": PHONEMES, "punctuations": PUNCTUATIONS}  # fmt: skip
-        else:
-            block = {"characters": PHONEMES if use_phonemes else LETTERS, "pad": "<PAD>",
-                     "punctuations": PUNCTUATIONS, "eos": "<EOS>", "bos": "<BOS>",
-                     "blank": "<BLNK>", "is_unique": False}  # fmt: skip
+        block = {"characters": PHONEMES if use_phonemes else LETTERS, "pad": "<PAD>",
+                 "punctuations": PUNCTUATIONS, "eos": "<EOS>", "bos": "<BOS>",
+                 "blank": "<BLNK>", "is_unique": False}  # fmt: skip
     kind = str(block.get("characters_class") or "").rpartition(".")[2]
     if not kind:
         kind = "IPAPhonemes" if use_phonemes else "Graphemes"

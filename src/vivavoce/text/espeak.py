@@ -54,6 +54,34 @@ def phonemise(text: str, language: str = "en-us") -> str:
     return "".join(pieces)
 
 
+def clauses(text: str, language: str = "en-us") -> list[tuple[str, int, int]]:
+    """Phonemes of each clause as espeak-ng itself cuts the text, and where the clause stands.
+
+    A clause is `(phonemes, start, end)`; its punctuation is within `text[start:end]`, not in the
+    phonemes. Raises as `phonemise`.
+    """
+    content = text.replace("\0", " ").encode("utf-8", "replace")
+    buffer = ctypes.create_string_buffer(content)
+    first = ctypes.addressof(buffer)
+    position = ctypes.c_void_p(first)
+    moving = ctypes.cast(ctypes.byref(position), ctypes.POINTER(ctypes.c_char_p))
+    found: list[tuple[str, int, int]] = []
+    start = 0
+    with _lock:
+        library = _library()
+        _set_voice(library, ALIASES.get(language.lower(), language.lower()))
+        while position.value:  # espeak-ng moves it along and ends with NULL
+            said = library.espeak_TextToPhonemes(moving, _UTF8, _IPA) or b""
+            end = position.value - first if position.value else len(content)
+            read = len(content[:end].decode("utf-8", "ignore"))
+            # the first character of the next clause has been read already
+            stop = max(start, read - 1 if position.value else read)
+            phonemes = _LANGUAGE_SWITCH.sub("", said.decode("utf-8")).strip()
+            found.append((phonemes, start, stop))
+            start = stop
+    return found
+
+
 @cache
 def _library() -> Any:
     try:

@@ -99,7 +99,7 @@ def test_the_reference_speaks_its_padding_and_we_do_not(load_parity):
     frames = features.durations.sum(1) + n_padding
     mask = length_mask(lengths, ids.shape[1])
     mean, _, _ = model.encoder(ids, mask, None)
-    from vivavoce.models.glow.align import expand_path
+    from vivavoce.nn.alignment import expand_path
 
     path = expand_path(features.durations.float(), int(frames.max()))
     with_padding = model.decoder.reverse(

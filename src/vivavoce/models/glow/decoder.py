@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from vivavoce.models.glow.config import GlowConfig
 from vivavoce.models.glow.frozen import FrozenDecoder
+from vivavoce.nn.wavenet import WaveNet, masked
 from vivavoce.runtime import full_precision
 
 
@@ -103,51 +104,6 @@ def det4(m: Tensor) -> Tensor:
     )
 
 
-class WaveNet(nn.Module):
-    """Gated dilated convolutions with residual and skip paths (WaveGlow's non-causal WN)."""
-
-    def __init__(self, config: GlowConfig, dropout: float) -> None:
-        super().__init__()
-        c = config
-        width, self.width = c.decoder_width, c.decoder_width
-        dilations = [c.dilation_rate**i for i in range(c.flow_layers)]
-        self.inputs = nn.ModuleList(
-            nn.Conv1d(
-                width, 2 * width, c.flow_kernel, dilation=d, padding=d * (c.flow_kernel - 1) // 2
-            )
-            for d in dilations
-        )
-        self.outputs = nn.ModuleList(
-            nn.Conv1d(width, width if i == c.flow_layers - 1 else 2 * width, 1)
-            for i in range(c.flow_layers)
-        )
-        self.condition = (
-            nn.Conv1d(c.speaker_width, 2 * width * c.flow_layers, 1) if c.speaker_width else None
-        )
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(self, x: Tensor, mask: Tensor | None, speaker: Tensor | None) -> Tensor:
-        skip: Tensor | None = None
-        cond = None
-        if self.condition is not None and speaker is not None:
-            cond = self.condition(speaker).chunk(len(self.inputs), 1)
-        for i, (conv, output) in enumerate(zip(self.inputs, self.outputs, strict=True)):
-            y = self.dropout(conv(x))
-            if cond is not None:
-                y = y + cond[i]
-            y = output(torch.tanh(y[:, : self.width]) * torch.sigmoid(y[:, self.width :]))
-            if i < len(self.inputs) - 1:
-                x = masked(x + y[:, : self.width], mask)
-                y = y[:, self.width :]
-            skip = y if skip is None else skip + y
-        assert skip is not None
-        return masked(skip, mask)
-
-
-def masked(x: Tensor, mask: Tensor | None) -> Tensor:
-    return x if mask is None else x * mask
-
-
 class Coupling(nn.Module):
     """One half of the channels shifts and scales the other (paper equation 9 ff.)."""
 
@@ -156,7 +112,14 @@ class Coupling(nn.Module):
         half = config.n_mels * config.n_squeeze // 2
         self.sigmoid_scale = config.sigmoid_scale
         self.start = nn.Conv1d(half, config.decoder_width, 1)
-        self.wavenet = WaveNet(config, dropout)
+        self.wavenet = WaveNet(
+            config.decoder_width,
+            config.flow_kernel,
+            config.flow_layers,
+            config.dilation_rate,
+            config.speaker_width,
+            dropout,
+        )
         self.end = nn.Conv1d(config.decoder_width, 2 * half, 1)
         nn.init.zeros_(self.end.weight)
         nn.init.zeros_(self.end.bias)  # type: ignore[arg-type]

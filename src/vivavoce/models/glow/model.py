@@ -12,11 +12,12 @@ from torch.nn import functional as F
 from vivavoce.errors import TextError, UnknownVoice
 from vivavoce.models.base import AcousticModel, OnStep, Sentence, Traits
 from vivavoce.models.glow import text as glow_text
-from vivavoce.models.glow.align import expand_path
 from vivavoce.models.glow.config import GlowConfig, GlowOptions
 from vivavoce.models.glow.decoder import Decoder
 from vivavoce.models.glow.encoder import TextEncoder
+from vivavoce.nn.alignment import expand_path
 from vivavoce.nn.noise import Noise
+from vivavoce.nn.padding import length_mask, pad_tokens
 from vivavoce.runtime.arithmetic import Arithmetic
 from vivavoce.text.split import chunks
 from vivavoce.types import Chunk, Features, FeatureSpec, Tokens, Voice
@@ -144,19 +145,3 @@ def _column(values: list[float], device: torch.device) -> Tensor | float:
     if len(set(values)) == 1:
         return values[0]
     return torch.tensor(values, device=device)[:, None, None]
-
-
-def pad_tokens(tokens: Sequence[Tokens], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Ids `[B, L]` padded with 0, and the float mask `[B, 1, L]`."""
-    longest = max(len(t) for t in tokens)
-    ids = torch.zeros(len(tokens), longest, dtype=torch.long)
-    for row, entry in enumerate(tokens):
-        ids[row, : len(entry)] = torch.tensor(entry.ids)
-    lengths = torch.tensor([len(t) for t in tokens])
-    return ids.to(device), length_mask(lengths, longest).to(device)
-
-
-def length_mask(lengths: Tensor, longest: int) -> Tensor:
-    """`[B, 1, T]` float: 1 where a position is real."""
-    steps = torch.arange(longest, device=lengths.device)
-    return (steps < lengths.unsqueeze(1)).float().unsqueeze(1)

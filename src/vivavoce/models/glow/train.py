@@ -15,10 +15,11 @@ from vivavoce.checkpoints import store
 from vivavoce.checkpoints.remap import fold_weight_norm
 from vivavoce.config import from_dict, to_dict
 from vivavoce.models.glow import text as glow_text
-from vivavoce.models.glow.align import maximum_path
 from vivavoce.models.glow.config import GlowConfig
 from vivavoce.models.glow.decoder import Coupling
-from vivavoce.models.glow.model import GlowTTS, length_mask
+from vivavoce.models.glow.model import GlowTTS
+from vivavoce.nn.alignment import log_likelihoods, maximum_path
+from vivavoce.nn.padding import length_mask
 from vivavoce.nn.task import Task
 from vivavoce.runtime import full_precision
 from vivavoce.types import FeatureSpec, Tokens
@@ -135,15 +136,6 @@ class GlowTask(Task):
             target = (1 + path.sum(2)).log().unsqueeze(1)
             error = ((log_durations - target) * text_mask).square().sum()
         return likelihood, error / text_lengths.sum(), path, mean_t
-
-
-def log_likelihoods(mean: Tensor, log_scale: Tensor, z: Tensor) -> Tensor:
-    """Log N(z_t; mean_l, scale_l) for every token and frame: `[B, L, T]` from `[B, M, L|T]`."""
-    precision = (-2 * log_scale).exp()
-    constant = (-0.5 * math.log(2 * math.pi) - log_scale - 0.5 * mean.square() * precision).sum(1)
-    squares = torch.matmul(precision.transpose(1, 2), -0.5 * z.square())
-    cross = torch.matmul((mean * precision).transpose(1, 2), z)
-    return constant.unsqueeze(2) + squares + cross
 
 
 def _normalise_weights(coupling: Coupling) -> None:

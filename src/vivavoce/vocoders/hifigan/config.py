@@ -42,6 +42,14 @@ class HifiganConfig:
         """Samples that one frame becomes."""
         return prod(self.rates)
 
+    @property
+    def block_reach(self) -> int:
+        """Steps of context on each side that the residual blocks of a stage need."""
+        return max(
+            (kernel - 1) // 2 * sum(d + (1 if self.block == 1 else 0) for d in dilations)
+            for kernel, dilations in zip(self.block_kernels, self.block_dilations, strict=True)
+        )
+
     def receptive_field(self) -> int:
         """Frames of context on each side that one frame's samples depend on.
 
@@ -49,10 +57,7 @@ class HifiganConfig:
         """
         first, last = 0, self.hop_length - 1
         first, last = first - 3, last + 3  # the output convolution has 7 taps
-        reach = max(
-            (kernel - 1) // 2 * sum(d + (1 if self.block == 1 else 0) for d in dilations)
-            for kernel, dilations in zip(self.block_kernels, self.block_dilations, strict=True)
-        )
+        reach = self.block_reach
         for rate, kernel in zip(reversed(self.rates), reversed(self.kernels), strict=True):
             first, last = first - reach, last + reach
             padding = (kernel - rate) // 2

@@ -5,7 +5,9 @@ Knows nothing of where features come from. Shapes: B batch, C channels, D speake
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import cast
 
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
@@ -13,12 +15,15 @@ from torch.nn.functional import leaky_relu
 from vivavoce.audio.specs import HIFIGAN_22K
 from vivavoce.errors import ConfigError, UsageError
 from vivavoce.nn.convolution import Conv, Upsampling, laid_out
+from vivavoce.nn.tiles import in_tiles
 from vivavoce.runtime.memory import trim
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.base import Vocoder
 from vivavoce.vocoders.hifigan.config import HifiganConfig
 
 SLOPE = 0.1
+NARROW = 64
+"""Channels up to which memory, not arithmetic, bounds a stage."""
 LAST_SLOPE = 0.01  # the published code leaves PyTorch's default here, and the weights know it
 
 
@@ -64,6 +69,13 @@ class Stage(nn.Module):
             for k, d in zip(config.block_kernels, config.block_dilations, strict=True)
         )
         self.condition = Conv(config.condition_dim, narrow, 1) if config.condition_stages else None
+        self.rate, self.narrow = rate, narrow <= NARROW
+        # the output convolution, which the last stage takes along, has 7 taps
+        self.halo = -(-(config.block_reach + kernel + 3) // rate) + 1
+
+    def tiled(self, work: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        """`work(x)` that this stage is in, a stretch at a time where its channels are few."""
+        return in_tiles(work, x, self.halo, self.rate) if self.narrow else work(x)
 
     def forward(self, x: Tensor, speaker: Tensor | None) -> Tensor:
         x = self.upsample(leaky_relu(x, SLOPE))
@@ -115,11 +127,20 @@ class Hifigan(Vocoder):
         if self.condition is not None and speaker is not None:
             speaker = speaker.unsqueeze(2)
             x = x + self.condition(speaker)
-        for stage in self.stages:
-            if self.frugal:
-                trim()  # the holes that a stage's work leaves would add to the next one's
-            x = stage(x, speaker)
-        return self.last(leaky_relu(x, LAST_SLOPE)).tanh()[:, 0, 0]
+        *stages, final = cast("list[Stage]", list(self.stages))
+        for stage in stages:
+            self._trim()
+            x = stage.tiled(partial(stage, speaker=speaker), x)
+        self._trim()
+        samples = final.tiled(
+            lambda part: self.last(leaky_relu(final(part, speaker), LAST_SLOPE)).tanh(), x
+        )
+        return samples[:, 0, 0]
+
+    def _trim(self) -> None:
+        """The holes that a stage's work leaves in memory would add to the next one's."""
+        if self.frugal:
+            trim()
 
     def decode(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
         return self(features, condition).float()

@@ -10,49 +10,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import weight_norm
 
 from vivavoce.audio.stft import stft
+from vivavoce.nn.critics import Critic, Judgement, PeriodDiscriminator
 from vivavoce.runtime import full_precision
 from vivavoce.types import FeatureSpec
-
-SLOPE = 0.1
-Judgement = tuple[Tensor, list[Tensor]]
-
-
-class Critic(nn.Module):
-    """2-D convolutions with leaky ReLUs and a one-channel score at the end."""
-
-    def __init__(self, layers: Sequence[nn.Conv2d], score: nn.Conv2d) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(weight_norm(layer) for layer in layers)
-        self.score = weight_norm(score)
-
-    def forward(self, x: Tensor) -> Judgement:
-        features = []
-        for layer in self.layers:
-            x = nn.functional.leaky_relu(layer(x), SLOPE)
-            features.append(x)
-        return self.score(x), features
-
-
-class PeriodDiscriminator(nn.Module):
-    """Looks at every `period`-th sample; HiFi-GAN (Kong 2020, arXiv:2010.05646), section 2.3."""
-
-    def __init__(self, period: int, channels: Sequence[int]) -> None:
-        super().__init__()
-        self.period = period
-        sizes = [1, *channels]
-        layers = [
-            nn.Conv2d(a, b, (5, 1), (3 if i < len(channels) - 1 else 1, 1), (2, 0))
-            for i, (a, b) in enumerate(zip(sizes, channels, strict=False))
-        ]
-        self.critic = Critic(layers, nn.Conv2d(sizes[-1], 1, (3, 1), padding=(1, 0)))
-
-    def forward(self, samples: Tensor) -> Judgement:
-        missing = -samples.shape[-1] % self.period
-        padded = nn.functional.pad(samples[:, None], (0, missing), "reflect")
-        return self.critic(padded.unflatten(-1, (-1, self.period)))
 
 
 class ResolutionDiscriminator(nn.Module):

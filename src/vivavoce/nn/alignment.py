@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -38,6 +40,15 @@ def _backtrack(advanced: Tensor, text_lengths: Tensor, frame_lengths: Tensor) ->
         step = active & (token > 0) & (must | advanced[frame].gather(1, token))
         token = token - step.long()
     return path
+
+
+def log_likelihoods(mean: Tensor, log_scale: Tensor, z: Tensor) -> Tensor:
+    """Log N(z_t; mean_l, scale_l) for every token and frame: `[B, L, T]` from `[B, M, L|T]`."""
+    precision = (-2 * log_scale).exp()
+    constant = (-0.5 * math.log(2 * math.pi) - log_scale - 0.5 * mean.square() * precision).sum(1)
+    squares = torch.matmul(precision.transpose(1, 2), -0.5 * z.square())
+    cross = torch.matmul((mean * precision).transpose(1, 2), z)
+    return constant.unsqueeze(2) + squares + cross
 
 
 def expand_path(durations: Tensor, n_frames: int) -> Tensor:

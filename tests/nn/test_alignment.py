@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from vivavoce.models.glow.align import expand_path, maximum_path
+from vivavoce.nn.alignment import expand_path, maximum_path
 
 
 def brute_force(score):
