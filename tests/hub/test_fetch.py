@@ -155,10 +155,15 @@ def test_several_checkpoints_are_not_guessed_at(names):
         choose(names, "", "here")
 
 
-def test_an_onnx_graph_is_called_one(tmp_path):
+def test_a_file_that_is_no_onnx_graph(tmp_path):
     (tmp_path / "en_US-amy.onnx").write_bytes(b"\x08\x08")
-    with pytest.raises(BadCheckpoint, match=r"amy\.onnx is an ONNX graph"):
+    with pytest.raises(BadCheckpoint, match=r"amy\.onnx cannot be read: It holds 0 graphs"):
         opened(tmp_path / "en_US-amy.onnx")
+
+
+def test_an_onnx_graph_is_the_last_choice():
+    assert choose(["a.onnx", "a.ckpt"], "", "here") == ("a.ckpt",)
+    assert choose(["a.onnx", "a.onnx.json"], "", "here") == ("a.onnx",)
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ def export(name: str, target: Path, kind: str) -> list[Path]:
     `kind` is one of the family's exporters. Raises UnknownModel, UsageError for a kind that the
     family does not have or a model that it cannot hold, OutputError.
     """
-    manifest, tensors = library.open_model(name, "acoustic")
+    stored = library.open_model(name, "acoustic")
+    manifest, tensors = stored.manifest, stored.tensors
     exporters = MODELS.family(manifest["family"]).exporters
     if kind not in exporters:
         known = near_misses(kind, exporters) if exporters else "It can be copied as a folder."

@@ -27,8 +27,9 @@ CONFIG_NAMES = tuple(f"config{suffix}" for suffix in CONFIG_SUFFIXES)
 MAX_FOLDERS, MAX_SHARDS = 2000, 1000
 MAX_DEPTH = 3
 # Files with tensors that lie beside models and are none: what training needs, speakers, statistics.
+GRAPH = ".onnx"
 _NOT_THE_MODEL = re.compile(
-    r"(dvae|mel_stats|mel_norms|speakers|optimizer|scheduler|adapter_model)([_.-].*)?"
+    r"(dvae|mel_stats|mel_norms|speakers|optimizer|scheduler|adapter_model|model_se|D)([_.-].*)?"
 )
 _SHARD = re.compile(r"(.+)-(\d{5})-of-(\d{5})(\.\w+)")
 _INDEX = ".index.json"
@@ -107,7 +108,7 @@ def is_config(file: Path) -> bool:
 
 
 def is_weights(name: str) -> bool:
-    return name.endswith(WEIGHT_SUFFIXES)
+    return name.endswith((*WEIGHT_SUFFIXES, GRAPH))
 
 
 def _listed(location: Location, progress: Progress | None, offline: bool | None) -> Files:
@@ -201,8 +202,9 @@ def _small(source: Source, offline: bool | None) -> Path | None:
 def choose(names: Sequence[str], wanted: str, where: str) -> tuple[str, ...]:
     """The file `wanted` of these names, or the one checkpoint among them; all of its shards.
 
-    Safetensors come before pickles, files in the outer folders before those further down. Raises
-    BadCheckpoint where there is none, where several could be meant, or where a shard is missing.
+    Safetensors come before pickles, and ONNX graphs last; files in the outer folders before those
+    further down. Raises BadCheckpoint where there is none, where several could be meant, or where
+    a shard is missing.
     """
     if wanted:
         return _with_shards(wanted, names)
@@ -211,6 +213,7 @@ def choose(names: Sequence[str], wanted: str, where: str) -> tuple[str, ...]:
     depth = min((name.count("/") for name in files), default=0)
     files = [name for name in files if name.count("/") == depth]
     files = [name for name in files if name.endswith(".safetensors")] or files
+    files = [name for name in files if not name.endswith(GRAPH)] or files
     sets = list(dict.fromkeys(_with_shards(name, names) for name in files))
     if len(sets) > 1:
         best = [s for s in sets if PurePosixPath(s[0]).stem == "best_model"]
@@ -218,8 +221,6 @@ def choose(names: Sequence[str], wanted: str, where: str) -> tuple[str, ...]:
         sets = best if others == best and len(best) == 1 else sets
     if len(sets) == 1:
         return sets[0]
-    if not sets and any(name.endswith(".onnx") for name in names):
-        return _with_shards(next(n for n in names if n.endswith(".onnx")), names)
     found = ", ".join(one[0] for one in sets[:10]) or "none"
     raise BadCheckpoint(
         f"{where} should hold one checkpoint; found: {found}.", "Give the file's own path."

@@ -248,7 +248,7 @@ def _get(location: Location, on_progress: Progress | None, offline: bool | None)
         )
     files = fetch(location, None, on_progress, offline)
     stored = _read(files, location.entry.family)
-    folder = paths.models() / location.entry.name
+    folder = paths.models() / folder_name(location.entry.name)
     return _store(folder, stored, str(files.source) if _may_stay(files, location.entry) else "")
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from torch import Tensor
 
+from vivavoce.checkpoints import onnx_graph, store
 from vivavoce.checkpoints import read as checkpoint
-from vivavoce.checkpoints import store
 from vivavoce.checkpoints.companions import Companion
 from vivavoce.checkpoints.importer import Stats
 from vivavoce.checkpoints.text_file import read_table, read_text
@@ -22,7 +22,7 @@ from vivavoce.errors import BadCheckpoint, UnknownModel
 from vivavoce.hub import families, lora, remote
 from vivavoce.hub.address import parse
 from vivavoce.hub.download import is_cut
-from vivavoce.hub.fetch import CONFIG_NAMES, Files, is_config
+from vivavoce.hub.fetch import CONFIG_NAMES, GRAPH, Files, is_config
 from vivavoce.limits import guard
 
 WEIGHTS_INSIDE = ("ema_model_state_dict", "model", "generator", "model_state_dict", "state_dict")
@@ -33,13 +33,14 @@ class Raw:
     """What the files of a checkpoint say, under their makers' names.
 
     `config` is the configuration, `found` the other things an importer may ask for by name: the
-    text of a vocabulary, `source`, and the catalogue's `variant`.
+    text of a vocabulary, `source`, the catalogue's `variant`, and what the wiring of an ONNX
+    `graph` tells.
     """
 
     family: str
     tensors: dict[str, Tensor]
     config: dict[str, Any]
-    found: dict[str, str]
+    found: dict[str, Any]
     folder: Path
     statistics: Stats | None
 
@@ -67,7 +68,8 @@ def read_stored(folder: Path) -> Stored:
             f"Run: vivavoce models get {folder.name}",
         )
     files = Files((file,), source, tuple(file.parent.glob(lora.CONFIG)))
-    return Stored(manifest, _adapted(manifest["family"], _tensors(files, check=False), file))
+    tensors, _ = _tensors(files, check=False)
+    return Stored(manifest, _adapted(manifest["family"], tensors, file))
 
 
 def read(files: Files, family: str = "") -> Raw:
@@ -78,7 +80,7 @@ def read(files: Files, family: str = "") -> Raw:
     """
     if family:
         families.kind_of(family)
-    tensors = _tensors(files)
+    tensors, graph = _tensors(files)
     family = _family(family, files.weights[0], tensors)
     importer = families.importer(family)
     file = _config(files, importer.config_needed)
@@ -89,7 +91,7 @@ def read(files: Files, family: str = "") -> Raw:
         )
     config = read_table(file) if file else {}
     folder = (file or files.weights[0]).parent
-    found: dict[str, str] = {"source": str(files.source)}
+    found: dict[str, Any] = {"source": str(files.source), "graph": graph}
     found["variant"] = files.entry.variant if files.entry else ""
     for key, wanted in importer.companions.items():
         if wanted.unless and any(name.endswith(wanted.unless) for name in tensors):
@@ -136,29 +138,42 @@ def with_adapter(stored: Stored, files: Files, scale: float | None = None) -> St
     return Stored(stored.manifest, merged)
 
 
-def _tensors(files: Files, check: bool = True) -> dict[str, Tensor]:
-    """The tensors of all shards, under their own names but for the wrappers of an adapter."""
+def _tensors(files: Files, check: bool = True) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors of all shards, under their own names but for the wrappers of an adapter.
+
+    And what the wiring of an ONNX graph tells; of other files nothing.
+    """
     tensors: dict[str, Tensor] = {}
     other: dict[str, Any] = {}
+    graph: dict[str, Any] = {}
     for file in files.weights:
-        found = _read_weights(file)
+        found = _read_graph(file) if file.suffix == GRAPH else _read_weights(file)
+        graph |= found.other if file.suffix == GRAPH else {}
         if check:  # each number once, a tensor at a time: 0.1 s for 1.3 GB, no memory stays
             with guard(file):
                 checkpoint.refuse_not_finite(found.tensors.items())
         tensors |= found.tensors
         other |= found.other
     if not lora.is_adapter(tensors) or not families.recognise(map(lora.bare, tensors)):
-        return tensors
-    return lora.unwrapped(tensors, _adapter_settings(files, other), files.weights[0])
+        return tensors, graph
+    return lora.unwrapped(tensors, _adapter_settings(files, other), files.weights[0]), graph
+
+
+def _read_graph(file: Path) -> checkpoint.Checkpoint:
+    """An ONNX file, by the first family that knows its wiring. Raises BadCheckpoint."""
+    graph, failure = onnx_graph.read(file), BadCheckpoint(f"{file} is no voice known here.")
+    for name in families.names():
+        reader = families.importer(name).from_graph
+        if reader is not None:
+            try:
+                return checkpoint.Checkpoint(*reader(graph))
+            except BadCheckpoint as error:
+                failure = BadCheckpoint(f"{file}: {error.message}", error.advice)
+    raise failure
 
 
 def _read_weights(file: Path) -> checkpoint.Checkpoint:
     """One file. A download that lacks its end is deleted, so that it is fetched again."""
-    if file.suffix == ".onnx":
-        raise BadCheckpoint(
-            f"{file} is an ONNX graph, as Piper's voices are, not a checkpoint.",
-            "Take the checkpoint (.ckpt) that it was exported from.",
-        )
     try:
         return checkpoint.read(file, WEIGHTS_INSIDE)
     except BadCheckpoint as error:
@@ -211,7 +226,8 @@ def _config(files: Files, needed: bool) -> Path | None:
     own = files.weights[0].parent
     # Further up in a repository it may be another model's: only where there must be one.
     near = [f for f in files.beside if is_config(f) and (needed or f.parent == own)]
-    for names in (CONFIG_NAMES, _like_weights(files)):
+    kinds = [CONFIG_NAMES, _like_weights(files)]
+    for names in reversed(kinds) if files.weights[0].suffix == GRAPH else kinds:
         for name in names:
             if found := next((file for file in near if file.name == name), None):
                 return found

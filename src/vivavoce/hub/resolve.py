@@ -11,7 +11,7 @@ from pathlib import Path
 from vivavoce import files
 from vivavoce.checkpoints import store
 from vivavoce.errors import UnknownModel, UsageError, near_misses
-from vivavoce.hub import address, catalog, paths
+from vivavoce.hub import address, catalog, collections, paths
 from vivavoce.hub.address import Source
 from vivavoce.hub.catalog import Entry
 
@@ -92,6 +92,7 @@ def _known(text: str) -> Location | None:
     """By a name of the catalogue, ours or another toolkit's, or of a model that is stored."""
     known = {name: entry for entry in catalog.entries() for name in (entry.name, *entry.aliases)}
     entry = known.get(text) or known.get(text.replace("--", "/"))  # as Coqui's folders have it
+    entry = entry or collections.entry(text)
     if entry and (bundled := bundled_folder(entry)):
         return Location(entry.name, entry, bundled)
     name = entry.name if entry else text
@@ -122,7 +123,8 @@ def _by_repository(text: str) -> Location | None:
     entry = _only(source, catalog.at(source))
     if entry is not None:
         return _known(entry.name)
-    if text.startswith(("tts_models/", "vocoder_models/", "voice_conversion_models/")):
+    coqui = text.startswith(("tts_models/", "vocoder_models/", "voice_conversion_models/"))
+    if coqui or collections.advice(text):
         return None
     raise UnknownModel(
         f"There is no file or folder '{text}', and the catalogue has no such repository.",
@@ -148,7 +150,8 @@ def _by_likeness(text: str, kind: str) -> Location:
         return known
     of_family = ", ".join([entry.name for entry in entries if entry.family == text][:5])
     names = {*ours, *stored, *(theirs if "/" in text else ())}
-    advice = near_misses(text, names) or "`vivavoce models list` shows all."
+    advice = collections.advice(text) or near_misses(text, names)
+    advice = advice or "`vivavoce models list` shows all."
     raise UnknownModel(
         f"Unknown {'vocoder' if kind == 'vocoder' else 'model'} '{text}'.",
         f"'{text}' is a family; its models: {of_family} …" if of_family else advice,

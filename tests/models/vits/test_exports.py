@@ -134,7 +134,8 @@ def test_onnxruntime_says_the_same(name, tmp_path):
 def test_there_and_back(name, tmp_path):
     _, _, manifest, tensors = whole(name)
     file, _ = to_piper(manifest, tensors, tmp_path / "voice.onnx")
-    again, found = library.open_model(str(library.import_checkpoint(file)))
+    opened = library.open_model(str(library.import_checkpoint(file)))
+    again, found = opened.manifest, opened.tensors
     kept = {k for k in tensors if not k.startswith(("posterior.", "durations.variational."))}
     assert found.keys() == kept
     assert all(torch.equal(found[k], tensors[k]) for k in kept)
@@ -191,7 +192,8 @@ def test_hugging_face_there_and_back(config, tmp_path):
     manifest, tensors = hugging_face(config)
     files = to_hugging_face(manifest, tensors, tmp_path / "folder")
     assert [f.name for f in files][:2] == ["model.safetensors", "config.json"]
-    again, found = library.open_model(str(library.import_checkpoint(tmp_path / "folder")))
+    opened = library.open_model(str(library.import_checkpoint(tmp_path / "folder")))
+    again, found = opened.manifest, opened.tensors
     assert found.keys() == tensors.keys()
     for name, tensor in tensors.items():
         torch.testing.assert_close(found[name], tensor, rtol=1e-6, atol=1e-7)

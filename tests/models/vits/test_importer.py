@@ -10,9 +10,8 @@ from safetensors.torch import save_file
 
 from tests.models.vits.official import close, draws, speaker, tokens
 from tests.models.vits.test_parity import options
-from vivavoce.errors import BadCheckpoint, UnknownModel
-from vivavoce.hub import library, parts
-from vivavoce.hub.convert import adapted
+from vivavoce.errors import BadCheckpoint
+from vivavoce.hub import build, library
 from vivavoce.models.base import Sentence
 from vivavoce.models.vits.settings import SYMBOLS, settings_of
 
@@ -105,9 +104,10 @@ def test_a_checkpoint_comes_in_without_being_told_what_it_is(name, load_parity, 
     parity = load_parity(name)
     file = LAYOUTS[name](parity, tmp_path / "checkpoint")
     folder = library.import_checkpoint(file, name="mine")
-    manifest, stored = library.open_model(str(folder))
+    stored = library.open_model(str(folder))
+    manifest = stored.manifest
     assert (manifest["family"], manifest["features"]["sample_rate"]) == ("vits", 16000)
-    model = parts.build(manifest, parts.apart(manifest, stored)[0]).freeze()
+    model = build.acoustic(build.split(stored)[0]).freeze()
     voice, entry = speaker(model, parity.inputs), tokens(parity.inputs["ids"][0])
     pieces = list(model.generate([Sentence(entry, voice, options(parity))], draws(parity.inputs)))
     expected = parity.outputs["spectrogram" if "spectrogram" in parity.outputs else "z"]
@@ -118,7 +118,7 @@ def test_a_checkpoint_comes_in_without_being_told_what_it_is(name, load_parity, 
 def test_settings_of_each_program(load_parity, tmp_path):
     def manifest(name: str) -> dict:
         file = LAYOUTS[name](load_parity(name), tmp_path / name)
-        return library.show(str(file))
+        return dict(library.show(str(file)).manifest)
 
     theirs = manifest("mms_hf_speakers_tiny")
     assert (theirs["text"]["kind"], theirs["text"]["language"]) == ("mms", "deu")
@@ -145,12 +145,11 @@ def voice(parity_file, tmp_path) -> Path:
 @pytest.mark.parity
 def test_a_piper_voice_comes_in(voice):
     folder = library.import_checkpoint(voice)
-    manifest = library.show(folder.name)
+    stored, again = library.open_model(folder.name), library.open_model(str(voice))
+    manifest = stored.manifest
     assert (manifest["family"], manifest["vocoder"]["config"]["block"]) == ("vits", 1)
     assert manifest["text"]["piper"]["phoneme_type"] == "espeak"
-    _, stored = library.open_model(folder.name)
-    again = adapted(voice, "vits")
-    assert stored.keys() == again.keys()
+    assert stored.tensors.keys() == again.tensors.keys()
 
 
 @pytest.mark.parity
@@ -174,8 +173,8 @@ def test_piper_files_that_are_not_whole(voice):
 
 
 @pytest.mark.parity
-def test_families_that_are_not_read_from_onnx(voice):
-    with pytest.raises(UnknownModel, match="'glow' are not read from ONNX"):
+def test_another_family_is_told_whose_it_is(voice):
+    with pytest.raises(BadCheckpoint, match="not of the family 'glow', but of 'vits'"):
         library.import_checkpoint(voice, "glow")
 
 
