@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
+from tests.models.vits.toy import toy as vits_parts
 from tests.models.xtts.speaking import tiny_xtts
 from tests.tiny import tiny_f5, tiny_tts, tiny_voice
 
@@ -13,7 +14,21 @@ if TYPE_CHECKING:
     from vivavoce.speech.engine import TTS
     from vivavoce.types import Voice
 
-ENGINES: dict[str, Callable[[], TTS]] = {"f5": tiny_f5, "glow": tiny_tts, "xtts": tiny_xtts}
+
+def tiny_vits() -> TTS:
+    from vivavoce.runtime import select
+    from vivavoce.speech.engine import TTS
+
+    model, vocoder = vits_parts()
+    return TTS("vits", model, vocoder.freeze(), select("cpu"), {})
+
+
+ENGINES: dict[str, Callable[[], TTS]] = {
+    "f5": tiny_f5,
+    "glow": tiny_tts,
+    "vits": tiny_vits,
+    "xtts": tiny_xtts,
+}
 
 
 @cache
