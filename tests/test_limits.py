@@ -47,7 +47,7 @@ def test_typed_errors_keep_their_type_and_gain_the_path():
 def test_a_budget_is_spent_once():
     budget = Budget(Limits(objects=10, bytes=10))
     budget.spend(10, 10)
-    with pytest.raises(BadCheckpoint, match="higher limits"):
+    with pytest.raises(BadCheckpoint, match="raise the limits"):
         budget.spend(1)
     with pytest.raises(BadCheckpoint, match="10 bytes"):
         Budget(Limits(bytes=10)).spend(0, 11)

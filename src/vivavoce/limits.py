@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from vivavoce.errors import BadCheckpoint, VivavoceError
 
 DAMAGED = "The file is incomplete or damaged; download it again."
-RAISE = "If you trust the file, read it with higher limits."
+RAISE = "If you trust the file, raise the limits: vivavoce --limits 10 …, or limits.raised(10)."
 _LONGEST_REASON = 300
 
 
@@ -43,13 +44,31 @@ class Limits:
 
 
 DEFAULT = Limits()
+"""Stands for these values times the factor of `raised`, where one is in force."""
+
+_FACTOR: ContextVar[float] = ContextVar("factor", default=1.0)
+
+
+@contextmanager
+def raised(factor: float) -> Iterator[None]:
+    """Files read inside, in this thread, may take `factor` times the default limits."""
+    token = _FACTOR.set(factor)
+    try:
+        yield
+    finally:
+        _FACTOR.reset(token)
+
+
+def in_force(limits: Limits) -> Limits:
+    """The limits themselves, or for DEFAULT what `raised` makes of it."""
+    return limits.times(_FACTOR.get()) if limits is DEFAULT else limits
 
 
 class Budget:
     """What is left of the limits while one file is read."""
 
     def __init__(self, limits: Limits = DEFAULT) -> None:
-        self.limits = limits
+        self.limits = limits = in_force(limits)
         self.objects, self.bytes, self.views = limits.objects, limits.bytes, limits.bytes
         self._deadline = time.monotonic() + limits.seconds
         self._next_look = self.objects
@@ -92,6 +111,7 @@ def too_much(what: str) -> BadCheckpoint:
 
 def read_bytes(path: Path, limits: Limits = DEFAULT) -> bytes:
     """A small file's content. Raises OSError, BadCheckpoint when it is larger than the limit."""
+    limits = in_force(limits)
     with path.open("rb") as file:
         content = file.read(limits.bytes + 1)
     if len(content) > limits.bytes:

@@ -119,9 +119,9 @@ def _read(mapping: mmap.mmap, limits: Limits) -> tuple[dict[str, Tensor], dict[s
 def _header(mapping: mmap.mmap, limits: Limits) -> tuple[list[_Entry], dict[str, str], int]:
     """The tensors, the metadata, and where the numbers begin."""
     (size,) = struct.unpack_from("<Q", mapping, 0)
-    if size > min(limits.bytes, len(mapping) - 8):
-        raise BadCheckpoint(f"its header has {size} bytes.")
     budget = Budget(limits)
+    if size > min(budget.bytes, len(mapping) - 8):
+        raise BadCheckpoint(f"its header has {size} bytes.")
     table = parse_json(mapping[8 : 8 + size].decode(), budget)
     metadata = table.pop("__metadata__", {}) if isinstance(table, dict) else {}
     if not isinstance(table, dict) or not isinstance(metadata, dict):

@@ -20,6 +20,7 @@ from vivavoce.cli.grouped import Grouped
 from vivavoce.cli.signals import Ended, orderly_end
 from vivavoce.cli.terminal import say
 from vivavoce.errors import VivavoceError
+from vivavoce.limits import raised
 
 HELP = "Text to speech on your own machine. Start with: vivavoce speak 'Hello.'"
 
@@ -50,6 +51,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
@@ -57,8 +59,14 @@ def _root(
     debug: Annotated[
         bool, typer.Option("--debug", help="Show tracebacks; may stand anywhere on the line.")
     ] = False,
+    limits: Annotated[
+        float,
+        typer.Option(
+            metavar="FACTOR", min=1, help="Multiply the limits for reading foreign files."
+        ),
+    ] = 1.0,
 ) -> None:
-    pass
+    context.with_resource(raised(limits))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
