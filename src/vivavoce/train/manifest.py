@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from vivavoce.errors import TrainingError
+from vivavoce.train import prosody
+from vivavoce.train.prosody import Prosody
 from vivavoce.train.recipe import Source
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".opus", ".ogg", ".mp3", ".m4a")
@@ -28,6 +30,7 @@ class Row:
     text: str
     speaker: str
     where: str
+    prosody: Prosody | None = None
 
 
 class BrokenRow(ValueError):
@@ -130,7 +133,14 @@ def _row(source: Source, record: Any, where: str, audio: _AudioFolder) -> Row | 
     speaker = source.speaker
     if source.speaker_column is not None:
         speaker = _value(record, source.speaker_column, "speaker")
-    return Row(row_id, audio.find(name), text, speaker, where)
+    return Row(row_id, audio.find(name), text, speaker, where, _prosody(record))
+
+
+def _prosody(record: Any) -> Prosody | None:
+    try:
+        return prosody.read(record) if isinstance(record, dict) else None
+    except ValueError as problem:
+        raise BrokenRow(str(problem)) from problem
 
 
 def _value(record: Any, column: int | str | None, default: int | str) -> str:

@@ -1,0 +1,165 @@
+"""Training the pulse-and-noise vocoder on sounds whose pulses are known. Knows no files, no loop.
+
+Shapes: B batch, M mels, T frames, S samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vivavoce.audio import stft
+from vivavoce.audio.features import FeatureExtractor
+from vivavoce.checkpoints import store
+from vivavoce.config import from_dict, to_dict
+from vivavoce.nn.task import Batch, Task
+from vivavoce.runtime import full_precision
+from vivavoce.types import FeatureSpec
+from vivavoce.vocoders.pulse.config import PulseConfig
+from vivavoce.vocoders.pulse.model import PulseVocoder
+
+EDGE_FRAMES = 3
+"""At a crop's ends the transforms see reflections: no loss is taken there."""
+
+
+@dataclass(frozen=True)
+class PulseLoss:
+    """`phase_weight`: how much the waveform itself counts, in compressed complex spectra."""
+
+    segment_frames: int = 96
+    mel_weight: float = 1.0
+    phase_weight: float = 1.0
+    pitch_weight: float = 1.0
+    voicing_weight: float = 0.2
+    gain_db: float = 6.0
+    spectral_ffts: tuple[int, ...] = (256, 512, 1024, 2048)
+    phase_ffts: tuple[int, ...] = (512, 1024)
+
+
+def build_task(tables: Mapping[str, Any], speakers: tuple[str, ...] = ()) -> PulseTask:
+    """The task of the recipe tables `model`, `features` and `loss`. A vocoder has no speakers."""
+    return PulseTask(
+        from_dict(PulseConfig, tables.get("model", {}), "model"),
+        from_dict(FeatureSpec, tables.get("features", {}), "features"),
+        from_dict(PulseLoss, tables.get("loss", {}), "loss"),
+    )
+
+
+class PulseTask(Task):
+    """Mel, waveform and pitch losses; the pulses' phase comes with the data."""
+
+    phases = ("model",)
+    needs = frozenset({"samples", "pitch", "phase"})
+
+    def __init__(self, config: PulseConfig, spec: FeatureSpec, loss: PulseLoss) -> None:
+        super().__init__()
+        self.spec, self.loss = spec, loss
+        self.segment_frames: int = loss.segment_frames  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.vocoder = PulseVocoder(config, spec)
+        self.extract = FeatureExtractor(spec)
+        self.mels = nn.ModuleList(FeatureExtractor(_plain(spec, n)) for n in loss.spectral_ffts)
+
+    @property
+    def exported(self) -> PulseVocoder:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.vocoder
+
+    def parts(self) -> dict[str, nn.Module]:
+        return {"model": self.vocoder}
+
+    def forward(self, phase: str, batch: Batch, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        samples = batch["samples"]
+        gain = 10 ** (-self.loss.gain_db / 20 * torch.rand(len(samples), 1))
+        found = self._losses(samples * gain.to(samples), batch["pitch"], batch["phase"])
+        return found["loss"], {k: v.detach() for k, v in found.items()}
+
+    @torch.no_grad()
+    def validate(self, batch: Batch) -> dict[str, Tensor]:
+        rows = []
+        for row, n in enumerate(batch["sample_lengths"].tolist()):
+            frames = n // self.spec.hop_length + 1
+            pair = (batch[k][row : row + 1, :frames] for k in ("pitch", "phase"))
+            whole = n // self.spec.hop_length * self.spec.hop_length
+            rows.append(self._losses(batch["samples"][row : row + 1, :whole], *pair))
+        return {k: torch.stack([r[k] for r in rows]).mean() for k in rows[0]}
+
+    @torch.no_grad()
+    def sample(self, batch: Batch) -> dict[str, Tensor]:
+        samples = batch["samples"][:1]
+        return {
+            "natural.audio": samples[0],
+            "rebuilt.audio": self.vocoder.decode(self.extract(samples))[0],
+        }
+
+    def export(self, folder: Path) -> None:
+        """A vocoder folder that `vivavoce speak` can load."""
+        manifest = {
+            "kind": "vocoder",
+            "family": "pulse",
+            "name": folder.name,
+            "config": to_dict(self.vocoder.config),
+            "features": to_dict(self.spec),
+        }
+        store.save(folder, manifest, self.vocoder.state_dict())
+
+    def _losses(self, samples: Tensor, pitch: Tensor, phase: Tensor) -> dict[str, Tensor]:
+        with full_precision(samples), torch.no_grad():
+            mel = self.extract(samples)
+        voiced = (pitch > 0).float()
+        log_pitch, logit = self.vocoder.pitch_parts(mel)
+        error = (log_pitch - pitch.clamp_min(1).log()).abs() * voiced
+        found = {
+            "pitch": error.sum() / voiced.sum().clamp_min(1),
+            "voicing": F.binary_cross_entropy_with_logits(logit, voiced),
+        }
+        noise = torch.randn(*mel.shape[::2], self.vocoder.n_bins, 2)
+        filled = torch.where(voiced > 0, pitch, pitch.new_tensor(100.0))
+        periodic, rough = self.vocoder.filtered(mel, filled, phase, voiced, noise.to(mel))
+        with full_precision(samples):
+            pulsed = self.vocoder.synthesise(periodic)
+            whole = pulsed + self.vocoder.synthesise(rough)
+            edge = EDGE_FRAMES * self.spec.hop_length
+            pulsed, whole, real = (x[:, edge:-edge] for x in (pulsed, whole, samples))
+            found["mel"] = torch.stack(
+                [(mels(whole) - mels(real)).abs().mean() for mels in self.mels]
+            ).mean()
+            found["phase"] = torch.stack(
+                [self._distance(pulsed, real, n) for n in self.loss.phase_ffts]
+            ).mean()
+        found["loss"] = sum(
+            (getattr(self.loss, f"{k}_weight") * v for k, v in found.items()),
+            samples.new_zeros(()),
+        )
+        return found
+
+    def _distance(self, fake: Tensor, real: Tensor, n_fft: int) -> Tensor:
+        spec = _plain(self.spec, n_fft)
+        a, b = (_compressed(*stft.stft(x, spec)) for x in (fake, real))
+        return (a - b).abs().mean()
+
+
+def _compressed(real: Tensor, imag: Tensor) -> Tensor:
+    """Parts of the spectrum with the magnitude to the power 0.3, `[B, F, T, 2]`."""
+    scale = (real.square() + imag.square() + 1e-3) ** -0.35
+    return torch.stack([real * scale, imag * scale], 3)
+
+
+def _plain(spec: FeatureSpec, n_fft: int) -> FeatureSpec:
+    """A natural-log mel over the same frequencies, with a quarter of `n_fft` as hop."""
+    return replace(
+        spec,
+        n_fft=n_fft,
+        win_length=n_fft,
+        hop_length=n_fft // 4,
+        n_mels=min(100, n_fft * 5 // 64),
+        log="ln",
+        clamp=1e-4,
+        power=1.0,
+        magnitude_floor=1e-10,
+        normalisation=None,
+    )
