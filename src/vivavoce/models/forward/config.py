@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
+
+from vivavoce.options import Opt, Options
 
 Block = Literal["attention", "convnext"]
 
@@ -51,17 +53,12 @@ class ForwardConfig:
 
 
 @dataclass(frozen=True)
-class ForwardOptions:
-    """`speed` 1.0 is natural, larger is faster; `pitch` raises the voice by so many semitones."""
+class ForwardOptions(Options):
+    """How to speak."""
 
-    speed: float = 1.0
-    pitch: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not 0.25 <= self.speed <= 4:
-            raise ValueError("speed must lie between 0.25 and 4")
-        if not -12 <= self.pitch <= 12:
-            raise ValueError("pitch must lie between -12 and 12 semitones")
+    pitch: Annotated[
+        float, Opt("Raise the voice by so many semitones; below 0 lower it.", -12, 12)
+    ] = 0.0
 
 
 OPTIONS = ForwardOptions
