@@ -206,7 +206,8 @@ def test_refused_before_a_model_is_loaded(speak, here, loads, case):
 
 
 LATER = {
-    "a language of nothing": (("--language", "de", "-v", "me"), 2, "--language is about a rec"),
+    "a language of nothing": (("--language", "de"), 2, "--language needs a rec"),
+    "a recording as a voice": (("-v", "ref.wav"), 2, "is a recording, not a voice"),
     "several recordings": ((*REF, "--ref", "ref.wav"), 1, "There are 2 recordings"),
     "no voice": ((), 2, "voices add"),
     "no such voice": (("-v", "absent"), 2, "absent"),
@@ -250,7 +251,7 @@ LACKING = (
 def test_a_model_without_an_option_says_what_it_has(cli, here, loads, option):
     result = cli("speak", TEXT, "-o", "a.wav", option)
     name = option.partition("=")[0]
-    wanted = f"error: 'tiny' has no {name}. It has: --speed, --set noise_scale.\n"
+    wanted = f"error: 'tiny' has no {name}. It has: --speed, --noise-scale.\n"
     assert (result.code, result.err) == (2, wanted)
 
 
@@ -307,4 +308,26 @@ def test_a_hundred_thousand_characters_begin_at_once():
     tts.model.chunks = lambda *a: (cut.append(c) or c for c in chunks(*a))
     first = next(iter(tts.stream(text, voice)))
     assert 0 < first.end < 500
-    assert len(cut) <= 2
+    assert len(cut) <= 3  # the utterance, the one that ends its pause, and one being cut
+
+
+def test_the_language_of_a_saved_voice(speak, cli):
+    assert cli("voices", "add", "me", *REF[1:]).code == 0
+    assert speak(TEXT, "-v", "me", "--language", "en-GB").code == 0
+    other = speak(TEXT, "-v", "me", "--language", "de")
+    assert (other.code, other.err.split(". ")[0]) == (2, "error: me speaks en")
+
+
+def test_the_language_of_the_bundled_voice(cli, here):
+    said = ("speak", "Hi.", "-o", "a.wav", "--device", "cpu", "--language")
+    assert cli(*said, "en").code == 0
+    other = cli(*said, "de")
+    assert (other.code, other.err.split(". ")[0]) == (2, "error: kathleen speaks en")
+
+
+def test_a_voice_of_a_cast_without_words_is_named_with_its_key(speak, here):
+    (here / "cast.toml").write_text('[voices.town]\nref_audio = "ref.wav"\n')
+    result = speak("[town] Hello.", "--cast", "cast.toml")
+    assert result.code == 1
+    assert "Voice 'town' of the cast" in result.err
+    assert "voices.town.ref_text" in result.err

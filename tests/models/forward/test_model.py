@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from vivavoce.errors import ConfigError, TextError, UnknownVoice
+from vivavoce.models.base import Sentence, sentences
 from vivavoce.models.forward.config import ForwardOptions
 from vivavoce.models.forward.workloads import TOY, random_model
 from vivavoce.nn.noise import Noise
@@ -21,7 +22,8 @@ def tokens(count, start=3):
 
 def spoken(model, rows, seed=0, **options):
     noise = Noise(seed, range(len(rows)))
-    return next(iter(model.generate(rows, model.voice(), ForwardOptions(**options), noise)))
+    asked = sentences(rows, model.voice(), ForwardOptions(**options))
+    return next(iter(model.generate(asked, noise)))
 
 
 def test_a_row_is_the_same_alone_and_in_a_batch():
@@ -51,6 +53,17 @@ def test_no_draw_is_made(model):
 def test_speed_divides_the_length(model, speed):
     natural, other = spoken(model, [tokens(60)]), spoken(model, [tokens(60)], speed=speed)
     assert int(other.lengths) == pytest.approx(int(natural.lengths) / speed, abs=2)
+
+
+def test_rows_may_differ_in_speed_and_pitch(model):
+    asked = [ForwardOptions(speed=2.0), ForwardOptions(pitch=-4.0)]
+    rows = [Sentence(tokens(20), model.voice(), options) for options in asked]
+    together = next(iter(model.generate(rows, Noise(0, range(2)))))
+    for i, options in enumerate(asked):
+        alone = next(iter(model.generate([rows[i]], Noise(0))))
+        n = int(alone.lengths[0])
+        assert n == int(together.lengths[i]), options
+        torch.testing.assert_close(alone.values[0], together.values[i, :, :n], atol=1e-3, rtol=0)
 
 
 def test_rounding_does_not_add_up(model):

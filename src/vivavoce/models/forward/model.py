@@ -5,14 +5,14 @@ Shapes: B batch, L tokens, T frames, S decoder steps of R frames, C channels, M 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from vivavoce.errors import TextError
-from vivavoce.models.base import AcousticModel, OnStep, Traits
+from vivavoce.models.base import AcousticModel, OnStep, Sentence, Traits
 from vivavoce.models.forward import text as forward_text
 from vivavoce.models.forward.blocks import DurationPredictor, Stack, positions
 from vivavoce.models.forward.config import ForwardConfig, ForwardOptions
@@ -85,29 +85,33 @@ class Forward(AcousticModel[ForwardOptions]):
     @torch.inference_mode()
     def generate(
         self,
-        tokens: Sequence[Tokens],
-        voice: Voice,
-        options: ForwardOptions,
+        sentences: Sequence[Sentence[ForwardOptions]],
         noise: Noise,
         on_step: OnStep | None = None,
     ) -> Iterator[Features]:
-        """One `Features` with a row per entry of `tokens`. Nothing is drawn from `noise`.
+        """One `Features` with a row per sentence. Nothing is drawn from `noise`.
 
-        Raises TextError for an entry without tokens.
+        Raises TextError for a sentence without tokens.
         """
-        if any(len(t) == 0 for t in tokens):
+        if any(len(s.tokens) == 0 for s in sentences):
             raise TextError("There is nothing to speak.", "Give at least one word.")
-        ids, counts = pad_tokens(tokens, self.device)
+        ids, counts = pad_tokens([s.tokens for s in sentences], self.device)
+        speed = torch.tensor([[s.options.speed] for s in sentences], device=self.device)
+        raised = torch.tensor([[s.options.pitch / 12] for s in sentences], device=self.device)
         hidden, mask = self.encode(ids, counts)
-        frames = self.frames(hidden, mask, options.speed)
+        frames = self.frames(hidden, mask, speed)
         aligned, owner = self.align(hidden, counts, frames, frames.sum(1).floor().long() + 1)
-        pitch = self.predicted_pitch(aligned) * 2 ** (options.pitch / 12)
+        pitch = self.predicted_pitch(aligned) * torch.exp2(raised)
         mel = self.decode(aligned, pitch)
         inside = length_mask(aligned.lengths, owner.shape[1])
         held = torch.zeros_like(ids).scatter_add_(1, owner, inside.long())
         values = (mel * inside.unsqueeze(2)).transpose(1, 2).float()
         longest = int(aligned.lengths.max())
         yield Features(values[:, :, :longest], aligned.lengths, self.spec, held)
+
+    def batch_key(self, sentence: Sentence[ForwardOptions]) -> Hashable:
+        """Any sentences can share a batch."""
+        return None
 
     def encode(self, ids: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
         """Ids `[B, L]` -> hidden states `[B, L, C]` and mask `[B, L, 1]`."""
@@ -116,7 +120,7 @@ class Forward(AcousticModel[ForwardOptions]):
         x = x + positions(ids.shape[1], x.shape[2], ids.device)
         return self.encoder(x * mask, mask), mask
 
-    def frames(self, hidden: Tensor, mask: Tensor, speed: float) -> Tensor:
+    def frames(self, hidden: Tensor, mask: Tensor, speed: Tensor | float) -> Tensor:
         """Frames per token `[B, L]`, not rounded: a real token has at least one."""
         log_frames = self.durations(hidden, mask).float()
         return ((log_frames.exp() - 1) / speed).clamp_min(1) * mask.squeeze(2)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from vivavoce.audio.specs import VOCOS_24K
+from vivavoce.models.base import sentences
 from vivavoce.models.forward.config import ForwardConfig, ForwardOptions, StackConfig
 from vivavoce.models.forward.model import Forward
 from vivavoce.nn.noise import Noise
@@ -56,7 +57,8 @@ def _speaking(name: str, rows: int, count: int) -> Workload:
     def build(device: Any, full: bool = False) -> Callable[[], Any]:
         model = random_model(FULL if full else TOY, device)
         tokens, voice = [_tokens(count)] * rows, model.voice()
-        return lambda: list(model.generate(tokens, voice, ForwardOptions(), Noise(0, range(rows))))
+        asked = sentences(tokens, voice, ForwardOptions())
+        return lambda: list(model.generate(asked, Noise(0, range(rows))))
 
     return Workload(name, f"{rows} x {count} tokens", build)
 
