@@ -31,6 +31,7 @@ class Example:
     speaker: int
     tokens: tuple[int, ...] = ()
     prosody: Prosody | None = None
+    given_features: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Data:
         crop = 0 if rng is None else self.segment_frames or 0
         fixed = {"features": crop, "samples": crop * self.cache.spec.hop_length}
         if "samples" in self.cache.needs and crop:
-            fixed |= {"pitch": crop + 1, "phase": crop + 1}
+            fixed |= dict.fromkeys(("given_features", "pitch", "phase"), crop + 1)
         batch = {"speakers": torch.tensor([e.speaker for e in examples])}
         for name in rows[0]:
             values = [row[name] for row in rows]
@@ -81,13 +82,15 @@ class Data:
             row["features"] = self.cache.features(example.audio)
         if "samples" in needs:
             row["samples"] = self.cache.samples(example.audio)
+        if "given_features" in needs and example.given_features is not None:
+            row["given_features"] = np.load(example.given_features, mmap_mode="r")
         self._add_prosody(row, example)
         if rng is None or self.segment_frames is None:
             return row
         frames = len(row["samples"]) // hop if "samples" in row else row["features"].shape[1]
         start = int(rng.integers(max(0, frames - self.segment_frames) + 1))
         end = start + self.segment_frames
-        for name in ("features", "pitch", "phase"):
+        for name in ("features", "given_features", "pitch", "phase"):
             if name in row:  # samples cut at frames a and b hold the centres of both
                 last = end + 1 if "samples" in row and name != "features" else end
                 row[name] = row[name][..., start:last]
@@ -155,7 +158,15 @@ def prepare(
     lengths = measure(rows, cache, workers, on_progress)
     numbers = {name: i for i, name in enumerate(speakers(rows))}
     kept = [
-        Example(row.id, row.audio, seconds, numbers.get(row.speaker, 0), ids, row.prosody)
+        Example(
+            row.id,
+            row.audio,
+            seconds,
+            numbers.get(row.speaker, 0),
+            ids,
+            row.prosody,
+            row.features,
+        )
         for row, ids, seconds in zip(rows, encoded, lengths, strict=True)
         if config.min_s <= seconds <= config.max_s
     ]
@@ -182,6 +193,9 @@ def pad(values: Sequence[np.ndarray], length: int) -> torch.Tensor:
 def _encode(row: Row, task: Task, problems: list[str]) -> tuple[int, ...]:
     if row.prosody is None and task.needs & {"durations", "pitch", "phase"}:
         problems.append(f"{row.where}: it has no tokens, durations_s and pitch_hz")
+        return ()
+    if row.features is None and "given_features" in task.needs:
+        problems.append(f"{row.where}: it has no features made by a model")
         return ()
     if "tokens" not in task.needs:
         return ()

@@ -31,6 +31,7 @@ class Row:
     speaker: str
     where: str
     prosody: Prosody | None = None
+    features: Path | None = None
 
 
 class BrokenRow(ValueError):
@@ -133,7 +134,18 @@ def _row(source: Source, record: Any, where: str, audio: _AudioFolder) -> Row | 
     speaker = source.speaker
     if source.speaker_column is not None:
         speaker = _value(record, source.speaker_column, "speaker")
-    return Row(row_id, audio.find(name), text, speaker, where, _prosody(record))
+    made = _features(record, manifest_file(source).parent)
+    return Row(row_id, audio.find(name), text, speaker, where, _prosody(record), made)
+
+
+def _features(record: Any, folder: Path) -> Path | None:
+    """The file of features that another model made for this row."""
+    if not isinstance(record, dict) or "features" not in record:
+        return None
+    path = folder / str(record["features"])
+    if not path.is_file():
+        raise BrokenRow(f"no features at {path}")
+    return path
 
 
 def _prosody(record: Any) -> Prosody | None:

@@ -5,6 +5,7 @@ Shapes: B batch, M mels, T frames, S samples.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,7 +31,13 @@ EDGE_FRAMES = 3
 
 @dataclass(frozen=True)
 class PulseLoss:
-    """`phase_weight`: how much the waveform counts, as the pulses' complex spectrum."""
+    """`phase_weight`: how much the waveform counts, as the pulses' complex spectrum.
+
+    `given_features`: the vocoder reads the features that the data bring along, made by an acoustic
+    model on the recording's own timing, in place of the recording's: the last steps of a training.
+    """
+
+    given_features: bool = False
 
     segment_frames: int = 96
     mel_weight: float = 1.0
@@ -54,11 +61,12 @@ class PulseTask(Task):
     """Mel, waveform and pitch losses; the pulses' phase comes with the data."""
 
     phases = ("model",)
-    needs = frozenset({"samples", "pitch", "phase"})
 
     def __init__(self, config: PulseConfig, spec: FeatureSpec, loss: PulseLoss) -> None:
         super().__init__()
         self.spec, self.loss = spec, loss
+        given = {"given_features"} if loss.given_features else set[str]()
+        self.needs = frozenset({"samples", "pitch", "phase"} | given)
         self.segment_frames: int = loss.segment_frames  # pyright: ignore[reportIncompatibleVariableOverride]
         self.vocoder = PulseVocoder(config, spec)
         self.extract = FeatureExtractor(spec)
@@ -73,8 +81,11 @@ class PulseTask(Task):
 
     def forward(self, phase: str, batch: Batch, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         samples = batch["samples"]
-        gain = 10 ** (-self.loss.gain_db / 20 * torch.rand(len(samples), 1))
-        found = self._losses(samples * gain.to(samples), batch["pitch"], batch["phase"])
+        gain = (10 ** (-self.loss.gain_db / 20 * torch.rand(len(samples), 1))).to(samples)
+        given = batch["given_features"] if self.loss.given_features else None
+        if given is not None:
+            given = (given + gain.log().unsqueeze(2)).clamp_min(math.log(self.spec.clamp))
+        found = self._losses(samples * gain, batch["pitch"], batch["phase"], given)
         return found["loss"], {k: v.detach() for k, v in found.items()}
 
     @torch.no_grad()
@@ -83,8 +94,11 @@ class PulseTask(Task):
         for row, n in enumerate(batch["sample_lengths"].tolist()):
             frames = n // self.spec.hop_length + 1
             pair = (batch[k][row : row + 1, :frames] for k in ("pitch", "phase"))
+            given = None
+            if self.loss.given_features:
+                given = batch["given_features"][row : row + 1, :, :frames]
             whole = n // self.spec.hop_length * self.spec.hop_length
-            rows.append(self._losses(batch["samples"][row : row + 1, :whole], *pair))
+            rows.append(self._losses(batch["samples"][row : row + 1, :whole], *pair, given))
         return {k: torch.stack([r[k] for r in rows]).mean() for k in rows[0]}
 
     @torch.no_grad()
@@ -106,9 +120,11 @@ class PulseTask(Task):
         }
         store.save(folder, manifest, self.vocoder.state_dict())
 
-    def _losses(self, samples: Tensor, pitch: Tensor, phase: Tensor) -> dict[str, Tensor]:
+    def _losses(
+        self, samples: Tensor, pitch: Tensor, phase: Tensor, given: Tensor | None = None
+    ) -> dict[str, Tensor]:
         with full_precision(samples), torch.no_grad():
-            mel = self.extract(samples)
+            mel = self.extract(samples) if given is None else given
         voiced = (pitch > 0).float()
         log_pitch, logit = self.vocoder.pitch_parts(mel)
         error = (log_pitch - pitch.clamp_min(1).log()).abs() * voiced
