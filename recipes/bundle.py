@@ -1,21 +1,27 @@
 """Put a trained voice and its vocoder into the package: half precision, licence, defaults.
 
-python recipes/bundle.py runs/kathleen runs/kathleen-vocos
+    python recipes/bundle.py runs/linnet runs/linnet-pulse --licence Apache-2.0
+    python recipes/bundle.py runs/kathleen runs/kathleen-vocos --licence CC0-1.0 \\
+        --set noise_scale=0.2
 """
+
+from __future__ import annotations
 
 import argparse
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from vivavoce.checkpoints import store
+from vivavoce.config import apply_overrides
 from vivavoce.train import export
 
 BUNDLED = Path(__file__).parents[1] / "src" / "vivavoce" / "bundled"
 
 
-def bundle(run: Path, extra: dict) -> None:
+def bundle(run: Path, extra: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder) / run.name
         export(run, exported)
@@ -34,12 +40,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("acoustic", type=Path)
     parser.add_argument("vocoder", type=Path)
-    parser.add_argument("--noise-scale", type=float, default=0.333)
+    parser.add_argument("--licence", required=True)
+    parser.add_argument("--set", action="append", default=[], metavar="OPTION=VALUE")
     args = parser.parse_args()
-    about = {"licence": "CC0-1.0"}
-    options = {"noise_scale": args.noise_scale}
-    voice = {"languages": ["en"], "vocoder": args.vocoder.name, "options": options}
-    bundle(args.acoustic, about | voice)
+    about = {"licence": args.licence}
+    voice = {"languages": ["en"], "vocoder": args.vocoder.name}
+    bundle(args.acoustic, about | voice | {"options": apply_overrides({}, args.set)})
     bundle(args.vocoder, about)
 
 

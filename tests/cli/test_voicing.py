@@ -236,7 +236,15 @@ def test_nothing_to_speak(speak, text):
     assert "Give at least one word" in result.err or "nothing to pronounce" in result.err
 
 
-LACKING = ("--steps=3", "--guidance=1", "--duration=2", "--temperature=1", "--top-p=1", "--top-k=1")
+LACKING = (
+    "--pitch=2",
+    "--steps=3",
+    "--guidance=1",
+    "--duration=2",
+    "--temperature=1",
+    "--top-p=1",
+    "--top-k=1",
+)
 
 
 @pytest.mark.parametrize("option", [*LACKING, "--repetition-penalty=2", "--no-normalise"])

@@ -126,6 +126,6 @@ def test_neighbours_decide_plain_cases() -> None:
 def test_the_lexicon_is_well_formed() -> None:
     known = set(SYMBOLS)
     for word, phones in _lexicon().items():
-        assert re.fullmatch(r"[a-zA-Z0-9']+(\+(v|p|to|name))?", word)
+        assert re.fullmatch(r"[a-zA-Z0-9']+(\+(v|2|to|name))?", word)
         assert phones
         assert set(phones) <= known

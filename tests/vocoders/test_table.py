@@ -74,7 +74,10 @@ def test_the_longest_is_a_minute(family: str) -> None:
     assert samples.shape[-1] / rate == pytest.approx(60, abs=0.1)
 
 
-@pytest.mark.parametrize("family", VOCODERS.folders)
+PUBLISHED = sorted(set(VOCODERS.folders) - {"pulse"})  # nobody else makes files of that one
+
+
+@pytest.mark.parametrize("family", PUBLISHED)
 def test_nobody_takes_another_familys_tensors_for_its_own(family: str) -> None:
     """By the names in the manifests of published checkpoints, whose files are named for it."""
     folder = Path(__file__).parents[1] / "data" / "manifests"

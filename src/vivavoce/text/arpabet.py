@@ -11,7 +11,7 @@ import unicodedata
 from functools import lru_cache
 from importlib import resources
 
-from vivavoce.text import letters
+from vivavoce.text import homographs, letters
 from vivavoce.types import Spoken, Tokens
 
 Phones = tuple[str, ...]
@@ -40,11 +40,14 @@ _QUIET = frozenset('"‘“”„«»`*_\u00ad') | frozenset(map(chr, range(0x30
 _FOLD = {"æ": "ae", "œ": "oe", "ø": "o", "ß": "ss", "ł": "l", "đ": "d", "ð": "th", "þ": "th"}
 _FOLD |= {"’": "'", "‐": "-", "‑": "-"}
 
-_BEFORE_VERB = re.compile(
-    r"to|i|you|we|they|who|can|could|will|would|shall|should|may|might|must|do|did|does|please|"
-    r"let's|.*n't|.*'ll|.*'d"
+_INFINITIVE = (
+    r"to|can|could|will|would|shall|should|may|might|must|do|did|does|please|let's|.*n't|.*'ll"
 )
+_BEFORE_INFINITIVE = re.compile(_INFINITIVE)
+_BEFORE_VERB = re.compile(_INFINITIVE + r"|i|you|we|they|who|never|.*'d")
+_BEFORE_NOUN = re.compile(r"a|an|the|my|your|his|our|their|its|every|each|no|many|some|these|those")
 _BEFORE_PAST = re.compile(r"he|she|it|is|are|was|were|be|been|being|have|has|had|having|.*'ve")
+_VERB_FIRST = frozenset({"lead", "live"})  # of these the second reading is no verb
 _SIBILANTS = frozenset({"S", "Z", "SH", "ZH", "CH", "JH"})
 _VOICELESS = frozenset({"P", "T", "K", "F", "TH"})
 _CLITICS = {"ll": ("AH0", "L"), "ve": ("AH0", "V"), "re": ("ER0",), "m": ("AH0", "M")}
@@ -95,25 +98,37 @@ def encode(spoken: Spoken | str) -> Tokens:
 
 
 def _in_context(words: list[str], gaps: list[str]) -> list[Phones]:
-    """Readings that depend on the neighbours; the lexicon has them as `word+v`, `+p` and `+to`."""
+    """Readings that depend on the neighbours; the lexicon has them as `word+v`, `+2` and `+to`."""
     lexicon = _lexicon()
-    readings = [phonemes(word) for word in words]
-    plain = ["", *(word.lower().replace("’", "'").strip("'") for word in words), ""]
-    chosen = list(readings)
-    for i, (before, word, after) in enumerate(zip(plain, plain[1:], plain[2:], strict=False)):
-        past = bool(_BEFORE_PAST.fullmatch(before))
-        for kind, fits in (
-            ("v", bool(_BEFORE_VERB.fullmatch(before))),
-            ("p", past),
-            ("to", after == "to" and not past),
-        ):
-            if fits and f"{word}+{kind}" in lexicon:
-                chosen[i] = lexicon[f"{word}+{kind}"]
-        if word == "the" and after and readings[i + 1][0][-1].isdigit():
+    chosen = [phonemes(word) for word in words]
+    plain = [word.lower().replace("’", "'").strip("'") for word in words]
+    for i, (word, before, after) in enumerate(
+        zip(plain, ["", *plain], [*plain[1:], ""], strict=False)
+    ):
+        if second := _second_reading(plain, gaps, i, before):
+            chosen[i] = second
+        if after == "to" and f"{word}+to" in lexicon and not _BEFORE_PAST.fullmatch(before):
+            chosen[i] = lexicon[f"{word}+to"]
+        if word == "the" and after and chosen[i + 1][0][-1].isdigit():
             chosen[i] = ("DH", "IY0")  # before a vowel
         if words[i] == "A" and (gaps[i + 1] or not after):
             chosen[i] = lexicon["a+name"]  # an article does not end a phrase
     return chosen
+
+
+def _second_reading(plain: list[str], gaps: list[str], i: int, before: str) -> Phones | None:
+    """A homograph's other reading, where the words around ask for it."""
+    lexicon, word = _lexicon(), plain[i]
+    verb, other = lexicon.get(f"{word}+v"), lexicon.get(f"{word}+2")
+    if verb and _BEFORE_NOUN.fullmatch(before):
+        return None
+    if (verb or word in _VERB_FIRST) and _BEFORE_VERB.fullmatch(before):
+        return verb
+    if other and word == "read" and _BEFORE_INFINITIVE.fullmatch(before):
+        return None
+    if homographs.is_homograph(word) and homographs.second_reading(plain, gaps, i):
+        return verb or other
+    return None
 
 
 @lru_cache(maxsize=65536)

@@ -16,6 +16,7 @@ from vivavoce.nn.task import Batch, Task
 from vivavoce.train import manifest
 from vivavoce.train.cache import Cache
 from vivavoce.train.manifest import Row
+from vivavoce.train.prosody import Prosody
 from vivavoce.train.recipe import DataConfig
 from vivavoce.types import Tokens
 
@@ -29,6 +30,8 @@ class Example:
     seconds: float
     speaker: int
     tokens: tuple[int, ...] = ()
+    prosody: Prosody | None = None
+    given_features: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,8 @@ class Data:
         rows = [self._row(example, rng) for example in examples]
         crop = 0 if rng is None else self.segment_frames or 0
         fixed = {"features": crop, "samples": crop * self.cache.spec.hop_length}
+        if "samples" in self.cache.needs and crop:
+            fixed |= dict.fromkeys(("given_features", "pitch", "phase"), crop + 1)
         batch = {"speakers": torch.tensor([e.speaker for e in examples])}
         for name in rows[0]:
             values = [row[name] for row in rows]
@@ -77,16 +82,36 @@ class Data:
             row["features"] = self.cache.features(example.audio)
         if "samples" in needs:
             row["samples"] = self.cache.samples(example.audio)
+        if "given_features" in needs and example.given_features is not None:
+            row["given_features"] = np.load(example.given_features, mmap_mode="r")
+        self._add_prosody(row, example)
         if rng is None or self.segment_frames is None:
             return row
         frames = len(row["samples"]) // hop if "samples" in row else row["features"].shape[1]
         start = int(rng.integers(max(0, frames - self.segment_frames) + 1))
         end = start + self.segment_frames
-        if "features" in row:
-            row["features"] = row["features"][:, start:end]
+        for name in ("features", "given_features", "pitch", "phase"):
+            if name in row:  # samples cut at frames a and b hold the centres of both
+                last = end + 1 if "samples" in row and name != "features" else end
+                row[name] = row[name][..., start:last]
         if "samples" in row:
             row["samples"] = row["samples"][start * hop : end * hop]
         return row
+
+    def _add_prosody(self, row: dict[str, np.ndarray], example: Example) -> None:
+        needs, spec = self.cache.needs, self.cache.spec
+        if example.prosody is None:
+            return
+        if "features" in row:
+            n_frames = row["features"].shape[1]
+        else:
+            n_frames = len(row["samples"]) // spec.hop_length + 1
+        if "durations" in needs:
+            row["durations"] = example.prosody.frames(spec)
+        if "pitch" in needs:
+            row["pitch"] = example.prosody.pitch(spec, n_frames)
+        if "phase" in needs:
+            row["phase"] = example.prosody.phase(spec, n_frames)
 
 
 def speakers(rows: Sequence[Row]) -> tuple[str, ...]:
@@ -133,7 +158,15 @@ def prepare(
     lengths = measure(rows, cache, workers, on_progress)
     numbers = {name: i for i, name in enumerate(speakers(rows))}
     kept = [
-        Example(row.id, row.audio, seconds, numbers.get(row.speaker, 0), ids)
+        Example(
+            row.id,
+            row.audio,
+            seconds,
+            numbers.get(row.speaker, 0),
+            ids,
+            row.prosody,
+            row.features,
+        )
         for row, ids, seconds in zip(rows, encoded, lengths, strict=True)
         if config.min_s <= seconds <= config.max_s
     ]
@@ -158,8 +191,16 @@ def pad(values: Sequence[np.ndarray], length: int) -> torch.Tensor:
 
 
 def _encode(row: Row, task: Task, problems: list[str]) -> tuple[int, ...]:
+    if row.prosody is None and task.needs & {"durations", "pitch", "phase"}:
+        problems.append(f"{row.where}: it has no tokens, durations_s and pitch_hz")
+        return ()
+    if row.features is None and "given_features" in task.needs:
+        problems.append(f"{row.where}: it has no features made by a model")
+        return ()
     if "tokens" not in task.needs:
         return ()
+    if row.prosody is not None:
+        return row.prosody.tokens
     try:
         tokens: Tokens = task.encode_text(row.text)
     except TextError as error:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from vivavoce.errors import TrainingError
+from vivavoce.train import prosody
+from vivavoce.train.prosody import Prosody
 from vivavoce.train.recipe import Source
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".opus", ".ogg", ".mp3", ".m4a")
@@ -28,6 +30,8 @@ class Row:
     text: str
     speaker: str
     where: str
+    prosody: Prosody | None = None
+    features: Path | None = None
 
 
 class BrokenRow(ValueError):
@@ -130,7 +134,25 @@ def _row(source: Source, record: Any, where: str, audio: _AudioFolder) -> Row | 
     speaker = source.speaker
     if source.speaker_column is not None:
         speaker = _value(record, source.speaker_column, "speaker")
-    return Row(row_id, audio.find(name), text, speaker, where)
+    made = _features(record, manifest_file(source).parent)
+    return Row(row_id, audio.find(name), text, speaker, where, _prosody(record), made)
+
+
+def _features(record: Any, folder: Path) -> Path | None:
+    """The file of features that another model made for this row."""
+    if not isinstance(record, dict) or "features" not in record:
+        return None
+    path = folder / str(record["features"])
+    if not path.is_file():
+        raise BrokenRow(f"no features at {path}")
+    return path
+
+
+def _prosody(record: Any) -> Prosody | None:
+    try:
+        return prosody.read(record) if isinstance(record, dict) else None
+    except ValueError as problem:
+        raise BrokenRow(str(problem)) from problem
 
 
 def _value(record: Any, column: int | str | None, default: int | str) -> str:

@@ -23,6 +23,23 @@ from vivavoce.types import FeatureSpec
 LONGEST_DIMENSION = 65_536
 
 
+class Preparation:
+    """Adds to one utterance's features whatever depends on all that came before.
+
+    A vocoder whose samples depend on more than `receptive_field` frames (the phase of its pulses,
+    say) adds channels that hold the rest; `decode` then depends on a window only. This one adds
+    nothing.
+    """
+
+    def push(self, part: Tensor) -> Iterator[Tensor]:
+        """Prepared features for the next ones, `[B, C, T]`; they may come later than `part`."""
+        yield part
+
+    def finish(self) -> Iterator[Tensor]:
+        """What is still held back."""
+        return iter(())
+
+
 class Vocoder(nn.Module, ABC):
     """Turns features into samples.
 
@@ -61,6 +78,10 @@ class Vocoder(nn.Module, ABC):
             if features is None
             else from_dict(FeatureSpec, features, "features"),
         )
+
+    def preparation(self) -> Preparation:
+        """For one utterance: what its features need before they are cut into windows."""
+        return Preparation()
 
     def freeze(self) -> Self:
         """Ready for inference: evaluation mode, work on the weights done once."""
@@ -132,6 +153,7 @@ class VocoderStream:
 
     def __init__(self, vocoder: Vocoder, window_frames: int | None, eager: bool) -> None:
         size = window_frames or vocoder.window_frames
+        self.preparation = vocoder.preparation()
         self.cutter = WindowCutter(size, vocoder.receptive_field, eager)
         self.edge = vocoder.edge_frames
         self.last: Tensor | None = None
@@ -139,14 +161,20 @@ class VocoderStream:
     def push(self, part: Tensor) -> Iterator[Window]:
         """Windows of the features `[B, C, T]` so far that can be decoded exactly."""
         if self.last is None:
-            yield from self.cutter.push(part[..., :1].repeat(1, 1, self.edge))
-        yield from self.cutter.push(part)
+            yield from self._cut(part[..., :1].repeat(1, 1, self.edge))
+        yield from self._cut(part)
         self.last = part[..., -1:]
 
     def finish(self) -> Iterator[Window]:
         if self.last is not None:
-            yield from self.cutter.push(self.last.repeat(1, 1, self.edge))
+            yield from self._cut(self.last.repeat(1, 1, self.edge))
+        for prepared in self.preparation.finish():
+            yield from self.cutter.push(prepared)
         yield from self.cutter.finish()
+
+    def _cut(self, part: Tensor) -> Iterator[Window]:
+        for prepared in self.preparation.push(part):
+            yield from self.cutter.push(prepared)
 
 
 def decode_window(vocoder: Vocoder, window: Window, condition: Tensor | None = None) -> Tensor:

@@ -1,0 +1,1 @@
+"""Parallel acoustic models in the manner of FastPitch: durations and pitch, then the mel."""

@@ -1,0 +1,64 @@
+"""Pulses at a pitch, sample by sample, and where in their cycle they are at each frame.
+
+Shapes: B batch, T frames, S samples.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+HIGHEST_HARMONIC_HZ = 11_000.0
+LOWEST_HZ = 40.0
+
+
+class Track:
+    """Where in their cycle the pulses are, frame after frame of one utterance.
+
+    Sums are float64 on the CPU: in float32 a minute of speech would lose the phase of its upper
+    harmonics.
+    """
+
+    def __init__(self, hop_s: float) -> None:
+        self.hop_s = hop_s
+        self.frames = 0
+        self._last: tuple[Tensor, Tensor] | None = None
+
+    def follow(self, pitch: Tensor) -> tuple[Tensor, Tensor]:
+        """Phase in cycles, below 1, and number of each of the next frames, whose pitch is `[B, T]`.
+
+        Between frames the pitch is a straight line; the first frame's phase is 0.
+        """
+        hertz = pitch.double().cpu()
+        first, start = self._last or (hertz[:, :1], hertz.new_zeros(len(hertz)))
+        joined = torch.cat([first, hertz], 1)
+        steps = (joined[:, 1:] + joined[:, :-1]) * (self.hop_s / 2)
+        if self._last is None:
+            steps[:, 0] = 0
+        phase = (start[:, None] + steps.cumsum(1)).remainder(1)
+        self._last = hertz[:, -1:], phase[:, -1]
+        numbers = torch.arange(self.frames, self.frames + pitch.shape[1], device=pitch.device)
+        self.frames += pitch.shape[1]
+        return phase.to(pitch), numbers.to(pitch).expand_as(pitch)
+
+
+def pulses(pitch: Tensor, phase: Tensor, voiced: Tensor, hop: int, sample_rate: int) -> Tensor:
+    """Band-limited pulses `[B, (T - 1) * hop]`; all arguments `[B, T]`, at the frames' centres.
+
+    Every harmonic up to 11 kHz has amplitude 1: the sum of cos(h x) over h = 1..H is
+    sin((H + 1/2) x) / (2 sin(x / 2)) - 1/2. `voiced` (0 or 1) is faded over a frame.
+    """
+    u = torch.arange(hop, device=pitch.device, dtype=pitch.dtype) / hop
+    f, f_next = pitch[:, :-1, None], pitch[:, 1:, None]
+    mean_step = (f + f_next) * (hop / sample_rate / 2)
+    gap = phase[:, 1:, None] - phase[:, :-1, None] - mean_step
+    gap = gap - gap.round()  # what the phase differs from the pitch's own, if it was measured
+    bend = (f_next - f) * (hop / sample_rate / 2) * (u * u - u)
+    cycles = phase[:, :-1, None] + (mean_step + gap) * u + bend
+    angle = (cycles - cycles.floor()) * (2 * torch.pi)
+    harmonics = (HIGHEST_HARMONIC_HZ / (f + (f_next - f) * u).clamp_min(LOWEST_HZ)).floor() + 0.5
+    below = 2 * (angle / 2).sin()
+    flat = below.abs() <= 2e-3
+    wave = torch.where(flat, harmonics, (harmonics * angle).sin() / torch.where(flat, 1.0, below))
+    level = voiced[:, :-1, None] + (voiced[:, 1:, None] - voiced[:, :-1, None]) * u
+    return ((wave - 0.5) * level).flatten(1)

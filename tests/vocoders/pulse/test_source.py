@@ -1,0 +1,60 @@
+"""Pulses: at their pitch, as many harmonics as fit, and one line over parts."""
+
+import math
+
+import pytest
+import torch
+
+from vivavoce.vocoders.pulse.source import Track, pulses
+
+HOP, RATE = 256, 24000
+
+
+def line(hertz, frames):
+    pitch = torch.full((1, frames), float(hertz))
+    return pitch, Track(HOP / RATE).follow(pitch)[0]
+
+
+@pytest.mark.parametrize("hertz", [80.0, 200.0, 517.0])
+def test_the_spectrum_is_harmonics_of_one_height(hertz):
+    pitch, phase = line(hertz, 189)
+    wave = pulses(pitch, phase, torch.ones_like(pitch), HOP, RATE)[0]
+    wave = wave[: 48000 // 1]
+    count = len(wave)
+    t = torch.arange(count, dtype=torch.float64) / RATE
+    for number in (1, 2, 10, int(11000 / hertz)):
+        turned = wave.double() * torch.exp(-2j * math.pi * number * hertz * t)
+        height = 2 * turned.mean().abs()
+        assert height == pytest.approx(1.0, abs=0.03), number
+    beyond = wave.double() * torch.exp(-2j * math.pi * (int(11000 / hertz) + 1) * hertz * t)
+    assert 2 * beyond.mean().abs() < 0.03
+
+
+def test_unvoiced_is_silent_and_fades_over_a_frame():
+    pitch, phase = line(200.0, 5)
+    voiced = torch.tensor([[1.0, 1.0, 0.0, 0.0, 0.0]])
+    wave = pulses(pitch, phase, voiced, HOP, RATE)[0]
+    assert wave[:HOP].abs().max() > 1
+    assert not wave[2 * HOP :].any()
+
+
+def test_a_track_goes_on_where_it_stopped():
+    pitch = 150 + 100 * torch.rand(2, 90, generator=torch.Generator().manual_seed(0))
+    whole, numbers = Track(HOP / RATE).follow(pitch)
+    track = Track(HOP / RATE)
+    parts = [track.follow(part) for part in pitch.split([1, 40, 49], 1)]
+    apart = torch.cat([phase for phase, _ in parts], 1)
+    assert (torch.cat([n for _, n in parts], 1) == numbers).all()
+    gap = (apart - whole + 0.5) % 1 - 0.5
+    assert gap.abs().max() < 1e-6
+
+
+def test_a_measured_phase_is_met_at_every_frame():
+    """The pitch says one thing, the phase another: the wave goes through the phase."""
+    pitch = torch.full((1, 3), 200.0)
+    phase = torch.tensor([[0.0, 0.25, 0.5]])
+    wave = pulses(pitch, phase, torch.ones(1, 3), HOP, RATE)[0]
+    assert wave[0] == wave.max()  # a pulse where the phase is 0
+    harmonics = math.floor(11000 / 200)
+    at_half = sum(math.cos(math.pi / 2 * h) for h in range(1, harmonics + 1))
+    assert float(wave[HOP]) == pytest.approx(at_half, abs=1e-3)
