@@ -23,8 +23,18 @@ def tiny_vits() -> TTS:
     return TTS("vits", model, vocoder.freeze(), select("cpu"), {})
 
 
+def tiny_forward() -> TTS:
+    from tests.tiny import tiny_vocoder
+    from vivavoce.models.forward.workloads import TOY, random_model
+    from vivavoce.runtime import select
+    from vivavoce.speech.engine import TTS
+
+    return TTS("forward", random_model(TOY, "cpu").freeze(), tiny_vocoder(), select("cpu"), {})
+
+
 ENGINES: dict[str, Callable[[], TTS]] = {
     "f5": tiny_f5,
+    "forward": tiny_forward,
     "glow": tiny_tts,
     "vits": tiny_vits,
     "xtts": tiny_xtts,

@@ -5,7 +5,8 @@ import torch
 
 from vivavoce.checkpoints import store
 from vivavoce.errors import ConfigError
-from vivavoce.hub import parts
+from vivavoce.hub import build
+from vivavoce.hub.read import Stored
 from vivavoce.models.forward.family import FAMILY
 from vivavoce.models.forward.train import build_task, mel_losses
 
@@ -65,7 +66,7 @@ def test_what_is_exported_is_what_was_trained(tmp_path):
     found = task()
     found.export(tmp_path / "voice")
     manifest, tensors = store.load(tmp_path / "voice")
-    model = parts.build(manifest, tensors)
+    model = build.acoustic(Stored(manifest, tensors))
     assert manifest["family"] == "forward"
     assert torch.equal(model.embedding.weight, found.exported.embedding.weight)
     assert model.pulses.table.device.type == "cpu"

@@ -3,7 +3,8 @@
 import torch
 
 from vivavoce.checkpoints import store
-from vivavoce.hub import parts
+from vivavoce.hub import build
+from vivavoce.hub.read import Stored
 from vivavoce.vocoders.pulse.family import FAMILY
 from vivavoce.vocoders.pulse.source import Track, pulses
 from vivavoce.vocoders.pulse.train import build_task
@@ -46,7 +47,7 @@ def test_the_export_is_the_vocoder(tmp_path):
     found = task()
     found.export(tmp_path / "v")
     manifest, tensors = store.load(tmp_path / "v")
-    made = parts.build(manifest, tensors)
+    made = build.vocoder(Stored(manifest, tensors))
     assert torch.equal(made.noise, found.vocoder.noise)
     assert FAMILY.importer.recognises(tensors)
     assert made.accepts == found.spec

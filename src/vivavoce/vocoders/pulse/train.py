@@ -93,12 +93,13 @@ class PulseTask(Task):
         rows = []
         for row, n in enumerate(batch["sample_lengths"].tolist()):
             frames = n // self.spec.hop_length + 1
-            pair = (batch[k][row : row + 1, :frames] for k in ("pitch", "phase"))
+            pitch, phase = (batch[k][row : row + 1, :frames] for k in ("pitch", "phase"))
             given = None
             if self.loss.given_features:
                 given = batch["given_features"][row : row + 1, :, :frames]
             whole = n // self.spec.hop_length * self.spec.hop_length
-            rows.append(self._losses(batch["samples"][row : row + 1, :whole], *pair, given))
+            samples = batch["samples"][row : row + 1, :whole]
+            rows.append(self._losses(samples, pitch, phase, given))
         return {k: torch.stack([r[k] for r in rows]).mean() for k in rows[0]}
 
     @torch.no_grad()
