@@ -16,7 +16,7 @@ from vivavoce.checkpoints.remap import fold_weight_norm
 from vivavoce.config import from_dict, to_dict
 from vivavoce.models.glow import text as glow_text
 from vivavoce.models.glow.config import GlowConfig
-from vivavoce.models.glow.decoder import Coupling
+from vivavoce.models.glow.flow import Coupling
 from vivavoce.models.glow.model import GlowTTS
 from vivavoce.nn.alignment import log_likelihoods, maximum_path
 from vivavoce.nn.padding import length_mask
