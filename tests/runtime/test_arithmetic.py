@@ -14,8 +14,7 @@ from tests.tolerance import PRODUCT, assert_near, assert_precise
 from vivavoce.runtime import Precision, choose_kernel, choose_precision
 from vivavoce.runtime.arithmetic import Arithmetic, choose_arithmetic, linear_gelu
 from vivavoce.runtime.int8 import Int8Linear, available
-from vivavoce.runtime.kernels import MIN_WEIGHTS
-from vivavoce.runtime.onednn import PackedLinear, has_bfloat16
+from vivavoce.runtime.onednn import MIN_WEIGHTS, PackedLinear, has_bfloat16
 
 LARGE, SMALL = (512, 1024), (24, 40)
 CPU = torch.device("cpu")

@@ -38,7 +38,8 @@ def report(device: str = "auto", cache_folder: Path | None = None) -> dict[str, 
     """
     import torch
 
-    from vivavoce.runtime.kernels import choose_kernel, cpu_model
+    from vivavoce.runtime.kernels import choose_kernel
+    from vivavoce.runtime.measurements import cpu_model
     from vivavoce.runtime.select import require_name
 
     require_name(device)
