@@ -84,7 +84,7 @@ def render(facts: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _say(key: str, value: Any) -> str:
+def _say(key: str, value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{k} {_say(k, v)}" for k, v in value.items()) or "not measured"
     if key.endswith("_bytes") and value is not None:

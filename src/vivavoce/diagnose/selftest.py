@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, fields, is_dataclass
 from statistics import median
+from types import TracebackType
 from typing import Any
 
 import torch
@@ -22,10 +23,8 @@ from vivavoce.hub import paths as cache
 from vivavoce.models import MODELS
 from vivavoce.runtime import placement
 from vivavoce.runtime.placement import Measurement
-from vivavoce.types import Workload
+from vivavoce.types import OnProgress, Workload, no_progress
 from vivavoce.vocoders import VOCODERS
-
-OnProgress = Callable[[int, int], None]
 
 TOLERANCES = {"float32": 1e-4, "tf32": 5e-3, "bfloat16": 2e-3}
 """Largest difference that rounding explains, relative to the peak of the CPU's result.
@@ -43,7 +42,7 @@ ENDED = Measurement(failure="the process ended within it")
 LEFT = r".*(fall back|falling back).*CPU"
 
 
-def self_test(device: str = "auto", on_progress: OnProgress | None = None) -> dict[str, Any]:
+def self_test(device: str = "auto", on_progress: OnProgress = no_progress) -> dict[str, Any]:
     """Compare every family's workloads at toy size, and time those of the families that are here.
 
     The result is plain data, a row in `stages` for each stage, and is kept in the cache. Times are
@@ -66,12 +65,11 @@ def self_test(device: str = "auto", on_progress: OnProgress | None = None) -> di
         verdict = {"stage": stage, "right": measured.right, "gain": measured.gain}
         rows.append(verdict | asdict(measured) | row)
         done += len(group)
-        if on_progress is not None:
-            on_progress(done, total)
+        on_progress(done, total, stage)
     return {"device": str(chosen), "machine": placement.machine(chosen), "stages": rows}
 
 
-def tensors(result: Any) -> Iterator[Tensor]:
+def tensors(result: object) -> Iterator[Tensor]:
     """All tensors of what a workload gave, in order, on the CPU."""
     if isinstance(result, Tensor):
         yield result.detach().cpu()
@@ -123,7 +121,12 @@ class _Marked:
         self._keep(ENDED)
         return self._keep
 
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if kind is not None:
             self._keep(None)
 

@@ -18,7 +18,7 @@ from vivavoce.train.cache import Cache
 from vivavoce.train.manifest import Row
 from vivavoce.train.prosody import Prosody
 from vivavoce.train.recipe import DataConfig
-from vivavoce.types import Tokens
+from vivavoce.types import OnProgress, Tokens, no_progress
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def measure(
     rows: Sequence[Row],
     cache: Cache,
     workers: int,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: OnProgress = no_progress,
 ) -> list[float]:
     """Fill the cache; the recordings' lengths in seconds.
 
@@ -135,7 +135,7 @@ def measure(
     with ThreadPoolExecutor(workers) as pool:
         for seconds in pool.map(lambda row: _measure(row, cache, problems), rows):
             lengths.append(seconds)
-            on_progress(len(lengths), len(rows))
+            on_progress(len(lengths), len(rows), "prepare")
     manifest.report(problems)
     return lengths
 
@@ -146,7 +146,7 @@ def prepare(
     task: Task,
     cache: Cache,
     workers: int,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: OnProgress = no_progress,
 ) -> Data:
     """Check every text, fill the cache, drop what is too short or too long, split off validation.
 
