@@ -269,4 +269,4 @@ class Workload:
 
     name: str
     description: str
-    build: Callable[..., Callable[[], Any]]
+    build: Callable[..., Callable[[], object]]

@@ -87,7 +87,7 @@ def render(facts: dict[str, Any]) -> str:
 def _say(key: str, value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{k} {_say(k, v)}" for k, v in value.items()) or "not measured"
-    if key.endswith("_bytes") and value is not None:
+    if key.endswith("_bytes") and isinstance(value, int):
         return f"{value / 2**30:.2f} GiB"
     return "missing" if value is None else str(value)
 

@@ -36,10 +36,10 @@ torch is told otherwise.
 TIMED = "typical"
 RUNS = 5
 BUDGET_S = 2.0
-UNTRIED = ("training",)  # no part of speaking
+SKIPPED = ("training",)  # no part of speaking
 CPU = torch.device("cpu")
-ENDED = Measurement(failure="the process ended within it")
-LEFT = r".*(fall back|falling back).*CPU"
+PROCESS_DIED = Measurement(failure="the process ended within it")
+FALLBACK_WARNING = r".*(fall back|falling back).*CPU"
 
 
 def self_test(device: str = "auto", on_progress: OnProgress = no_progress) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def self_test(device: str = "auto", on_progress: OnProgress = no_progress) -> di
             row = _compared(group, chosen)
             if stage in here and not row["failure"]:
                 row |= _raced(group, chosen)
-            measured = Measurement(**{k: row[k] for k in asdict(ENDED) if k in row})
+            measured = Measurement(**{k: row[k] for k in asdict(PROCESS_DIED) if k in row})
             keep(measured)
         verdict = {"stage": stage, "right": measured.right, "gain": measured.gain}
         rows.append(verdict | asdict(measured) | row)
@@ -118,7 +118,7 @@ class _Marked:
         self.device, self.stage = device, stage
 
     def __enter__(self) -> Callable[[Measurement], None]:
-        self._keep(ENDED)
+        self._keep(PROCESS_DIED)
         return self._keep
 
     def __exit__(
@@ -139,7 +139,7 @@ def _stages() -> dict[str, list[Workload]]:
     for kind, table in (("acoustic", MODELS), ("vocoder", VOCODERS)):
         for name, work in table.workloads().items():
             family, _, own = name.partition(".")
-            if own not in UNTRIED:
+            if own not in SKIPPED:
                 found.setdefault(f"{kind}.{family}", []).append(work)
     return found
 
@@ -160,7 +160,7 @@ def _compared(works: list[Workload], device: torch.device) -> dict[str, Any]:
         expected = _results(work, CPU)
         try:
             with warnings.catch_warnings():
-                warnings.filterwarnings("error", message=LEFT)
+                warnings.filterwarnings("error", message=FALLBACK_WARNING)
                 error = difference(expected, _results(work, device))
         except Exception as problem:  # noqa: BLE001 - whatever a kernel raises is the finding
             return row | {"work": work.name, "failure": _said(work, problem)}

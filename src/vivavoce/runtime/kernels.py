@@ -192,18 +192,18 @@ def separate_attention(dtype: torch.dtype, cache_folder: Path | None) -> bool:
 def _separate_wins(dtype: torch.dtype, repeats: int = 15) -> bool:
     import torch
 
-    from vivavoce.runtime.attention import by_products, fused
+    from vivavoce.runtime.attention import blocked_attention, fused
 
     generator = torch.Generator().manual_seed(0)
     q, k, v = ((torch.randn(ATTENTION, generator=generator) / 3).to(dtype) for _ in range(3))
-    best = {fused: float("inf"), by_products: float("inf")}
+    best = {fused: float("inf"), blocked_attention: float("inf")}
     with torch.inference_mode():
         for _ in range(repeats):
             for form in best:
                 start = time.perf_counter()
                 form(q, k, v)
                 best[form] = min(best[form], time.perf_counter() - start)
-    return best[fused] >= MIN_GAIN * best[by_products]
+    return best[fused] >= MIN_GAIN * best[blocked_attention]
 
 
 def _has_onednn() -> bool:

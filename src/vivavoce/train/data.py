@@ -14,8 +14,8 @@ import torch
 from vivavoce.errors import AudioError, TextError, TrainingError, UnknownFormat
 from vivavoce.nn.task import Batch, Task
 from vivavoce.train import manifest
-from vivavoce.train.cache import Cache
-from vivavoce.train.manifest import Row
+from vivavoce.train.cache import FeatureCache
+from vivavoce.train.manifest import ManifestRow
 from vivavoce.train.prosody import Prosody
 from vivavoce.train.recipe import DataConfig
 from vivavoce.types import OnProgress, Tokens, no_progress
@@ -40,7 +40,7 @@ class Data:
 
     train: tuple[Example, ...]
     validation: tuple[Example, ...]
-    cache: Cache
+    cache: FeatureCache
     segment_frames: int | None
     bucket: Callable[[int], int] = int
     """The length to pad to, for devices that would rather not meet every length there is."""
@@ -114,15 +114,15 @@ class Data:
             row["phase"] = example.prosody.phase(spec, n_frames)
 
 
-def speakers(rows: Sequence[Row]) -> tuple[str, ...]:
+def speakers(rows: Sequence[ManifestRow]) -> tuple[str, ...]:
     """The names in the manifests, sorted; empty when none is named."""
     names = {row.speaker for row in rows}
     return () if names == {""} else tuple(sorted(names))
 
 
 def measure(
-    rows: Sequence[Row],
-    cache: Cache,
+    rows: Sequence[ManifestRow],
+    cache: FeatureCache,
     workers: int,
     on_progress: OnProgress = no_progress,
 ) -> list[float]:
@@ -141,10 +141,10 @@ def measure(
 
 
 def prepare(
-    rows: Sequence[Row],
+    rows: Sequence[ManifestRow],
     config: DataConfig,
     task: Task,
-    cache: Cache,
+    cache: FeatureCache,
     workers: int,
     on_progress: OnProgress = no_progress,
 ) -> Data:
@@ -190,7 +190,7 @@ def pad(values: Sequence[np.ndarray], length: int) -> torch.Tensor:
     return torch.from_numpy(out)
 
 
-def _encode(row: Row, task: Task, problems: list[str]) -> tuple[int, ...]:
+def _encode(row: ManifestRow, task: Task, problems: list[str]) -> tuple[int, ...]:
     if row.prosody is None and task.needs & {"durations", "pitch", "phase"}:
         problems.append(f"{row.where}: it has no tokens, durations_s and pitch_hz")
         return ()
@@ -214,7 +214,7 @@ def _encode(row: Row, task: Task, problems: list[str]) -> tuple[int, ...]:
     return tokens.ids
 
 
-def _measure(row: Row, cache: Cache, problems: list[str]) -> float:
+def _measure(row: ManifestRow, cache: FeatureCache, problems: list[str]) -> float:
     try:
         return cache.prepare(row.audio)
     except (AudioError, UnknownFormat) as error:

@@ -22,7 +22,7 @@ from vivavoce import runtime as devices
 from vivavoce.errors import ConfigError, OutputError, TrainingError, near_misses
 from vivavoce.runtime.memory import bucket_length
 from vivavoce.train import checkpoint, data, distributed, exports, families, manifest
-from vivavoce.train.cache import Cache
+from vivavoce.train.cache import FeatureCache
 from vivavoce.train.distributed import Group
 from vivavoce.train.log import RunLog, described
 from vivavoce.train.loop import Trainer
@@ -86,7 +86,7 @@ def assemble(
     speakers = data.speakers(rows)
     task = families.build(recipe, speakers)
     folder = recipe.data.cache or recipe.output / "cache"
-    cache = Cache(folder, task.spec, frozenset(task.needs))
+    cache = FeatureCache(folder, task.spec, frozenset(task.needs))
     if group.world > 1:  # each process decodes its share; all find all of it afterwards
         data.measure(rows[group.rank :: group.world], cache, recipe.loop.workers)
         group.wait()

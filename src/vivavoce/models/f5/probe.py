@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vivavoce.models.f5.backbone import Backbone
-from vivavoce.models.f5.layers import Attention
+from vivavoce.models.f5.layers import F5Attention
 
 READINGS = {"v1": (True, 0), "v0": (False, 1)}
 TIMES = (0.3, 0.5, 0.7)
@@ -33,7 +33,7 @@ def read_as(backbone: Backbone, name: str) -> None:
     mask_text, rotary_heads = READINGS[name]
     backbone.text.mask_text = mask_text
     for module in backbone.modules():
-        if isinstance(module, Attention):
+        if isinstance(module, F5Attention):
             module.rotary_heads = rotary_heads or module.heads
 
 

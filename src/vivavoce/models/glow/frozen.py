@@ -10,10 +10,10 @@ C channels, H hidden channels, L layers, G speaker.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vivavoce.models.glow.flow import Coupling, FlowStep
@@ -55,7 +55,7 @@ class FrozenDecoder:
 
     @staticmethod
     def fits(flows: Flows) -> bool:
-        convs = [conv for _, coupling in flows for conv in coupling.wavenet.inputs]
+        convs = cast("list[nn.Conv1d]", [conv for _, c in flows for conv in c.wavenet.inputs])
         return all(
             c.kernel_size[0] in (3, 5)
             and c.dilation[0] == 1

@@ -31,19 +31,19 @@ class GlowTTS(AcousticModel[GlowOptions]):
     family = "glow"
     options_type = GlowOptions
     config_type = GlowConfig
-    text_type = glow_text.TextConfig
+    text_type = glow_text.GlowTextConfig
     traits = Traits(times_words=True, stream_frames=64)
 
     def __init__(
         self,
         config: GlowConfig,
         spec: FeatureSpec,
-        text: glow_text.TextConfig | None = None,
+        text: glow_text.GlowTextConfig | None = None,
         speaker_names: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
         self.config, self.spec = config, spec
-        self.text = text or glow_text.TextConfig()
+        self.text = text or glow_text.GlowTextConfig()
         self.speaker_names = speaker_names
         self.encoder = TextEncoder(config)
         self.decoder = Decoder(config)

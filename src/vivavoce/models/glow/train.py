@@ -29,7 +29,7 @@ DATA_DEPENDENT_STEPS = 1
 
 def build_task(tables: Mapping[str, Any], speakers: tuple[str, ...]) -> GlowTask:
     """From a recipe's `model`, `text` and `features` tables. Raises ConfigError for bad keys."""
-    text = from_dict(glow_text.TextConfig, dict(tables.get("text", {})), "text")
+    text = from_dict(glow_text.GlowTextConfig, dict(tables.get("text", {})), "text")
     spec = from_dict(FeatureSpec, dict(tables.get("features", {})), "features")
     model = dict(tables.get("model", {}))
     model |= {"n_tokens": glow_text.n_tokens(text), "n_mels": spec.n_channels}
