@@ -25,7 +25,8 @@ SOURCE = ROOT / "src" / "vivavoce"
 FILE_LINES = 400
 FUNCTION_LINES = 60
 COMMAND_LINES = 200
-PACKAGE = {"files": 0, "lines": 0, "untyped": 0}
+PACKAGE = {"files": 309, "lines": 35_550, "untyped": 105}
+"""Of src/vivavoce: files, lines, and lines with `: Any`. Lower them when they fall."""
 PAGES = {"README.md": 180, "ARCHITECTURE.md": 200}
 HEAVY = {"torch", "numpy", "rich", "soundfile", "soxr", "safetensors", "huggingface_hub"}
 
@@ -158,7 +159,7 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-SAME_NAME = {"Checkpoint", "Limits", "Shown", "Vocabulary"}
+SAME_NAME = {"Checkpoint", "Graph", "Limits", "Shown", "Vocabulary", "Voice"}
 """Class names that still stand for two things."""
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from vivavoce.models.glow.config import GlowConfig
-from vivavoce.models.glow.flow import Coupling, FlowStep
+from vivavoce.models.glow.flow import FlowStep, GlowCoupling
 from vivavoce.models.glow.frozen import FrozenDecoder
 from vivavoce.nn.wavenet import masked
 
@@ -33,14 +33,14 @@ class Decoder(nn.Module):
         self.n_squeeze = config.n_squeeze
         channels = config.n_mels * config.n_squeeze
         self.steps = nn.ModuleList(FlowStep(channels) for _ in range(config.n_flows))
-        self.couplings = nn.ModuleList(Coupling(config, dropout) for _ in range(config.n_flows))
+        self.couplings = nn.ModuleList(GlowCoupling(config, dropout) for _ in range(config.n_flows))
         self._fast: FrozenDecoder | None = None
 
     @property
-    def flows(self) -> list[tuple[FlowStep, Coupling]]:
+    def flows(self) -> list[tuple[FlowStep, GlowCoupling]]:
         """In the order of training; speech goes through them backwards."""
         pairs = list(zip(self.steps, self.couplings, strict=True))
-        return cast("list[tuple[FlowStep, Coupling]]", pairs)
+        return cast("list[tuple[FlowStep, GlowCoupling]]", pairs)
 
     def forward(
         self, mel: Tensor, mask: Tensor, speaker: Tensor | None, initialise: bool = False

@@ -91,7 +91,7 @@ def det4(m: Tensor) -> Tensor:
     )
 
 
-class Coupling(nn.Module):
+class GlowCoupling(nn.Module):
     """One half of the channels shifts and scales the other (paper equation 9 ff.)."""
 
     def __init__(self, config: GlowConfig, dropout: float) -> None:

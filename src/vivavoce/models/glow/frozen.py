@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vivavoce.models.glow.flow import Coupling, FlowStep
+from vivavoce.models.glow.flow import FlowStep, GlowCoupling
 from vivavoce.nn.toom_cook import ONE, TILE, transforms
 
-Flows = Sequence[tuple[FlowStep, Coupling]]
+Flows = Sequence[tuple[FlowStep, GlowCoupling]]
 
 
 class PackedLayer(NamedTuple):
@@ -123,7 +123,7 @@ class FrozenDecoder:
         return wide.chunk(len(own), 1)
 
 
-def pack(coupling: Coupling, step: FlowStep, taps: Tensor) -> PackedFlow:
+def pack(coupling: GlowCoupling, step: FlowStep, taps: Tensor) -> PackedFlow:
     wavenet = coupling.wavenet
     hidden = wavenet.width
     double = torch.ones(2 * hidden)

@@ -16,7 +16,7 @@ from vivavoce.checkpoints.remap import fold_weight_norm
 from vivavoce.config import from_dict, to_dict
 from vivavoce.models.glow import text as glow_text
 from vivavoce.models.glow.config import GlowConfig
-from vivavoce.models.glow.flow import Coupling
+from vivavoce.models.glow.flow import GlowCoupling
 from vivavoce.models.glow.model import GlowTTS
 from vivavoce.nn.alignment import log_likelihoods, maximum_path
 from vivavoce.nn.padding import length_mask
@@ -52,7 +52,7 @@ class GlowTask(Task):
         self.exported: GlowTTS = model  # pyright: ignore[reportIncompatibleVariableOverride]
         self.spec = model.spec
         for module in model.modules():
-            if isinstance(module, Coupling):
+            if isinstance(module, GlowCoupling):
                 _normalise_weights(module)
 
     def parts(self) -> dict[str, nn.Module]:
@@ -138,7 +138,7 @@ class GlowTask(Task):
         return likelihood, error / text_lengths.sum(), path, mean_t
 
 
-def _normalise_weights(coupling: Coupling) -> None:
+def _normalise_weights(coupling: GlowCoupling) -> None:
     convs = [coupling.start, *coupling.wavenet.inputs, *coupling.wavenet.outputs]
     if coupling.wavenet.condition is not None:
         convs.append(coupling.wavenet.condition)
