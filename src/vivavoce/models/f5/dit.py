@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vivavoce.models.f5.backbone import Backbone, Context
+from vivavoce.models.f5.backbone import Context, F5Backbone
 from vivavoce.models.f5.config import F5Config
 from vivavoce.models.f5.layers import EPS, F5Attention, F5FeedForward
 from vivavoce.runtime.arithmetic import Arithmetic
@@ -42,7 +42,7 @@ class DitBlock(nn.Module):
         self.feed_forward.freeze(arithmetic)
 
 
-class DiT(Backbone):
+class DiT(F5Backbone):
     def __init__(self, config: F5Config) -> None:
         super().__init__(config)
         blocks = [DitBlock(config) for _ in range(config.depth)]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from vivavoce.models.base import OnStep
-from vivavoce.models.f5.backbone import Backbone, Context
+from vivavoce.models.f5.backbone import Context, F5Backbone
 from vivavoce.models.f5.config import F5Options
 
 # Which of 32 even steps are worth taking (arXiv:2505.19931): dense where the speech takes shape.
@@ -47,7 +47,7 @@ def guided(options: F5Options) -> bool:
 
 
 def sample(
-    backbone: Backbone,
+    backbone: F5Backbone,
     noise: Tensor,
     context: Context,
     schedule: list[Tensor],

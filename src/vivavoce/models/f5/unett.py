@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vivavoce.models.f5.backbone import Backbone, Context
+from vivavoce.models.f5.backbone import Context, F5Backbone
 from vivavoce.models.f5.config import F5Config
 from vivavoce.models.f5.layers import F5Attention, F5FeedForward
 from vivavoce.runtime.arithmetic import Arithmetic
@@ -56,7 +56,7 @@ class UNetLayer(nn.Module):
             self.skip = arithmetic.linear(self.skip)
 
 
-class UNetT(Backbone):
+class UNetT(F5Backbone):
     """The point in time is the first frame; the later half takes in what the earlier began with."""
 
     extra_frames = 1
