@@ -29,7 +29,7 @@ from benchmarks.xtts_vocabulary import SENTENCE, SENTENCES
 from vivavoce.models.base import Sentence
 from vivavoce.models.xtts import voice as voices
 from vivavoce.models.xtts.config import XttsOptions
-from vivavoce.models.xtts.decode import Decoding, Line
+from vivavoce.models.xtts.decode import CodeSequence, GptDecoder
 from vivavoce.nn.noise import Noise
 from vivavoce.types import Audio
 from vivavoce.vocoders.base import decode_windowed
@@ -92,10 +92,14 @@ class Ours:
     def chosen(self, codes: int, sample: bool) -> XttsOptions:
         return XttsOptions(**(dict(self.tts.defaults) | self.options(codes, sample)))
 
-    def begin(self, decoding: Decoding, text: str, how: XttsOptions, row: int = 0) -> Line:
+    def start_sequence(
+        self, decoding: GptDecoder, text: str, how: XttsOptions, row: int = 0
+    ) -> CodeSequence:
         tokens = self.model.tokenise(text, self.voice, how)
         uniform = Noise(0, [row]).uniform(0, how.max_codes)
-        return self.model.begin(decoding, Sentence(tokens, self.voice, how), uniform).line
+        return self.model.start_sequence(
+            decoding, Sentence(tokens, self.voice, how), uniform
+        ).sequence
 
     @torch.inference_mode()
     def decode(self, text: str, codes: int, sample: bool = False, known: bool = False) -> Answer:
@@ -104,14 +108,14 @@ class Ours:
             self.model.voice_caches.clear()
         how = self.chosen(codes, sample)
         begin = time.perf_counter()
-        decoding = Decoding(self.model.gpt, 1)
-        line = self.begin(decoding, text, how)
+        decoding = GptDecoder(self.model.gpt, 1)
+        sequence = self.start_sequence(decoding, text, how)
         first = time.perf_counter()
-        while decoding.lines:
+        while decoding.sequences:
             decoding.step()
         end = time.perf_counter()
-        self.states = line.latents()
-        return {"seconds": end - begin, "first": first - begin, "codes": line.codes}
+        self.states = sequence.latents()
+        return {"seconds": end - begin, "first": first - begin, "codes": sequence.codes}
 
     @torch.inference_mode()
     def batch(self, texts: list[str], codes: int) -> Answer:
@@ -119,13 +123,15 @@ class Ours:
         self.model.voice_caches.clear()
         how = self.chosen(codes, False)
         begin = time.perf_counter()
-        decoding = Decoding(self.model.gpt, len(texts))
-        lines = [self.begin(decoding, text, how, row) for row, text in enumerate(texts)]
+        decoding = GptDecoder(self.model.gpt, len(texts))
+        sequences = [
+            self.start_sequence(decoding, text, how, row) for row, text in enumerate(texts)
+        ]
         first = time.perf_counter()
-        while decoding.lines:
+        while decoding.sequences:
             decoding.step()
         end = time.perf_counter()
-        found = [line.codes for line in lines]
+        found = [sequence.codes for sequence in sequences]
         del decoding  # weights are laid out for one row again by whoever comes next
         return {"seconds": end - begin, "first": first - begin, "codes": found}
 
@@ -181,7 +187,7 @@ class Ours:
         """Of each code `[K, V]` after those before it; without the two that are barred."""
         tokens = self.model.tokenise(text, self.voice, self.chosen(len(codes), False))
         latents, ids = self.voice.tensors["latents"][None], torch.tensor(tokens.ids)[None]
-        states = self.model.gpt.taught(latents, ids, torch.tensor(codes)[None])[1]
+        states = self.model.gpt.teacher_forced(latents, ids, torch.tensor(codes)[None])[1]
         return self.model.gpt.code_head(states)[0, :-1, :-2]
 
 

@@ -54,7 +54,7 @@ def machine() -> str:
     """The processor, its cores, the system and torch: what a table is of."""
     from importlib.metadata import version
 
-    from vivavoce.runtime.kernels import cpu_model
+    from vivavoce.runtime.measurements import cpu_model
 
     system = f"{platform.system()} {platform.machine()}"
     return f"{cpu_model()}, {os.cpu_count()} cores, {system}, torch {version('torch')}"

@@ -16,9 +16,9 @@ def tiny_model(n_speakers: int = 0) -> Any:
     from vivavoce.audio.specs import VOCOS_24K
     from vivavoce.models.glow.config import GlowConfig
     from vivavoce.models.glow.model import GlowTTS
-    from vivavoce.models.glow.text import TextConfig, n_tokens
+    from vivavoce.models.glow.text import GlowTextConfig, n_tokens
 
-    text = TextConfig()
+    text = GlowTextConfig()
     torch.manual_seed(1)
     config = GlowConfig(
         n_tokens=n_tokens(text),
@@ -117,7 +117,7 @@ def tiny_f5_model() -> Any:
     from vivavoce.audio.specs import VOCOS_24K
     from vivavoce.models.f5.config import F5Config
     from vivavoce.models.f5.model import F5TTS
-    from vivavoce.models.f5.text import TextConfig
+    from vivavoce.models.f5.text import F5TextConfig
 
     torch.manual_seed(3)
     config = F5Config(
@@ -129,7 +129,7 @@ def tiny_f5_model() -> Any:
         text_layers=1,
         n_tokens=len(F5_VOCABULARY),
     )
-    model = F5TTS(config, VOCOS_24K, TextConfig(F5_VOCABULARY))
+    model = F5TTS(config, VOCOS_24K, F5TextConfig(F5_VOCABULARY))
     for name, parameter in model.named_parameters():
         if "modulation" in name or ".output." in name:
             torch.nn.init.normal_(parameter, 0.0, 0.02)

@@ -115,7 +115,7 @@ def _literal(value: str) -> Any:
         return value
 
 
-def _convert(hint: Any, value: Any, path: str) -> Any:
+def _convert(hint: Any, value: object, path: str) -> Any:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
         return value
@@ -150,13 +150,13 @@ def _float(value: int, path: str) -> float:
     return float(value)
 
 
-def _convert_table(hint: Any, value: Any, path: str) -> dict[str, Any]:
+def _convert_table(hint: Any, value: object, path: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ConfigError(f"'{path}' is {describe(value)}; it must be a table.")
     return {k: _convert(hint, v, f"{path}.{k}") for k, v in value.items()}
 
 
-def _convert_union(args: tuple[Any, ...], value: Any, path: str) -> Any:
+def _convert_union(args: tuple[Any, ...], value: object, path: str) -> Any:
     if value is None and type(None) in args:
         return None
     failure: ConfigError | None = None
@@ -169,7 +169,7 @@ def _convert_union(args: tuple[Any, ...], value: Any, path: str) -> Any:
     raise failure or ConfigError(f"'{path}' cannot be {describe(value)}.")
 
 
-def _convert_sequence(origin: type, args: tuple[Any, ...], value: Any, path: str) -> Any:
+def _convert_sequence(origin: type, args: tuple[Any, ...], value: object, path: str) -> Any:
     if not isinstance(value, (list, tuple)):
         raise ConfigError(f"'{path}' is {describe(value)}; it must be a list.")
     if origin is tuple and args and args[-1] is not Ellipsis:
@@ -182,7 +182,7 @@ def _convert_sequence(origin: type, args: tuple[Any, ...], value: Any, path: str
     return origin(_convert(item, v, f"{path}[{i}]") for i, v in enumerate(value))
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return to_dict(value)
     if isinstance(value, (list, tuple)):
@@ -206,7 +206,7 @@ def _key(key: str) -> str:
     return key if bare else json.dumps(key, ensure_ascii=False)
 
 
-def _value(value: Any) -> str:
+def _value(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (list, tuple)):

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from vivavoce.errors import BadCheckpoint, VivavoceError
 
@@ -119,7 +118,7 @@ def read_bytes(path: Path, limits: Limits = DEFAULT) -> bytes:
     return content
 
 
-def describe(value: Any) -> str:
+def describe(value: object) -> str:
     """A value from a file for a message: short, whatever it is. Containers give their type."""
     if isinstance(value, str):
         return repr(value if len(value) <= 60 else f"{value[:60]}…")

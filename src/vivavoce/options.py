@@ -33,7 +33,7 @@ class Described:
 
     name: str
     kind: type
-    default: Any
+    default: object
     choices: tuple[str, ...]
     opt: Opt
 
@@ -69,7 +69,7 @@ def described(options_type: type[Any]) -> tuple[Described, ...]:
     return tuple(_described(one.name, hints[one.name], one.default) for one in fields(options_type))
 
 
-def check(options: Any) -> None:
+def check(options: object) -> None:
     """Raises ConfigError for a value outside its range."""
     for one in described(type(options)):
         value, low, high = getattr(options, one.name), one.opt.low, one.opt.high
@@ -77,7 +77,7 @@ def check(options: Any) -> None:
             raise ConfigError(f"{one.name} is {value}; it must be from {low:g} to {high:g}.")
 
 
-def _described(name: str, hint: Any, default: Any) -> Described:
+def _described(name: str, hint: object, default: object) -> Described:
     opts = [extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, Opt)]
     plain = get_args(hint)[0] if get_origin(hint) is Annotated else hint
     choices = tuple(map(str, get_args(plain))) if get_origin(plain) is Literal else ()

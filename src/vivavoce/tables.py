@@ -50,7 +50,7 @@ def parse_yaml(text: str, budget: Budget) -> Any:
     return check(load(text, budget), budget)
 
 
-def check(value: Any, budget: Budget) -> Any:
+def check(value: object, budget: Budget) -> Any:
     """The same value in plain types; a new one where keys or dates had to become text.
 
     Raises BadCheckpoint for what is too large or nested too deeply (shared parts count each time),
@@ -59,7 +59,7 @@ def check(value: Any, budget: Budget) -> Any:
     return _plain(value, budget, 0)
 
 
-def _plain(value: Any, budget: Budget, depth: int) -> Any:
+def _plain(value: object, budget: Budget, depth: int) -> Any:
     budget.check_depth(depth)
     budget.spend()
     if isinstance(value, str):
@@ -87,7 +87,7 @@ def _text(value: str) -> str:
     return value
 
 
-def _key(key: Any) -> str:
+def _key(key: object) -> str:
     if isinstance(key, str):
         return _text(key)
     if key is None or (isinstance(key, (int, float)) and abs(key) < 1 << 64):

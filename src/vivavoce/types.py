@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+OnProgress = Callable[[int, int | None, str], None]
+"""Called with how much is done, of how much (None if that is unknown), and a note."""
+
+
+def no_progress(done: int, total: int | None, note: str) -> None:
+    """The OnProgress that ignores every call."""
+
+
 @dataclass(frozen=True)
 class Audio:
     """Mono audio: `samples` is `[S]` float32 in [-1, 1], `sample_rate` in Hz."""
@@ -261,4 +269,4 @@ class Workload:
 
     name: str
     description: str
-    build: Callable[..., Callable[[], Any]]
+    build: Callable[..., Callable[[], object]]

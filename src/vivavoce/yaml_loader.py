@@ -16,7 +16,7 @@ _COST = 32  # a value takes this many times as long as one of JSON
 class _Loader(yaml.SafeLoader):
     budget: Budget
 
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         self.budget.spend(_COST)
         return super().compose_node(parent, index)
 

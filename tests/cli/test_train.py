@@ -18,8 +18,8 @@ def calls(monkeypatch):
 
     def run(recipe, overrides, device, resume, on_progress):
         made.append((str(recipe), list(overrides), device, resume))
-        on_progress("train", 1, 2, {"loss": 0.25})
-        on_progress("train", 2, 2, {"loss": 0.125})
+        on_progress(1, 2, "train loss=0.25")
+        on_progress(2, 2, "train loss=0.125")
         return Path("runs/a")
 
     monkeypatch.setattr("vivavoce.train.train", run)
@@ -65,11 +65,11 @@ def test_lines_are_rare_without_a_terminal(capsys, monkeypatch):
     now = [100.0]
     monkeypatch.setattr(train.time, "monotonic", lambda: now[0])
     with Progress("training", "steps") as bar:
-        tell = train.Teller(bar)
+        tell = train.ProgressPrinter(bar)
         for step in range(1, 7):
-            tell("train", step, 1000, {})
+            tell(step, 1000, "train")
             now[0] += 10
-        tell("validate", 1, 2, {})
+        tell(1, 2, "validate")
     assert capsys.readouterr().err.splitlines() == [
         "train 1/1000",
         "train 4/1000",
@@ -80,5 +80,5 @@ def test_lines_are_rare_without_a_terminal(capsys, monkeypatch):
 def test_a_terminal_gets_a_bar(monkeypatch):
     seen = []
     monkeypatch.setattr(sys, "stderr", Terminal())
-    train.Teller(lambda *now: seen.append(now))("train", 3, 9, {"loss": 0.5})
+    train.ProgressPrinter(lambda *now: seen.append(now))(3, 9, "train loss=0.5")
     assert seen == [(3, 9, "train loss=0.5")]

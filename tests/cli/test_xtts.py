@@ -20,7 +20,7 @@ from tests.tiny import tiny_voice
 from vivavoce.audio import io as audio_io
 from vivavoce.hub import library
 from vivavoce.hub import voice_file as files
-from vivavoce.models.xtts.decode import Decoding
+from vivavoce.models.xtts.decode import GptDecoder
 from vivavoce.models.xtts.model import Xtts
 from vivavoce.runtime.kernels import choose_kernel
 from vivavoce.speech.rendering import Rendering
@@ -318,14 +318,14 @@ def test_speed_and_a_cast(speak, here):
 
 @pytest.mark.parametrize("stream", [(), ("--stream",)])
 def test_interrupted_nothing_is_left(speak, here, monkeypatch, stream):
-    step = Decoding.step
+    step = GptDecoder.step
 
     def interrupted(self):
         step(self)
-        if self.lines and len(self.lines[0].codes) > 8:
+        if self.sequences and len(self.sequences[0].codes) > 8:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(Decoding, "step", interrupted)
+    monkeypatch.setattr(GptDecoder, "step", interrupted)
     (here / "out.wav").write_text("before")
     assert speak("Hello.", "--language", "en", *stream).code == 130
     assert (here / "out.wav").read_text() == "before"

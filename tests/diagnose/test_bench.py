@@ -13,7 +13,7 @@ def _tiny(monkeypatch):
 
 def test_numbers_are_whole_and_consistent():
     steps = []
-    found = bench.bench(runs=2, on_progress=lambda done, total: steps.append((done, total)))
+    found = bench.bench(runs=2, on_progress=lambda done, total, note: steps.append((done, total)))
     assert steps == [(1, 3), (2, 3), (3, 3)]
     assert found["audio_s"] == pytest.approx(len(tiny_tts().speak(bench.TEXT).samples) / 24000)
     assert found["first_audio_s"] > 0

@@ -221,7 +221,7 @@ def test_every_family_is_compared_and_nothing_but_training_left_out(gpu, monkeyp
 
     monkeypatch.setattr(selftest, "built", change)
     steps = []
-    report = self_test(on_progress=lambda done, total: steps.append((done, total)))
+    report = self_test(on_progress=lambda done, total, note: steps.append((done, total)))
     everything = MODELS.workloads() | VOCODERS.workloads()
     assert everything.keys() - seen == {n for n in everything if n.endswith(".training")}
     assert len(report["stages"]) == len(MODELS.folders) + len(VOCODERS.folders)

@@ -14,8 +14,7 @@ from tests.tolerance import PRODUCT, assert_near, assert_precise
 from vivavoce.runtime import Precision, choose_kernel, choose_precision
 from vivavoce.runtime.arithmetic import Arithmetic, choose_arithmetic, linear_gelu
 from vivavoce.runtime.int8 import Int8Linear, available
-from vivavoce.runtime.kernels import MIN_WEIGHTS
-from vivavoce.runtime.onednn import PackedLinear, has_bfloat16
+from vivavoce.runtime.onednn import MIN_WEIGHTS, PackedLinear, has_bfloat16
 
 LARGE, SMALL = (512, 1024), (24, 40)
 CPU = torch.device("cpu")
@@ -159,7 +158,7 @@ def test_the_race_of_attentions_goes_to_the_faster(monkeypatch, fused_s, separat
 
     monkeypatch.setattr(kernels.time, "perf_counter", lambda: clock[0])
     monkeypatch.setattr(attention, "fused", takes(fused_s))
-    monkeypatch.setattr(attention, "by_products", takes(separate_s))
+    monkeypatch.setattr(attention, "blocked_attention", takes(separate_s))
     assert kernels._separate_wins(torch.float32, repeats=2) == (fused_s > separate_s)
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.tolerance import PRODUCT, assert_precise
-from vivavoce.runtime.attention import attend, attention
+from vivavoce.runtime.attention import attention, cached_attention
 
 
 def formula(q, k, v):
@@ -63,7 +63,7 @@ def test_what_came_before_is_attended_to(dtype, allows):
         "rows": (torch.arange(m) < torch.tensor([37, 1, 20])[:, None])[:, None, None],
         "prompt": torch.ones(1, 1, n, m, dtype=torch.bool).tril(m - n),
     }[allows]
-    out = attend(q, k, v, None if allows == "all" else allowed)
+    out = cached_attention(q, k, v, None if allows == "all" else allowed)
     assert_precise(out, written_out(q, k, v, allowed), dtype)
 
 
@@ -71,15 +71,15 @@ def test_what_came_before_is_attended_to(dtype, allows):
 def test_causal_is_the_mask_that_hides_the_future(dtype):
     q, k, v = (torch.randn(2, 3, 23, 8).to(dtype) for _ in range(3))
     allowed = torch.ones(23, 23, dtype=torch.bool).tril()
-    out = attend(q, k, v, causal=True)
+    out = cached_attention(q, k, v, causal=True)
     assert_precise(out, written_out(q, k, v, allowed), dtype)
-    assert_precise(out, attend(q, k, v, allowed), dtype)
+    assert_precise(out, cached_attention(q, k, v, allowed), dtype)
 
 
 def test_what_the_mask_hides_is_not_heard():
     q = torch.randn(2, 2, 1, 8)
     k, v = (torch.randn(2, 2, 12, 8) for _ in range(2))
     mask = (torch.arange(12) < torch.tensor([12, 5])[:, None])[:, None, None]
-    before = attend(q, k, v, mask)
+    before = cached_attention(q, k, v, mask)
     k[1, :, 5:], v[1, :, 5:] = 1e3, 1e3
-    assert torch.equal(attend(q, k, v, mask), before)
+    assert torch.equal(cached_attention(q, k, v, mask), before)

@@ -61,7 +61,7 @@ FOREIGN = "Hello there.\n\nПривет мир.\n\nGoodbye."
 
 
 def english(text):
-    return glow_text.encode(glow_text.TextConfig(), text)
+    return glow_text.encode(glow_text.GlowTextConfig(), text)
 
 
 def warned(text, tokenise=english):

@@ -65,7 +65,7 @@ def spoken(text):
 
 
 def english(text):
-    return glow_text.encode(glow_text.TextConfig(), text)
+    return glow_text.encode(glow_text.GlowTextConfig(), text)
 
 
 @pytest.mark.parametrize(

@@ -216,7 +216,7 @@ def test_what_cannot_be_made_leaves_no_voice(home, toy):
 
 
 def test_recordings_are_read_before_a_model_is(toy, monkeypatch):
-    monkeypatch.setattr("vivavoce.speech.load.acoustic", None)
+    monkeypatch.setattr("vivavoce.hub.build.acoustic", None)
     with pytest.raises(AudioError):
         voices.make_voice("absent.wav", model=toy)
 

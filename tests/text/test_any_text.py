@@ -72,7 +72,7 @@ LETTERS = Vocabulary((" ", *"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY
 
 @cache
 def tokenizer() -> xtts_text.Tokenizer:
-    return xtts_text.Tokenizer(xtts_text.TextConfig(vocabulary()))
+    return xtts_text.Tokenizer(xtts_text.XttsTextConfig(vocabulary()))
 
 
 def short(text: str) -> Iterator[Chunk]:
@@ -81,7 +81,7 @@ def short(text: str) -> Iterator[Chunk]:
 
 def f5(language: str, kind: f5_text.Kind = "pinyin") -> FrontEnd:
     tokens = () if kind == "bytes" else LETTERS.tokens
-    config = f5_text.TextConfig(tokens, kind, language=language)
+    config = f5_text.F5TextConfig(tokens, kind, language=language)
     return (
         lambda text: chunks(text, 60, chunking.spoken_bytes, 20),
         lambda text: f5_text.encode(config, Vocabulary(tokens), text, language),
@@ -107,10 +107,10 @@ def phonemes(language: str) -> FrontEnd:
 
 
 FRONT_ENDS: dict[str, FrontEnd] = {
-    "glow": (short, lambda text: glow_text.encode(glow_text.TextConfig(), text)),
+    "glow": (short, lambda text: glow_text.encode(glow_text.GlowTextConfig(), text)),
     "glow-as-written": (
         short,
-        lambda text: glow_text.encode(glow_text.TextConfig(normalise=False), text),
+        lambda text: glow_text.encode(glow_text.GlowTextConfig(normalise=False), text),
     ),
     **{f"coqui-{name}": cleaned(name, "en") for name in CLEANERS},
     "phonemes-en": phonemes("en-us"),

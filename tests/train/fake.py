@@ -158,8 +158,8 @@ def attempt(
     """
     from vivavoce.train import train
 
-    def strike(stage: str, done: int, total: int, metrics: object) -> None:
-        if stage == "train" and done == step:
+    def strike(done: int, total: int | None, note: str) -> None:
+        if note.startswith("train ") and done == step:
             os.kill(os.getpid(), number)
 
     children = []

@@ -12,7 +12,7 @@ import torch
 from tests.train.fake import SPEC
 from vivavoce.audio import features, io
 from vivavoce.errors import AudioError, OutputError
-from vivavoce.train.cache import Cache
+from vivavoce.train.cache import FeatureCache
 
 BOTH = frozenset({"samples", "features"})
 
@@ -23,7 +23,7 @@ def wav(toy_data: Path) -> Path:
 
 
 def test_what_is_cached_is_what_is_computed(wav, tmp_path):
-    cache = Cache(tmp_path, SPEC, BOTH)
+    cache = FeatureCache(tmp_path, SPEC, BOTH)
     seconds = cache.prepare(wav)
     samples = io.read(wav).samples
     assert seconds == pytest.approx(len(samples) / SPEC.sample_rate)
@@ -33,14 +33,14 @@ def test_what_is_cached_is_what_is_computed(wav, tmp_path):
 
 
 def test_the_second_time_nothing_is_decoded(wav, tmp_path, monkeypatch):
-    cache = Cache(tmp_path, SPEC, frozenset({"tokens", "features"}))
+    cache = FeatureCache(tmp_path, SPEC, frozenset({"tokens", "features"}))
     first = cache.prepare(wav)
     monkeypatch.setattr(io, "read", None)
     assert cache.prepare(wav) == first
 
 
 def test_resampled_to_the_specifications_rate(wav, tmp_path):
-    cache = Cache(tmp_path, replace(SPEC, sample_rate=4000), frozenset({"samples"}))
+    cache = FeatureCache(tmp_path, replace(SPEC, sample_rate=4000), frozenset({"samples"}))
     before = len(io.read(wav).samples)
     cache.prepare(wav)
     assert len(cache.samples(wav)) == pytest.approx(before / 2, abs=1)
@@ -49,17 +49,17 @@ def test_resampled_to_the_specifications_rate(wav, tmp_path):
 def test_another_specification_or_a_changed_file_is_another_entry(wav, tmp_path):
     copy = tmp_path / "copy.wav"
     copy.write_bytes(wav.read_bytes())
-    Cache(tmp_path, SPEC, BOTH).prepare(copy)
+    FeatureCache(tmp_path, SPEC, BOTH).prepare(copy)
     assert len(list(tmp_path.rglob("*.npy"))) == 2
-    Cache(tmp_path, replace(SPEC, n_mels=4), BOTH).prepare(copy)
+    FeatureCache(tmp_path, replace(SPEC, n_mels=4), BOTH).prepare(copy)
     assert len(list(tmp_path.rglob("*.npy"))) == 3
     os.utime(copy, ns=(1, 1))
-    Cache(tmp_path, SPEC, BOTH).prepare(copy)
+    FeatureCache(tmp_path, SPEC, BOTH).prepare(copy)
     assert len(list(tmp_path.rglob("*.npy"))) == 5
 
 
 def test_many_at_once_leave_only_whole_entries(wav, tmp_path):
-    caches = [Cache(tmp_path, SPEC, BOTH) for _ in range(8)]
+    caches = [FeatureCache(tmp_path, SPEC, BOTH) for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
         lengths = set(pool.map(lambda c: c.prepare(wav), caches))
     assert len(lengths) == 1
@@ -70,7 +70,7 @@ def test_errors_are_typed(wav, tmp_path):
     broken = tmp_path / "broken.wav"
     broken.write_bytes(b"RIFF")
     with pytest.raises(AudioError):
-        Cache(tmp_path, SPEC, BOTH).prepare(broken)
+        FeatureCache(tmp_path, SPEC, BOTH).prepare(broken)
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=r"data\.cache"):
-        Cache(tmp_path / "file", SPEC, BOTH).prepare(wav)
+        FeatureCache(tmp_path / "file", SPEC, BOTH).prepare(wav)

@@ -9,14 +9,14 @@ import torch
 from tests.train.fake import SPEC, OnePhase, TwoPhases
 from vivavoce.errors import TrainingError
 from vivavoce.train import data, manifest
-from vivavoce.train.cache import Cache
+from vivavoce.train.cache import FeatureCache
 from vivavoce.train.data import Data
-from vivavoce.train.recipe import DataConfig, Source
+from vivavoce.train.recipe import DataConfig, DataSource
 
 
 def load(folder: Path, task: torch.nn.Module, **values: object) -> Data:
-    config = DataConfig(sources=(Source(path=folder),), **values)  # type: ignore[arg-type]
-    cache = Cache(folder / "cache", SPEC, task.needs)  # type: ignore[arg-type]
+    config = DataConfig(sources=(DataSource(path=folder),), **values)  # type: ignore[arg-type]
+    cache = FeatureCache(folder / "cache", SPEC, task.needs)  # type: ignore[arg-type]
     return data.prepare(manifest.read(config.sources), config, task, cache, workers=2)
 
 
@@ -116,9 +116,11 @@ def test_texts_and_recordings_that_cannot_be_used_are_named(tmp_path):
 
 
 def test_speakers_are_numbered_by_name(toy_data):
-    rows = [manifest.Row(n, toy_data, "", who, "") for n, who in (("1", "Bob"), ("2", "Ann"))]
+    rows = [
+        manifest.ManifestRow(n, toy_data, "", who, "") for n, who in (("1", "Bob"), ("2", "Ann"))
+    ]
     assert data.speakers(rows) == ("Ann", "Bob")
-    assert data.speakers([manifest.Row("1", toy_data, "", "", "")]) == ()
+    assert data.speakers([manifest.ManifestRow("1", toy_data, "", "", "")]) == ()
 
 
 def test_the_fingerprint_follows_the_data(whole):

@@ -7,9 +7,9 @@ import pytest
 
 from vivavoce.errors import TrainingError
 from vivavoce.train import manifest
-from vivavoce.train.cache import Cache
+from vivavoce.train.cache import FeatureCache
 from vivavoce.train.data import Data, Example
-from vivavoce.train.recipe import Source
+from vivavoce.train.recipe import DataSource
 from vivavoce.types import FeatureSpec
 
 
@@ -18,7 +18,7 @@ def test_a_row_names_its_file(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros((2, 3), np.float32))
     row = {"audio": "a.wav", "text": "A.", "features": "a.npy"}
     (tmp_path / "m.jsonl").write_text(json.dumps(row))
-    source = Source(path=tmp_path / "m.jsonl", format="jsonl")
+    source = DataSource(path=tmp_path / "m.jsonl", format="jsonl")
     assert manifest.read([source])[0].features == tmp_path / "a.npy"
     (tmp_path / "a.npy").unlink()
     with pytest.raises(TrainingError, match=r"m\.jsonl:1: no features at"):
@@ -27,7 +27,7 @@ def test_a_row_names_its_file(tmp_path):
 
 def test_a_crop_holds_the_frames_at_both_its_ends(tmp_path):
     spec = FeatureSpec(hop_length=4, n_fft=16, win_length=16)
-    cache = Cache(tmp_path, spec, frozenset({"samples", "given_features"}))
+    cache = FeatureCache(tmp_path, spec, frozenset({"samples", "given_features"}))
     samples = np.arange(400, dtype=np.float32)
     audio = tmp_path / "a.wav"
     audio.touch()

@@ -11,13 +11,13 @@ from tests.train.fake import TwoPhases
 from tests.train.test_data import load
 from vivavoce.train.data import Data
 from vivavoce.train.loader import Loader
-from vivavoce.train.sampler import Position, Sampler
+from vivavoce.train.sampler import BatchSampler, Position
 
 
 @pytest.fixture
-def toys(toy_data: Path) -> tuple[Data, Sampler]:
+def toys(toy_data: Path) -> tuple[Data, BatchSampler]:
     found = load(toy_data, TwoPhases({"model": {}}, ()), validation=2)
-    return found, Sampler([1.0] * 10, 0, 4, seed=3)
+    return found, BatchSampler([1.0] * 10, 0, 4, seed=3)
 
 
 def test_batches_come_in_order_and_go_on_from_any_of_them(toys):

@@ -12,7 +12,8 @@ from vivavoce.errors import ConfigError, TrainingError
 from vivavoce.train.distributed import Group
 from vivavoce.train.loop import Trainer
 from vivavoce.train.recipe import Recipe
-from vivavoce.train.run import assemble, silent
+from vivavoce.train.run import assemble
+from vivavoce.types import no_progress
 
 Make = Callable[..., Trainer]
 
@@ -22,7 +23,7 @@ def make(toy_recipe: Callable[..., Recipe]) -> Iterator[Make]:
     made: list[Trainer] = []
 
     def build(*overrides: str) -> Trainer:
-        trainer, _ = assemble(toy_recipe(*overrides), "cpu", Group(), silent)
+        trainer, _ = assemble(toy_recipe(*overrides), "cpu", Group(), no_progress)
         trainer.start()
         made.append(trainer)
         return trainer

@@ -7,11 +7,11 @@ import pytest
 from vivavoce import config
 from vivavoce.errors import TrainingError
 from vivavoce.train import manifest
-from vivavoce.train.recipe import Source
+from vivavoce.train.recipe import DataSource
 
 
-def source(path: Path, **values: object) -> Source:
-    return config.from_dict(Source, {"path": str(path), **values})
+def source(path: Path, **values: object) -> DataSource:
+    return config.from_dict(DataSource, {"path": str(path), **values})
 
 
 @pytest.fixture

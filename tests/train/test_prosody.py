@@ -7,7 +7,7 @@ import pytest
 
 from vivavoce.errors import TrainingError
 from vivavoce.train import manifest, prosody
-from vivavoce.train.recipe import Source
+from vivavoce.train.recipe import DataSource
 from vivavoce.types import FeatureSpec
 
 SPEC = FeatureSpec()
@@ -68,4 +68,4 @@ def test_a_broken_row_is_named_with_its_line(tmp_path):
     row = {"audio": "a.wav", "text": "A.", **ROW, "durations_s": [1.0]}
     (tmp_path / "m.jsonl").write_text(json.dumps(row))
     with pytest.raises(TrainingError, match="jsonl:1: it has 3 tokens and 1 durations"):
-        manifest.read([Source(path=tmp_path / "m.jsonl", format="jsonl")])
+        manifest.read([DataSource(path=tmp_path / "m.jsonl", format="jsonl")])

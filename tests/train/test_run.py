@@ -83,9 +83,9 @@ def test_a_metric_that_validation_does_not_give(toy_file, tmp_path):
 def test_progress_is_told_from_reading_to_the_last_step(toy_file):
     told = []
     train(toy_file, device="cpu", on_progress=lambda *event: told.append(event))
-    assert [e[1:3] for e in told if e[0] == "prepare"] == [(n, 12) for n in range(1, 13)]
-    assert [e[1:3] for e in told if e[0] == "train"] == [(n, 12) for n in range(1, 13)]
-    assert all("loss" in e[3] for e in told if e[0] in ("train", "validate"))
+    assert [e[:2] for e in told if e[2] == "prepare"] == [(n, 12) for n in range(1, 13)]
+    assert [e[:2] for e in told if e[2].startswith("train ")] == [(n, 12) for n in range(1, 13)]
+    assert all("loss=" in e[2] for e in told if e[2] != "prepare")
 
 
 def test_a_place_that_cannot_be_written(toy_file, tmp_path):

@@ -5,13 +5,13 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from vivavoce.train.sampler import Position, Sampler
+from vivavoce.train.sampler import BatchSampler, Position
 
 LENGTHS = np.random.default_rng(0).uniform(1, 10, 200).tolist()
 
 
-def make(seconds: float = 30.0, size: int = 0, seed: int = 1) -> Sampler:
-    return Sampler(LENGTHS, seconds, size, seed)
+def make(seconds: float = 30.0, size: int = 0, seed: int = 1) -> BatchSampler:
+    return BatchSampler(LENGTHS, seconds, size, seed)
 
 
 def test_an_epoch_holds_everything_once_within_the_limits():
@@ -25,7 +25,9 @@ def test_utterances_of_similar_length_meet():
     batches = make().epoch(0)
     padded = sum(len(b) * max(LENGTHS[i] for i in b) for b in batches)
     assert padded < 1.25 * sum(LENGTHS)
-    shuffled = Sampler(LENGTHS, 30.0, 0, 1).cut(np.random.default_rng(0).permutation(200).tolist())
+    shuffled = BatchSampler(LENGTHS, 30.0, 0, 1).cut(
+        np.random.default_rng(0).permutation(200).tolist()
+    )
     assert padded < 0.8 * sum(len(b) * max(LENGTHS[i] for i in b) for b in shuffled)
 
 
@@ -38,7 +40,7 @@ def test_epochs_differ_and_repeat():
 
 
 def test_one_too_long_is_alone():
-    assert Sampler([1.0, 50.0, 1.0], 10.0, 0, 0).cut([0, 1, 2]) == [[0], [1], [2]]
+    assert BatchSampler([1.0, 50.0, 1.0], 10.0, 0, 0).cut([0, 1, 2]) == [[0], [1], [2]]
 
 
 @pytest.mark.parametrize("count", [1, 17, 60])
@@ -58,6 +60,6 @@ def test_processes_share_an_epoch_and_agree_on_the_position():
 
 def test_more_processes_than_batches():
     lengths = [1.0, 1.0]
-    streams = [Sampler(lengths, 1.0, 0, 0).stream(Position(), r, 5) for r in range(5)]
+    streams = [BatchSampler(lengths, 1.0, 0, 0).stream(Position(), r, 5) for r in range(5)]
     found = [next(s) for s in streams]
     assert {after for _, after, _ in found} == {Position(2, 1)}

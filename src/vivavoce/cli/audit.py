@@ -30,7 +30,7 @@ CPU = "cpu"
 
 
 @dataclass(frozen=True)
-class Job:
+class AuditJob:
     """One piece of work: another process imports it as `target`, `work` builds it in this one."""
 
     name: str
@@ -107,7 +107,7 @@ def _errors_translated() -> Iterator[None]:
 
 
 def _reports(
-    jobs: Sequence[Job],
+    jobs: Sequence[AuditJob],
     torch: str | None,
     macos: Sequence[str] | None,
     strict: bool,
@@ -121,20 +121,20 @@ def _reports(
         if len(jobs) > 1:
             say(f"{number}/{len(jobs)}  {job.name}: {job.inputs}")
         local = job.work is not None and not strict
-        call: Any = job.work.build(CPU, full=full) if job.work and local else job.target
+        call = job.work.build(CPU, full=full) if job.work and local else job.target
         reports[job.name] = run(
             call, torch=torch, macos=tuple(macos or MACOS), strict=strict, inputs=job.inputs
         )
     return reports
 
 
-def _jobs(target: str, only: Sequence[str]) -> list[Job]:
+def _jobs(target: str, only: Sequence[str]) -> list[AuditJob]:
     if ":" in target:
         if only:
             raise UsageError("--workload is for models.", "Leave it out.")
         if (here := str(Path.cwd())) not in sys.path:
             sys.path.insert(0, here)
-        return [Job(target, f"{target}()", target)]
+        return [AuditJob(target, f"{target}()", target)]
     jobs = [job for name in _families(target) for job in _workloads(*name)]
     if not only:
         return jobs
@@ -167,12 +167,12 @@ def _families(target: str) -> Iterator[tuple[str, str]]:
         yield "vocoders", known[entry.vocoder].family
 
 
-def _workloads(package: str, family: str) -> list[Job]:
+def _workloads(package: str, family: str) -> list[AuditJob]:
     from vivavoce import models, vocoders
 
     table = (models if package == "models" else vocoders).workloads()
     return [
-        Job(name, work.description, f"vivavoce.{package}:{name}", work)
+        AuditJob(name, work.description, f"vivavoce.{package}:{name}", work)
         for name, work in table.items()
         if name.partition(".")[0] == family
     ]

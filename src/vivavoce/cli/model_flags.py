@@ -45,7 +45,7 @@ class Flag:
         kind = inspect.Parameter.KEYWORD_ONLY
         return inspect.Parameter(option.name, kind, default=default, annotation=hint)
 
-    def value(self, given: Any) -> Any:
+    def value(self, given: object) -> object:
         """What was asked for; None where nothing was."""
         if self.option.kind is bool:
             return (not self.option.default) if given else None
@@ -69,7 +69,7 @@ def with_model_options(command: Callable[..., None]) -> Callable[..., None]:
     """The command with those flags; it receives what was given as its argument `options`."""
     known = flags()
 
-    def run(**given: Any) -> None:
+    def run(**given: object) -> None:
         asked = {name: flag.value(given.pop(name)) for name, flag in known.items()}
         command(**given, options={k: v for k, v in asked.items() if v is not None})
 

@@ -82,11 +82,9 @@ def speak(
     how = who.options | how | spoken_language(tts, who)
     model_flags.require_known(how, tts)
     spoken_by = voice_of(tts, who, source)
-    how |= {"speed": speed, "seed": seed, "on_problem": on_problem, "early": stream}
-    how["style"] = style
+    how |= {"speed": speed, "seed": seed, "on_problem": on_problem, "early": stream, "style": style}
     summary = perform(tts, source, spoken_by, writing, captions, how)
-    summary |= {"voice": label_of(spoken_by, who), "seed": seed}
-    report(summary, as_json, verbose)
+    report(summary | {"voice": label_of(spoken_by, who), "seed": seed}, as_json, verbose)
 
 
 def _speakable(source: str) -> str:

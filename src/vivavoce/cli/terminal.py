@@ -9,9 +9,15 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from vivavoce.errors import printable
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+
+T = TypeVar("T")
+Unit = Literal["characters", "bytes", "steps", "utterances"]
 
 _BARE = re.compile(r"[\x7f-\x9f\u202a-\u202e\ud800-\udfff]")
 MANY = 30  # a longer list is counted, not printed
@@ -23,7 +29,7 @@ def say(message: str) -> None:
     print(printable(message), file=sys.stderr, flush=True)
 
 
-def emit(data: Any, as_json: bool, render: Callable[[Any], str]) -> None:
+def emit(data: T, as_json: bool, render: Callable[[T], str]) -> None:
     """The result: as JSON, or as `render` writes it for people."""
     text = json.dumps(data, ensure_ascii=False, indent=1, default=str) if as_json else render(data)
     if text:
@@ -62,7 +68,7 @@ def facts(data: Mapping[str, Any], indent: str = "") -> str:
     return "\n".join(lines)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if value is None or value in ((), [], {}):
         return ""
     if isinstance(value, bool):
@@ -90,7 +96,7 @@ class Progress:
     ) -> None:
         self.label, self.unit = label, unit
         self._begin = time.monotonic()
-        self._bar: Any = None
+        self._bar: RichProgress | None = None
 
     def __call__(self, done: int, total: int | None, note: str = "") -> None:
         if self._bar is None:
@@ -113,7 +119,7 @@ class Progress:
             self._bar = None
 
 
-def _bar(label: str, unit: str) -> Any:
+def _bar(label: str, unit: str) -> RichProgress:
     from rich.console import Console
     from rich.progress import (
         BarColumn,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +11,7 @@ import typer
 
 from vivavoce.cli.options import Device, Json
 from vivavoce.cli.terminal import Progress, emit, facts, say
+from vivavoce.types import OnProgress
 
 LINE_EVERY_S = 30.0
 
@@ -36,7 +36,7 @@ def train(
     from vivavoce.train import train as run
 
     with Progress("training", "steps") as bar:
-        folder = run(recipe, settings or (), device, resume, Teller(bar))
+        folder = run(recipe, settings or (), device, resume, ProgressPrinter(bar))
     emit({"run": str(folder)}, as_json, lambda data: data["run"])
 
 
@@ -54,15 +54,15 @@ def export(
     emit({"model": str(write(run, folder))}, as_json, lambda data: data["model"])
 
 
-class Teller:
+class ProgressPrinter:
     """Progress of a training: a bar on a terminal, else a line now and then."""
 
-    def __init__(self, bar: Progress) -> None:
+    def __init__(self, bar: OnProgress) -> None:
         self.bar = bar
         self._stage, self._last = "", 0.0
 
-    def __call__(self, stage: str, done: int, total: int, metrics: Mapping[str, float]) -> None:
-        note = " ".join([stage, *(f"{name}={value:.4g}" for name, value in metrics.items())])
+    def __call__(self, done: int, total: int | None, note: str) -> None:
+        stage = note.partition(" ")[0]
         if sys.stderr.isatty():
             self.bar(done, total, note)
             return

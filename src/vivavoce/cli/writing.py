@@ -108,7 +108,7 @@ def telling_what_is_kept(writer: StreamWriter | LevelledWriter) -> Iterator[None
         raise
 
 
-def request_of(source: str, **what: Any) -> dict[str, str]:
+def request_of(source: str, **what: object) -> dict[str, str]:
     """What decides the audio, as text that can be compared with that of another run."""
     facts = {name: json.dumps(value, sort_keys=True, default=str) for name, value in what.items()}
     return {"text": hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest(), **facts}

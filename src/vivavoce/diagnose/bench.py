@@ -1,13 +1,13 @@
-"""How fast a model speaks on this machine, as plain data. Prints nothing, knows no family."""
+"""How fast a model speaks on this machine, as plain data."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from vivavoce.errors import VivavoceError
+from vivavoce.types import OnProgress, no_progress
 
 if TYPE_CHECKING:
     from vivavoce.speech.engine import TTS
@@ -28,7 +28,7 @@ def bench(
     voice: str | None = None,
     text: str = TEXT,
     runs: int = 3,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: OnProgress = no_progress,
 ) -> dict[str, Any]:
     """Load a model and speak `text` once to warm up (`cold`) and `runs` times; medians of these.
 
@@ -45,11 +45,11 @@ def bench(
     tts = load(model, vocoder=vocoder, device=device, precision=precision, fast=fast)
     loaded = time.perf_counter()
     cold = measure(tts, text, voice)
-    on_progress(1, runs + 1)
+    on_progress(1, runs + 1, "warm-up")
     timed = []
     for number in range(runs):
         timed.append(measure(tts, text, voice))
-        on_progress(number + 2, runs + 1)
+        on_progress(number + 2, runs + 1, f"run {number + 1}")
     place = tts.selection.device
     return {
         "model": tts.name,

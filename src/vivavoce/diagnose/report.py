@@ -38,7 +38,8 @@ def report(device: str = "auto", cache_folder: Path | None = None) -> dict[str, 
     """
     import torch
 
-    from vivavoce.runtime.kernels import choose_kernel, cpu_model
+    from vivavoce.runtime.kernels import choose_kernel
+    from vivavoce.runtime.measurements import cpu_model
     from vivavoce.runtime.select import require_name
 
     require_name(device)
@@ -83,10 +84,10 @@ def render(facts: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _say(key: str, value: Any) -> str:
+def _say(key: str, value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{k} {_say(k, v)}" for k, v in value.items()) or "not measured"
-    if key.endswith("_bytes") and value is not None:
+    if key.endswith("_bytes") and isinstance(value, int):
         return f"{value / 2**30:.2f} GiB"
     return "missing" if value is None else str(value)
 

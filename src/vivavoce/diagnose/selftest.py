@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, fields, is_dataclass
 from statistics import median
+from types import TracebackType
 from typing import Any
 
 import torch
@@ -22,10 +23,8 @@ from vivavoce.hub import paths as cache
 from vivavoce.models import MODELS
 from vivavoce.runtime import placement
 from vivavoce.runtime.placement import Measurement
-from vivavoce.types import Workload
+from vivavoce.types import OnProgress, Workload, no_progress
 from vivavoce.vocoders import VOCODERS
-
-OnProgress = Callable[[int, int], None]
 
 TOLERANCES = {"float32": 1e-4, "tf32": 5e-3, "bfloat16": 2e-3}
 """Largest difference that rounding explains, relative to the peak of the CPU's result.
@@ -37,13 +36,13 @@ torch is told otherwise.
 TIMED = "typical"
 RUNS = 5
 BUDGET_S = 2.0
-UNTRIED = ("training",)  # no part of speaking
+SKIPPED = ("training",)  # no part of speaking
 CPU = torch.device("cpu")
-ENDED = Measurement(failure="the process ended within it")
-LEFT = r".*(fall back|falling back).*CPU"
+PROCESS_DIED = Measurement(failure="the process ended within it")
+FALLBACK_WARNING = r".*(fall back|falling back).*CPU"
 
 
-def self_test(device: str = "auto", on_progress: OnProgress | None = None) -> dict[str, Any]:
+def self_test(device: str = "auto", on_progress: OnProgress = no_progress) -> dict[str, Any]:
     """Compare every family's workloads at toy size, and time those of the families that are here.
 
     The result is plain data, a row in `stages` for each stage, and is kept in the cache. Times are
@@ -61,17 +60,16 @@ def self_test(device: str = "auto", on_progress: OnProgress | None = None) -> di
             row = _compared(group, chosen)
             if stage in here and not row["failure"]:
                 row |= _raced(group, chosen)
-            measured = Measurement(**{k: row[k] for k in asdict(ENDED) if k in row})
+            measured = Measurement(**{k: row[k] for k in asdict(PROCESS_DIED) if k in row})
             keep(measured)
         verdict = {"stage": stage, "right": measured.right, "gain": measured.gain}
         rows.append(verdict | asdict(measured) | row)
         done += len(group)
-        if on_progress is not None:
-            on_progress(done, total)
+        on_progress(done, total, stage)
     return {"device": str(chosen), "machine": placement.machine(chosen), "stages": rows}
 
 
-def tensors(result: Any) -> Iterator[Tensor]:
+def tensors(result: object) -> Iterator[Tensor]:
     """All tensors of what a workload gave, in order, on the CPU."""
     if isinstance(result, Tensor):
         yield result.detach().cpu()
@@ -120,10 +118,15 @@ class _Marked:
         self.device, self.stage = device, stage
 
     def __enter__(self) -> Callable[[Measurement], None]:
-        self._keep(ENDED)
+        self._keep(PROCESS_DIED)
         return self._keep
 
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if kind is not None:
             self._keep(None)
 
@@ -136,7 +139,7 @@ def _stages() -> dict[str, list[Workload]]:
     for kind, table in (("acoustic", MODELS), ("vocoder", VOCODERS)):
         for name, work in table.workloads().items():
             family, _, own = name.partition(".")
-            if own not in UNTRIED:
+            if own not in SKIPPED:
                 found.setdefault(f"{kind}.{family}", []).append(work)
     return found
 
@@ -157,7 +160,7 @@ def _compared(works: list[Workload], device: torch.device) -> dict[str, Any]:
         expected = _results(work, CPU)
         try:
             with warnings.catch_warnings():
-                warnings.filterwarnings("error", message=LEFT)
+                warnings.filterwarnings("error", message=FALLBACK_WARNING)
                 error = difference(expected, _results(work, device))
         except Exception as problem:  # noqa: BLE001 - whatever a kernel raises is the finding
             return row | {"work": work.name, "failure": _said(work, problem)}

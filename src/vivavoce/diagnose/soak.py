@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from vivavoce.runtime.memory import memory
 from vivavoce.speech.engine import TTS
+from vivavoce.types import OnProgress, no_progress
 
 WARM_UP = 100
 """Utterances before memory is compared: allocators keep what the first ones needed."""
@@ -28,9 +29,7 @@ class Soak:
     speech_s: float
 
 
-def soak(
-    tts: TTS, utterances: int, on_progress: Callable[[int, int], None] = lambda done, total: None
-) -> Soak:
+def soak(tts: TTS, utterances: int, on_progress: OnProgress = no_progress) -> Soak:
     """Speak that many different sentences, one after the other."""
     marks, base, seconds = [], None, 0.0
     for number, text in enumerate(_sentences(utterances), 1):
@@ -39,7 +38,7 @@ def soak(
             base = memory("cpu").used
         if number % max(1, utterances // 10) == 0:
             marks.append(memory("cpu").used or 0)
-        on_progress(number, utterances)
+        on_progress(number, utterances, "")
     growth = marks[-1] / base - 1 if base and utterances > WARM_UP else None
     return Soak(utterances, tuple(marks), growth, seconds)
 

@@ -1,4 +1,4 @@
-"""Long convolutions with half the products, on the CPU. Knows tensors only.
+"""Long convolutions with half the products, on the CPU.
 
 Four outputs of a 4-tap filter take 7 products instead of 16: filter and signal are taken as
 polynomials, multiplied at seven points and interpolated (Toom 1963; Winograd 1980, as in Lavin and
@@ -9,7 +9,8 @@ Shapes: B batch, C channels, K taps, T time steps, N tiles of 4 steps, G groups 
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,7 +18,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 TILE = 4
-POINTS = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5)  # and infinity
+POINTS = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5)  # as many as needed, and infinity
+ONE = POINTS.index(1.0)
 N_POINTS = 2 * TILE - 1
 SHORTEST = 1024
 """Time steps from which on the work on the weights is repaid where it is done every time."""
@@ -32,19 +34,31 @@ def pays_off(channels: int, kernel: int) -> bool:
     return kernel >= 7 and kernel * channels >= 704
 
 
-@lru_cache(maxsize=1)
-def _matrices() -> tuple[Tensor, Tensor, Tensor]:
-    """Signal `[7, 7]`, filter `[7, 4]` and output `[4, 7]` transforms, float32."""
+class Transforms(NamedTuple):
+    """Matrices between steps and points, float32. Shapes: P points, K taps."""
+
+    signal: Tensor  # [P, P]
+    taps: Tensor  # [P, K]
+    output: Tensor  # [TILE, P]
+
+
+@cache
+def transforms(taps: int) -> Transforms:
+    """For `TILE` outputs of a filter of at most 5 taps, at the first of `POINTS` and infinity.
+
+    Rows are scaled by powers of two, which is exact; the one of the point 1 is not scaled.
+    """
+    n_points = TILE + taps - 1
 
     def powers(count: int) -> np.ndarray:
         infinity = [[0.0] * (count - 1) + [1.0]]
-        return np.array([[p**i for i in range(count)] for p in POINTS] + infinity)
+        return np.array([[p**i for i in range(count)] for p in POINTS[: n_points - 1]] + infinity)
 
-    signal = np.linalg.inv(powers(N_POINTS)).T
+    signal = np.linalg.inv(powers(n_points)).T
     scale = 2.0 ** np.round(np.log2(np.abs(signal).max(axis=1, keepdims=True)))
-    signal, taps, output = signal / scale, powers(TILE) * scale, powers(TILE).T
-    first, second, third = (torch.from_numpy(m.astype(np.float32)) for m in (signal, taps, output))
-    return first, second, third
+    scale[ONE] = 1
+    matrices = signal / scale, powers(taps) * scale, powers(TILE).T
+    return Transforms(*(torch.from_numpy(m.astype(np.float32)) for m in matrices))
 
 
 def convolve(
@@ -87,14 +101,14 @@ def filter_at_points(weight: Tensor) -> Tensor:
     out_channels, channels, kernel = weight.shape
     groups = -(-kernel // TILE)
     taps = F.pad(weight, (0, TILE * groups - kernel)).view(out_channels, channels, groups, TILE)
-    at_points = _matrices()[1] @ taps.permute(3, 0, 2, 1).reshape(TILE, -1)
+    at_points = transforms(TILE).taps @ taps.permute(3, 0, 2, 1).reshape(TILE, -1)
     at_points = at_points.view(N_POINTS * out_channels, 1, groups, channels)
     return at_points.permute(0, 3, 1, 2)
 
 
 def _tiles(span: Tensor, n: int, dilation: int, at_points: Tensor, out_channels: int) -> Tensor:
     """`[B, S, C]`, from which `n` tiles are read, to `[B, N, 4, phases, C']`."""
-    signal, _, output = _matrices()
+    signal, _, output = transforms(TILE)
     batch, _, channels = span.shape
     row = dilation * channels
     read = span.as_strided(

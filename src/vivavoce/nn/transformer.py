@@ -27,7 +27,7 @@ class ChannelNorm(nn.Module):
         return rows.transpose(1, 2)
 
 
-class Attention(nn.Module):
+class RelativeAttention(nn.Module):
     """Multi-head self-attention, with learned relative positions inside a window if asked."""
 
     def __init__(self, width: int, heads: int, window: int | None, dropout: float) -> None:
@@ -102,7 +102,7 @@ class EncoderLayer(nn.Module):
         eps: float = 1e-4,
     ) -> None:
         super().__init__()
-        self.attention = Attention(width, heads, window, dropout)
+        self.attention = RelativeAttention(width, heads, window, dropout)
         self.norm_1 = ChannelNorm(width, eps)
         self.feed_forward = FeedForward(width, inner, kernel, dropout)
         self.norm_2 = ChannelNorm(width, eps)

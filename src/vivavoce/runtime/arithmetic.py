@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 import torch
@@ -87,9 +87,9 @@ class RowLayout:
     def __init__(self, module: nn.Module) -> None:
         self.layers = [m for m in module.modules() if isinstance(m, StreamedLinear)]
         self.lock = Lock()
-        self.users: WeakSet[Any] = WeakSet()
+        self.users: WeakSet[object] = WeakSet()
 
-    def agree(self, user: Any, rows: int) -> None:
+    def agree(self, user: object, rows: int) -> None:
         """Lay the weights out for `rows` rows of `user`, for as long as the user lives."""
         with self.lock:
             if rows >= MANY_ROWS:

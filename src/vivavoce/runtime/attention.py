@@ -1,5 +1,5 @@
 """Attention, by the fastest exact form on the device: `attention` over whole sequences,
-`attend` over what came before. Knows no models.
+`cached_attention` over what came before. Knows no models.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def attention(
     q, k, v = _takeable(q, k, v)
     if q.device.type != "cpu":
         return F.scaled_dot_product_attention(q, k, v, attn_mask=_mask(q, lengths), scale=1.0)
-    whole = by_products if separate and not torch.is_grad_enabled() else fused
+    whole = blocked_attention if separate and not torch.is_grad_enabled() else fused
     if lengths is None:
         return whole(q, k, v)
     out = torch.zeros_like(q.transpose(1, 2)).transpose(1, 2)
@@ -40,7 +40,7 @@ def attention(
     return out
 
 
-def attend(
+def cached_attention(
     q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, causal: bool = False
 ) -> Tensor:
     """Attention of `[B, H, N, K]` over `[B, H, M, K]` where `mask` (bool) allows it, scaled.
@@ -60,7 +60,7 @@ def fused(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return F.scaled_dot_product_attention(q, k, v, scale=1.0)
 
 
-def by_products(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+def blocked_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Per head, and for as many queries at once as have scores that stay near the processor."""
     out = torch.empty_like(q.transpose(1, 2)).transpose(1, 2)
     n = q.shape[2]

@@ -6,15 +6,17 @@ Weights are rounded per output, inputs per row: what a row gets does not depend 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from vivavoce.runtime.memory import in_large_pages
 
-_quantized: Any = getattr(torch, "_make_per_channel_quantized_tensor", None)
+_quantized: Callable[..., Tensor] | None = getattr(
+    torch, "_make_per_channel_quantized_tensor", None
+)
 LARGEST = 127
 TINY = 1e-30
 SMALLEST_SCALE = 6.1e-5
@@ -78,6 +80,7 @@ def _pack(weight: Tensor, bias: Tensor) -> tuple[object, Tensor]:
     zeros = torch.zeros(weight.shape[0], dtype=torch.long)
     with warnings.catch_warnings():  # of that intention
         warnings.simplefilter("ignore", UserWarning)
+        assert _quantized is not None
         told = _quantized(rounded, scales.double(), zeros, 0)
         packed = torch.ops.quantized.linear_prepack(told, bias)
     return packed, rounded.sum(1, dtype=torch.int32) * scales

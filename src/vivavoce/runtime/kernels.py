@@ -1,23 +1,21 @@
 """Which library multiplies float32 matrices on this CPU: measured once per machine, then kept.
 
 PyTorch gives linear layers to MKL, which takes a slow path on some AMD processors; oneDNN, built
-into the same wheel, does not. Knows nothing about models.
+into the same wheel, does not.
 """
 
 from __future__ import annotations
 
 import contextlib
 import copy
-import platform
-import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from vivavoce import files
 from vivavoce.errors import OutputError, UsageError, near_misses
+from vivavoce.runtime.measurements import MeasurementCache, cpu_model
 
 if TYPE_CHECKING:
     import torch
@@ -34,8 +32,6 @@ MIN_GAIN_BFLOAT16 = 1.3
 """bfloat16 must be this many times as fast as float32: it costs precision."""
 MAX_ERROR = 1e-5
 """Largest difference between the two products, relative to the largest value."""
-MIN_WEIGHTS = 524288
-"""Smaller layers lost time at some numbers of rows, larger ones at none (docs/decisions/LOG.md)."""
 SHAPE = (128, 512, 1536)
 """Rows, inputs and outputs of the product that is timed: 0.2 GFLOP, some 2 ms a core."""
 ATTENTION = (1, 3, 1024, 64)
@@ -86,7 +82,7 @@ def prepare_for_inference(
         return module
     if kernel == "auto" and choose_kernel(cache_folder).name == "default":
         return module
-    memo: dict[int, Any] = {id(t): t for t in (*module.parameters(), *module.buffers())}
+    memo: dict[int, object] = {id(t): t for t in (*module.parameters(), *module.buffers())}
     memo |= {id(layer): PackedLinear(layer) for layer in layers}
     return copy.deepcopy(module, memo)
 
@@ -101,13 +97,12 @@ def choose_kernel(cache_folder: Path | None) -> KernelChoice:
         return KernelChoice("default", "nowhere to keep a measurement", {})
     if not _has_onednn():
         return KernelChoice("default", "oneDNN is not built into this torch", {})
-    file, key = Path(cache_folder) / CACHE_FILE, _machine()
-    known = files.read_json(file)
-    with contextlib.suppress(KeyError, TypeError):
-        return KernelChoice(**known[key])
-    choice = measure()
-    with contextlib.suppress(OutputError):  # a cache that cannot be written costs time, not results
-        files.update_json(file, lambda known: known | {key: asdict(choice)})
+    cache, key = MeasurementCache(Path(cache_folder) / CACHE_FILE), _machine()
+    choice = cache.read(key, KernelChoice)
+    if choice is None:
+        choice = measure()
+        with contextlib.suppress(OutputError):  # a cache that cannot be written costs time only
+            cache.write(key, choice)
     return choice
 
 
@@ -184,56 +179,31 @@ def separate_attention(dtype: torch.dtype, cache_folder: Path | None) -> bool:
     """
     if cache_folder is None or not _has_onednn():
         return False
-    file = Path(cache_folder) / CACHE_FILE
-    known, key = files.read_json(file), f"{_machine()} | attention in {dtype}"
-    if not isinstance(known.get(key), bool):
-        wins = known[key] = _separate_wins(dtype)
+    cache = MeasurementCache(Path(cache_folder) / CACHE_FILE)
+    key = f"{_machine()} | attention in {dtype}"
+    wins = cache.read(key, bool)
+    if wins is None:
+        wins = _separate_wins(dtype)
         with contextlib.suppress(OutputError):
-            files.update_json(file, lambda now: now | {key: wins})
-    return known[key]
+            cache.write(key, wins)
+    return wins
 
 
 def _separate_wins(dtype: torch.dtype, repeats: int = 15) -> bool:
     import torch
 
-    from vivavoce.runtime.attention import by_products, fused
+    from vivavoce.runtime.attention import blocked_attention, fused
 
     generator = torch.Generator().manual_seed(0)
     q, k, v = ((torch.randn(ATTENTION, generator=generator) / 3).to(dtype) for _ in range(3))
-    best = {fused: float("inf"), by_products: float("inf")}
+    best = {fused: float("inf"), blocked_attention: float("inf")}
     with torch.inference_mode():
         for _ in range(repeats):
             for form in best:
                 start = time.perf_counter()
                 form(q, k, v)
                 best[form] = min(best[form], time.perf_counter() - start)
-    return best[fused] >= MIN_GAIN * best[by_products]
-
-
-def cpu_model() -> str:
-    """The processor's name as the system gives it; on Linux with family, model and stepping.
-
-    Virtual machines shorten the name ("AMD EPYC"), so the name alone does not tell two apart.
-    """
-    if platform.system() == "Linux":
-        found: dict[str, str] = {}
-        with contextlib.suppress(OSError):
-            for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-                key, _, value = line.partition(":")
-                found.setdefault(key.strip(), value.strip())
-        parts = [found[k] for k in ("cpu family", "model", "stepping") if k in found]
-        name = found.get("model name") or platform.machine()
-        return f"{name} ({'.'.join(parts)})" if parts else name
-    if platform.system() == "Darwin":
-        with contextlib.suppress(OSError, subprocess.SubprocessError):
-            return subprocess.run(
-                ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"],
-                capture_output=True,
-                text=True,
-                check=True,
-                timeout=5,
-            ).stdout.strip()
-    return platform.processor() or platform.machine()
+    return best[fused] >= MIN_GAIN * best[blocked_attention]
 
 
 def _has_onednn() -> bool:

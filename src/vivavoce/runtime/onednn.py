@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from vivavoce.runtime.kernels import MIN_WEIGHTS
 from vivavoce.runtime.memory import in_large_pages
 
 MANY_ROWS = 8
+MIN_WEIGHTS = 524288
+"""Smaller layers lost time at some numbers of rows, larger ones at none (docs/decisions/LOG.md)."""
 
 
 class PackedLinear(nn.Module):

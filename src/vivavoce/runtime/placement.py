@@ -1,27 +1,25 @@
 """Where a stage of speech runs: what the self-test measured here, kept, and what follows from it.
 
-Plain data about stages by name ("vocoder.vocos"); knows no models and runs none.
+Plain data about stages by name ("vocoder.vocos").
 """
 
 from __future__ import annotations
 
 import math
 import platform
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from vivavoce import files
-from vivavoce.config import from_dict
-from vivavoce.errors import ConfigError, OutputError
-from vivavoce.runtime.kernels import cpu_model
+from vivavoce.errors import OutputError
+from vivavoce.runtime.measurements import MeasurementCache, cpu_model
 from vivavoce.runtime.select import Selection, describe
 
 if TYPE_CHECKING:
     import torch
 
 CACHE_FILE = "self-test.json"
-VERSION = 1
+VERSION = 2
 """Raised when something else is measured."""
 
 MIN_GAIN = 1.1
@@ -90,12 +88,7 @@ def place(stage: str, asked: str, selection: Selection, cache_folder: Path) -> S
 
 def recall(cache_folder: Path, device: torch.device, stage: str) -> Measurement | None:
     """What was measured on this machine with this torch; None where nothing (readable) was."""
-    whole = files.read_json(cache_folder / CACHE_FILE)
-    table = _measured(whole).get(_key(device, stage))
-    try:
-        found = None if table is None else from_dict(Measurement, table)
-    except ConfigError:
-        return None
+    found = MeasurementCache(cache_folder / CACHE_FILE).read(_key(device, stage), Measurement)
     return found if found and math.isfinite(found.error + found.tolerance) else None
 
 
@@ -103,15 +96,8 @@ def remember(
     cache_folder: Path, device: torch.device, stage: str, measured: Measurement | None
 ) -> None:
     """Keep a measurement, or with None forget it. Raises OutputError."""
-    key = _key(device, stage)
-
-    def change(whole: dict[str, Any]) -> dict[str, Any]:
-        known = {k: v for k, v in _measured(whole).items() if k != key}
-        known |= {} if measured is None else {key: asdict(measured)}
-        return {"version": VERSION, "measured": known}
-
     try:
-        files.update_json(cache_folder / CACHE_FILE, change)
+        MeasurementCache(cache_folder / CACHE_FILE).write(_key(device, stage), measured)
     except OutputError as error:
         raise OutputError(error.message, "VIVAVOCE_HOME names another folder.") from error
 
@@ -134,10 +120,4 @@ def _on_cpu(selection: Selection, why: str) -> Selection:
 
 
 def _key(device: torch.device, stage: str) -> str:
-    return f"{stage} | {machine(device)}"
-
-
-def _measured(whole: dict[str, Any]) -> dict[str, Any]:
-    """Measurements by key; a file of another version is one without any."""
-    known = whole.get("measured") if whole.get("version") == VERSION else None
-    return known if isinstance(known, dict) else {}
+    return f"{stage} | {machine(device)} | v{VERSION}"

@@ -105,7 +105,7 @@ class TTS:
         on_step: OnStep | None = None,
         stages: Stages | None = None,
         style: Style | None = None,
-        **options: Any,
+        **options: object,
     ) -> Speech:
         """The whole text as one piece of audio. The arguments are those of `stream`.
 
@@ -138,7 +138,7 @@ class TTS:
         stages: Stages | None = None,
         early: bool = True,
         style: Style | None = None,
-        **options: Any,
+        **options: object,
     ) -> Iterator[AudioChunk]:
         """The same samples as `speak`, piece by piece, as soon as they are there.
 
@@ -177,7 +177,7 @@ class TTS:
         on_problem: str = "error",
         batch_size: int = 8,
         style: Style | None = None,
-        **options: Any,
+        **options: object,
     ) -> list[Speech]:
         """Many texts at once, in order. Each comes out as `speak` would give it (to 1e-4)."""
         request = self._request(voice, speed, seed, on_problem, options)
@@ -212,7 +212,7 @@ class TTS:
         seed: int = 0,
         on_problem: str = "error",
         stream: bool = False,
-        **options: Any,
+        **options: object,
     ) -> Request:
         """What `Session.add` takes beside an utterance. Raises as `speak`."""
         made = self._request(voice, speed, seed, on_problem, options)
@@ -233,7 +233,7 @@ class TTS:
         seed: int = 0,
         on_problem: str = "error",
         on_step: OnStep | None = None,
-        **options: Any,
+        **options: object,
     ) -> Speech:
         """The recording with other words: `(start_s, end_s, words)`, or with the seconds to take.
 

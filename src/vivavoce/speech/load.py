@@ -81,14 +81,6 @@ def load(
     return TTS(manifest["name"], acoustic, decoder, selection, defaults, decoding)
 
 
-def acoustic(model: str | Path) -> AcousticModel[Any]:
-    """The acoustic model alone, on the CPU: it makes voices, and weights it does not read for that
-    stay in their file. Raises UnknownModel, BadCheckpoint.
-    """
-    own, _ = build.split(library.open_model(str(model), "acoustic"))
-    return build.acoustic(own).eval().requires_grad_(False)
-
-
 def _modules(
     model: str, vocoder: str | Path | None, files: Given, adapters: Sequence[Adapter]
 ) -> tuple[dict[str, Any], AcousticModel[Any], dict[str, Any], Vocoder]:

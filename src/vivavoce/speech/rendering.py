@@ -5,29 +5,46 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from vivavoce.audio.features import convert
 from vivavoce.errors import GuardError
-from vivavoce.models.base import Job, OnStep, Sentence
+from vivavoce.models.base import AcousticModel, Job, OnStep, Sentence
 from vivavoce.nn.windows import Window
+from vivavoce.options import Options
 from vivavoce.speech.guards import SampleGuard, check_duration, check_pace, check_reported
 from vivavoce.speech.join import Piece
 from vivavoce.speech.plan import Utterance
 from vivavoce.speech.timing import words
 from vivavoce.text.passages import NATURAL, Style
 from vivavoce.types import AudioChunk, Features, Voice, Word
-from vivavoce.vocoders.base import VocoderStream
-
-if TYPE_CHECKING:
-    from vivavoce.speech.session import Synthesiser
+from vivavoce.vocoders.base import Vocoder, VocoderStream
 
 ATTEMPTS = 2
 RETRY_NOISE_OFFSET = 1 << 20
 """Noise rows of another attempt begin here: no text has as many utterances."""
+
+
+@dataclass(frozen=True)
+class Synthesiser:
+    """One model and one vocoder that mean the same by their features.
+
+    They may be on different devices: the features go from one to the other.
+    """
+
+    model: AcousticModel[Any]
+    vocoder: Vocoder
+    device: torch.device
+    vocoder_device: torch.device
+
+    def accepted(self, features: Features) -> Tensor:
+        """The values as the vocoder means them, on its device."""
+        values = features.values.to(self.vocoder_device)
+        return convert(values, features.spec, self.vocoder.accepts)
 
 
 @dataclass(frozen=True)
@@ -40,7 +57,7 @@ class Request:
     """
 
     voice: Voice
-    options: Any
+    options: Options
     seed: int = 0
     lenient: bool = False
     skip: bool = False

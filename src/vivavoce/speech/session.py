@@ -9,17 +9,15 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from vivavoce.audio.features import convert
 from vivavoce.errors import GuardError, VivavoceError
-from vivavoce.models.base import AcousticModel, Job, Part
+from vivavoce.models.base import Job, Part
 from vivavoce.runtime import synchronise
 from vivavoce.speech.join import Piece
 from vivavoce.speech.plan import Utterance
-from vivavoce.speech.rendering import Rendering, Request
+from vivavoce.speech.rendering import Rendering, Request, Synthesiser
 from vivavoce.types import AudioChunk, Features
-from vivavoce.vocoders.base import Vocoder, decode_window
+from vivavoce.vocoders.base import decode_window
 
 T = TypeVar("T")
 Handle = int
@@ -40,24 +38,6 @@ class Stages:
         spent = time.perf_counter() - begin
         self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
         return result
-
-
-@dataclass(frozen=True)
-class Synthesiser:
-    """One model and one vocoder that mean the same by their features.
-
-    They may be on different devices: the features go from one to the other.
-    """
-
-    model: AcousticModel[Any]
-    vocoder: Vocoder
-    device: torch.device
-    vocoder_device: torch.device
-
-    def accepted(self, features: Features) -> Tensor:
-        """The values as the vocoder means them, on its device."""
-        values = features.values.to(self.vocoder_device)
-        return convert(values, features.spec, self.vocoder.accepts)
 
 
 class Session:

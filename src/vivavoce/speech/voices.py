@@ -206,9 +206,10 @@ def _cloning_family(model: str | None) -> Family[AcousticModel[Any]]:
 
 def _loaded(model: str) -> AcousticModel[Any]:
     """The acoustic model alone, on the CPU. Weights that it does not use stay on the disk."""
-    from vivavoce.speech.load import acoustic  # which needs this module
+    from vivavoce.hub import build
 
-    return acoustic(model)
+    own, _ = build.split(library.open_model(model, "acoustic"))
+    return build.acoustic(own).eval().requires_grad_(False)
 
 
 def _own(name: str) -> Path | None:

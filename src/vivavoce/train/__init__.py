@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from vivavoce.types import OnProgress, no_progress
 
 
 def train(
@@ -12,12 +14,12 @@ def train(
     overrides: Sequence[str] = (),
     device: str = "auto",
     resume: bool = True,
-    on_progress: Callable[[str, int, int, Mapping[str, float]], None] | None = None,
+    on_progress: OnProgress = no_progress,
 ) -> Path:
     """Train by a recipe; the returned run folder holds the model in `export/`.
 
-    A run that was stopped or killed goes on where its newest checkpoint is. `on_progress` is called
-    with a stage (`prepare`, `train`, `validate`), how much is done, of how much, and the metrics.
+    A run that was stopped or killed goes on where its newest checkpoint is. The note of
+    `on_progress` is a stage (`prepare`, `train`, `validate`) and its metrics, "train loss=0.5".
 
     Raises ConfigError for the recipe, TrainingError for the data or when training diverges,
     OutputError when the run folder cannot be written.
@@ -25,7 +27,7 @@ def train(
     from vivavoce.train import recipe, run
 
     wanted = recipe.load(recipe_path, overrides)
-    return run.train(wanted, device, resume, on_progress or run.silent)
+    return run.train(wanted, device, resume, on_progress)
 
 
 def dry_run(

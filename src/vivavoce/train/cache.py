@@ -26,7 +26,7 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
-class Cache:
+class FeatureCache:
     """Recordings as arrays: `samples` `[S]` at the specification's rate, `features` `[M, T]`."""
 
     folder: Path

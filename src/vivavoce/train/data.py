@@ -14,11 +14,11 @@ import torch
 from vivavoce.errors import AudioError, TextError, TrainingError, UnknownFormat
 from vivavoce.nn.task import Batch, Task
 from vivavoce.train import manifest
-from vivavoce.train.cache import Cache
-from vivavoce.train.manifest import Row
+from vivavoce.train.cache import FeatureCache
+from vivavoce.train.manifest import ManifestRow
 from vivavoce.train.prosody import Prosody
 from vivavoce.train.recipe import DataConfig
-from vivavoce.types import Tokens
+from vivavoce.types import OnProgress, Tokens, no_progress
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Data:
 
     train: tuple[Example, ...]
     validation: tuple[Example, ...]
-    cache: Cache
+    cache: FeatureCache
     segment_frames: int | None
     bucket: Callable[[int], int] = int
     """The length to pad to, for devices that would rather not meet every length there is."""
@@ -114,17 +114,17 @@ class Data:
             row["phase"] = example.prosody.phase(spec, n_frames)
 
 
-def speakers(rows: Sequence[Row]) -> tuple[str, ...]:
+def speakers(rows: Sequence[ManifestRow]) -> tuple[str, ...]:
     """The names in the manifests, sorted; empty when none is named."""
     names = {row.speaker for row in rows}
     return () if names == {""} else tuple(sorted(names))
 
 
 def measure(
-    rows: Sequence[Row],
-    cache: Cache,
+    rows: Sequence[ManifestRow],
+    cache: FeatureCache,
     workers: int,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: OnProgress = no_progress,
 ) -> list[float]:
     """Fill the cache; the recordings' lengths in seconds.
 
@@ -135,18 +135,18 @@ def measure(
     with ThreadPoolExecutor(workers) as pool:
         for seconds in pool.map(lambda row: _measure(row, cache, problems), rows):
             lengths.append(seconds)
-            on_progress(len(lengths), len(rows))
+            on_progress(len(lengths), len(rows), "prepare")
     manifest.report(problems)
     return lengths
 
 
 def prepare(
-    rows: Sequence[Row],
+    rows: Sequence[ManifestRow],
     config: DataConfig,
     task: Task,
-    cache: Cache,
+    cache: FeatureCache,
     workers: int,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: OnProgress = no_progress,
 ) -> Data:
     """Check every text, fill the cache, drop what is too short or too long, split off validation.
 
@@ -190,7 +190,7 @@ def pad(values: Sequence[np.ndarray], length: int) -> torch.Tensor:
     return torch.from_numpy(out)
 
 
-def _encode(row: Row, task: Task, problems: list[str]) -> tuple[int, ...]:
+def _encode(row: ManifestRow, task: Task, problems: list[str]) -> tuple[int, ...]:
     if row.prosody is None and task.needs & {"durations", "pitch", "phase"}:
         problems.append(f"{row.where}: it has no tokens, durations_s and pitch_hz")
         return ()
@@ -214,7 +214,7 @@ def _encode(row: Row, task: Task, problems: list[str]) -> tuple[int, ...]:
     return tokens.ids
 
 
-def _measure(row: Row, cache: Cache, problems: list[str]) -> float:
+def _measure(row: ManifestRow, cache: FeatureCache, problems: list[str]) -> float:
     try:
         return cache.prepare(row.audio)
     except (AudioError, UnknownFormat) as error:

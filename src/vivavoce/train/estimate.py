@@ -11,7 +11,8 @@ from vivavoce.runtime.memory import memory
 from vivavoce.train.distributed import Group
 from vivavoce.train.loop import Trainer
 from vivavoce.train.recipe import Recipe
-from vivavoce.train.run import assemble, silent
+from vivavoce.train.run import assemble
+from vivavoce.types import no_progress
 
 
 def estimate(recipe: Recipe, device: str) -> dict[str, Any]:
@@ -20,7 +21,7 @@ def estimate(recipe: Recipe, device: str) -> dict[str, Any]:
     The steps are taken as the run's last one, when every loss that starts late has started: first
     on the batch with most padded audio, which decides the memory, then on three of ordinary size.
     """
-    trainer, speakers = assemble(recipe, device, Group(), silent)
+    trainer, speakers = assemble(recipe, device, Group(), no_progress)
     data = trainer.data
     before = memory(trainer.device).used or 0
     lengths = [data.length_s(e) for e in data.train]

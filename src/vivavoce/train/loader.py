@@ -8,7 +8,7 @@ from threading import Event, Thread
 
 from vivavoce.nn.task import Batch
 from vivavoce.train.data import Data
-from vivavoce.train.sampler import Position, Sampler
+from vivavoce.train.sampler import BatchSampler, Position
 
 Loaded = tuple[Position, Batch]
 
@@ -20,7 +20,7 @@ class Loader:
     """
 
     def __init__(
-        self, data: Data, sampler: Sampler, start: Position, rank: int = 0, world: int = 1
+        self, data: Data, sampler: BatchSampler, start: Position, rank: int = 0, world: int = 1
     ) -> None:
         self._source = self._batches(data, sampler, start, rank, world)
         self._queue: Queue[Loaded | BaseException] = Queue(maxsize=2)
@@ -49,7 +49,7 @@ class Loader:
 
     @staticmethod
     def _batches(
-        data: Data, sampler: Sampler, start: Position, rank: int, world: int
+        data: Data, sampler: BatchSampler, start: Position, rank: int, world: int
     ) -> Iterator[Loaded]:
         for here, after, numbers in sampler.stream(start, rank, world):
             seed = (sampler.seed, here.epoch, here.index)

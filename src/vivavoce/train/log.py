@@ -116,7 +116,12 @@ class RunLog:
             self._board.close()
 
 
-def _json(value: Any) -> Any:
+def described(stage: str, metrics: Mapping[str, float]) -> str:
+    """A stage and its metrics in one line: "train loss=0.5"."""
+    return " ".join([stage, *(f"{name}={value:.4g}" for name, value in metrics.items())])
+
+
+def _json(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -29,7 +29,7 @@ from vivavoce.train.ema import Ema
 from vivavoce.train.loader import Loader
 from vivavoce.train.log import Meter
 from vivavoce.train.recipe import Recipe
-from vivavoce.train.sampler import Position, Sampler
+from vivavoce.train.sampler import BatchSampler, Position
 
 logger = logging.getLogger(__name__)
 
@@ -255,9 +255,9 @@ class Trainer:
         """The batch where the weights are."""
         return {k: v.to(self.device) for k, v in batch.items()}
 
-    def _sampler(self, lengths: list[float]) -> Sampler:
+    def _sampler(self, lengths: list[float]) -> BatchSampler:
         loop = self.recipe.loop
-        return Sampler(lengths, loop.batch_seconds, loop.batch_size, self.recipe.seed)
+        return BatchSampler(lengths, loop.batch_seconds, loop.batch_size, self.recipe.seed)
 
 
 def within(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -16,13 +16,17 @@ from typing import Any
 from vivavoce.errors import TrainingError
 from vivavoce.train import prosody
 from vivavoce.train.prosody import Prosody
-from vivavoce.train.recipe import Source
+from vivavoce.train.recipe import DataSource
+
+Columns = list[str] | dict[Any, Any]
+Record = str | Columns
+"""A row as its format gives it: a JSON text, columns by number, or columns by name."""
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".opus", ".ogg", ".mp3", ".m4a")
 
 
 @dataclass(frozen=True)
-class Row:
+class ManifestRow:
     """An utterance as its manifest states it. `where` is `file:line`, for messages."""
 
     id: str
@@ -38,9 +42,9 @@ class BrokenRow(ValueError):
     """One row cannot be used; collected, then reported together."""
 
 
-def read(sources: Sequence[Source]) -> list[Row]:
+def read(sources: Sequence[DataSource]) -> list[ManifestRow]:
     """All rows of all sources, in order. Raises TrainingError naming every broken row's line."""
-    rows: list[Row] = []
+    rows: list[ManifestRow] = []
     problems: list[str] = []
     seen: dict[str, str] = {}
     for source in sources:
@@ -86,12 +90,12 @@ def matches(name: str, patterns: Iterable[str]) -> bool:
     return False
 
 
-def manifest_file(source: Source) -> Path:
+def manifest_file(source: DataSource) -> Path:
     """The manifest itself: an LJSpeech-style source may name the folder."""
     return source.path / "metadata.csv" if source.path.is_dir() else source.path
 
 
-def _records(source: Source) -> Iterator[tuple[str, Any]]:
+def _records(source: DataSource) -> Iterator[tuple[str, Record]]:
     file = manifest_file(source)
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
@@ -115,30 +119,24 @@ def _records(source: Source) -> Iterator[tuple[str, Any]]:
         raise TrainingError(f"{file} is not UTF-8: {error}.", "Convert it to UTF-8.") from error
 
 
-def _row(source: Source, record: Any, where: str, audio: _AudioFolder) -> Row | None:
-    if source.format == "jsonl":
-        try:
-            record = json.loads(record)
-        except ValueError as error:
-            raise BrokenRow(f"not valid JSON ({error})") from error
-        if not isinstance(record, dict):
-            raise BrokenRow("not a JSON object")
-    lj = source.format == "ljspeech"
-    name = _value(record, source.audio_column, 0 if lj else "audio")
-    row_id = Path(name).stem if lj or "id" not in record else str(record["id"])
+def _row(source: DataSource, record: Record, where: str, audio: _AudioFolder) -> ManifestRow | None:
+    columns = _columns(record)
+    lj = isinstance(columns, list)
+    name = _value(columns, source.audio_column, 0 if lj else "audio")
+    row_id = Path(name).stem if lj or "id" not in columns else str(columns["id"])
     if source.include and not matches(row_id, source.include):
         return None
     if matches(row_id, source.exclude):
         return None
-    text = _value(record, source.text_column, 1 if lj else "text")
+    text = _value(columns, source.text_column, 1 if lj else "text")
     speaker = source.speaker
     if source.speaker_column is not None:
-        speaker = _value(record, source.speaker_column, "speaker")
-    made = _features(record, manifest_file(source).parent)
-    return Row(row_id, audio.find(name), text, speaker, where, _prosody(record), made)
+        speaker = _value(columns, source.speaker_column, "speaker")
+    made = _features(columns, manifest_file(source).parent)
+    return ManifestRow(row_id, audio.find(name), text, speaker, where, _prosody(columns), made)
 
 
-def _features(record: Any, folder: Path) -> Path | None:
+def _features(record: Columns, folder: Path) -> Path | None:
     """The file of features that another model made for this row."""
     if not isinstance(record, dict) or "features" not in record:
         return None
@@ -148,14 +146,26 @@ def _features(record: Any, folder: Path) -> Path | None:
     return path
 
 
-def _prosody(record: Any) -> Prosody | None:
+def _prosody(record: Columns) -> Prosody | None:
     try:
         return prosody.read(record) if isinstance(record, dict) else None
     except ValueError as problem:
         raise BrokenRow(str(problem)) from problem
 
 
-def _value(record: Any, column: int | str | None, default: int | str) -> str:
+def _columns(record: Record) -> Columns:
+    if not isinstance(record, str):
+        return record
+    try:
+        columns: object = json.loads(record)
+    except ValueError as error:
+        raise BrokenRow(f"not valid JSON ({error})") from error
+    if not isinstance(columns, dict):
+        raise BrokenRow("not a JSON object")
+    return columns
+
+
+def _value(record: Columns, column: int | str | None, default: int | str) -> str:
     key = default if column is None else column
     if isinstance(record, list):
         if not isinstance(key, int):
@@ -173,7 +183,7 @@ def _value(record: Any, column: int | str | None, default: int | str) -> str:
 class _AudioFolder:
     """Finds a recording by its path, or by its name without suffix."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: DataSource) -> None:
         base = manifest_file(source).parent
         default = Path("wavs") if source.format == "ljspeech" else Path()
         self.folder = base / (default if source.audio is None else source.audio)

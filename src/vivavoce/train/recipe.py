@@ -12,7 +12,7 @@ from vivavoce.errors import ConfigError, near_misses
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class DataSource:
     """One manifest. Paths are relative to the working directory, `audio` to the manifest's folder.
 
     Columns are names (`jsonl`, `csv` with a header line) or numbers from 0 (`ljspeech`).
@@ -35,7 +35,7 @@ class Source:
 class DataConfig:
     """`validation` is a number of utterances, or ids, globs and ranges as in a source."""
 
-    sources: tuple[Source, ...]
+    sources: tuple[DataSource, ...]
     validation: int | tuple[str, ...] = 16
     min_s: float = 0.3
     max_s: float = 15.0

@@ -9,7 +9,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,20 +22,14 @@ from vivavoce import runtime as devices
 from vivavoce.errors import ConfigError, OutputError, TrainingError, near_misses
 from vivavoce.runtime.memory import bucket_length
 from vivavoce.train import checkpoint, data, distributed, exports, families, manifest
-from vivavoce.train.cache import Cache
+from vivavoce.train.cache import FeatureCache
 from vivavoce.train.distributed import Group
-from vivavoce.train.log import RunLog
+from vivavoce.train.log import RunLog, described
 from vivavoce.train.loop import Trainer
 from vivavoce.train.recipe import Recipe
-
-OnProgress = Callable[[str, int, int, Mapping[str, float]], None]
-"""Called with a stage (`prepare`, `train`, `validate`), how much is done, of how much, metrics."""
+from vivavoce.types import OnProgress, no_progress
 
 logger = logging.getLogger(__name__)
-
-
-def silent(stage: str, done: int, total: int, metrics: Mapping[str, float]) -> None:
-    """The OnProgress that says nothing."""
 
 
 def train(recipe: Recipe, device: str, resume: bool, on_progress: OnProgress) -> Path:
@@ -92,7 +86,7 @@ def assemble(
     speakers = data.speakers(rows)
     task = families.build(recipe, speakers)
     folder = recipe.data.cache or recipe.output / "cache"
-    cache = Cache(folder, task.spec, frozenset(task.needs))
+    cache = FeatureCache(folder, task.spec, frozenset(task.needs))
     if group.world > 1:  # each process decodes its share; all find all of it afterwards
         data.measure(rows[group.rank :: group.world], cache, recipe.loop.workers)
         group.wait()
@@ -102,7 +96,7 @@ def assemble(
         task,
         cache,
         recipe.loop.workers,
-        lambda done, total: on_progress("prepare", done, total, {}),
+        on_progress,
     )
     found = replace(found, bucket=lambda n: bucket_length(n, place))
     return Trainer(task.to(place), found, recipe, place, group), speakers
@@ -112,7 +106,7 @@ class Run:
     """A run folder: `recipe.toml`, `metrics.jsonl`, `samples/`, `checkpoints/`, `export/`."""
 
     def __init__(
-        self, trainer: Trainer, speakers: tuple[str, ...], on_progress: OnProgress = silent
+        self, trainer: Trainer, speakers: tuple[str, ...], on_progress: OnProgress = no_progress
     ) -> None:
         self.trainer, self.speakers, self.on_progress = trainer, speakers, on_progress
         self.recipe = trainer.recipe
@@ -199,7 +193,7 @@ class Run:
         }
         if self.log is not None:
             self.log.record("train", state.step, values)
-        self.on_progress("train", state.step, self.recipe.optim.steps, values)
+        self.on_progress(state.step, self.recipe.optim.steps, described("train", values))
 
     def _validate(self) -> bool:
         """Whether this is the best so far."""
@@ -210,7 +204,7 @@ class Run:
         self.log.record("validate", state.step, metrics)
         for name, found in trainer.samples():
             self.log.samples(state.step, name, found, trainer.task.spec.sample_rate)
-        self.on_progress("validate", state.step, self.recipe.optim.steps, metrics)
+        self.on_progress(state.step, self.recipe.optim.steps, described("validate", metrics))
         wanted = self.recipe.loop.best_metric
         if wanted not in metrics:
             self.save()

@@ -23,7 +23,7 @@ class Position:
 
 
 @dataclass(frozen=True)
-class Sampler:
+class BatchSampler:
     """`lengths_s` are the utterances' lengths in seconds, as they count in a batch.
 
     Utterances of similar length meet, in other company each epoch: they are sorted by length

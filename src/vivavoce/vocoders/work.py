@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,7 +15,7 @@ Make = Callable[[bool], Vocoder]
 
 
 def decoding(name: str, make: Make, rows: int, frames: int) -> Workload:
-    def build(device: Any, full: bool = False) -> Callable[[], Any]:
+    def build(device: torch.device, full: bool = False) -> Callable[[], object]:
         vocoder, features, speaker = _parts(make, device, full, rows, frames)
         return lambda: decode_windowed(vocoder, features, condition=speaker)
 
@@ -24,7 +23,7 @@ def decoding(name: str, make: Make, rows: int, frames: int) -> Workload:
 
 
 def streaming(make: Make, frames: int, window: int) -> Workload:
-    def build(device: Any, full: bool = False) -> Callable[[], Any]:
+    def build(device: torch.device, full: bool = False) -> Callable[[], object]:
         vocoder, features, speaker = _parts(make, device, full, 1, frames)
         return lambda: list(stream_windows(vocoder, [features], window, speaker))
 
@@ -32,7 +31,7 @@ def streaming(make: Make, frames: int, window: int) -> Workload:
 
 
 def _parts(
-    make: Make, device: Any, full: bool, rows: int, frames: int
+    make: Make, device: torch.device, full: bool, rows: int, frames: int
 ) -> tuple[Vocoder, Tensor, Tensor | None]:
     """Seeded, so that every device gets the same numbers."""
     with torch.random.fork_rng(devices=[]):

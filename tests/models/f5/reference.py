@@ -9,13 +9,13 @@ from torch import Tensor
 
 from vivavoce.checkpoints.remap import under
 from vivavoce.models.f5 import importer as convert
-from vivavoce.models.f5.backbone import Backbone
+from vivavoce.models.f5.backbone import F5Backbone
 from vivavoce.models.f5.config import F5Config
 from vivavoce.models.f5.dit import DiT
 from vivavoce.models.f5.unett import UNetT
 
 
-def backbone_of(meta: dict[str, Any], weights: dict[str, Tensor]) -> Backbone:
+def backbone_of(meta: dict[str, Any], weights: dict[str, Tensor]) -> F5Backbone:
     """The recorded architecture with its weights, in evaluation mode."""
     config = config_of(meta)
     model = UNetT(config) if config.backbone == "unett" else DiT(config)
@@ -51,7 +51,7 @@ def token_rows(text: Tensor) -> list[Tensor]:
     return [row[row >= 0] for row in text]
 
 
-def evaluate(model: Backbone, x: Tensor, context: Any, time: Tensor) -> Tensor:
+def evaluate(model: F5Backbone, x: Tensor, context: Any, time: Tensor) -> Tensor:
     """The flow at one point in time per row, or one for all."""
     with torch.inference_mode():
         schedule = model.schedule(time.reshape(-1))

@@ -14,7 +14,7 @@ import torch
 
 from tests.models.f5.reference import evaluate
 from tests.tolerance import EPSILON, ROUNDINGS, assert_within, peak
-from vivavoce.models.f5.backbone import Backbone
+from vivavoce.models.f5.backbone import F5Backbone
 from vivavoce.models.f5.config import F5Config, F5Options
 from vivavoce.models.f5.dit import DiT
 from vivavoce.models.f5.sampler import evaluations, guided, sample
@@ -103,7 +103,7 @@ TO_UNETT = (
 )
 
 
-def by_rule(config: F5Config) -> Backbone:
+def by_rule(config: F5Config) -> F5Backbone:
     model = UNetT(config) if config.backbone == "unett" else DiT(config)
     names = {theirs(name, config.backbone): name for name in model.state_dict()}
     ordered = sorted([*names, "rotary_embed.inv_freq"])  # which we do not keep

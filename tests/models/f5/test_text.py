@@ -10,7 +10,7 @@ import pytest
 
 from vivavoce.errors import ConfigError, TextError
 from vivavoce.models.f5.text import (
-    TextConfig,
+    F5TextConfig,
     encode,
     joined_ids,
     n_tokens,
@@ -21,7 +21,7 @@ from vivavoce.text.pinyin import HAN, pinyin_tokens
 from vivavoce.text.vocabulary import Vocabulary, read_vocabulary
 
 LETTERS = Vocabulary((" ", *"abcdefghijklmnopqrstuvwxyzTI.,-'"))
-CONFIG = TextConfig(LETTERS.tokens)
+CONFIG = F5TextConfig(LETTERS.tokens)
 
 GOLDENS = {
     "well-known e-mail": "1149 325 615 615 13 0 560 765 827 1149 765 0 325 13 0 704 62 507 615",
@@ -52,7 +52,7 @@ def official(data_folder: Callable[[str], Path]) -> Vocabulary:
 def test_official_ids(official: Vocabulary, text: str) -> None:
     if HAN.search(text):
         pytest.importorskip("jieba")
-    config = TextConfig(official.tokens, normalise=False)
+    config = F5TextConfig(official.tokens, normalise=False)
     expected = [int(i) for i in GOLDENS[text].split()]
     tokens = encode(config, official, text)
     assert list(tokens.ids) == expected
@@ -88,8 +88,8 @@ def test_what_decides_the_normalisation() -> None:
     for tokens in (
         encode(CONFIG, LETTERS, "no 3", language="sv"),
         encode(CONFIG, LETTERS, "no 3", normalise=False),
-        encode(TextConfig(LETTERS.tokens, normalise=False), LETTERS, "no 3"),
-        encode(TextConfig(LETTERS.tokens, language="vi"), LETTERS, "no 3"),
+        encode(F5TextConfig(LETTERS.tokens, normalise=False), LETTERS, "no 3"),
+        encode(F5TextConfig(LETTERS.tokens, language="vi"), LETTERS, "no 3"),
     ):
         assert tokens.text == "no 3"
         assert tokens.unknown == ("3",)
@@ -107,7 +107,7 @@ def test_unknown_are_the_characters_as_written() -> None:
 def test_chinese_without_spaces_is_parted_at_its_marks() -> None:
     pytest.importorskip("jieba")
     vocabulary = Vocabulary((" ", "ni2", "hao3", "，", "shi4", "。"))
-    tokens = encode(TextConfig(vocabulary.tokens), vocabulary, "你好，世界。", language="zh")
+    tokens = encode(F5TextConfig(vocabulary.tokens), vocabulary, "你好，世界。", language="zh")
     assert tokens.words == ("你好", "世界")
     assert tokens.word_starts == (0, 3)
     assert tokens.ids == (0, 1, 0, 2, 3, 0, 4, 0, 0, 5)
@@ -127,10 +127,10 @@ def test_nothing_that_the_model_knows() -> None:
 
 
 def test_other_kinds_of_vocabulary() -> None:
-    config = TextConfig(LETTERS.tokens, kind="characters", normalise=False)
+    config = F5TextConfig(LETTERS.tokens, kind="characters", normalise=False)
     assert encode(config, LETTERS, "a.bc").ids == tuple(LETTERS.ids("a.bc"))
     assert joined_ids(LETTERS, "a.", "bc", "characters") == LETTERS.ids("a.  bc")
-    raw = TextConfig(kind="bytes", normalise=False)
+    raw = F5TextConfig(kind="bytes", normalise=False)
     tokens = encode(raw, Vocabulary(()), "é b")
     assert tokens.ids == tuple("é b".encode())
     assert tokens.word_index == (0, 0, -1, 1)
@@ -138,7 +138,7 @@ def test_other_kinds_of_vocabulary() -> None:
     assert joined_ids(Vocabulary(()), "a", "é", "bytes") == list("a.  é".encode())
     for wrong in ({"vocabulary": ("a",), "kind": "bytes"}, {"kind": "pinyin"}):
         with pytest.raises(ConfigError, match="vocabulary"):
-            TextConfig(**wrong)
+            F5TextConfig(**wrong)
 
 
 @pytest.mark.parametrize(

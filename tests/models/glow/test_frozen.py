@@ -55,7 +55,7 @@ def test_same_as_plain(changes: dict, lengths: tuple[int, ...]) -> None:
 
 
 def test_others_stay_plain() -> None:
-    assert FrozenDecoder.fits(decoder())
-    assert not FrozenDecoder.fits(decoder(dilation_rate=2))
-    assert not FrozenDecoder.fits(decoder(flow_kernel=7))
-    assert not FrozenDecoder.fits(decoder().to("meta"))
+    assert FrozenDecoder.fits(decoder().flows)
+    assert not FrozenDecoder.fits(decoder(dilation_rate=2).flows)
+    assert not FrozenDecoder.fits(decoder(flow_kernel=7).flows)
+    assert not FrozenDecoder.fits(decoder().to("meta").flows)

@@ -1,21 +1,23 @@
 import pytest
 
 from vivavoce.errors import ConfigError, TextError
-from vivavoce.models.glow.text import TextConfig, encode, n_tokens
+from vivavoce.models.glow.text import GlowTextConfig, encode, n_tokens
 from vivavoce.text import arpabet
 
 
 def test_our_phonemes_are_normalised_first():
-    tokens = encode(TextConfig(), "It costs $3.")
+    tokens = encode(GlowTextConfig(), "It costs $3.")
     assert tokens.words == ("It", "costs", "three", "dollars")
     assert [tokens.word_starts[2], tokens.word_starts[3]] == [9, 9]
-    assert encode(TextConfig(normalise=False), "Nothing to do") == arpabet.encode("Nothing to do")
-    assert max(tokens.ids) < n_tokens(TextConfig())
+    assert encode(GlowTextConfig(normalise=False), "Nothing to do") == arpabet.encode(
+        "Nothing to do"
+    )
+    assert max(tokens.ids) < n_tokens(GlowTextConfig())
 
 
 def test_coquis_rules_come_with_its_configuration():
     block = {"characters": "abc", "punctuations": ". ", "pad": "_"}
-    config = TextConfig("coqui", coqui={"characters": block})
+    config = GlowTextConfig("coqui", coqui={"characters": block})
     assert n_tokens(config) == 6
     tokens = encode(config, "ab c.d")
     assert tokens.unknown == ("d",)
@@ -25,6 +27,6 @@ def test_coquis_rules_come_with_its_configuration():
 
 def test_the_table_belongs_to_its_kind():
     with pytest.raises(ConfigError, match="coqui"):
-        TextConfig("coqui")
+        GlowTextConfig("coqui")
     with pytest.raises(ConfigError, match="coqui"):
-        TextConfig("arpabet", coqui={})
+        GlowTextConfig("arpabet", coqui={})

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import torch
 
-from vivavoce.models.xtts.cache import BLOCK, Cache, Span
+from vivavoce.models.xtts.cache import BLOCK, KVCache, Span
 
 CPU = torch.device("cpu")
 
 
-def filled(rows: int, positions: int) -> tuple[Cache, torch.Tensor]:
-    cache = Cache(2, rows, 2, 4, torch.zeros(0))
+def filled(rows: int, positions: int) -> tuple[KVCache, torch.Tensor]:
+    cache = KVCache(2, rows, 2, 4, torch.zeros(0))
     cache.reserve(positions)
     new = torch.randn(rows, positions, 2, 2, 4)
     for row in range(rows):

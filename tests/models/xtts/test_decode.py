@@ -1,18 +1,18 @@
-"""Decoding against the reference's codes, alone and beside others."""
+"""GptDecoder against the reference's codes, alone and beside others."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
+from tests.models.xtts.sampled import sampled
 from tests.tolerance import assert_near, assert_recorded
 from vivavoce.models.xtts import cache as cache_module
 from vivavoce.models.xtts import decode as decode_module
-from vivavoce.models.xtts.decode import Decoding, Prompt
-from vivavoce.models.xtts.sampling import Sampler
+from vivavoce.models.xtts.decode import GptDecoder, XttsPrompt
 from vivavoce.runtime import graphs
 
-GREEDY = Sampler(temperature=0.0, repetition_penalty=1.0)
+GREEDY = sampled(temperature=0.0, repetition_penalty=1.0)
 
 
 def endless(gpt):
@@ -24,19 +24,19 @@ def endless(gpt):
 def prompt_of(gpt, parity, n_text=None):
     ids = parity.inputs["text"][:, :n_text]
     latents = parity.outputs["cond_latents"]
-    return Prompt(torch.cat([latents, gpt.text(ids), gpt.start(ids.device)], dim=1))
+    return XttsPrompt(torch.cat([latents, gpt.text(ids), gpt.start(ids.device)], dim=1))
 
 
-def run(decoding, lines):
-    while decoding.lines:
+def run(decoding, sequences):
+    while decoding.sequences:
         decoding.step()
-    return lines
+    return sequences
 
 
 def alone(gpt, prompt, sampler, uniform):
-    decoding = Decoding(gpt, 1)
-    (line,) = run(decoding, [decoding.join(prompt, sampler, uniform)])
-    return line
+    decoding = GptDecoder(gpt, 1)
+    (sequence,) = run(decoding, [decoding.add(prompt, sampler, uniform)])
+    return sequence
 
 
 @pytest.mark.parity
@@ -45,35 +45,35 @@ def alone(gpt, prompt, sampler, uniform):
 )
 def test_greedy_codes_are_the_references(parity, gpt, name, penalty):
     expected = parity.outputs[f"tokens.{name}"][0].tolist()
-    sampler = Sampler(temperature=0.0, repetition_penalty=penalty)
-    line = alone(endless(gpt), prompt_of(gpt, parity), sampler, torch.zeros(len(expected)))
-    assert line.codes == expected
-    assert line.done
-    assert not line.stopped
+    sampler = sampled(temperature=0.0, repetition_penalty=penalty)
+    sequence = alone(endless(gpt), prompt_of(gpt, parity), sampler, torch.zeros(len(expected)))
+    assert sequence.codes == expected
+    assert sequence.done
+    assert not sequence.stopped
 
 
 @pytest.mark.parity
 def test_it_stops_where_the_reference_stops(parity, gpt):
     expected = parity.outputs["tokens.greedy_free_stop"][0].tolist()
-    line = alone(gpt, prompt_of(gpt, parity), GREEDY, torch.zeros(60))
-    assert line.codes == expected[: len(line.codes)]
-    assert line.stopped == (gpt.config.stop_code in expected)
-    assert len(line.states) == len(line.codes)
+    sequence = alone(gpt, prompt_of(gpt, parity), GREEDY, torch.zeros(60))
+    assert sequence.codes == expected[: len(sequence.codes)]
+    assert sequence.stopped == (gpt.config.stop_code in expected)
+    assert len(sequence.states) == len(sequence.codes)
 
 
 @pytest.mark.parity
 def test_states_are_the_latents_of_the_references_second_pass(parity, gpt):
     n_codes = parity.outputs["latents_of_greedy_reppen5"].shape[1]
-    sampler = Sampler(temperature=0.0, repetition_penalty=5.0)
-    line = alone(endless(gpt), prompt_of(gpt, parity), sampler, torch.zeros(n_codes))
-    assert_recorded(line.latents().transpose(1, 2), parity, "latents_of_greedy_reppen5")
+    sampler = sampled(temperature=0.0, repetition_penalty=5.0)
+    sequence = alone(endless(gpt), prompt_of(gpt, parity), sampler, torch.zeros(n_codes))
+    assert_recorded(sequence.latents().transpose(1, 2), parity, "latents_of_greedy_reppen5")
 
 
 SAMPLERS = (
     GREEDY,
-    Sampler(0.75, 20, 0.85, 5.0),
-    Sampler(1.3, 0, 1.0, 1.0),
-    Sampler(0.9, 5, 0.5, 2.0),
+    sampled(0.75, 20, 0.85, 5.0),
+    sampled(1.3, 0, 1.0, 1.0),
+    sampled(0.9, 5, 0.5, 2.0),
 )
 
 
@@ -86,38 +86,38 @@ def cases(gpt, parity):
 def test_batched_equals_single(parity, gpt):
     gpt = endless(gpt)
     single = [alone(gpt, *case) for case in cases(gpt, parity)]
-    decoding = Decoding(gpt, 4)
-    lines = run(decoding, [decoding.join(*case) for case in cases(gpt, parity)])
-    for one, other in zip(single, lines, strict=True):
+    decoding = GptDecoder(gpt, 4)
+    sequences = run(decoding, [decoding.add(*case) for case in cases(gpt, parity)])
+    for one, other in zip(single, sequences, strict=True):
         assert one.codes == other.codes
         assert_near(one.latents(), other.latents())
 
 
-def test_lines_join_and_leave_between_steps(parity, gpt):
-    """Two rows for four lines: whoever ends makes room, and none hears of another."""
+def test_sequences_come_and_go_between_steps(parity, gpt):
+    """Two rows for four sequences: whoever ends makes room, and none hears of another."""
     gpt = endless(gpt)
     single = [alone(gpt, *case) for case in cases(gpt, parity)]
-    decoding, waiting, lines = Decoding(gpt, 2), list(cases(gpt, parity)), []
-    while waiting or decoding.lines:
+    decoding, waiting, sequences = GptDecoder(gpt, 2), list(cases(gpt, parity)), []
+    while waiting or decoding.sequences:
         while waiting and not decoding.full:
-            lines.append(decoding.join(*waiting.pop(0)))
+            sequences.append(decoding.add(*waiting.pop(0)))
         decoding.step()
-    assert [line.codes for line in lines] == [line.codes for line in single]
+    assert [sequence.codes for sequence in sequences] == [sequence.codes for sequence in single]
 
 
-def test_a_line_that_leaves_does_not_disturb(parity, gpt):
+def test_a_removed_sequence_does_not_change_the_others(parity, gpt):
     gpt = endless(gpt)
     expected = [alone(gpt, *case).codes for case in cases(gpt, parity)]
-    decoding = Decoding(gpt, 4)
-    lines = [decoding.join(*case) for case in cases(gpt, parity)]
+    decoding = GptDecoder(gpt, 4)
+    sequences = [decoding.add(*case) for case in cases(gpt, parity)]
     decoding.step()
-    decoding.leave(lines[0])
+    decoding.remove(sequences[0])
     decoding.step()
-    decoding.leave(lines[2])
-    run(decoding, lines)
-    assert [len(line.codes) for line in lines] == [2, 17, 3, 40]
-    assert [line.codes for line in lines[1::2]] == expected[1::2]
-    assert lines[0].codes == expected[0][:2]
+    decoding.remove(sequences[2])
+    run(decoding, sequences)
+    assert [len(sequence.codes) for sequence in sequences] == [2, 17, 3, 40]
+    assert [sequence.codes for sequence in sequences[1::2]] == expected[1::2]
+    assert sequences[0].codes == expected[0][:2]
 
 
 def test_a_voice_heard_before_is_the_same_voice(parity, gpt):
@@ -129,21 +129,21 @@ def test_a_voice_heard_before_is_the_same_voice(parity, gpt):
     voice = gpt.cache(1)
     voice.reserve(32)
     gpt(whole.embeddings[:, :32], voice, Span.prompt(0, 0, 32, torch.device("cpu")))
-    found = alone(gpt, Prompt(whole.embeddings[:, 32:], voice, 32), sampler, uniform)
+    found = alone(gpt, XttsPrompt(whole.embeddings[:, 32:], voice, 32), sampler, uniform)
     assert found.codes == expected.codes
     assert_near(found.latents(), expected.latents())
 
 
-def test_what_lies_in_memory_is_not_heard(parity, gpt, monkeypatch):
+def test_masked_cache_positions_are_ignored(parity, gpt, monkeypatch):
     """Shorter rows have room behind them, where anything may have been."""
     gpt = endless(gpt)
     empty = torch.Tensor.new_empty
     monkeypatch.setattr(
         torch.Tensor, "new_empty", lambda x, *shape: empty(x, *shape).fill_(float("nan"))
     )
-    decoding = Decoding(gpt, 4)
-    lines = run(decoding, [decoding.join(*case) for case in cases(gpt, parity)])
-    assert all(line.latents().isfinite().all() for line in lines)
+    decoding = GptDecoder(gpt, 4)
+    sequences = run(decoding, [decoding.add(*case) for case in cases(gpt, parity)])
+    assert all(sequence.latents().isfinite().all() for sequence in sequences)
 
 
 def test_recorded_steps_give_the_same(parity, gpt, monkeypatch):
@@ -165,13 +165,13 @@ def test_recorded_steps_give_the_same(parity, gpt, monkeypatch):
 
     monkeypatch.setattr(graphs, "records", lambda device: True)
     monkeypatch.setattr(graphs, "recorded", recorded)
-    decoding, waiting, lines = Decoding(gpt, 3), list(cases(gpt, parity)), []
-    while waiting or decoding.lines:
+    decoding, waiting, sequences = GptDecoder(gpt, 3), list(cases(gpt, parity)), []
+    while waiting or decoding.sequences:
         while waiting and not decoding.full:
-            lines.append(decoding.join(*waiting.pop(0)))
+            sequences.append(decoding.add(*waiting.pop(0)))
         decoding.step()
-    assert [line.codes for line in lines] == [line.codes for line in expected]
-    for one, other in zip(lines, expected, strict=True):
+    assert [sequence.codes for sequence in sequences] == [sequence.codes for sequence in expected]
+    for one, other in zip(sequences, expected, strict=True):
         assert_near(one.latents(), other.latents())
     assert set(recordings) == {(3, 3)}
     assert len(recordings) <= 4
@@ -191,9 +191,9 @@ def test_shapes_that_repeat_give_the_same(parity, gpt, monkeypatch):
     for module in (cache_module, decode_module):
         monkeypatch.setattr(module, "repeating", lambda n, device: cache_module.whole_blocks(n))
     monkeypatch.setattr(gpt, "forward", watched)
-    decoding = Decoding(gpt, 4)
-    lines = run(decoding, [decoding.join(*case) for case in cases(gpt, parity)])
-    assert [line.codes for line in lines] == [line.codes for line in expected]
-    for one, other in zip(lines, expected, strict=True):
+    decoding = GptDecoder(gpt, 4)
+    sequences = run(decoding, [decoding.add(*case) for case in cases(gpt, parity)])
+    assert [sequence.codes for sequence in sequences] == [sequence.codes for sequence in expected]
+    for one, other in zip(sequences, expected, strict=True):
         assert_near(one.latents(), other.latents())
     assert lengths == {64, 128}

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.tolerance import assert_near, assert_recorded
-from vivavoce.models.xtts.frames import Stretch
+from vivavoce.models.xtts.frames import LatentResampler
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.base import decode_windowed, stream_windows
 from vivavoce.vocoders.hifigan import importer as convert
@@ -14,8 +14,8 @@ from vivavoce.vocoders.hifigan.config import HifiganConfig
 from vivavoce.vocoders.hifigan.model import Hifigan
 
 
-def official(speed: float = 1.0) -> Stretch:
-    return Stretch.of(1024, 256, (22050, 24000), speed)
+def official(speed: float = 1.0) -> LatentResampler:
+    return LatentResampler.of(1024, 256, (22050, 24000), speed)
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def parity(load_parity):
 @pytest.mark.parity
 def test_frames_are_the_references(parity):
     latents = parity.inputs["latents"].transpose(1, 2)
-    first = Stretch((4.0,)).frames(latents)
+    first = LatentResampler((4.0,)).frames(latents)
     assert_recorded(first, parity, "interp1")
     found = official().frames(latents)
     assert_recorded(found, parity, "interp2")

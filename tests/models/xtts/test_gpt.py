@@ -25,7 +25,7 @@ def test_embeddings(parity, gpt):
 @pytest.mark.parity
 def test_all_at_once(parity, gpt, latents):
     inputs = parity.inputs
-    text, codes = gpt.taught(latents, inputs["text"], inputs["codes"])
+    text, codes = gpt.teacher_forced(latents, inputs["text"], inputs["codes"])
     assert_recorded(gpt.text_head(text).transpose(1, 2), parity, "text_logits")
     logits = gpt.code_head(codes).transpose(1, 2)
     assert_recorded(logits, parity, "mel_logits", (..., slice(logits.shape[-1])))
@@ -35,7 +35,7 @@ def test_all_at_once(parity, gpt, latents):
 def test_step_by_step_is_all_at_once(parity, gpt, latents):
     """A prompt in two parts, then codes one by one, in the second row of a cache."""
     inputs = parity.inputs
-    _, whole = gpt.taught(latents, inputs["text"], inputs["codes"])
+    _, whole = gpt.teacher_forced(latents, inputs["text"], inputs["codes"])
     prompt = torch.cat([latents, gpt.text(inputs["text"]), gpt.start(latents.device)], dim=1)
     cache, cpu = gpt.cache(2), torch.device("cpu")
     cache.reserve(prompt.shape[1] + 1)

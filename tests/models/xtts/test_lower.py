@@ -10,7 +10,7 @@ import torch
 from tests.models.xtts.test_decode import GREEDY, alone, cases, endless, prompt_of, run
 from tests.tolerance import assert_near
 from vivavoce.models.xtts.cache import Span
-from vivavoce.models.xtts.decode import Decoding
+from vivavoce.models.xtts.decode import GptDecoder
 from vivavoce.runtime.arithmetic import MANY_ROWS, Arithmetic
 from vivavoce.runtime.int8 import Int8Linear, available
 from vivavoce.runtime.onednn import StreamedLinear
@@ -39,7 +39,7 @@ def lowered(gpt, arithmetic):
 def logits(gpt, parity):
     """Of every code that was recorded, given those before it."""
     inputs = parity.inputs
-    _, states = gpt.taught(parity.outputs["cond_latents"], inputs["text"], inputs["codes"])
+    _, states = gpt.teacher_forced(parity.outputs["cond_latents"], inputs["text"], inputs["codes"])
     found = gpt.code_head(states).clone()
     found[..., gpt.config.stop_code] = 0
     return found
@@ -91,9 +91,9 @@ FLIPPED = 1e-3  # float32 rounding now and then tips a rounding to bfloat16 or i
 def test_batched_equals_single(parity, gpt, arithmetic):
     lower = lowered(gpt, arithmetic)
     single = [alone(lower, *case) for case in cases(gpt, parity)]
-    decoding = Decoding(lower, 4)
-    lines = run(decoding, [decoding.join(*case) for case in cases(gpt, parity)])
-    for one, other in zip(single, lines, strict=True):
+    decoding = GptDecoder(lower, 4)
+    sequences = run(decoding, [decoding.add(*case) for case in cases(gpt, parity)])
+    for one, other in zip(single, sequences, strict=True):
         assert one.codes == other.codes
         assert relative(other.latents(), one.latents()) < FLIPPED
 
@@ -102,7 +102,7 @@ def test_batched_equals_single(parity, gpt, arithmetic):
 def test_step_by_step_is_all_at_once(parity, gpt, arithmetic):
     lower, cpu = lowered(gpt, arithmetic), torch.device("cpu")
     inputs, latents = parity.inputs, parity.outputs["cond_latents"]
-    _, whole = lower.taught(latents, inputs["text"], inputs["codes"])
+    _, whole = lower.teacher_forced(latents, inputs["text"], inputs["codes"])
     prompt, codes = prompt_of(gpt, parity).embeddings, inputs["codes"][0]
     cache, length = lower.cache(1), prompt.shape[1]
     cache.reserve(length + len(codes))
@@ -122,13 +122,13 @@ def test_weights_are_laid_out_for_as_many_lines_as_there_may_be(parity, gpt, mon
     layers = [layer for layer in streamed.modules() if isinstance(layer, StreamedLinear)]
     assert len(layers) == 4 * len(gpt.layers) + 1
     for rows in (1, MANY_ROWS, 1, MANY_ROWS - 1, MANY_ROWS):
-        decoding, waiting, lines = Decoding(streamed, rows), list(cases(gpt, parity)), []
+        decoding, waiting, sequences = GptDecoder(streamed, rows), list(cases(gpt, parity)), []
         assert all(layer.few_rows == (rows < MANY_ROWS) for layer in layers)
-        while waiting or decoding.lines:
+        while waiting or decoding.sequences:
             while waiting and not decoding.full:
-                lines.append(decoding.join(*waiting.pop(0)))
+                sequences.append(decoding.add(*waiting.pop(0)))
             decoding.step()
-        for one, other in zip(expected, lines, strict=True):
+        for one, other in zip(expected, sequences, strict=True):
             assert one.codes == other.codes
             assert_near(other.latents(), one.latents())
         del decoding  # its rows no longer count

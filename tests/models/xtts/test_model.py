@@ -13,7 +13,7 @@ from vivavoce.errors import TextError, UnknownVoice
 from vivavoce.models.base import sentences
 from vivavoce.models.xtts.config import XttsOptions
 from vivavoce.models.xtts.model import Xtts
-from vivavoce.models.xtts.text import TextConfig, Tokenizer
+from vivavoce.models.xtts.text import Tokenizer, XttsTextConfig
 from vivavoce.models.xtts.workloads import NEVER, TOY, random_model, random_voice
 from vivavoce.nn.noise import Noise
 from vivavoce.types import Tokens
@@ -132,7 +132,7 @@ def test_a_few_voices_are_remembered():
 
 
 def talker(languages=("en", "de", "ja"), speakers=("Ana Florence", "Zoë")):
-    text = TextConfig(vocabulary(languages))
+    text = XttsTextConfig(vocabulary(languages))
     config = replace(TOY, text_tokens=Tokenizer(text).n_tokens)
     return Xtts(config, text=text, speaker_names=speakers).eval()
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from tests.models.xtts.sampled import sampled
 from tests.tolerance import recorded_unit
-from vivavoce.models.xtts.sampling import ALWAYS_SEEN, Sampler, Samplers, inverse_cdf
+from vivavoce.models.xtts.sampling import ALWAYS_SEEN, Samplers, inverse_cdf
 
 CPU = torch.device("cpu")
 
@@ -15,7 +16,7 @@ CPU = torch.device("cpu")
 def recorded(load_parity):
     parity = load_parity("xtts_gpt_tiny")
     how = parity.meta["sampling"]
-    sampler = Sampler(
+    sampler = sampled(
         how["temperature"], how["top_k"], how["top_p"], float(how["repetition_penalty"])
     )
     return parity, sampler
@@ -69,7 +70,7 @@ def test_each_row_has_its_own_settings():
     logits = torch.randn(4, 50, generator=generator) * 3
     seen = torch.rand(4, 50, generator=generator) < 0.3
     uniform = torch.rand(4, generator=generator)
-    settings = [Sampler(0.0), Sampler(0.7, 10, 0.9, 3.0), Sampler(1.0, 0, 1.0, 1.0), Sampler(2, 1)]
+    settings = [sampled(0.0), sampled(0.7, 10, 0.9, 3.0), sampled(1.0, 0, 1.0, 1.0), sampled(2, 1)]
     together = Samplers(settings, 50, CPU).pick(logits, seen, uniform)
     for row, sampler in enumerate(settings):
         part = slice(row, row + 1)
@@ -90,5 +91,5 @@ def test_draws_follow_the_probabilities():
 
 def test_the_likeliest_is_always_left():
     scores = torch.tensor([[9.0, 1.0, 1.0]])
-    rows = Samplers([Sampler(1.0, 0, 0.01, 1.0)], 3, CPU)
+    rows = Samplers([sampled(1.0, 0, 0.01, 1.0)], 3, CPU)
     assert (rows.kept(scores) > -torch.inf).tolist() == [[True, False, False]]

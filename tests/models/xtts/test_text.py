@@ -6,14 +6,14 @@ import pytest
 
 from tests.models.xtts.vocabulary import START_ID, vocabulary
 from vivavoce.errors import BadCheckpoint, TextError
-from vivavoce.models.xtts.text import MOST_TOKENS, TextConfig, Tokenizer, chunks, language_code
+from vivavoce.models.xtts.text import MOST_TOKENS, Tokenizer, XttsTextConfig, chunks, language_code
 from vivavoce.text.multilingual import LANGUAGES, LIMITS
 from vivavoce.types import Chunk
 
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
-    return Tokenizer(TextConfig(vocabulary()))
+    return Tokenizer(XttsTextConfig(vocabulary()))
 
 
 def names(tokenizer: Tokenizer, ids: tuple[int, ...]) -> list[str]:
@@ -91,7 +91,7 @@ def test_the_last_of_two_equal_merges_counts() -> None:
         (["q z", "z j", "q z"], ["q", "zj"]),
     ):
         saved["model"]["merges"] = merges
-        tokenizer = Tokenizer(TextConfig(json.dumps(saved)))
+        tokenizer = Tokenizer(XttsTextConfig(json.dumps(saved)))
         assert names(tokenizer, tokenizer.encode("qzj", "en").ids)[1:] == pieces
 
 
@@ -107,21 +107,21 @@ def without(token: str) -> str:
 @pytest.mark.parametrize("token", ["[STOP]", "[UNK]", "[SPACE]", "[START]"])
 def test_a_special_token_is_missing(token: str) -> None:
     with pytest.raises(BadCheckpoint, match=token[1:-1]):
-        Tokenizer(TextConfig(without(token)))
+        Tokenizer(XttsTextConfig(without(token)))
 
 
 @pytest.mark.parametrize("broken", ["", "{", "{}", "[]", '{"model": {"type": "BPE"}}'])
 def test_a_broken_vocabulary(broken: str) -> None:
     with pytest.raises(BadCheckpoint, match=r"vocab\.json"):
-        Tokenizer(TextConfig(broken))
+        Tokenizer(XttsTextConfig(broken))
 
 
 def test_a_vocabulary_of_another_model(tokenizer: Tokenizer) -> None:
-    Tokenizer(TextConfig(vocabulary()), tokenizer.n_tokens)
+    Tokenizer(XttsTextConfig(vocabulary()), tokenizer.n_tokens)
     with pytest.raises(BadCheckpoint, match="6681"):
-        Tokenizer(TextConfig(vocabulary()), 6681)
+        Tokenizer(XttsTextConfig(vocabulary()), 6681)
     with pytest.raises(BadCheckpoint, match="a language"):
-        Tokenizer(TextConfig(vocabulary(())))
+        Tokenizer(XttsTextConfig(vocabulary(())))
 
 
 @pytest.mark.parametrize(

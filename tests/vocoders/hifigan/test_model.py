@@ -189,7 +189,7 @@ def test_a_wide_generator_decodes_the_same_with_fewer_products(monkeypatch) -> N
 @torch.no_grad()
 def test_a_frugal_one_gives_memory_back_and_the_same_samples(monkeypatch) -> None:
     told = []
-    monkeypatch.setattr("vivavoce.vocoders.hifigan.model.trim", lambda: told.append(1))
+    monkeypatch.setattr("vivavoce.vocoders.generator.trim", lambda: told.append(1))
     vocoder, features = toy(), torch.randn(1, 80, 12)
     plain = vocoder.decode(features)
     assert told == []

@@ -11,7 +11,7 @@ from vivavoce.checkpoints import store
 from vivavoce.checkpoints.remap import strict_load
 from vivavoce.config import to_dict
 from vivavoce.errors import ConfigError
-from vivavoce.vocoders.vocos.discriminators import Discriminators
+from vivavoce.vocoders.vocos.discriminators import VocosDiscriminators
 from vivavoce.vocoders.vocos.losses import ReconstructionLoss, discriminator_loss
 from vivavoce.vocoders.vocos.model import Vocos
 from vivavoce.vocoders.vocos.train import VocosTask, build_task
@@ -149,7 +149,7 @@ def test_perfect_judgement_costs_nothing() -> None:
 
 
 def test_discriminators_have_the_papers_widths() -> None:
-    full = Discriminators((2,), (512,), 1.0)
+    full = VocosDiscriminators((2,), (512,), 1.0)
     assert [layer.out_channels for layer in full.periods[0].critic.layers] == [
         32,
         128,
@@ -157,5 +157,5 @@ def test_discriminators_have_the_papers_widths() -> None:
         1024,
         1024,
     ]
-    narrow = Discriminators((2, 3), (512,), 0.05)
+    narrow = VocosDiscriminators((2, 3), (512,), 0.05)
     assert len(narrow(torch.randn(1, 1000))) == 3

@@ -33,7 +33,7 @@ class Context:
     lengths: tuple[int, ...] | None = None
 
 
-class Backbone(nn.Module, ABC):
+class F5Backbone(nn.Module, ABC):
     """Shared by DiT and UNetT. Products run in `dtype`; what is added up stays in float32."""
 
     blocks: nn.ModuleList

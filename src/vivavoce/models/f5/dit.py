@@ -9,20 +9,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vivavoce.models.f5.backbone import Backbone, Context
+from vivavoce.models.f5.backbone import Context, F5Backbone
 from vivavoce.models.f5.config import F5Config
-from vivavoce.models.f5.layers import EPS, Attention, FeedForward
+from vivavoce.models.f5.layers import EPS, F5Attention, F5FeedForward
 from vivavoce.runtime.arithmetic import Arithmetic
 
 
-class Block(nn.Module):
+class DitBlock(nn.Module):
     """Attention and feed-forward, both shifted, scaled and gated by the point in time."""
 
     def __init__(self, config: F5Config) -> None:
         super().__init__()
         self.modulation = nn.Linear(config.dim, 6 * config.dim)
-        self.attention = Attention(config)
-        self.feed_forward = FeedForward(config.dim, config.ff_mult)
+        self.attention = F5Attention(config)
+        self.feed_forward = F5FeedForward(config.dim, config.ff_mult)
 
     def forward(
         self, h: Tensor, modulation: Tensor, context: Context, dtype: torch.dtype
@@ -42,10 +42,10 @@ class Block(nn.Module):
         self.feed_forward.freeze(arithmetic)
 
 
-class DiT(Backbone):
+class DiT(F5Backbone):
     def __init__(self, config: F5Config) -> None:
         super().__init__(config)
-        blocks = [Block(config) for _ in range(config.depth)]
+        blocks = [DitBlock(config) for _ in range(config.depth)]
         self.blocks = nn.ModuleList(blocks)
         self.modulation = nn.Linear(config.dim, 2 * config.dim)
         self.skip = nn.Linear(2 * config.dim, config.dim, bias=False) if config.long_skip else None

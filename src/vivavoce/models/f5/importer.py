@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vivavoce.audio.specs import BIGVGAN_24K, VOCOS_24K
 from vivavoce.checkpoints.companions import Companion
-from vivavoce.checkpoints.importer import Importer
+from vivavoce.checkpoints.importer import Importer, Stats
 from vivavoce.checkpoints.remap import strip
 from vivavoce.config import from_dict, to_dict
 from vivavoce.errors import BadCheckpoint
@@ -110,7 +110,7 @@ def _rename(name: str) -> str:
 
 
 def tables(
-    foreign: Mapping[str, Any], tensors: Mapping[str, Tensor], stats: Any = None
+    foreign: Mapping[str, Any], tensors: Mapping[str, Tensor], stats: Stats | None = None
 ) -> dict[str, Any]:
     """`config`, `features`, `text`, `variant` and `vocoder` of our manifest.
 

@@ -153,7 +153,7 @@ class InputEmbedding(nn.Module):
         self.position.to(arithmetic.dtype)
 
 
-class Attention(nn.Module):
+class F5Attention(nn.Module):
     """Every frame looks at every frame of its own row; the first `rotary_heads` are rotated."""
 
     def __init__(self, config: F5Config) -> None:
@@ -215,7 +215,7 @@ def joined(weights: list[Tensor], biases: list[Tensor]) -> nn.Linear:
     return layer
 
 
-class FeedForward(nn.Module):
+class F5FeedForward(nn.Module):
     def __init__(self, dim: int, mult: int) -> None:
         super().__init__()
         self.expand = nn.Linear(dim, dim * mult)

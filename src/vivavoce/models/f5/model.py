@@ -45,7 +45,7 @@ class Gap:
 
 
 @dataclass(frozen=True)
-class Prompt:
+class F5Prompt:
     """A voice's recording: its mel `[N, M]`, its samples counted, and how loud it was."""
 
     mel: Tensor
@@ -59,12 +59,12 @@ class F5TTS(AcousticModel[F5Options]):
     family = "f5"
     options_type = F5Options
     config_type = F5Config
-    text_type = f5_text.TextConfig
+    text_type = f5_text.F5TextConfig
     traits = Traits(clones=True, paced_by_reference=True, fast_options={"steps": 7})
     describe_voice = staticmethod(describe_voice)
 
     def __init__(
-        self, config: F5Config, spec: FeatureSpec, text: f5_text.TextConfig, variant: str = ""
+        self, config: F5Config, spec: FeatureSpec, text: f5_text.F5TextConfig, variant: str = ""
     ) -> None:
         super().__init__()
         self.config, self.spec, self.text, self.variant = config, spec, text, variant
@@ -79,7 +79,7 @@ class F5TTS(AcousticModel[F5Options]):
         return cls(
             from_dict(F5Config, manifest["config"], "config"),
             from_dict(FeatureSpec, manifest["features"], "features"),
-            from_dict(f5_text.TextConfig, manifest["text"], "text"),
+            from_dict(f5_text.F5TextConfig, manifest["text"], "text"),
             variant.get("name", ""),
         )
 
@@ -146,9 +146,9 @@ class F5TTS(AcousticModel[F5Options]):
         """Sentences of any voice and speed can share the solver's steps."""
         return replace(sentence.options, speed=1.0, duration_s=0.0, normalise=True)
 
-    def _prompt(self, voice: Voice) -> Prompt:
+    def _prompt(self, voice: Voice) -> F5Prompt:
         samples, gain = reference(voice)
-        return Prompt(self.mel(samples), len(samples), gain)
+        return F5Prompt(self.mel(samples), len(samples), gain)
 
     @torch.inference_mode()
     def edit(
@@ -225,7 +225,7 @@ class F5TTS(AcousticModel[F5Options]):
         self.backbone.freeze(arithmetic or Arithmetic())
         return self
 
-    def _continuation(self, prompt: Prompt, sentence: Sentence[F5Options]) -> Gap:
+    def _continuation(self, prompt: F5Prompt, sentence: Sentence[F5Options]) -> Gap:
         """The reference's mel, and room behind it for the sentence."""
         mel, voice, options = prompt.mel, sentence.voice, sentence.options
         text = sentence.tokens.text

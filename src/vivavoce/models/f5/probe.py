@@ -9,15 +9,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vivavoce.models.f5.backbone import Backbone
-from vivavoce.models.f5.layers import Attention
+from vivavoce.models.f5.backbone import F5Backbone
+from vivavoce.models.f5.layers import F5Attention
 
 READINGS = {"v1": (True, 0), "v0": (False, 1)}
 TIMES = (0.3, 0.5, 0.7)
 GIVEN = 0.4  # share of the recording that the model sees
 
 
-def probe(backbone: Backbone, mel: Tensor, ids: Tensor) -> str:
+def probe(backbone: F5Backbone, mel: Tensor, ids: Tensor) -> str:
     """Sets the backbone to the reading that explains the mel `[N, M]` and its ids better."""
     errors = {}
     for name in READINGS:
@@ -28,17 +28,17 @@ def probe(backbone: Backbone, mel: Tensor, ids: Tensor) -> str:
     return best
 
 
-def read_as(backbone: Backbone, name: str) -> None:
+def read_as(backbone: F5Backbone, name: str) -> None:
     """Set both flags in which v0 and v1 differ."""
     mask_text, rotary_heads = READINGS[name]
     backbone.text.mask_text = mask_text
     for module in backbone.modules():
-        if isinstance(module, Attention):
+        if isinstance(module, F5Attention):
             module.rotary_heads = rotary_heads or module.heads
 
 
 @torch.inference_mode()
-def flow_error(backbone: Backbone, mel: Tensor, ids: Tensor) -> float:
+def flow_error(backbone: F5Backbone, mel: Tensor, ids: Tensor) -> float:
     """Mean squared error of the predicted flow over the frames that the model was not given."""
     n_frames = len(mel)
     given = mel.clone()

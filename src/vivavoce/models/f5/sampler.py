@@ -6,12 +6,12 @@ Shapes: B rows, N frames, M mels, S points in time.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from vivavoce.models.f5.backbone import Backbone, Context
+from vivavoce.models.base import OnStep
+from vivavoce.models.f5.backbone import Context, F5Backbone
 from vivavoce.models.f5.config import F5Options
 
 # Which of 32 even steps are worth taking (arXiv:2505.19931): dense where the speech takes shape.
@@ -24,8 +24,6 @@ PRUNED = {
     16: (0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32),
 }
 NO_GUIDANCE = 1e-5
-
-Progress = Callable[[int, int], None]
 
 
 def grid(options: F5Options) -> Tensor:
@@ -49,12 +47,12 @@ def guided(options: F5Options) -> bool:
 
 
 def sample(
-    backbone: Backbone,
+    backbone: F5Backbone,
     noise: Tensor,
     context: Context,
     schedule: list[Tensor],
     options: F5Options,
-    on_step: Progress | None = None,
+    on_step: OnStep | None = None,
 ) -> Tensor:
     """Noise `[B, N, M]` to the mel at time 1, float32.
 

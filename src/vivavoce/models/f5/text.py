@@ -20,7 +20,7 @@ Kind = Literal["pinyin", "characters", "bytes"]
 
 
 @dataclass(frozen=True)
-class TextConfig:
+class F5TextConfig:
     """What the ids of a checkpoint mean.
 
     `kind`: `pinyin` unless a checkpoint says otherwise: the published inference turns every text
@@ -38,13 +38,13 @@ class TextConfig:
             raise ConfigError("text.vocabulary belongs to every text.kind but 'bytes'.")
 
 
-def n_tokens(config: TextConfig) -> int:
+def n_tokens(config: F5TextConfig) -> int:
     """Entries of the vocabulary; the embedding has one row more."""
     return 256 if config.kind == "bytes" else len(config.vocabulary)
 
 
 def encode(
-    config: TextConfig,
+    config: F5TextConfig,
     vocabulary: Vocabulary,
     text: str,
     language: str | None = None,
@@ -82,7 +82,7 @@ def encode(
     )
 
 
-def unread(config: TextConfig, vocabulary: Vocabulary, transcript: str) -> tuple[str, ...]:
+def unread(config: F5TextConfig, vocabulary: Vocabulary, transcript: str) -> tuple[str, ...]:
     """Characters of a reference's transcript that the model reads as a space, each once.
 
     The model continues the reference, so what it cannot read there is missing from the pace and
@@ -129,7 +129,7 @@ def prompt_for(text: str) -> str:
     return text + " " if text[-1].isascii() else text
 
 
-def _said(config: TextConfig, text: str, language: str | None, normalise: bool | None) -> Spoken:
+def _said(config: F5TextConfig, text: str, language: str | None, normalise: bool | None) -> Spoken:
     if config.normalise if normalise is None else normalise:
         return written_out(text, language or config.language)
     return Spoken(text, tuple(range(len(text))))

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vivavoce.models.f5.backbone import Backbone, Context
+from vivavoce.models.f5.backbone import Context, F5Backbone
 from vivavoce.models.f5.config import F5Config
-from vivavoce.models.f5.layers import Attention, FeedForward
+from vivavoce.models.f5.layers import F5Attention, F5FeedForward
 from vivavoce.runtime.arithmetic import Arithmetic
 
 
@@ -28,14 +28,14 @@ class Norm(nn.Module):
         return F.normalize(x, dim=-1) * (self.weight * math.sqrt(len(self.weight)))
 
 
-class Layer(nn.Module):
+class UNetLayer(nn.Module):
     def __init__(self, config: F5Config, joins: bool) -> None:
         super().__init__()
         self.skip = nn.Linear(2 * config.dim, config.dim, bias=False) if joins else None
         self.attention_norm = Norm(config.dim)
-        self.attention = Attention(config)
+        self.attention = F5Attention(config)
         self.feed_forward_norm = Norm(config.dim)
-        self.feed_forward = FeedForward(config.dim, config.ff_mult)
+        self.feed_forward = F5FeedForward(config.dim, config.ff_mult)
 
     def forward(
         self, h: Tensor, earlier: Tensor | None, context: Context, dtype: torch.dtype
@@ -56,7 +56,7 @@ class Layer(nn.Module):
             self.skip = arithmetic.linear(self.skip)
 
 
-class UNetT(Backbone):
+class UNetT(F5Backbone):
     """The point in time is the first frame; the later half takes in what the earlier began with."""
 
     extra_frames = 1
@@ -65,7 +65,8 @@ class UNetT(Backbone):
         super().__init__(config)
         half = config.depth // 2
         self.blocks = nn.ModuleList(
-            Layer(config, joins=n >= half and config.skip == "concat") for n in range(config.depth)
+            UNetLayer(config, joins=n >= half and config.skip == "concat")
+            for n in range(config.depth)
         )
         self.norm = Norm(config.dim)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import torch
 
@@ -12,7 +11,7 @@ from vivavoce.audio.specs import VOCOS_24K
 from vivavoce.models.base import sentences
 from vivavoce.models.f5.config import F5Config, F5Options
 from vivavoce.models.f5.model import F5TTS
-from vivavoce.models.f5.text import TextConfig
+from vivavoce.models.f5.text import F5TextConfig
 from vivavoce.models.f5.voice import FAMILY, make_voice
 from vivavoce.nn.noise import Noise
 from vivavoce.runtime.arithmetic import Arithmetic
@@ -50,11 +49,13 @@ def workloads() -> dict[str, Workload]:
     return {work.name: work for work in found}
 
 
-def random_model(config: F5Config, device: Any, arithmetic: Arithmetic | None = None) -> F5TTS:
+def random_model(
+    config: F5Config, device: torch.device, arithmetic: Arithmetic | None = None
+) -> F5TTS:
     """Seeded weights in which every layer has a say: nothing starts at zero."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        text = TextConfig(LETTERS, normalise=False)
+        text = F5TextConfig(LETTERS, normalise=False)
         model = F5TTS(replace(config, n_tokens=len(LETTERS)), VOCOS_24K, text)
         for name, parameter in model.named_parameters():
             if any(part in name for part in ("modulation", ".output.", ".response.")):
@@ -84,7 +85,7 @@ def _speaking(
     e2: bool = False,
     lower: bool = False,
 ) -> Workload:
-    def build(device: Any, full: bool = False) -> Callable[[], Any]:
+    def build(device: torch.device, full: bool = False) -> Callable[[], object]:
         config = (FULL_E2 if full else TOY_E2) if e2 else (FULL if full else TOY)
         arithmetic = Arithmetic(torch.bfloat16) if lower else None
         model, voice = random_model(config, device, arithmetic), random_voice(reference_s)
@@ -98,7 +99,7 @@ def _speaking(
     return Workload(name, description, build)
 
 
-def _recording(device: Any, full: bool = False) -> Callable[[], Any]:
+def _recording(device: torch.device, full: bool = False) -> Callable[[], object]:
     """Voices are made on the CPU, whatever the device: only the speaking happens there."""
     model = random_model(FULL if full else TOY, device)
     generator = torch.Generator().manual_seed(1)
@@ -106,19 +107,19 @@ def _recording(device: Any, full: bool = False) -> Callable[[], Any]:
     samples[8 * RECORDED_RATE : round(8.5 * RECORDED_RATE)] = 0  # where it is cut
     audio, tokens = Audio(samples.numpy(), RECORDED_RATE), [Tokens((0,), text=_text(1))]
 
-    def speak() -> Any:
+    def speak() -> object:
         voice = make_voice(audio, "", "noise", transcriber=lambda heard, language: _text(8))
         return list(model.generate(sentences(tokens, voice, QUICK), Noise(0)))
 
     return speak
 
 
-def _edit(device: Any, full: bool = False) -> Callable[[], Any]:
+def _edit(device: torch.device, full: bool = False) -> Callable[[], object]:
     model, voice = random_model(FULL if full else TOY, device), random_voice(4)
     samples, keep, gaps = voice.tensors["samples"], [(0, 150), (240, 376)], [90, 0]
     return lambda: model.edit(samples, keep, gaps, _text(4), QUICK, Noise(0), voice)
 
 
-def _probe(device: Any, full: bool = False) -> Callable[[], Any]:
+def _probe(device: torch.device, full: bool = False) -> Callable[[], object]:
     model, voice = random_model(FULL if full else TOY, device), random_voice(4)
     return lambda: model.settle(voice)

@@ -36,7 +36,7 @@ class Prenet(nn.Module):
         return (x + self.projection(y)) * mask
 
 
-class TextEncoder(nn.Module):
+class GlowTextEncoder(nn.Module):
     """ids -> prior mean and log-scale `[B, M, L]`, log-durations `[B, 1, L]`."""
 
     def __init__(self, config: GlowConfig, dropout: float = 0.1) -> None:

@@ -1,8 +1,7 @@
-"""The inverse flow on the CPU with weights that no longer change. Knows no text.
+"""The inverse flow on the CPU with weights that no longer change.
 
-Four steps of a 5-tap convolution take 8 products instead of 20: filter and signal are polynomials,
-multiplied at eight points and interpolated (Toom 1963; Winograd 1980, as in Lavin and Gray 2016,
-arXiv:1509.09308). The filters are taken to the points once. Frames lie as `[phase, tile]`, four
+Four steps of a 5-tap convolution take 8 products instead of 20, as in nn/toom_cook.py. The
+filters are taken to the points once. Frames lie as `[phase, tile]`, four
 phases a tile, so that the transforms are plain products, and so is a convolution at each point.
 Shapes: B rows, T squeezed frames, P points, N tiles (those of all rows, a zero tile between two),
 C channels, H hidden channels, L layers, G speaker.
@@ -10,32 +9,30 @@ C channels, H hidden channels, L layers, G speaker.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, cast
 
-import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-if TYPE_CHECKING:
-    from vivavoce.models.glow.decoder import Coupling, Decoder, FlowStep
+from vivavoce.models.glow.flow import FlowStep, GlowCoupling
+from vivavoce.nn.toom_cook import ONE, TILE, transforms
 
-TILE = 4
-POINTS = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5)  # as many as needed, and infinity
-ONE = POINTS.index(1.0)
+Flows = Sequence[tuple[FlowStep, GlowCoupling]]
 
 
-class Layer(NamedTuple):
+class PackedLayer(NamedTuple):
     filters: Tensor  # [P, H, 2H]
     bias: Tensor  # [2H]
     residual: Tensor  # [H, H]; the last layer has none
     residual_bias: Tensor
 
 
-class Flow(NamedTuple):
+class PackedFlow(NamedTuple):
     start: Tensor  # [C/2, H]
     start_bias: Tensor
-    layers: list[Layer]
+    layers: list[PackedLayer]
     condition: tuple[Tensor, Tensor] | None  # [G, L 2H]
     end: Tensor  # [L H, C]: the skip connections' sum and the coupling's last convolution in one
     end_bias: Tensor
@@ -43,27 +40,22 @@ class Flow(NamedTuple):
     inverse_bias: Tensor
 
 
-class Transforms(NamedTuple):
-    taps: Tensor  # [P, K]: a filter's values at the points
-    signal: list[tuple[int, slice, Tensor]]  # tiles away, phases there, [P, phases]
-    output: Tensor  # [TILE, P]
-
-
 class FrozenDecoder:
     """A decoder's weights, copied in the order in which `reverse` multiplies."""
 
-    def __init__(self, decoder: Decoder) -> None:
-        coupling: Coupling = decoder.couplings[0]  # type: ignore[assignment]
+    def __init__(self, flows: Flows) -> None:
+        coupling = flows[0][1]
         self.sigmoid_scale = coupling.sigmoid_scale
-        self.transforms = transforms(coupling.wavenet.inputs[0].kernel_size[0])  # type: ignore[index]
+        kernel: int = coupling.wavenet.inputs[0].kernel_size[0]  # type: ignore[index]
+        matrices = transforms(kernel)
+        self.signal = by_tile(matrices.signal, kernel // 2)
+        self.output = matrices.output.contiguous()
         with torch.no_grad():
-            self.flows = [
-                pack(coupling, step, self.transforms.taps) for step, coupling in decoder.flows
-            ]
+            self.flows = [pack(coupling, step, matrices.taps) for step, coupling in flows]
 
     @staticmethod
-    def fits(decoder: Decoder) -> bool:
-        convs = [conv for coupling in decoder.couplings for conv in coupling.wavenet.inputs]  # type: ignore[union-attr]
+    def fits(flows: Flows) -> bool:
+        convs = cast("list[nn.Conv1d]", [conv for _, c in flows for conv in c.wavenet.inputs])
         return all(
             c.kernel_size[0] in (3, 5)
             and c.dilation[0] == 1
@@ -87,7 +79,7 @@ class FrozenDecoder:
         return from_tiles(z, rows, x.shape[2])
 
     def _coupling(
-        self, flow: Flow, a: Tensor, real: Tensor, speaker: Tensor | None, rows: int
+        self, flow: PackedFlow, a: Tensor, real: Tensor, speaker: Tensor | None, rows: int
     ) -> Tensor:
         """Shift and log-scale `[4 N, C]` of frames `a` `[4 N, C/2]`."""
         tiles, hidden = a.shape[0] // TILE, flow.start.shape[1]
@@ -111,15 +103,15 @@ class FrozenDecoder:
         tiles = padded.shape[1] - 2
         flat = padded.flatten(1)
         seen = padded.new_zeros(points, tiles * hidden)
-        for away, phases, matrix in self.transforms.signal:
+        for away, phases, matrix in self.signal:
             first = (1 + away) * hidden
             seen.addmm_(matrix, flat[phases, first : first + tiles * hidden])
         products = torch.bmm(seen.view(points, tiles, hidden), filters)
         products[ONE] += bias  # every output takes the value at 1 exactly once
-        return (self.transforms.output @ products.flatten(1)).view(-1, width)
+        return (self.output @ products.flatten(1)).view(-1, width)
 
     def _biases(
-        self, flow: Flow, speaker: Tensor | None, tiles: int, rows: int
+        self, flow: PackedFlow, speaker: Tensor | None, tiles: int, rows: int
     ) -> list[Tensor] | tuple[Tensor, ...]:
         """Per layer `[2H]`, or `[N, 2H]` with speakers."""
         own = [layer.bias for layer in flow.layers]
@@ -131,7 +123,7 @@ class FrozenDecoder:
         return wide.chunk(len(own), 1)
 
 
-def pack(coupling: Coupling, step: FlowStep, taps: Tensor) -> Flow:
+def pack(coupling: GlowCoupling, step: FlowStep, taps: Tensor) -> PackedFlow:
     wavenet = coupling.wavenet
     hidden = wavenet.width
     double = torch.ones(2 * hidden)
@@ -144,7 +136,7 @@ def pack(coupling: Coupling, step: FlowStep, taps: Tensor) -> Flow:
         out = 2 * _matrix(output)  # type: ignore[arg-type]
         bias: Tensor = output.bias  # type: ignore[assignment]
         layers.append(
-            Layer(
+            PackedLayer(
                 filters.transpose(1, 2).contiguous(),
                 conv.bias * double,  # type: ignore[operator]
                 out[:, :hidden].contiguous(),
@@ -158,7 +150,7 @@ def pack(coupling: Coupling, step: FlowStep, taps: Tensor) -> Flow:
         wide = double.repeat(len(layers))
         condition = (_matrix(condition) * wide, condition.bias * wide)  # type: ignore[operator]
     inverse, inverse_bias = step.inverse()
-    return Flow(
+    return PackedFlow(
         _matrix(coupling.start),
         coupling.start.bias,  # type: ignore[arg-type]
         layers,
@@ -175,29 +167,16 @@ def _matrix(conv: torch.nn.Conv1d) -> Tensor:
     return conv.weight[:, :, 0].T.contiguous()
 
 
-def transforms(kernel: int) -> Transforms:
-    """For an odd kernel of at most five taps, zeros of half a kernel around the signal."""
-    n_points = TILE + kernel - 1
+def by_tile(signal: Tensor, half: int) -> list[tuple[int, slice, Tensor]]:
+    """The signal's transform for each tile that a tile reads: tiles away, phases there, matrix.
 
-    def powers(count: int) -> np.ndarray:
-        infinity = [[0.0] * (count - 1) + [1.0]]
-        return np.array([[p**i for i in range(count)] for p in POINTS[: n_points - 1]] + infinity)
-
-    signal = np.linalg.inv(powers(n_points)).T
-    scale = 2.0 ** np.round(np.log2(np.abs(signal).max(axis=1, keepdims=True)))
-    scale[ONE] = 1  # the bias is added there
-    signal, taps, output = (
-        torch.from_numpy(m.astype(np.float32))
-        for m in (signal / scale, powers(kernel) * scale, powers(TILE).T.copy())
-    )
-    half = kernel // 2
-    inside = slice(half, half + TILE)
-    parts = [
+    `half` of the kernel reaches into the tile before and into the one behind.
+    """
+    return [
         (-1, slice(TILE - half, TILE), signal[:, :half].contiguous()),
-        (0, slice(0, TILE), signal[:, inside].contiguous()),
+        (0, slice(0, TILE), signal[:, half : half + TILE].contiguous()),
         (1, slice(0, half), signal[:, half + TILE :].contiguous()),
     ]
-    return Transforms(taps, parts, output)
 
 
 def to_tiles(x: Tensor) -> Tensor:

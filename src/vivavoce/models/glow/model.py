@@ -14,7 +14,7 @@ from vivavoce.models.base import AcousticModel, OnStep, Sentence, Traits
 from vivavoce.models.glow import text as glow_text
 from vivavoce.models.glow.config import GlowConfig, GlowOptions
 from vivavoce.models.glow.decoder import Decoder
-from vivavoce.models.glow.encoder import TextEncoder
+from vivavoce.models.glow.encoder import GlowTextEncoder
 from vivavoce.nn.alignment import expand_path
 from vivavoce.nn.noise import Noise
 from vivavoce.nn.padding import length_mask, pad_tokens
@@ -31,21 +31,21 @@ class GlowTTS(AcousticModel[GlowOptions]):
     family = "glow"
     options_type = GlowOptions
     config_type = GlowConfig
-    text_type = glow_text.TextConfig
+    text_type = glow_text.GlowTextConfig
     traits = Traits(times_words=True, stream_frames=64)
 
     def __init__(
         self,
         config: GlowConfig,
         spec: FeatureSpec,
-        text: glow_text.TextConfig | None = None,
+        text: glow_text.GlowTextConfig | None = None,
         speaker_names: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
         self.config, self.spec = config, spec
-        self.text = text or glow_text.TextConfig()
+        self.text = text or glow_text.GlowTextConfig()
         self.speaker_names = speaker_names
-        self.encoder = TextEncoder(config)
+        self.encoder = GlowTextEncoder(config)
         self.decoder = Decoder(config)
         self.speakers = (
             nn.Embedding(config.n_speakers, config.speaker_width) if config.n_speakers else None

@@ -12,7 +12,7 @@ from vivavoce.types import Tokens
 
 
 @dataclass(frozen=True)
-class TextConfig:
+class GlowTextConfig:
     """`arpabet`: English phonemes of our own; `coqui`: the rules of a Coqui `config.json`.
 
     `coqui` holds that file's text-related keys. `normalise` applies to our own phonemes: Coqui's
@@ -29,14 +29,14 @@ class TextConfig:
             raise ConfigError("text.coqui belongs to text.kind = 'coqui', and only to it.")
 
 
-def n_tokens(config: TextConfig) -> int:
+def n_tokens(config: GlowTextConfig) -> int:
     """Size of the vocabulary."""
     if config.coqui is not None:
         return len(coqui.vocabulary(config.coqui))
     return len(arpabet.SYMBOLS)
 
 
-def encode(config: TextConfig, text: str) -> Tokens:
+def encode(config: GlowTextConfig, text: str) -> Tokens:
     """Raises TextError when nothing of `text` can be spoken, MissingExtra without espeak-ng."""
     if config.coqui is not None:
         return coqui.from_config(config.coqui).encode(text, phonemise=espeak.phonemise)

@@ -16,7 +16,7 @@ from vivavoce.checkpoints.remap import fold_weight_norm
 from vivavoce.config import from_dict, to_dict
 from vivavoce.models.glow import text as glow_text
 from vivavoce.models.glow.config import GlowConfig
-from vivavoce.models.glow.decoder import Coupling
+from vivavoce.models.glow.flow import GlowCoupling
 from vivavoce.models.glow.model import GlowTTS
 from vivavoce.nn.alignment import log_likelihoods, maximum_path
 from vivavoce.nn.padding import length_mask
@@ -29,7 +29,7 @@ DATA_DEPENDENT_STEPS = 1
 
 def build_task(tables: Mapping[str, Any], speakers: tuple[str, ...]) -> GlowTask:
     """From a recipe's `model`, `text` and `features` tables. Raises ConfigError for bad keys."""
-    text = from_dict(glow_text.TextConfig, dict(tables.get("text", {})), "text")
+    text = from_dict(glow_text.GlowTextConfig, dict(tables.get("text", {})), "text")
     spec = from_dict(FeatureSpec, dict(tables.get("features", {})), "features")
     model = dict(tables.get("model", {}))
     model |= {"n_tokens": glow_text.n_tokens(text), "n_mels": spec.n_channels}
@@ -52,7 +52,7 @@ class GlowTask(Task):
         self.exported: GlowTTS = model  # pyright: ignore[reportIncompatibleVariableOverride]
         self.spec = model.spec
         for module in model.modules():
-            if isinstance(module, Coupling):
+            if isinstance(module, GlowCoupling):
                 _normalise_weights(module)
 
     def parts(self) -> dict[str, nn.Module]:
@@ -138,7 +138,7 @@ class GlowTask(Task):
         return likelihood, error / text_lengths.sum(), path, mean_t
 
 
-def _normalise_weights(coupling: Coupling) -> None:
+def _normalise_weights(coupling: GlowCoupling) -> None:
     convs = [coupling.start, *coupling.wavenet.inputs, *coupling.wavenet.outputs]
     if coupling.wavenet.condition is not None:
         convs.append(coupling.wavenet.condition)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import torch
 
@@ -42,7 +41,7 @@ def workloads() -> dict[str, Workload]:
     return {work.name: work for work in found}
 
 
-def random_model(config: GlowConfig, device: Any) -> GlowTTS:
+def random_model(config: GlowConfig, device: torch.device) -> GlowTTS:
     """Seeded weights that speak about five frames a token and use every layer."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -62,7 +61,7 @@ def _tokens(count: int) -> Tokens:
 
 
 def _speaking(name: str, rows: int, count: int) -> Workload:
-    def build(device: Any, full: bool = False) -> Callable[[], Any]:
+    def build(device: torch.device, full: bool = False) -> Callable[[], object]:
         model = random_model(FULL if full else TOY, device)
         tokens, voice = [_tokens(count)] * rows, model.voice()
         chosen = GlowOptions(noise_scale=0.33)
@@ -71,7 +70,7 @@ def _speaking(name: str, rows: int, count: int) -> Workload:
     return Workload(name, f"{rows} x {count} tokens", build)
 
 
-def _speakers(device: Any, full: bool = False) -> Callable[[], Any]:
+def _speakers(device: torch.device, full: bool = False) -> Callable[[], object]:
     config = replace(FULL if full else TOY, n_speakers=4, speaker_width=16)
     model = random_model(config, device)
     model.speaker_names = ("a", "b", "c", "d")
@@ -79,7 +78,7 @@ def _speakers(device: Any, full: bool = False) -> Callable[[], Any]:
     return lambda: list(model.generate(sentences(tokens, voice, GlowOptions()), Noise(0)))
 
 
-def _training(device: Any, full: bool = False) -> Callable[[], Any]:
+def _training(device: torch.device, full: bool = False) -> Callable[[], object]:
     from vivavoce.models.glow.train import GlowTask
 
     model = random_model(FULL if full else TOY, device).requires_grad_(True).train()

@@ -7,20 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from vivavoce.models.base import Job, Part, Sentence
 from vivavoce.models.xtts.config import XttsOptions
-from vivavoce.models.xtts.decode import Decoding, Line
-from vivavoce.models.xtts.frames import Stretch
+from vivavoce.models.xtts.decode import CodeSequence, GptDecoder
+from vivavoce.models.xtts.frames import LatentResampler
+from vivavoce.models.xtts.gpt import Gpt
 from vivavoce.nn.noise import Noise
 from vivavoce.types import Features, FeatureSpec
-
-if TYPE_CHECKING:
-    from vivavoce.models.xtts.model import Xtts
 
 CODES_PER_TOKEN = (0.6, 8.0)
 """Speech has 2 to 5; what is far outside has lost its text, or does not find its end."""
@@ -32,9 +30,9 @@ PIECE_CODES = 48
 class GrowingSentence:
     """A sentence being decoded, and how much of it has been given out as features."""
 
-    line: Line
+    sequence: CodeSequence
     sentence: Sentence[XttsOptions]
-    stretch: Stretch
+    stretch: LatentResampler
     condition: Tensor
     spec: FeatureSpec
     code_rate: float
@@ -47,9 +45,9 @@ class GrowingSentence:
 
     def part(self) -> Features | None:
         """Frames that no later code changes, once enough codes have come; at the end the rest."""
-        if self.line.done:
+        if self.sequence.done:
             return self.rest()
-        n_codes = len(self.line.codes)
+        n_codes = len(self.sequence.codes)
         stop = self.stretch.settled(n_codes)
         if n_codes < self.due_codes or stop <= self.given_frames:
             return None
@@ -59,34 +57,53 @@ class GrowingSentence:
 
     def rest(self) -> Features:
         """What has not been given yet of a sentence that has ended."""
-        return self._frames(self.stretch.length(len(self.line.codes)), self._problem())
+        return self._frames(self.stretch.length(len(self.sequence.codes)), self._problem())
 
     def _frames(self, stop: int, problem: str) -> Features:
-        frames = self.stretch.frames(self.line.latents())[..., self.given_frames : stop].float()
+        frames = self.stretch.frames(self.sequence.latents())[..., self.given_frames : stop].float()
         self.given_frames = stop
         lengths = torch.tensor([frames.shape[-1]])
         condition, problems = self.condition, (problem,)
         return Features(frames, lengths, self.spec, condition=condition, problems=problems)
 
     def _problem(self) -> str:
-        seconds = len(self.line.codes) / self.code_rate
-        if not self.line.stopped:
+        seconds = len(self.sequence.codes) / self.code_rate
+        if not self.sequence.stopped:
             if self.sentence.options.max_codes:
                 return ""
             return f"Generation reached its length limit ({seconds:.1f} s) without a stop token"
-        if len(self.line.codes) < CODES_PER_TOKEN[0] * len(self.sentence.tokens) - 2:
+        if len(self.sequence.codes) < CODES_PER_TOKEN[0] * len(self.sentence.tokens) - 2:
             return f"Generation stopped after {seconds:.1f} s; the text is probably truncated"
         return ""
 
 
+class StartsSequences(Protocol):
+    """What the batcher needs of the model."""
+
+    gpt: Gpt
+
+    def check(self, sentence: Sentence[XttsOptions]) -> object:
+        """Raises TextError or VoiceError for a sentence that cannot be spoken."""
+
+    def limit(self, sentence: Sentence[XttsOptions]) -> int:
+        """The most codes that the sentence may become."""
+        ...
+
+    def start_sequence(
+        self, decoding: GptDecoder, sentence: Sentence[XttsOptions], uniform: Tensor
+    ) -> GrowingSentence:
+        """Prefill the sentence and draw its first code; `uniform` `[K]` has a number per code."""
+        ...
+
+
 class XttsBatcher:
-    """A `Batcher` over one `Decoding`: every step gives each running job one code more.
+    """A `Batcher` over one `GptDecoder`: every step gives each running job one code more.
 
     While others run, one waiting job is prefilled per step, so that a newcomer delays them little.
     """
 
-    def __init__(self, model: Xtts, rows: int) -> None:
-        self.model, self.decoding = model, Decoding(model.gpt, rows)
+    def __init__(self, model: StartsSequences, rows: int) -> None:
+        self.model, self.decoding = model, GptDecoder(model.gpt, rows)
         self.waiting: list[Job[Any]] = []
         self.running: dict[Job[Any], GrowingSentence] = {}
 
@@ -98,7 +115,7 @@ class XttsBatcher:
         self.waiting = [one for one in self.waiting if one is not job]
         growing = self.running.pop(job, None)
         if growing is not None:
-            self.decoding.leave(growing.line)
+            self.decoding.remove(growing.sequence)
 
     def jobs(self) -> Collection[Job[Any]]:
         return {*self.waiting, *self.running}
@@ -121,17 +138,17 @@ class XttsBatcher:
 
     def _begin(self, job: Job[Any]) -> None:
         uniform = Noise(job.seed, [job.row]).uniform(0, self.model.limit(job.sentence))
-        self.running[job] = self.model.begin(self.decoding, job.sentence, uniform)
+        self.running[job] = self.model.start_sequence(self.decoding, job.sentence, uniform)
 
     def _given(self, job: Job[Any]) -> list[Part]:
         growing = self.running[job]
         if job.on_step is not None:
             try:
-                job.on_step(len(growing.line.codes), len(growing.line.uniform))
+                job.on_step(len(growing.sequence.codes), len(growing.sequence.uniform))
             except BaseException:
                 self.drop(job)
                 raise
-        if growing.line.done:
+        if growing.sequence.done:
             del self.running[job]
             return [(job, growing.rest(), True)]
         part = growing.part() if job.parts else None

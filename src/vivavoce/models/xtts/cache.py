@@ -64,7 +64,7 @@ def repeating(positions: int, device: torch.device) -> int:
     return positions if device.type == "cpu" else whole_blocks(positions)
 
 
-class Cache:
+class KVCache:
     """Keys and values of `rows` sequences, for each layer `[rows, 2, H, positions, D]`.
 
     A head's positions lie behind one another: attention reads them once through.
@@ -96,7 +96,7 @@ class Cache:
             kept.permute(0, 3, 1, 2, 4).index_put_((span.rows, span.columns), new[:, 0])
         return kept.narrow(3, 0, span.stop)
 
-    def copy(self, source: Cache, origin: int, row: int, length: int) -> None:
+    def copy(self, source: KVCache, origin: int, row: int, length: int) -> None:
         """The first `length` positions of a row of `source` become those of `row`."""
         for mine, theirs in zip(self.layers, source.layers, strict=True):
             mine[row, :, :, :length] = theirs[origin, :, :, :length]
@@ -110,15 +110,15 @@ class VoiceCaches:
 
     def __init__(self, kept: int = 8) -> None:
         self.kept, self.lock = kept, Lock()
-        self.caches: OrderedDict[bytes, Cache] = OrderedDict()
+        self.caches: OrderedDict[bytes, KVCache] = OrderedDict()
 
-    def get(self, voice: bytes) -> Cache | None:
+    def get(self, voice: bytes) -> KVCache | None:
         with self.lock:
             if voice in self.caches:
                 self.caches.move_to_end(voice)
             return self.caches.get(voice)
 
-    def put(self, voice: bytes, cache: Cache) -> None:
+    def put(self, voice: bytes, cache: KVCache) -> None:
         with self.lock:
             self.caches[voice] = cache
             while len(self.caches) > self.kept:

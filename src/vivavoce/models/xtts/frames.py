@@ -14,17 +14,19 @@ from torch.nn import functional as F
 
 
 @dataclass(frozen=True)
-class Stretch:
+class LatentResampler:
     """The factors, in order, by which time becomes finer: speed, codes to frames, sample rates."""
 
     factors: tuple[float, ...]
 
     @staticmethod
-    def of(code_samples: int, hop_length: int, rates: tuple[int, int], speed: float) -> Stretch:
+    def of(
+        code_samples: int, hop_length: int, rates: tuple[int, int], speed: float
+    ) -> LatentResampler:
         """`rates` are those of the codes and of the frames, Hz; `speed` 1.0 is natural."""
         inwards, outwards = rates
         finer = (code_samples / hop_length, outwards / inwards if inwards != outwards else 1.0)
-        return Stretch(tuple(f for f in (1.0 / speed, *finer) if f != 1.0))
+        return LatentResampler(tuple(f for f in (1.0 / speed, *finer) if f != 1.0))
 
     def frames(self, latents: Tensor) -> Tensor:
         """`[1, W, K]` to `[1, W, T]`."""

@@ -11,16 +11,16 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from vivavoce.models.xtts.cache import Cache, Span
+from vivavoce.models.xtts.cache import KVCache, Span
 from vivavoce.models.xtts.config import XttsConfig
 from vivavoce.runtime.arithmetic import Arithmetic, RowLayout, linear_gelu
-from vivavoce.runtime.attention import attend
+from vivavoce.runtime.attention import cached_attention
 from vivavoce.runtime.memory import trim
 
 MLP_FACTOR = 4
 
 
-class Block(nn.Module):
+class GptBlock(nn.Module):
     """Attention and feed-forward, each on the normalised input and added to it.
 
     Products run in the arithmetic's type; what is added up stays in float32.
@@ -36,7 +36,7 @@ class Block(nn.Module):
         self.up: nn.Module = nn.Linear(width, MLP_FACTOR * width)
         self.down: nn.Module = nn.Linear(MLP_FACTOR * width, width)
 
-    def forward(self, x: Tensor, layer: int, cache: Cache | None, span: Span | None) -> Tensor:
+    def forward(self, x: Tensor, layer: int, cache: KVCache | None, span: Span | None) -> Tensor:
         """`[B, N, W]`; without a cache all positions are there and each sees those before it."""
         qkv = self.qkv(self.norm1(x).to(self.dtype)).to(self.attention_dtype)
         qkv = qkv.view(*x.shape[:2], 3, self.heads, -1)
@@ -46,7 +46,7 @@ class Block(nn.Module):
         else:
             kv, mask = cache.update(layer, kv, span), span.mask
         k, v = kv.unbind(1)
-        heard = attend(q, k, v, mask, causal=cache is None).transpose(1, 2)
+        heard = cached_attention(q, k, v, mask, causal=cache is None).transpose(1, 2)
         x = x + self.out(heard.reshape(x.shape).to(self.dtype))
         return x + self.down(linear_gelu(self.up, self.norm2(x).to(self.dtype)))
 
@@ -70,7 +70,7 @@ class Gpt(nn.Module):
         self.code_embedding = nn.Embedding(config.code_tokens, width)
         self.text_positions = nn.Embedding(config.max_text + 2, width)
         self.code_positions = nn.Embedding(config.max_codes + 3, width)
-        self.blocks = nn.ModuleList(Block(width, config.heads) for _ in range(config.depth))
+        self.blocks = nn.ModuleList(GptBlock(width, config.heads) for _ in range(config.depth))
         self.norm = nn.LayerNorm(width)
         self.final_norm = nn.LayerNorm(width)
         self.code_head: nn.Module = nn.Linear(width, config.code_tokens)
@@ -78,8 +78,8 @@ class Gpt(nn.Module):
         self.row_layout: RowLayout | None = None  # once frozen
 
     @property
-    def layers(self) -> list[Block]:
-        return [block for block in self.blocks if isinstance(block, Block)]
+    def layers(self) -> list[GptBlock]:
+        return [block for block in self.blocks if isinstance(block, GptBlock)]
 
     def freeze(self, arithmetic: Arithmetic) -> None:
         for block in self.layers:
@@ -89,10 +89,10 @@ class Gpt(nn.Module):
         self.code_head = exact.linear(self.code_head, few_rows=True)
         self.row_layout = RowLayout(self)
 
-    def cache(self, rows: int) -> Cache:
+    def cache(self, rows: int) -> KVCache:
         like = self.norm.weight.to(self.layers[0].attention_dtype)
         heads = self.config.heads
-        return Cache(self.config.depth, rows, heads, self.config.width // heads, like)
+        return KVCache(self.config.depth, rows, heads, self.config.width // heads, like)
 
     def text(self, ids: Tensor) -> Tensor:
         """START, the ids `[B, L]`, STOP as `[B, L + 2, W]`."""
@@ -110,7 +110,7 @@ class Gpt(nn.Module):
         first = torch.full((1, 1), self.config.start_code, device=device)
         return self.codes(first, torch.zeros_like(first))
 
-    def forward(self, x: Tensor, cache: Cache | None = None, span: Span | None = None) -> Tensor:
+    def forward(self, x: Tensor, cache: KVCache | None = None, span: Span | None = None) -> Tensor:
         """Embeddings `[B, N, W]` to states, twice normalised: what the decoder of speech reads.
 
         With a cache, `span` says which positions these are.
@@ -119,7 +119,7 @@ class Gpt(nn.Module):
             x = block(x, layer, cache, span)
         return self.final_norm(self.norm(x))
 
-    def taught(self, latents: Tensor, ids: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
+    def teacher_forced(self, latents: Tensor, ids: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
         """All at once: states of the text `[B, L + 2, W]` and, from START on, of the codes.
 
         `latents` `[B, N, W]`, `ids` `[B, L]`, `codes` `[B, K]` without START; of its own state the

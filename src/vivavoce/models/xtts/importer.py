@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from vivavoce.checkpoints.companions import Companion
-from vivavoce.checkpoints.importer import Importer
+from vivavoce.checkpoints.importer import Importer, Stats
 from vivavoce.checkpoints.remap import strip, under
 from vivavoce.config import to_dict
 from vivavoce.errors import BadCheckpoint
 from vivavoce.models.xtts.settings import (
     BELONGS,
     OFFICIAL_VOCODER,
-    Vocabulary,
+    XttsVocabulary,
     config_of,
     features_of,
     options_of,
@@ -91,7 +91,7 @@ def adapt(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
 
 
 def tables(
-    foreign: Mapping[str, Any], tensors: Mapping[str, Tensor], stats: Any = None
+    foreign: Mapping[str, Any], tensors: Mapping[str, Tensor], stats: Stats | None = None
 ) -> dict[str, Any]:
     """Our manifest's tables from Coqui's `config.json`, checked against weights and vocabulary.
 
@@ -119,7 +119,7 @@ def tables(
     }
 
 
-def _languages(foreign: Mapping[str, Any], vocabulary: Vocabulary) -> list[str]:
+def _languages(foreign: Mapping[str, Any], vocabulary: XttsVocabulary) -> list[str]:
     """Those that the configuration lists and the vocabulary has a token for."""
     with_token = vocabulary.languages
     listed = [str(code) for code in foreign.get("languages") or ()]

@@ -20,10 +20,9 @@ from vivavoce.models.xtts.batcher import CODES_PER_TOKEN, GrowingSentence, XttsB
 from vivavoce.models.xtts.cache import VoiceCaches
 from vivavoce.models.xtts.conditioning import Conditioning
 from vivavoce.models.xtts.config import XttsConfig, XttsOptions
-from vivavoce.models.xtts.decode import Decoding, Prompt
-from vivavoce.models.xtts.frames import Stretch
+from vivavoce.models.xtts.decode import GptDecoder, XttsPrompt
+from vivavoce.models.xtts.frames import LatentResampler
 from vivavoce.models.xtts.gpt import Gpt
-from vivavoce.models.xtts.sampling import Sampler
 from vivavoce.models.xtts.speaker import SpeakerEncoder
 from vivavoce.nn.noise import Noise
 from vivavoce.runtime.arithmetic import Arithmetic
@@ -40,7 +39,7 @@ class Xtts(AcousticModel[XttsOptions]):
     family = "xtts"
     options_type = XttsOptions
     config_type = XttsConfig
-    text_type = xtts_text.TextConfig
+    text_type = xtts_text.XttsTextConfig
     traits = Traits(clones=True, emits_parts=True, int8=True, stream_frames=214)
     describe_voice = staticmethod(voices.describe_voice)
     mel_stats: Tensor
@@ -51,7 +50,7 @@ class Xtts(AcousticModel[XttsOptions]):
         self,
         config: XttsConfig,
         spec: FeatureSpec = XTTS_LATENTS,
-        text: xtts_text.TextConfig | None = None,
+        text: xtts_text.XttsTextConfig | None = None,
         speaker_names: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
@@ -115,15 +114,15 @@ class Xtts(AcousticModel[XttsOptions]):
 
         Raises TextError for a sentence without tokens or with too many.
         """
-        decoding = Decoding(self.gpt, len(sentences))
+        decoding = GptDecoder(self.gpt, len(sentences))
         growing = [
-            self.begin(decoding, sentence, noise.uniform(row, self.limit(sentence)))
+            self.start_sequence(decoding, sentence, noise.uniform(row, self.limit(sentence)))
             for row, sentence in enumerate(sentences)
         ]
         if len(growing) == 1:
             yield from self._pieces(decoding, growing[0], on_step)
             return
-        while decoding.lines:
+        while decoding.sequences:
             decoding.step()
         rows = [one.rest() for one in growing]
         values = nn.utils.rnn.pad_sequence(
@@ -151,13 +150,13 @@ class Xtts(AcousticModel[XttsOptions]):
             )
         return voices.reference(sentence.voice, self.config)
 
-    def begin(
+    def start_sequence(
         self,
-        decoding: Decoding,
+        decoding: GptDecoder,
         sentence: Sentence[XttsOptions],
         uniform: Tensor,
     ) -> GrowingSentence:
-        """A sentence as a line of a decoding, which must have room.
+        """Add a sentence to a decoder, which must have room.
 
         `uniform` `[K]` are the random numbers of its codes, as many as it may have.
         """
@@ -169,22 +168,21 @@ class Xtts(AcousticModel[XttsOptions]):
         known = self.voice_caches.get(key)
         if known is None:
             keep = n if self.config.perceiver else 0  # without one, voices are long
-            prompt = Prompt(torch.cat([latents.to(device)[None], *text], dim=1), keep=keep)
+            prompt = XttsPrompt(torch.cat([latents.to(device)[None], *text], dim=1), keep=keep)
         else:
-            prompt = Prompt(torch.cat(text, dim=1), known, n)
-        sampler = Sampler(
-            options.temperature, options.top_k, options.top_p, options.repetition_penalty
-        )
-        line = decoding.join(prompt, sampler, uniform)
-        if line.voice is not None:
-            self.voice_caches.put(key, line.voice)
+            prompt = XttsPrompt(torch.cat(text, dim=1), known, n)
+        sequence = decoding.add(prompt, options, uniform)
+        if sequence.voice is not None:
+            self.voice_caches.put(key, sequence.voice)
         condition = embedding.to(device)[None, :, None]
         stretch = self.stretch(options.speed)
-        return GrowingSentence(line, sentence, stretch, condition, self.spec, self.config.code_rate)
+        return GrowingSentence(
+            sequence, sentence, stretch, condition, self.spec, self.config.code_rate
+        )
 
-    def stretch(self, speed: float) -> Stretch:
+    def stretch(self, speed: float) -> LatentResampler:
         rates = (self.config.input_rate, self.spec.sample_rate)
-        return Stretch.of(self.config.code_samples, self.spec.hop_length, rates, speed)
+        return LatentResampler.of(self.config.code_samples, self.spec.hop_length, rates, speed)
 
     def freeze(self, arithmetic: Arithmetic | None = None) -> Self:
         self.eval().requires_grad_(False)
@@ -192,16 +190,16 @@ class Xtts(AcousticModel[XttsOptions]):
         return self
 
     def _pieces(
-        self, decoding: Decoding, growing: GrowingSentence, on_step: OnStep | None
+        self, decoding: GptDecoder, growing: GrowingSentence, on_step: OnStep | None
     ) -> Iterator[Features]:
         """Frames that no later code changes, after `first_codes` codes and then ever more."""
-        line = growing.line
+        sequence = growing.sequence
         while True:
             if on_step is not None:
-                on_step(len(line.codes), len(line.uniform))
+                on_step(len(sequence.codes), len(sequence.uniform))
             if (part := growing.part()) is not None:
                 yield part
-            if line.done:
+            if sequence.done:
                 return
             decoding.step()
 

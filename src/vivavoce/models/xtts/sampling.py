@@ -1,34 +1,28 @@
 """Which code comes next: the reference's order of penalty, temperature, top-k and top-p.
 
-Knows logits, no models. Shapes: B rows, V codes. The random numbers are an argument.
+Shapes: B rows, V codes. The random numbers are an argument.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from vivavoce.models.xtts.config import XttsOptions
 
 ALWAYS_SEEN = 1
 """The reference writes this code where the prompt is, so it is penalised from the beginning."""
 
 
-@dataclass(frozen=True)
-class Sampler:
-    """One request's settings; `temperature` 0 takes the likeliest, `top_k` 0 leaves all."""
-
-    temperature: float = 0.75
-    top_k: int = 50
-    top_p: float = 0.85
-    repetition_penalty: float = 5.0
-
-
 class Samplers:
-    """The settings of several rows as columns, so that one pass serves them all."""
+    """The options of several rows as columns, so that one pass serves them all.
 
-    def __init__(self, rows: Sequence[Sampler], n_codes: int, device: torch.device) -> None:
+    `temperature` 0 takes the likeliest code, `top_k` 0 leaves all.
+    """
+
+    def __init__(self, rows: Sequence[XttsOptions], n_codes: int, device: torch.device) -> None:
         def column(values: list[float] | list[int]) -> Tensor:
             return torch.tensor(values, device=device)[:, None]
 

@@ -56,7 +56,7 @@ _OPTIONS = ("temperature", "top_k", "top_p", "repetition_penalty")
 
 
 @dataclass(frozen=True)
-class Vocabulary:
+class XttsVocabulary:
     """The text of a vocab.json without its blanks, and the number of each of its tokens."""
 
     text: str
@@ -72,7 +72,7 @@ class Vocabulary:
         return [found[1] for token in self.ids if (found := _LANGUAGE.fullmatch(token))]
 
 
-def read_vocabulary(text: str | None) -> Vocabulary:
+def read_vocabulary(text: str | None) -> XttsVocabulary:
     """A tokenizer's JSON with its model's `vocab` and what was added. Raises BadCheckpoint."""
     if text is None:
         raise BadCheckpoint(
@@ -89,11 +89,11 @@ def read_vocabulary(text: str | None) -> Vocabulary:
         ) from error
     if not all(type(number) is int and number >= 0 for number in ids.values()):
         raise BadCheckpoint("vocab.json has tokens without a number.", BELONGS.format("vocab.json"))
-    return Vocabulary(json.dumps(whole, ensure_ascii=False, separators=(",", ":")), ids)
+    return XttsVocabulary(json.dumps(whole, ensure_ascii=False, separators=(",", ":")), ids)
 
 
 def config_of(
-    foreign: Mapping[str, Any], theirs: Mapping[str, Tensor], vocabulary: Vocabulary
+    foreign: Mapping[str, Any], theirs: Mapping[str, Tensor], vocabulary: XttsVocabulary
 ) -> XttsConfig:
     """The architecture. Raises BadCheckpoint where a part is missing or two of them disagree."""
     arguments = foreign.get("model_args") or {}

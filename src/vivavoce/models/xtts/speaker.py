@@ -70,11 +70,11 @@ class SpeakerEncoder(nn.Module):
 
 
 def _stage(before: int, width: int, blocks: int, stride: int) -> nn.Sequential:
-    first = Block(before, width, stride)
-    return nn.Sequential(first, *(Block(width, width) for _ in range(blocks - 1)))
+    first = SpeakerBlock(before, width, stride)
+    return nn.Sequential(first, *(SpeakerBlock(width, width) for _ in range(blocks - 1)))
 
 
-class Block(nn.Module):
+class SpeakerBlock(nn.Module):
     """Two convolutions beside a shortcut. The first is rectified before it is normalised."""
 
     def __init__(self, before: int, width: int, stride: int = 1) -> None:

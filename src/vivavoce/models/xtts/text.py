@@ -39,7 +39,7 @@ SAME = str.maketrans(
 
 
 @dataclass(frozen=True)
-class TextConfig:
+class XttsTextConfig:
     """`vocabulary` is the JSON text of the checkpoint's vocab.json (Hugging Face tokenizers)."""
 
     vocabulary: str
@@ -53,7 +53,7 @@ class Tokenizer:
     JSON is broken, lacks a special token, or needs more rows than the model's `text_tokens`.
     """
 
-    def __init__(self, config: TextConfig, text_tokens: int | None = None) -> None:
+    def __init__(self, config: XttsTextConfig, text_tokens: int | None = None) -> None:
         self._bpe = _bpe(config.vocabulary)
         vocabulary = self._bpe.get_vocab(with_added_tokens=True)
         self.n_tokens = max(vocabulary.values(), default=-1) + 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import torch
 
@@ -47,7 +46,9 @@ def workloads() -> dict[str, Workload]:
     return {work.name: work for work in found}
 
 
-def random_model(config: XttsConfig, device: Any, arithmetic: Arithmetic | None = None) -> Xtts:
+def random_model(
+    config: XttsConfig, device: torch.device, arithmetic: Arithmetic | None = None
+) -> Xtts:
     """Seeded weights in which every layer has a say: nothing starts at zero."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -55,15 +56,13 @@ def random_model(config: XttsConfig, device: Any, arithmetic: Arithmetic | None 
         for name, parameter in model.named_parameters():
             if "proj_out" in name:
                 torch.nn.init.normal_(parameter, 0.0, 0.02)
-        head: Any = model.gpt.code_head
-        head.bias.data[config.stop_code] = NEVER
+        model.gpt.code_head.get_parameter("bias").data[config.stop_code] = NEVER
     return model.to(device).freeze(arithmetic)
 
 
 def _certain(model: Xtts) -> Xtts:
     """It always says the same code: where rounding is coarse, devices would draw different ones."""
-    head: Any = model.gpt.code_head
-    head.bias.data[0] = -NEVER
+    model.gpt.code_head.get_parameter("bias").data[0] = -NEVER
     return model
 
 
@@ -84,7 +83,7 @@ def _speaking(
     temperature: float = 0.75,
     lower: bool = False,
 ) -> Workload:
-    def build(device: Any, full: bool = False) -> Callable[[], Any]:
+    def build(device: torch.device, full: bool = False) -> Callable[[], object]:
         config = FULL if full else TOY
         model = random_model(config, device, Arithmetic(torch.bfloat16) if lower else None)
         if lower:
@@ -99,19 +98,19 @@ def _speaking(
     return Workload(name, description, build)
 
 
-def _recording(device: Any, full: bool = False) -> Callable[[], Any]:
+def _recording(device: torch.device, full: bool = False) -> Callable[[], object]:
     config = FULL if full else TOY
     model, audio = _certain(random_model(config, device)), _noise(30)
     options = XttsOptions(max_codes=3)
 
-    def speak() -> Any:
+    def speak() -> object:
         voice = model.make_voice(audio)
         return list(model.generate(sentences([_tokens(3)], voice, options), Noise(0)))
 
     return speak
 
 
-def _long_reference(device: Any, full: bool = False) -> Callable[[], Any]:
+def _long_reference(device: torch.device, full: bool = False) -> Callable[[], object]:
     model = random_model(replace(FULL if full else TOY, normalise_references=True), device)
     recordings = [_noise(30), _noise(30)]
     return lambda: model.make_voice(recordings)

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from vivavoce.audio.specs import BIGVGAN_24K
-from vivavoce.checkpoints.importer import Importer
+from vivavoce.checkpoints.importer import Importer, Stats
 from vivavoce.config import from_dict, to_dict
 from vivavoce.errors import BadCheckpoint
 from vivavoce.types import FeatureSpec
@@ -66,7 +66,9 @@ _FEATURES = {
 
 
 def tables(
-    foreign: Mapping[str, Any], tensors: Mapping[str, Tensor] | None = None, stats: Any = None
+    foreign: Mapping[str, Any],
+    tensors: Mapping[str, Tensor] | None = None,
+    stats: Stats | None = None,
 ) -> dict[str, dict[str, Any]]:
     """`config` and `features` of our model folder, from the publication's `config.json`.
 

@@ -42,7 +42,7 @@ class ResolutionDiscriminator(nn.Module):
         return self.critic(spectrum / self.spec.n_fft**0.5)
 
 
-class Discriminators(nn.Module):
+class VocosDiscriminators(nn.Module):
     """All of them; `width` scales every channel count (1.0 is the papers')."""
 
     def __init__(self, periods: Sequence[int], n_ffts: Sequence[int], width: float) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from vivavoce.checkpoints.importer import Importer
+from vivavoce.checkpoints.importer import Importer, Stats
 from vivavoce.config import to_dict
 from vivavoce.errors import BadCheckpoint
 from vivavoce.types import FeatureSpec
@@ -45,7 +45,9 @@ def adapt(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
 
 
 def tables(
-    foreign: Mapping[str, Any], tensors: Mapping[str, Tensor] | None = None, stats: Any = None
+    foreign: Mapping[str, Any],
+    tensors: Mapping[str, Tensor] | None = None,
+    stats: Stats | None = None,
 ) -> dict[str, dict[str, Any]]:
     """`config` and `features` of our model folder, from the reference's configuration.
 

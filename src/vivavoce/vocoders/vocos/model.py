@@ -39,7 +39,7 @@ class ConvNeXtBlock(nn.Module):
         return x + (self.scale * y).transpose(1, 2)
 
 
-class Backbone(nn.Module):
+class VocosBackbone(nn.Module):
     """Features to hidden states, all at frame rate."""
 
     def __init__(self, n_channels: int, dim: int, hidden_dim: int, n_layers: int) -> None:
@@ -68,7 +68,9 @@ class Vocos(Vocoder):
         super().__init__()
         self.config = config
         self.accepts = spec
-        self.backbone = Backbone(spec.n_channels, config.dim, config.hidden_dim, config.n_layers)
+        self.backbone = VocosBackbone(
+            spec.n_channels, config.dim, config.hidden_dim, config.n_layers
+        )
         self.head = nn.Linear(config.dim, spec.n_fft + 2)
         frames_overlapping = -(-spec.n_fft // (2 * spec.hop_length))
         self.receptive_field = KERNEL // 2 * (config.n_layers + 1) + frames_overlapping

@@ -21,7 +21,7 @@ from vivavoce.nn.task import Batch, Task
 from vivavoce.runtime import full_precision
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.vocos.config import VocosConfig
-from vivavoce.vocoders.vocos.discriminators import Discriminators
+from vivavoce.vocoders.vocos.discriminators import VocosDiscriminators
 from vivavoce.vocoders.vocos.losses import (
     ReconstructionLoss,
     adversarial_loss,
@@ -76,7 +76,7 @@ class VocosTask(Task):
         self.loss = loss
         self.segment_frames: int = loss.segment_frames  # pyright: ignore[reportIncompatibleVariableOverride]
         self.vocoder = Vocos(config, spec)
-        self.discriminators = Discriminators(
+        self.discriminators = VocosDiscriminators(
             loss.discriminator_periods, loss.discriminator_ffts, loss.discriminator_width
         )
         self.extract = FeatureExtractor(spec)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 
@@ -34,7 +33,7 @@ def _random(full: bool) -> Vocos:
     return Vocos(VocosConfig() if full else TOY, FeatureSpec())
 
 
-def _training(device: Any, full: bool = False) -> Callable[[], Any]:
+def _training(device: torch.device, full: bool = False) -> Callable[[], object]:
     from vivavoce.vocoders.vocos.train import build_task
 
     toy = {"dim": TOY.dim, "hidden_dim": TOY.hidden_dim, "n_layers": TOY.n_layers}

@@ -1,0 +1,175 @@
+"""The generator of HiFi-GAN (Kong 2020, arXiv:2010.05646) with any activation.
+
+Shapes: B batch, C channels, D speaker, T time steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import ClassVar, cast
+
+from torch import Tensor, nn
+
+from vivavoce.errors import ConfigError, UsageError
+from vivavoce.nn.convolution import Conv, Upsampling, laid_out
+from vivavoce.nn.tiles import in_tiles
+from vivavoce.runtime.memory import trim
+from vivavoce.types import FeatureSpec
+from vivavoce.vocoders.base import Vocoder
+from vivavoce.vocoders.generator_config import GeneratorConfig
+
+Activation = Callable[[int, bool], nn.Module]
+"""Makes an activation of so many channels, which may overwrite its input if the flag is set."""
+
+
+class ResidualBlock(nn.Module):
+    """Activations and dilated convolutions in turn, section 2.2.
+
+    In block type 1 (`pairs`) each dilated convolution is followed by an undilated one.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        kernel: int,
+        dilations: Sequence[int],
+        pairs: bool,
+        activation: Activation,
+    ) -> None:
+        super().__init__()
+        self.dilated = nn.ModuleList(Conv(channels, channels, kernel, d) for d in dilations)
+        self.plain = nn.ModuleList(
+            Conv(channels, channels, kernel) for _ in (dilations if pairs else ())
+        )
+        self.per_sum = 2 if pairs else 1
+        self.activations = nn.ModuleList(
+            activation(channels, i % self.per_sum > 0) for i in range(len(dilations) * self.per_sum)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        layers = [*self.dilated]
+        if self.plain:
+            layers = [m for pair in zip(self.dilated, self.plain, strict=True) for m in pair]
+        y = x
+        for i, (act, layer) in enumerate(zip(self.activations, layers, strict=True), 1):
+            y = layer(act(y))
+            if i % self.per_sum == 0:
+                x = y = y.add_(x)
+        return x
+
+
+class Stage(nn.Module):
+    """One upsampling and the mean of its blocks: `[B, C, 1, T]` to `[B, C/2, 1, rate T]`.
+
+    `before` is the activation in front of the upsampling. A speaker `[B, D, 1, 1]` is added behind
+    it if `condition_dim` is its width.
+    """
+
+    def __init__(
+        self,
+        config: GeneratorConfig,
+        index: int,
+        activation: Activation,
+        before: nn.Module,
+        condition_dim: int,
+    ) -> None:
+        super().__init__()
+        rate, kernel = config.rates[index], config.kernels[index]
+        wide, narrow = config.width >> index, config.width >> (index + 1)
+        self.before = before
+        self.upsample = Upsampling(wide, narrow, kernel, rate)
+        self.blocks = nn.ModuleList(
+            ResidualBlock(narrow, k, d, config.block == 1, activation)
+            for k, d in zip(config.block_kernels, config.block_dilations, strict=True)
+        )
+        self.condition = Conv(condition_dim, narrow, 1) if condition_dim else None
+        self.rate, self.channels = rate, narrow
+        # the output convolution, which the last stage takes along, has 7 taps
+        self.halo = -(-(config.block_reach + kernel + 3) // rate) + 1
+
+    def forward(self, x: Tensor, speaker: Tensor | None = None) -> Tensor:
+        x = self.upsample(self.before(x))
+        if self.condition is not None and speaker is not None:
+            x = x + self.condition(speaker)
+        total = self.blocks[0](x)
+        for block in self.blocks[1:]:
+            total = total.add_(block(x))
+        return total.div_(len(self.blocks))
+
+
+class Generator(Vocoder):
+    """Features `[B, C, T]` to samples `[B, T * hop]` in [-1, 1].
+
+    Plain weights: weight normalisation is folded away when a checkpoint is converted. Raises
+    ConfigError when the rates do not make the hop of `spec`.
+    """
+
+    title: ClassVar[str]
+    """The vocoder's name in messages."""
+    tiled_channels: ClassVar[int] = 0
+    """Stages of at most so many channels work a tile at a time: memory, not arithmetic, bounds
+    them."""
+
+    def __init__(
+        self,
+        config: GeneratorConfig,
+        spec: FeatureSpec,
+        activation: Activation,
+        before: nn.Module,
+        last: nn.Module,
+        condition_dim: int = 0,
+        condition_stages: bool = False,
+    ) -> None:
+        """`activation` is the blocks', `before` each upsampling's and `last` the output's."""
+        super().__init__()
+        if config.hop_length != spec.hop_length:
+            raise ConfigError(
+                f"This {self.title} makes {config.hop_length} samples a frame, its features have a "
+                f"hop of {spec.hop_length}.",
+                "The product of `rates` must be the hop.",
+            )
+        self.accepts = spec
+        self.receptive_field = config.receptive_field()
+        self.condition_width = condition_dim
+        self.first = Conv(spec.n_channels, config.width, 7)
+        self.condition = Conv(condition_dim, config.width, 1) if condition_dim else None
+        in_stages = condition_dim if condition_stages else 0
+        self.stages = nn.ModuleList(
+            Stage(config, i, activation, before, in_stages) for i in range(len(config.rates))
+        )
+        self.activation = last
+        self.last = Conv(config.width >> len(config.rates), 1, 7, bias=config.output_bias)
+
+    def bound(self, samples: Tensor) -> Tensor:
+        """Samples in [-1, 1] from the output convolution's."""
+        return samples.tanh()
+
+    def forward(self, features: Tensor, speaker: Tensor | None = None) -> Tensor:
+        """`speaker` is `[B, D, 1]`. Raises UsageError unless it is there exactly when needed."""
+        if (speaker is None) != (self.condition is None):
+            need = "needs a" if self.condition is not None else "takes no"
+            raise UsageError(f"This {self.title} {need} speaker vector.")
+        x = self.first(laid_out(features))
+        if self.condition is not None and speaker is not None:
+            speaker = speaker.unsqueeze(2)
+            x = x + self.condition(speaker)
+        *stages, final = cast("list[Stage]", list(self.stages))
+        for stage in stages:
+            x = self._tiled(stage, partial(stage, speaker=speaker), x)
+        samples = self._tiled(final, lambda part: self._output(final(part, speaker)), x)
+        return samples[:, 0, 0]
+
+    def _output(self, x: Tensor) -> Tensor:
+        return self.bound(self.last(self.activation(x)))
+
+    def _tiled(self, stage: Stage, work: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        """`work(x)`, which `stage` does, a tile at a time where its channels are few."""
+        if self.frugal:
+            trim()  # the holes that a stage's work leaves in memory would add to the next one's
+        if stage.channels > self.tiled_channels:
+            return work(x)
+        return in_tiles(work, x, stage.halo, stage.rate)
+
+    def decode(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
+        return self(features, condition).float()
