@@ -32,6 +32,7 @@ ERRORS = {
     "AuditError",
     "AudioError",
     "BadCheckpoint",
+    "BookError",
     "ConfigError",
     "DownloadError",
     "GuardError",
