@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 from vivavoce.book.chapters import Entry
@@ -93,7 +94,7 @@ class _Paragraphs:
         steps = [
             one.bottom - other.bottom
             for page in pages
-            for one, other in zip(page, page[1:], strict=False)
+            for one, other in pairwise(page)
             if one.bottom > other.bottom
         ]
         self._step = median(steps) if steps else 0.0
