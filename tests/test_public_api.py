@@ -18,6 +18,7 @@ NAMES = {
     "Voice",
     "Word",
     "__version__",
+    "book",
     "errors",
     "load",
     "load_voice",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +37,9 @@ LOUDNESS_LUFS = -20.0
 PEAK_LIMIT_DB = -3.0
 """What audiobook shops ask for."""
 
-OnProgress = Callable[[int, int, str], None]
-"""Called with the characters that are spoken, of how many, and the chapter's title."""
+OnProgress = Callable[[int, int, str, int], None]
+"""Called with the characters that are done, of how many, the chapter's title, and how many of the
+characters were spoken by this call: the others were in the store."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,17 @@ class Audiobook:
     seconds: float
     lufs: float
     spoken: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """As plain data, for JSON."""
+        return {
+            "files": [str(path) for path in self.files],
+            "seconds": round(self.seconds, 3),
+            "lufs": round(self.lufs, 2) if np.isfinite(self.lufs) else None,
+            "chapters": [asdict(track) for track in self.tracks],
+            "problems": [asdict(problem) for problem in self.problems],
+            "spoken": self.spoken,
+        }
 
 
 @dataclass(frozen=True)
@@ -141,7 +153,7 @@ def select(book: Book, numbers: Sequence[int] | None) -> tuple[Chapter, ...]:
     return tuple(book.chapters[number - 1] for number in sorted(set(numbers)))
 
 
-def _silent(done: int, total: int, title: str) -> None:
+def _silent(done: int, total: int, title: str, spoken: int) -> None:
     return None
 
 
@@ -198,20 +210,20 @@ def _speakable(work: _Work, strict: bool) -> tuple[_Work, list[Problem]]:
 
 def _speak_all(work: _Work, on_progress: OnProgress) -> tuple[int, list[Problem]]:
     """Speaks what is missing in the store. How many passages that were, and their problems."""
-    total, done, count = work.characters, 0, 0
+    total, done, said, count = work.characters, 0, 0, 0
     problems: list[Problem] = []
     rate = work.tts.sample_rate
     for chapter, every in work.chapters:
         for passage in every:
-            on_progress(done, total, chapter.title)
+            on_progress(done, total, chapter.title, said)
             spoken = work.store.get(passage, rate)
             if spoken is None:
                 spoken = _spoken(work, passage)
                 work.store.put(passage, Audio(spoken.samples, rate), spoken.warnings)
-                count += 1
+                count, said = count + 1, said + len(passage.text)
             problems += [Problem(chapter.title, passage.text, w) for w in spoken.warnings]
             done += len(passage.text)
-    on_progress(done, total, "")
+    on_progress(done, total, "", said)
     return count, problems
 
 
