@@ -28,8 +28,12 @@ Samples = Iterator[NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Track:
-    """A chapter of the audiobook: where it begins and ends, in seconds of the whole."""
+    """A chapter of the audiobook: where it begins and ends, in seconds of the whole.
 
+    `number` is that of the chapter in the book, from 1.
+    """
+
+    number: int
     title: str
     start_s: float
     end_s: float
@@ -107,10 +111,10 @@ class Folder:
             raise OutputError(
                 f"Cannot make {self.target}: {error.strerror}.", "Choose another folder."
             ) from error
-        width = max(2, len(str(len(tracks))))
+        width = max(2, len(str(len(book.chapters))))
         paths = []
-        for number, (track, chapter) in enumerate(zip(tracks, chapters, strict=True), 1):
-            name = f"{number:0{width}}-{slug(track.title)}.{self.format}"
+        for track, chapter in zip(tracks, chapters, strict=True):
+            name = f"{track.number:0{width}}-{slug(track.title)}.{self.format}"
             path = self.target / name
             with StreamWriter(path, sample_rate, self.format) as writer:
                 for samples in chapter:

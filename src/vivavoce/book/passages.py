@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from vivavoce import files
 from vivavoce.audio import io
 from vivavoce.book.types import Chapter, Paragraph
-from vivavoce.errors import AudioError, VivavoceError
+from vivavoce.errors import AudioError
 from vivavoce.text.check import has_sound
 from vivavoce.text.marks import MARK
 from vivavoce.text.split import chunks
@@ -127,7 +127,3 @@ class Problem:
     def __str__(self) -> str:
         shown = self.text if len(self.text) <= 60 else f"{self.text[:60]}…"
         return f"{self.chapter}: '{shown}': {self.reason}"
-
-    @staticmethod
-    def of(chapter: Chapter, passage: Passage, error: VivavoceError) -> Problem:
-        return Problem(chapter.title, passage.text, f"left out: {error.message}")

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vivavoce import files
-from vivavoce.audio.loudness import Meter, from_db, loudness_gain_db
+from vivavoce.audio.loudness import Meter, from_db
 from vivavoce.book import identity, outputs
+from vivavoce.book.limiter import limited
 from vivavoce.book.outputs import Track
 from vivavoce.book.passages import Passage, Problem, Spoken, Store, passages
 from vivavoce.book.types import Book, Chapter
@@ -30,12 +31,15 @@ if TYPE_CHECKING:
     from vivavoce.speech.engine import TTS
     from vivavoce.types import Voice
 
+LOCK = ".lock"
 HEAD_S, TAIL_S = 0.75, 1.5
 """Silence before and after each chapter."""
 
 LOUDNESS_LUFS = -20.0
 PEAK_LIMIT_DB = -3.0
-"""What audiobook shops ask for."""
+"""Of true peaks: what audiobook shops ask for."""
+MARGIN_DB = 1.0
+"""True peaks are so much above the largest sample, or less."""
 
 OnProgress = Callable[[int, int, str, int], None]
 """Called with the characters that are done, of how many, the chapter's title, and how many of the
@@ -63,6 +67,21 @@ class Audiobook:
             "problems": [asdict(problem) for problem in self.problems],
             "spoken": self.spoken,
         }
+
+
+@dataclass(frozen=True)
+class _Level:
+    """A gain in dB, and a ceiling for peaks where one is needed."""
+
+    gain_db: float
+    ceiling_db: float | None
+
+    def applied(self, samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
+        louder = samples * np.float32(from_db(self.gain_db))
+        return louder if self.ceiling_db is None else limited(louder, rate, self.ceiling_db)[0]
+
+
+AS_SPOKEN = _Level(0.0, None)
 
 
 @dataclass(frozen=True)
@@ -126,18 +145,13 @@ def speak(
         work = _Work(tts, request.voice, how, Store(folder, known), spoken)
         work, problems = _speakable(work, on_problem == "error")
         count, found = _speak_all(work, on_progress or _silent)
-        tracks, meter = _measured(work)
-        gain_db = 0.0
-        if loudness_lufs is not None:
-            gain_db = loudness_gain_db(meter.lufs, meter.peak_db, loudness_lufs, PEAK_LIMIT_DB)
-        gain = np.float32(from_db(gain_db))
-        whole = (_chapter(work, each, gain) for _, each in work.chapters)
+        level, lufs = _level(work, loudness_lufs)
+        tracks = _tracks(work, book)
+        whole = (_chapter(work, each, level) for _, each in work.chapters)
         paths = output.write(book, tracks, whole, tts.sample_rate)
         shutil.rmtree(folder, ignore_errors=True)
     end_s = tracks[-1].end_s
-    all_problems = tuple(problems + found)
-    lufs = meter.lufs + gain_db
-    return Audiobook(tuple(paths), tuple(tracks), all_problems, end_s, lufs, count)
+    return Audiobook(tuple(paths), tuple(tracks), tuple(problems + found), end_s, lufs, count)
 
 
 def select(book: Book, numbers: Sequence[int] | None) -> tuple[Chapter, ...]:
@@ -162,7 +176,7 @@ def _alone(folder: Path) -> Iterator[Path]:
     """The work folder, for this process only."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        guard = files.lock(folder / ".lock", wait=False)
+        guard = files.lock(folder / LOCK, wait=False)
         guard.__enter__()
     except BlockingIOError as error:
         raise UsageError(
@@ -176,6 +190,8 @@ def _alone(folder: Path) -> Iterator[Path]:
         yield folder
     finally:
         guard.__exit__(None, None, None)
+        if folder.is_dir() and [each.name for each in folder.iterdir()] == [LOCK]:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _speakable(work: _Work, strict: bool) -> tuple[_Work, list[Problem]]:
@@ -196,11 +212,12 @@ def _speakable(work: _Work, strict: bool) -> tuple[_Work, list[Problem]]:
                 next(iter(work.tts.plan(passage.marked, request)))
                 good.append(passage)
             except TextError as error:
-                problem = Problem.of(chapter, passage, error)
                 if strict:
-                    advice = "Use --on-problem skip to leave such text out."
-                    raise TextError(f"{problem}", advice) from error
-                problems.append(problem)
+                    found = Problem(chapter.title, passage.text, error.message)
+                    advice = "Leave such text out with on_problem (--on-problem) skip."
+                    raise TextError(str(found), advice) from error
+                reason = f"left out: {error.message}"
+                problems.append(Problem(chapter.title, passage.text, reason))
         if good:
             kept.append((chapter, tuple(good)))
     if not kept:
@@ -237,24 +254,45 @@ def _spoken(work: _Work, passage: Passage) -> Spoken:
     return Spoken(speech.samples, speech.warnings)
 
 
-def _measured(work: _Work) -> tuple[list[Track], Meter]:
-    """Where the chapters lie, counted in samples, and how loud all of it is."""
+def _tracks(work: _Work, book: Book) -> list[Track]:
+    """Where the chapters lie, counted in samples."""
     rate = work.tts.sample_rate
-    meter = Meter(rate)
+    numbers = {id(chapter): number for number, chapter in enumerate(book.chapters, 1)}
     tracks: list[Track] = []
     begin = 0
     for chapter, every in work.chapters:
-        end = begin
-        for samples in _chapter(work, every, np.float32(1.0)):
-            meter.add(samples)
-            end += len(samples)
-        tracks.append(Track(chapter.title, begin / rate, end / rate))
+        end = begin + sum(len(samples) for samples in _chapter(work, every, AS_SPOKEN))
+        tracks.append(Track(numbers[id(chapter)], chapter.title, begin / rate, end / rate))
         begin = end
-    return tracks, meter
+    return tracks
+
+
+def _level(work: _Work, target_lufs: float | None) -> tuple[_Level, float]:
+    """What brings the book to the loudness, and the loudness that it then has, in LUFS.
+
+    Limiting peaks takes a little away, so what is limited is measured again.
+    """
+    meter = _metered(work, AS_SPOKEN)
+    if target_lufs is None or not np.isfinite(meter.lufs):
+        return AS_SPOKEN, meter.lufs
+    gain_db = target_lufs - meter.lufs
+    if meter.peak_db + gain_db <= PEAK_LIMIT_DB - MARGIN_DB:
+        return _Level(gain_db, None), target_lufs
+    missing_db = target_lufs - _metered(work, _Level(gain_db, PEAK_LIMIT_DB)).lufs
+    level = _Level(gain_db + missing_db, PEAK_LIMIT_DB)
+    return level, _metered(work, level).lufs
+
+
+def _metered(work: _Work, level: _Level) -> Meter:
+    meter = Meter(work.tts.sample_rate)
+    for _, every in work.chapters:
+        for samples in _chapter(work, every, level):
+            meter.add(samples)
+    return meter
 
 
 def _chapter(
-    work: _Work, every: tuple[Passage, ...], gain: np.float32
+    work: _Work, every: tuple[Passage, ...], level: _Level
 ) -> Iterator[NDArray[np.float32]]:
     """The samples of a chapter, passage by passage, from the store."""
     rate = work.tts.sample_rate
@@ -265,5 +303,5 @@ def _chapter(
             raise OutputError(
                 f"{work.store.folder} has lost what was spoken.", "Run the same command again."
             )
-        yield spoken.samples * gain
+        yield level.applied(spoken.samples, rate)
     yield np.zeros(round(TAIL_S * rate), np.float32)
