@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from vivavoce import book as book
     from vivavoce import errors as errors
     from vivavoce import train as train
     from vivavoce.audio.io import read as read_audio
@@ -34,6 +35,7 @@ __all__ = [
     "Voice",
     "Word",
     "__version__",
+    "book",
     "errors",
     "load",
     "load_voice",
@@ -53,6 +55,7 @@ _PLACES = {
     "VivavoceError": ("vivavoce.errors", "VivavoceError"),
     "Voice": ("vivavoce.types", "Voice"),
     "Word": ("vivavoce.types", "Word"),
+    "book": ("vivavoce.book", ""),
     "errors": ("vivavoce.errors", ""),
     "load": ("vivavoce.speech.load", "load"),
     "load_voice": ("vivavoce.speech.voices", "load_voice"),

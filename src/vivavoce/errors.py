@@ -69,6 +69,10 @@ class MissingExtra(UsageError):
     """An optional dependency is not installed; the advice names the extra."""
 
 
+class BookError(VivavoceError):
+    """A book cannot be read: it is damaged, locked by DRM, or holds nothing to read aloud."""
+
+
 class AudioError(VivavoceError):
     """Audio that cannot be decoded, or that is unfit for its purpose."""
 

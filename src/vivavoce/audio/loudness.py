@@ -18,6 +18,9 @@ OFFSET_LUFS = -0.691
 PEAK_LIMIT_DB = -1.0
 """Of full scale: what coders add above the samples' peak then stays below full scale."""
 
+METERED_S = 4.0
+"""A meter collects so much before it filters."""
+
 FILTER_S = 0.25
 """Length kept of the weighting's impulse response: what follows is below 1e-20."""
 
@@ -52,7 +55,64 @@ def integrated_lufs(audio: Audio) -> float:
     Blocks of 400 ms every 100 ms, an absolute gate at -70 LUFS, then a relative gate 10 LU below
     what is left. Audio shorter than a block counts as one block.
     """
-    blocks = _block_energies(audio.samples, audio.sample_rate)
+    return _gated(_block_energies(audio.samples, audio.sample_rate))
+
+
+class Meter:
+    """`integrated_lufs` and `peak_db` of mono audio that comes piece by piece.
+
+    Keeps a few seconds of samples, and ten numbers for each second that has passed.
+    """
+
+    def __init__(self, sample_rate: int) -> None:
+        self._rate = sample_rate
+        self._peak = 0.0
+        self._sums: list[float] = []  # weighted energy per step
+        self._edge = 0  # samples before the step that is not complete
+        self._past = np.zeros(0, np.float32)  # before the edge, as long as the filter remembers
+        self._rest = np.zeros(0, np.float32)  # behind it
+
+    def add(self, samples: NDArray[np.float32]) -> None:
+        """The next `[S]` samples."""
+        self._peak = max(self._peak, float(np.abs(samples).max(initial=0.0)))
+        self._rest = np.concatenate([self._rest, samples])
+        if len(self._rest) >= METERED_S * self._rate:
+            self._measure()
+
+    @property
+    def peak_db(self) -> float:
+        return to_db(self._peak)
+
+    @property
+    def lufs(self) -> float:
+        """Of all that came so far; -inf for silence."""
+        self._measure()
+        per_block = round(BLOCK_S / STEP_S)
+        if len(self._sums) < per_block:
+            whole = np.concatenate([self._past, self._rest])
+            return integrated_lufs(Audio(whole, self._rate))
+        total = np.convolve(self._sums, np.ones(per_block), mode="valid")
+        edges = np.round(np.arange(len(self._sums) + 1) * STEP_S * self._rate)
+        return _gated(total / (edges[per_block:] - edges[:-per_block]))
+
+    def _measure(self) -> None:
+        """Takes the steps that are complete from the rest."""
+        first, end = len(self._sums), self._edge + len(self._rest)
+        steps = np.arange(first, int(end / (STEP_S * self._rate)) + 1)
+        edges = np.round(steps * STEP_S * self._rate).astype(np.int64) - self._edge
+        if len(edges) < 2:
+            return
+        begin, used = len(self._past), int(edges[-1])
+        samples = np.concatenate([self._past, self._rest[:used]])
+        shifted = np.concatenate([[0], edges + begin]) if begin else edges
+        sums = _weighted_energy(samples, self._rate, shifted)
+        self._sums += sums[1 if begin else 0 :].tolist()
+        self._past = samples[max(0, len(samples) - int(FILTER_S * self._rate)) :]
+        self._rest, self._edge = self._rest[used:], self._edge + used
+
+
+def _gated(blocks: NDArray[np.float64]) -> float:
+    """Loudness of blocks that are neither silent nor much below the others."""
     audible = blocks[_lufs(blocks) >= ABSOLUTE_GATE_LUFS]
     if not len(audible):
         return float("-inf")
