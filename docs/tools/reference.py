@@ -20,7 +20,9 @@ from vivavoce.vocoders import VOCODERS
 
 DOCS = Path(__file__).parents[1]
 SOURCE = DOCS.parent / "src" / "vivavoce"
-GENERATED = "<!-- Written by docs/tools/reference.py: change the help texts in src/, not this page. -->"
+GENERATED = (
+    "<!-- Written by docs/tools/reference.py: change the help texts in src/, not this page. -->"
+)
 
 CLI = f"""# Command line
 
@@ -66,7 +68,14 @@ def pages() -> dict[str, str]:
     """The text of every generated page, by file name."""
     commands = [CLI, *(_section(path, command) for path, command in leaves())]
     families = (_family(name) for name in MODELS.names)
-    models = [MODELS_PAGE, _pages(), _catalogue("acoustic"), _catalogue("vocoder"), OPTIONS, *families]
+    models = [
+        MODELS_PAGE,
+        _pages(),
+        _catalogue("acoustic"),
+        _catalogue("vocoder"),
+        OPTIONS,
+        *families,
+    ]
     return {"cli.md": "\n".join(commands), "models.md": "\n".join(models)}
 
 
@@ -126,7 +135,9 @@ def _catalogue(kind: str) -> str:
         if e.kind == kind
     ]
     title = {"acoustic": "Models", "vocoder": "Vocoders"}[kind]
-    head = "| name | family | languages | licence of the weights | source | weights |\n" + "|---" * 6
+    head = (
+        "| name | family | languages | licence of the weights | source | weights |\n" + "|---" * 6
+    )
     return "\n".join([f"## {title}\n", f"{head}|", *rows, ""])
 
 
