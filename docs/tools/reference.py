@@ -14,8 +14,9 @@ import typer.main
 from vivavoce.cli import app
 from vivavoce.cli.grouped import ORDER
 from vivavoce.hub.catalog import Entry, entries
+from vivavoce.hub.collections import collections
 from vivavoce.models import MODELS
-from vivavoce.options import described
+from vivavoce.options import Described, described
 from vivavoce.vocoders import VOCODERS
 
 DOCS = Path(__file__).parents[1]
@@ -46,7 +47,7 @@ MODELS_PAGE = f"""# Models and options
 
 `vivavoce models get NAME` downloads a model and its vocoder and prints the licence first. A model without a source is imported:
 `vivavoce models import FILE --as FAMILY --config FILE`. Checkpoints of others load by path or `hf://` address too:
-`vivavoce speak -m PATH`. `--vocoder NAME` replaces the vocoder; a vocoder whose features differ is refused, and the field is named.
+`vivavoce speak -m PATH` ([checkpoints.md](checkpoints.md)). `--vocoder NAME` replaces the vocoder; a vocoder whose features differ is refused, and the field is named.
 
 Each family has a page: what it implements, checkpoints, parity with the reference, speed, known deviations.
 """
@@ -72,6 +73,7 @@ def pages() -> dict[str, str]:
         MODELS_PAGE,
         _pages(),
         _catalogue("acoustic"),
+        _collections(),
         _catalogue("vocoder"),
         OPTIONS,
         *families,
@@ -113,7 +115,9 @@ def _pages() -> str:
     """A link to the page of every family, and to the card of the bundled voice."""
     found = [SOURCE / folder / name / "README.md" for folder, name in _families()]
     found.append(SOURCE / "bundled" / "kathleen" / "MODEL_CARD.md")
-    links = [f"- [{_title(page)}](../{page.relative_to(DOCS.parent)})" for page in found]
+    links = [
+        f"- [{_title(page)}](../{page.relative_to(DOCS.parent)})" for page in found if page.exists()
+    ]
     return "\n".join([*links, ""])
 
 
@@ -141,6 +145,15 @@ def _catalogue(kind: str) -> str:
     return "\n".join([f"## {title}\n", f"{head}|", *rows, ""])
 
 
+def _collections() -> str:
+    rows = [
+        f"| `{c.example}` | {c.family} | {c.repo} | {c.licence or 'each its own'} | {c.notes} |"
+        for c in collections()
+    ]
+    head = "| a name | family | source | licence of the weights | about |\n" + "|---" * 5
+    return "\n".join(["## Collections\n", f"{head}|", *rows, ""])
+
+
 def _source(entry: Entry) -> str:
     return entry.repo or ("bundled" if entry.bundled else "import")
 
@@ -148,12 +161,18 @@ def _source(entry: Entry) -> str:
 def _family(name: str) -> str:
     rows = [
         f"| `{option.name}` | `{option.flag}` | {option.default!r} | {option.range} | "
-        f"{_cell(option.opt.help)} |"
+        f"{_effect(option)} |"
         for option in described(MODELS.options(name) or object)
         if option.opt.help
     ]
     head = "| Python | flag | default | range | effect |\n|---|---|---|---|---|"
     return "\n".join([f"### {name}\n", head, *rows, ""])
+
+
+def _effect(option: Described) -> str:
+    """A switch that is on by default is described by what its flag does."""
+    text = _cell(option.opt.help)
+    return f"False: {text[0].lower()}{text[1:]}" if option.default is True else text
 
 
 def _cell(text: str) -> str:
