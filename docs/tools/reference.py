@@ -29,7 +29,8 @@ CLI = f"""# Command line
 
 {GENERATED}
 
-`vivavoce COMMAND --help` prints the same. Results go to standard output, messages and errors to standard error.
+`vivavoce COMMAND --help` prints the same. Results go to standard output, messages and errors to
+standard error.
 
 | exit code | meaning |
 |---|---|
@@ -45,18 +46,21 @@ MODELS_PAGE = f"""# Models and options
 
 {GENERATED}
 
-`vivavoce models get NAME` downloads a model and its vocoder and prints the licence first. A model without a source is imported:
-`vivavoce models import FILE --as FAMILY --config FILE`. Checkpoints of others load by path or `hf://` address too:
-`vivavoce speak -m PATH` ([checkpoints.md](checkpoints.md)). `--vocoder NAME` replaces the vocoder; a vocoder whose features differ is refused, and the field is named.
+`vivavoce models get NAME` downloads a model and its vocoder and prints the licence first. A model
+without a source is imported: `vivavoce models import FILE --as FAMILY --config FILE`. Checkpoints
+of others load by path or `hf://` address too: `vivavoce speak -m PATH`
+([checkpoints.md](checkpoints.md)). `--vocoder NAME` replaces the vocoder; a vocoder whose
+features differ is refused, and the field is named.
 
-Each family has a page: what it implements, checkpoints, parity with the reference, speed, known deviations.
+Each family has a page: what it implements, checkpoints, parity with the reference, speed, known
+deviations.
 """
 
 OPTIONS = """## Options
 
-Each is a flag of `vivavoce speak` and a keyword of `speak`, `stream` and `batch`. `--set NAME=VALUE` sets any of them as
-well. An option that a model does not have is an error that lists those it has. A checkpoint may bring other defaults:
-`vivavoce models show NAME` prints them.
+Each is a flag of `vivavoce speak` and a keyword of `speak`, `stream` and `batch`. `--set
+NAME=VALUE` sets any of them as well. An option that a model does not have is an error that lists
+those it has. A checkpoint may bring other defaults: `vivavoce models show NAME` prints them.
 """
 
 
