@@ -39,7 +39,7 @@ standard error.
 | 2 | usage error: a misspelt name, a missing file, a value out of range |
 | 128 + N | ended by signal N; 130 is Ctrl-C |
 
-`--debug`, anywhere on the line, adds the traceback of an error.
+Options before the command hold for all commands; `--debug` may stand anywhere on the line.
 """
 
 MODELS_PAGE = f"""# Models and options
@@ -86,8 +86,10 @@ def pages() -> dict[str, str]:
 
 
 def leaves(command: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
-    """Every command that does something, with its full name, in the order of `--help`."""
-    command = command or typer.main.get_command(app)
+    """The program itself, then every command with its full name, in the order of `--help`."""
+    if command is None:
+        command = typer.main.get_command(app)
+        yield "", command
     if not hasattr(command, "commands"):
         yield " ".join(path), command
         return
@@ -97,8 +99,9 @@ def leaves(command: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[st
 
 def _section(path: str, command: Any) -> str:
     context = command.make_context(path, [], resilient_parsing=True)
-    usage = " ".join(["vivavoce", path, *command.collect_usage_pieces(context)])
-    text = [f"## `vivavoce {path}`\n", f"{(command.help or '').strip()}\n"]
+    name = f"vivavoce {path}".strip()
+    usage = " ".join([name, *command.collect_usage_pieces(context)])
+    text = [f"## `{name}`\n", f"{(command.help or '').strip()}\n"]
     text += [f"```text\n{usage}\n```\n"]
     groups: dict[str, list[tuple[str, str]]] = {}
     for parameter in command.get_params(context):
@@ -116,9 +119,9 @@ def _section(path: str, command: Any) -> str:
 
 
 def _pages() -> str:
-    """A link to the page of every family, and to the card of the bundled voice."""
+    """A link to the page of every family, and to the cards of bundled voices."""
     found = [SOURCE / folder / name / "README.md" for folder, name in _families()]
-    found.append(SOURCE / "bundled" / "kathleen" / "MODEL_CARD.md")
+    found += sorted(SOURCE.glob("bundled/*/MODEL_CARD.md"))
     links = [
         f"- [{_title(page)}](../{page.relative_to(DOCS.parent)})" for page in found if page.exists()
     ]
