@@ -1,0 +1,55 @@
+"""All HTTP and WebSocket routes of one server, as an ASGI application."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route, Router
+from starlette.types import ASGIApp
+
+from vivavoce.serve.guard import Guard
+from vivavoce.serve.openai import OpenAI
+from vivavoce.serve.service import Service
+
+
+def make_app(service: Service) -> ASGIApp:
+    """The application; `service` is started and stopped by the caller."""
+    operations = Operations(service)
+    routes: list[BaseRoute] = [*OpenAI(service).routes, *operations.routes]
+    return Guard(Router(routes, redirect_slashes=False), service)
+
+
+class Operations:
+    """Is it alive, is it ready, what does it do."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        return [
+            Route("/health", self.health),
+            Route("/ready", self.ready),
+            Route("/metrics", self.metrics),
+        ]
+
+    async def health(self, request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def ready(self, request: Request) -> Response:
+        service = self.service
+        status = "ok"
+        if service.scheduler.closing:
+            status = "closing"
+        elif not service.ready:
+            status = "loading"
+        elif service.scheduler.full:
+            status = "full"
+        lanes = service.engine.lanes.items()
+        models = {name: "loaded" if lane.loaded else "not loaded" for name, lane in lanes}
+        body = {"status": status, "models": models}
+        return JSONResponse(body, 200 if status == "ok" else 503)
+
+    async def metrics(self, request: Request) -> Response:
+        kind = "text/plain; version=0.0.4; charset=utf-8"
+        return Response(self.service.metrics_text(), media_type=kind)

@@ -1,0 +1,120 @@
+"""Starting and ending: sockets, signals, and what is finished before the process goes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+
+import uvicorn
+
+from vivavoce.serve import logs
+from vivavoce.serve.app import make_app
+from vivavoce.serve.config import ServeConfig
+from vivavoce.serve.connection import connection_class
+from vivavoce.serve.service import Service
+from vivavoce.serve.stock import stock
+
+TICK_S = 0.05
+
+
+class Server(uvicorn.Server):
+    """uvicorn without its signal handlers: a signal first lets finish what sounds."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def run(config: ServeConfig) -> None:
+    """Serve until a signal comes. Raises UnknownModel and whatever loading raises."""
+    logs.set_up()
+    table, loaders = stock(config)
+    asyncio.run(serve(Service(config, table, loaders)))
+
+
+async def serve(service: Service) -> None:
+    """Sockets open at once; `/ready` says when the default model can speak."""
+    server = Server(uvicorn_config(service))
+    signals = Signals(service, server)
+    signals.install()
+    starting = asyncio.create_task(service.start())
+    serving = asyncio.create_task(server.serve())
+    try:
+        await asyncio.wait({starting, serving}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()  # raises what loading raised
+            announce(service.config)
+        await serving
+    finally:
+        server.should_exit = True
+        await service.stop()
+        if not serving.done():
+            await serving
+
+
+def uvicorn_config(service: Service) -> uvicorn.Config:
+    config, limits = service.config, service.config.limits
+    return uvicorn.Config(
+        make_app(service),
+        host=config.host,
+        port=config.port,
+        http=connection_class(limits),
+        ws="websockets-sansio",
+        ws_max_size=limits.message_bytes,
+        ws_per_message_deflate=False,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        root_path=config.root_path,
+        timeout_keep_alive=20,
+        timeout_graceful_shutdown=2,
+        h11_max_incomplete_event_size=64 << 10,
+    )
+
+
+def announce(config: ServeConfig) -> None:
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    print(f"vivavoce speaks at http://{host}:{config.port}", file=sys.stderr, flush=True)
+
+
+class Signals:
+    """SIGTERM and SIGINT: finish what sounds, then go; a second one goes at once.
+
+    SIGHUP reads the API keys again.
+    """
+
+    def __init__(self, service: Service, server: Server) -> None:
+        self.service, self.server = service, server
+        self._draining: asyncio.Task[None] | None = None
+
+    def install(self) -> None:
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(NotImplementedError):  # Windows has no such handlers
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self.leave)
+            if hasattr(signal, "SIGHUP"):
+                loop.add_signal_handler(signal.SIGHUP, self.service.keys.reload)
+
+    def leave(self) -> None:
+        if self._draining is None:
+            self._draining = asyncio.create_task(self._drain())
+        else:
+            self.service.scheduler.cancel_all("shutdown")
+            self.server.should_exit = self.server.force_exit = True
+
+    async def _drain(self) -> None:
+        scheduler = self.service.scheduler
+        scheduler.close()
+        for listening in getattr(self.server, "servers", ()):
+            listening.close()
+        loop = asyncio.get_running_loop()
+        latest = loop.time() + self.service.config.grace_s
+        while scheduler.jobs and loop.time() < latest:
+            await asyncio.sleep(TICK_S)
+        await asyncio.sleep(TICK_S)  # the last bytes are on their way
+        scheduler.cancel_all("shutdown")
+        self.server.should_exit = True
