@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 import vivavoce
-from vivavoce.cli import audit, bench, doctor, edit, models, speak, train, voices
+from vivavoce.cli import audit, bench, doctor, edit, models, serve, speak, train, voices
 from vivavoce.errors import VivavoceError
 
 HELP = "Text to speech that runs on your own machine. Start with: vivavoce speak 'Hello.'"
@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 app.command("speak")(speak.speak)
 app.command("edit")(edit.edit)
+app.command("serve")(serve.serve)
 app.add_typer(models.app, name="models", help="Models: what there is, download, import.")
 app.add_typer(voices.app, name="voices", help="Voices: the speakers of models, and your own.")
 app.command("doctor")(doctor.doctor)

@@ -4,18 +4,35 @@ from __future__ import annotations
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route, Router
+from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 from starlette.types import ASGIApp
+from starlette.websockets import WebSocket
 
+from vivavoce.serve.coqui import Coqui
+from vivavoce.serve.deepgram import Deepgram
 from vivavoce.serve.guard import Guard
 from vivavoce.serve.openai import OpenAI
 from vivavoce.serve.service import Service
+from vivavoce.serve.websocket import Socket
 
 
 def make_app(service: Service) -> ASGIApp:
     """The application; `service` is started and stopped by the caller."""
-    operations = Operations(service)
-    routes: list[BaseRoute] = [*OpenAI(service).routes, *operations.routes]
+
+    async def speech_socket(websocket: WebSocket) -> None:
+        await Socket(service, websocket).serve()
+
+    async def deepgram_socket(websocket: WebSocket) -> None:
+        websocket.scope["dialect"] = "deepgram"
+        await Deepgram(service, websocket).serve()
+
+    routes: list[BaseRoute] = [
+        *OpenAI(service).routes,
+        *Coqui(service).routes,
+        *Operations(service).routes,
+        WebSocketRoute("/v1/audio/speech/stream", speech_socket),
+        WebSocketRoute("/v1/speak", deepgram_socket),
+    ]
     return Guard(Router(routes, redirect_slashes=False), service)
 
 

@@ -40,7 +40,7 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class ServeConfig:
-    """`max_concurrent` utterances are spoken at once, `max_queue` requests wait (0: 4 per row).
+    """`max_concurrent` utterances are spoken at once, beside as many `max_queue` requests wait.
 
     `batch` is how many sentences share a step of models that make whole sentences: 1 keeps the
     samples exactly those of `TTS.speak`. `wyoming` is a host and a port, or None. `max_memory` is
@@ -56,7 +56,7 @@ class ServeConfig:
     keys: tuple[tuple[str, str], ...] = ()
     key_file: Path | None = None
     max_concurrent: int = 8
-    max_queue: int = 0
+    max_queue: int = 32
     batch: int = 1
     max_memory: int = 0
     cache_bytes: int = 64 * MIB
@@ -71,10 +71,6 @@ class ServeConfig:
     root_path: str = ""
     aliases: tuple[str, ...] = ALIASES
     limits: Limits = field(default_factory=Limits)
-
-    @property
-    def queue(self) -> int:
-        return self.max_queue or 4 * self.max_concurrent
 
     @property
     def on_loopback(self) -> bool:

@@ -65,6 +65,8 @@ class Engine(threading.Thread):
         worked = self._called()
         for lane in self.lanes.values():
             try:
+                if lane.wanted and not lane.loaded:
+                    self._make_room(lane)
                 worked = lane.step() or worked
             except Exception as error:
                 log.exception("a step of '%s' failed", lane.name)
@@ -81,6 +83,15 @@ class Engine(threading.Thread):
             except BaseException as error:  # noqa: BLE001 - it belongs to whoever asked
                 future.set_exception(error)
         return True
+
+    def _make_room(self, lane: Lane) -> None:
+        """Before another model is loaded: the longest unused ones go, while memory is short."""
+        most = self.config.max_memory
+        others = [one for one in self.lanes.values() if one.loaded and one is not lane]
+        for other in sorted(others, key=lambda one: one.used_at):
+            if not most or other.memory <= most:
+                return
+            other.unload()
 
     def _unload_idle(self) -> None:
         after = self.config.idle_unload_s

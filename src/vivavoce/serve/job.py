@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,6 +65,11 @@ class Job:
         self.warnings: tuple[str, ...] = ()
 
     @property
+    def good(self) -> bool:
+        """Whether it came to its end without a fault."""
+        return self.ended and not (self.failed or self.cancelled)
+
+    @property
     def seconds(self) -> float:
         """Of audio, so far."""
         return self.samples / self.rate
@@ -94,7 +99,7 @@ class Job:
         """More text is there."""
         self._wake()
 
-    async def events(self) -> AsyncIterator[Sound | Mark]:
+    async def events(self) -> AsyncGenerator[Sound | Mark, None]:
         """What comes, to the end. Raises what went wrong."""
         while True:
             try:

@@ -46,6 +46,14 @@ class Lane:
         return self.tts is not None
 
     @property
+    def memory(self) -> int:
+        """Bytes held where the model runs, by all models there; 0 where nobody knows."""
+        from vivavoce.runtime.memory import memory
+
+        device = self.tts.selection.device if self.tts is not None else "cpu"
+        return memory(device).used or 0
+
+    @property
     def wanted(self) -> bool:
         """Whether a job for this model waits or speaks."""
         return any(job.work.model == self.name for job in list(self.scheduler.jobs))

@@ -41,9 +41,7 @@ def set_up() -> None:
         logger.setLevel(level)
 
 
-def request_line(
-    scope: Scope, caller: Caller, status: int, n_bytes: int, seconds: float
-) -> None:
+def request_line(scope: Scope, caller: Caller, status: int, n_bytes: int, seconds: float) -> None:
     facts = {
         "id": caller.request_id,
         "client": caller.key,

@@ -65,7 +65,7 @@ class SpeechResponse:
             try:
                 async for part in parts:
                     await self._send(send, part, True)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - told to the client, or raised again
                 return await self._broken(error, send)
             await self._send(send, b"", False)
             return True

@@ -29,7 +29,7 @@ class Watcher(Protocol):
 
 
 class Scheduler:
-    """`max_concurrent` utterances at once, at most `queue` jobs beside as many that speak."""
+    """`max_concurrent` utterances at once, at most `max_queue` jobs beside as many that speak."""
 
     def __init__(self, config: ServeConfig, watcher: Watcher) -> None:
         self.config, self.watcher = config, watcher
@@ -51,7 +51,7 @@ class Scheduler:
 
     @property
     def full(self) -> bool:
-        return len(self.jobs) >= self.config.max_concurrent + self.config.queue
+        return len(self.jobs) >= self.config.max_concurrent + self.config.max_queue
 
     def submit(self, work: Work, feed: Feed, rate: int) -> Job:
         """Queue a job. Raises ApiError (503, 429) when it cannot be taken now."""

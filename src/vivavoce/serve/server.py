@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
-import sys
 from collections.abc import Iterator
 
 import uvicorn
@@ -16,8 +16,10 @@ from vivavoce.serve.config import ServeConfig
 from vivavoce.serve.connection import connection_class
 from vivavoce.serve.service import Service
 from vivavoce.serve.stock import stock
+from vivavoce.serve.wyoming import Wyoming
 
 TICK_S = 0.05
+log = logging.getLogger("vivavoce.serve")
 
 
 class Server(uvicorn.Server):
@@ -38,18 +40,21 @@ def run(config: ServeConfig) -> None:
 async def serve(service: Service) -> None:
     """Sockets open at once; `/ready` says when the default model can speak."""
     server = Server(uvicorn_config(service))
-    signals = Signals(service, server)
-    signals.install()
+    wyoming = Wyoming(service)
+    Signals(service, server, wyoming).install()
     starting = asyncio.create_task(service.start())
     serving = asyncio.create_task(server.serve())
     try:
         await asyncio.wait({starting, serving}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()  # raises what loading raised
+            if service.config.wyoming is not None:
+                await wyoming.start(*service.config.wyoming)
             announce(service.config)
         await serving
     finally:
         server.should_exit = True
+        await wyoming.stop()
         await service.stop()
         if not serving.done():
             await serving
@@ -78,7 +83,7 @@ def uvicorn_config(service: Service) -> uvicorn.Config:
 
 def announce(config: ServeConfig) -> None:
     host = f"[{config.host}]" if ":" in config.host else config.host
-    print(f"vivavoce speaks at http://{host}:{config.port}", file=sys.stderr, flush=True)
+    log.info("listening at http://%s:%d", host, config.port)
 
 
 class Signals:
@@ -87,8 +92,8 @@ class Signals:
     SIGHUP reads the API keys again.
     """
 
-    def __init__(self, service: Service, server: Server) -> None:
-        self.service, self.server = service, server
+    def __init__(self, service: Service, server: Server, wyoming: Wyoming) -> None:
+        self.service, self.server, self.wyoming = service, server, wyoming
         self._draining: asyncio.Task[None] | None = None
 
     def install(self) -> None:
@@ -109,6 +114,7 @@ class Signals:
     async def _drain(self) -> None:
         scheduler = self.service.scheduler
         scheduler.close()
+        self.wyoming.close()
         for listening in getattr(self.server, "servers", ()):
             listening.close()
         loop = asyncio.get_running_loop()

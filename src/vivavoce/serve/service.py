@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Hashable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -59,7 +59,7 @@ class Stream:
         if self.job is not None:
             self.job.cancel(reason)
 
-    async def events(self) -> AsyncIterator[Sound | Mark]:
+    async def events(self) -> AsyncGenerator[Sound | Mark, None]:
         """In order, to the end. Raises what went wrong, Cancelled too."""
         if self._result is not None:
             for sound in self._result.sounds:
@@ -131,7 +131,7 @@ class Service:
         try:
             yield stream
         finally:
-            if key is not None and stream.sounds and job.ended and not (job.cancelled or job.failed):
+            if key is not None and stream.sounds and job.good:
                 self._keep_result(key, job, stream.sounds)
             job.cancel("disconnected")
 
