@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import httpx
@@ -55,15 +55,16 @@ class Running:
 
 def tiny_service(tts: Any, config: ServeConfig) -> Service:
     model = ModelRow(
-        name="tiny",
-        family="glow",
+        name=tts.name,
+        family=tts.model.family,
         languages=("en",),
         sample_rate=tts.sample_rate,
-        times_words=True,
-        options=("speed", "noise_scale"),
+        clones=tts.clones,
+        times_words=tts.times_words,
+        options=tuple(field.name for field in fields(tts.model.options_type)),
     )
     table = Table([model], unique(speakers(model, tts.voices)), config.aliases)
-    return Service(config, table, {"tiny": lambda: tts})
+    return Service(config, table, {tts.name: lambda: tts})
 
 
 @pytest.fixture(scope="session")
@@ -72,13 +73,14 @@ def tts() -> Any:
 
 
 @pytest.fixture(scope="session")
-def start(tts: Any) -> Iterator[Callable[..., Running]]:
+def start(tts: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Running]]:
     """Starts servers; all of them end with the tests."""
     running: list[tuple[Running, threading.Thread, asyncio.Event]] = []
 
-    def begin(**settings: Any) -> Running:
-        config = ServeConfig(host="127.0.0.1", port=0, **settings)
-        server = Running(tiny_service(tts, config), tts)
+    def begin(speaker: Any = None, **settings: Any) -> Running:
+        shelf = tmp_path_factory.mktemp("shelf")
+        config = ServeConfig(host="127.0.0.1", port=0, shelf=shelf, **settings)
+        server = Running(tiny_service(speaker or tts, config), speaker or tts)
         up, stop = threading.Event(), asyncio.Event()
         thread = threading.Thread(target=lambda: asyncio.run(_run(server, up, stop)), daemon=True)
         thread.start()

@@ -66,8 +66,12 @@ def test_a_streamed_wav_says_that_nobody_knows_its_length(server):
 
 @pytest.mark.parametrize(
     ("form", "kind", "marker"),
-    [("mp3", "audio/mpeg", b"\xff\xf3"), ("opus", "audio/ogg", b"OggS"), ("aac", "audio/aac", b"\xff\xf1")],
-)  # fmt: skip
+    [
+        ("mp3", "audio/mpeg", b"\xff\xf3"),
+        ("opus", "audio/ogg", b"OggS"),
+        ("aac", "audio/aac", b"\xff\xf1"),
+    ],
+)
 def test_lossy_files_are_one_stream_of_the_same_length(server, tts, form, kind, marker):
     answer = server.speech(MEDIUM, response_format=form)
     assert answer.headers["content-type"] == kind

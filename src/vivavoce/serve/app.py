@@ -13,11 +13,15 @@ from vivavoce.serve.deepgram import Deepgram
 from vivavoce.serve.guard import Guard
 from vivavoce.serve.openai import OpenAI
 from vivavoce.serve.service import Service
+from vivavoce.serve.shelf import Shelf
+from vivavoce.serve.voices import Voices
 from vivavoce.serve.websocket import Socket
 
 
-def make_app(service: Service) -> ASGIApp:
+def make_app(service: Service, shelf: Shelf) -> ASGIApp:
     """The application; `service` is started and stopped by the caller."""
+    for row in shelf.rows(service.table.models.values()):
+        service.table.add(row)
 
     async def speech_socket(websocket: WebSocket) -> None:
         await Socket(service, websocket).serve()
@@ -28,6 +32,7 @@ def make_app(service: Service) -> ASGIApp:
 
     routes: list[BaseRoute] = [
         *OpenAI(service).routes,
+        *Voices(service, shelf).routes,
         *Coqui(service).routes,
         *Operations(service).routes,
         WebSocketRoute("/v1/audio/speech/stream", speech_socket),

@@ -32,6 +32,7 @@ class Limits:
     turns: int = 8
     idle_socket_s: float = 300.0
     voices: int = 200
+    recordings_a_minute: int = 10
     write_s: float = 60.0
     queue_s: float = 30.0
     load_wait_s: float = 20.0
@@ -44,7 +45,8 @@ class ServeConfig:
 
     `batch` is how many sentences share a step of models that make whole sentences: 1 keeps the
     samples exactly those of `TTS.speak`. `wyoming` is a host and a port, or None. `max_memory` is
-    in bytes (0: no limit). `idle_unload_s` 0 keeps models loaded.
+    in bytes (0: no limit). `idle_unload_s` 0 keeps models loaded. `shelf` is the
+    folder of voices that clients make, by default one in the cache.
     """
 
     models: tuple[str, ...] = ()
@@ -70,6 +72,7 @@ class ServeConfig:
     allowed_hosts: tuple[str, ...] = ()
     root_path: str = ""
     aliases: tuple[str, ...] = ALIASES
+    shelf: Path | None = None
     limits: Limits = field(default_factory=Limits)
 
     @property

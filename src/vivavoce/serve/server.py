@@ -10,11 +10,13 @@ from collections.abc import Iterator
 
 import uvicorn
 
+from vivavoce.hub import paths as cache
 from vivavoce.serve import logs
 from vivavoce.serve.app import make_app
 from vivavoce.serve.config import ServeConfig
 from vivavoce.serve.connection import connection_class
 from vivavoce.serve.service import Service
+from vivavoce.serve.shelf import Shelf
 from vivavoce.serve.stock import stock
 from vivavoce.serve.wyoming import Wyoming
 
@@ -63,7 +65,7 @@ async def serve(service: Service) -> None:
 def uvicorn_config(service: Service) -> uvicorn.Config:
     config, limits = service.config, service.config.limits
     return uvicorn.Config(
-        make_app(service),
+        make_app(service, Shelf(config.shelf or cache.folder() / "served")),
         host=config.host,
         port=config.port,
         http=connection_class(limits),

@@ -82,10 +82,9 @@ class Table:
             return self.models[name]
         if name in self.aliases:
             return self.models[self.default]
-        advice = near_misses(name, self.models)
-        raise not_found(
-            f"No model is called {name!r}. {advice}".strip(), "model_not_found", "model"
-        )
+        advice = near_misses(name[:80], self.models)
+        message = f"No model is called {name[:80]!r}. {advice}".strip()
+        raise not_found(message, "model_not_found", "model")
 
     def voice(self, name: str | None, model: str | None = None) -> VoiceRow:
         """A voice by its id, name or one of OpenAI's names; none means the model's first.
