@@ -14,6 +14,7 @@ from vivavoce.serve.guard import Guard
 from vivavoce.serve.openai import OpenAI
 from vivavoce.serve.service import Service
 from vivavoce.serve.shelf import Shelf
+from vivavoce.serve.static import Page
 from vivavoce.serve.voices import Voices
 from vivavoce.serve.websocket import Socket
 
@@ -35,6 +36,7 @@ def make_app(service: Service, shelf: Shelf) -> ASGIApp:
         *Voices(service, shelf).routes,
         *Coqui(service).routes,
         *Operations(service).routes,
+        *Page(service).routes,
         WebSocketRoute("/v1/audio/speech/stream", speech_socket),
         WebSocketRoute("/v1/speak", deepgram_socket),
     ]

@@ -21,6 +21,7 @@ from vivavoce.serve.wire import LINE, Garbage, WyomingEvent, read_event
 
 log = logging.getLogger("vivavoce.serve")
 CONNECTIONS = 64
+LINGER_S = 2.0
 CHUNK = 2048
 """Samples of a message at most."""
 ATTRIBUTION = {"name": "vivavoce", "url": "https://pypi.org/project/vivavoce/"}
@@ -89,11 +90,21 @@ class Session:
         """Until the client leaves. Raises Garbage, ConnectionError."""
         while (event := await read_event(self.reader)) is not None:
             try:
-                if not await self._heed(event):
-                    return
+                if await self._heed(event):
+                    continue
             except ApiError as error:
                 await self._fail(error)
-                return
+            return await self._hang_up()
+
+    async def _hang_up(self) -> None:
+        """End our side. What the client is still sending is read for a moment: closing on it
+        would be a reset, which can overtake the error we sent.
+        """
+        with contextlib.suppress(OSError, TimeoutError):
+            self.writer.write_eof()
+            async with asyncio.timeout(LINGER_S):
+                while await self.reader.read(LINE):
+                    continue
 
     def leave(self) -> None:
         """The connection is over."""
