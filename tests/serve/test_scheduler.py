@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -157,6 +158,16 @@ def wait_for(condition, seconds=10.0):
         time.sleep(0.01)
 
 
+@contextmanager
+def held(running):
+    """The engine waits, so that requests pile up."""
+    entered, leave = threading.Event(), threading.Event()
+    running.service.engine.call(lambda: (entered.set(), leave.wait(20)))
+    assert entered.wait(10)
+    yield
+    leave.set()
+
+
 def test_a_client_that_leaves_frees_its_place(start):
     running = start(max_concurrent=1, max_queue=4)
     scheduler = running.service.scheduler
@@ -177,15 +188,12 @@ def test_a_client_that_leaves_while_it_waits_is_never_spoken(start):
         "POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
-    entered, leave = threading.Event(), threading.Event()
-    running.service.engine.call(lambda: (entered.set(), leave.wait(10)))
-    assert entered.wait(10)
-    with socket.create_connection(("127.0.0.1", running.port)) as raw:
-        raw.sendall(head.encode() + body)
-        wait_for(lambda: scheduler.waiting == 1)
-        (job,) = scheduler.jobs
-    wait_for(lambda: job.cancelled == "disconnected")
-    leave.set()
+    with held(running):
+        with socket.create_connection(("127.0.0.1", running.port)) as raw:
+            raw.sendall(head.encode() + body)
+            wait_for(lambda: scheduler.waiting == 1)
+            (job,) = scheduler.jobs
+        wait_for(lambda: job.cancelled == "disconnected")
     wait_for(lambda: not scheduler.jobs)
     assert job.started_at is None
 
@@ -201,7 +209,7 @@ def test_a_slow_reader_holds_little_and_delays_nobody(start, tts):
             wait_for(lambda: job.outbox.full)
             made = job.seconds
             assert running.speech(SHORT).status_code == 200
-            assert job.seconds - made < 30  # one utterance at most, and what the sockets hold
+            assert job.seconds - made < 15  # one utterance at most, and what the sockets hold
             data += b"".join(pieces)
     samples = np.frombuffer(data, "<i2")
     assert np.array_equal(samples, to_int16(tts.speak(BOOK, "speaker0").samples))
@@ -211,9 +219,11 @@ def test_overload_is_refused_and_never_answered_wrongly(start, tts):
     running = start(max_concurrent=2, max_queue=2, cache_bytes=0)
     asked = [(f"Number {n}. {MEDIUM}", n) for n in range(16)]
     with ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(lambda a: running.speech(a[0], seed=a[1]), asked))
-    statuses = [answer.status_code for answer in answers]
-    assert set(statuses) == {200, 503}
+        with held(running):
+            futures = [pool.submit(running.speech, text, seed=seed) for text, seed in asked]
+            wait_for(lambda: sum(future.done() for future in futures) == 12)
+        answers = [future.result() for future in futures]
+    assert sorted(answer.status_code for answer in answers) == [200] * 4 + [503] * 12
     for (text, seed), answer in zip(asked, answers, strict=True):
         if answer.status_code == 200:
             wanted = to_int16(tts.speak(text, "speaker0", seed=seed).samples)

@@ -94,7 +94,8 @@ class Session:
                     continue
             except ApiError as error:
                 await self._fail(error)
-            return await self._hang_up()
+            await self._hang_up()
+            return
 
     async def _hang_up(self) -> None:
         """End our side. What the client is still sending is read for a moment: closing on it
