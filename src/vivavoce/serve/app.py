@@ -8,9 +8,11 @@ from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
+from vivavoce.serve.config import LOOPBACK
 from vivavoce.serve.coqui import Coqui
 from vivavoce.serve.deepgram import Deepgram
-from vivavoce.serve.guard import Guard
+from vivavoce.serve.errors import ApiError, busy, not_found
+from vivavoce.serve.guard import Guard, caller_of
 from vivavoce.serve.openai import OpenAI
 from vivavoce.serve.service import Service
 from vivavoce.serve.shelf import Shelf
@@ -55,6 +57,7 @@ class Operations:
             Route("/health", self.health),
             Route("/ready", self.ready),
             Route("/metrics", self.metrics),
+            Route("/x/models/{name:path}/{what}", self.swap, methods=["POST"]),
         ]
 
     async def health(self, request: Request) -> Response:
@@ -73,6 +76,21 @@ class Operations:
         models = {name: "loaded" if lane.loaded else "not loaded" for name, lane in lanes}
         body = {"status": status, "models": models}
         return JSONResponse(body, 200 if status == "ok" else 503)
+
+    async def swap(self, request: Request) -> Response:
+        """Load or unload a model. On a network this needs keys."""
+        service, caller = self.service, caller_of(request.scope)
+        if not service.keys.needed and caller.address not in LOOPBACK:
+            message = "Only this machine may do that, or who has a key."
+            raise ApiError(403, "disabled", message, None, "permission_error")
+        name, what = request.path_params["name"], request.path_params["what"]
+        if name not in service.table.models or what not in ("load", "unload"):
+            raise not_found("There is nothing at this address.")
+        if what == "load":
+            await service.load(name)
+        elif not await service.unload(name) and service.engine.lanes[name].loaded:
+            raise busy("overloaded", "The model is being used.", service.scheduler.retry_s())
+        return JSONResponse({"id": name, "loaded": service.engine.lanes[name].loaded})
 
     async def metrics(self, request: Request) -> Response:
         kind = "text/plain; version=0.0.4; charset=utf-8"

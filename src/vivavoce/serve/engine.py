@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 log = logging.getLogger("vivavoce.serve")
-IDLE_S = 0.5
+IDLE_S, LOOK_S = 0.5, 5.0
 
 
 class Engine(threading.Thread):
@@ -31,7 +31,8 @@ class Engine(threading.Thread):
         super().__init__(name="vivavoce-engine", daemon=True)
         self.scheduler, self.config = scheduler, config
         self.lanes = {name: Lane(name, load, scheduler, config) for name, load in loaders.items()}
-        self.failure: BaseException | None = None
+        self.memory = 0  # bytes held by the device, as last looked at
+        self._looked_at = 0.0
         self._calls: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._stopping = False
 
@@ -71,6 +72,9 @@ class Engine(threading.Thread):
             except Exception as error:
                 log.exception("a step of '%s' failed", lane.name)
                 lane.fail(error)
+        if time.monotonic() - self._looked_at > LOOK_S:
+            self._looked_at = time.monotonic()
+            self.memory = max(lane.memory for lane in self.lanes.values())
         return worked
 
     def _called(self) -> bool:

@@ -89,6 +89,9 @@ class Guard:
             told = _told(error, caller.request_id)
             status = told.status
             await _deny(scope, send, told)
+        except Exception:
+            status = 500
+            log.exception("connection %s failed", caller.request_id)
         finally:
             seconds = time.monotonic() - begin
             self.service.metrics.answered(scope.get("dialect", "websocket"), status, seconds)

@@ -36,8 +36,8 @@ class Work:
 class Job:
     """State shared by the event loop and the engine's thread.
 
-    The engine writes `started_at`, counts and the outbox; the loop writes `cancelled`. `rate` is
-    the sample rate of the model, Hz, known from the table of models.
+    The engine writes `started_at`, `busy`, counts and the outbox; the loop writes `cancelled`.
+    `rate` is the sample rate of the model, Hz, known from the table of models.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class Job:
         self._wake = wake
         self.created_at = time.monotonic()
         self.started_at: float | None = None
+        self.busy = False  # the engine has some of its text
         self.first_audio_at: float | None = None
         self.served_at = 0.0
         self.cancelled = ""
@@ -63,6 +64,11 @@ class Job:
         self.output_frames = 0
         self.samples = 0
         self.warnings: tuple[str, ...] = ()
+
+    @property
+    def resting(self) -> bool:
+        """Whether it waits for its client to send more text."""
+        return not (self.busy or self.feed.ready)
 
     @property
     def good(self) -> bool:

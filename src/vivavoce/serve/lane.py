@@ -61,8 +61,12 @@ class Lane:
     def load(self) -> TTS:
         """The model, loaded now if it is not. Raises what `vivavoce.load` raises."""
         if self.tts is None:
-            self.tts = self._load()
-            self.session = self._new_session(self.tts)
+            self.scheduler.loading = self.name
+            try:
+                self.tts = self._load()
+                self.session = self._new_session(self.tts)
+            finally:
+                self.scheduler.loading = ""
         self.used_at = time.monotonic()
         return self.tts
 

@@ -36,6 +36,7 @@ class Scheduler:
         self.wake = threading.Event()
         self.jobs: list[Job] = []
         self.closing = False
+        self.loading = ""  # the model that the engine is loading
         self._turns: dict[str, None] = {}  # keys, the one to be served next first
         self._lock = threading.Lock()
         self._pace_s = 1.0  # between two jobs that end, as measured
@@ -51,7 +52,8 @@ class Scheduler:
 
     @property
     def full(self) -> bool:
-        return len(self.jobs) >= self.config.max_concurrent + self.config.max_queue
+        taken = sum(not job.resting for job in self.jobs)
+        return taken >= self.config.max_concurrent + self.config.max_queue
 
     def submit(self, work: Work, feed: Feed, rate: int) -> Job:
         """Queue a job. Raises ApiError (503, 429) when it cannot be taken now."""
@@ -101,9 +103,14 @@ class Scheduler:
 
     def expire(self) -> None:
         """End what has waited too long to begin."""
-        latest = time.monotonic() - self.config.limits.queue_s
+        limits, now = self.config.limits, time.monotonic()
         for job in list(self.jobs):
-            if job.started_at is None and job.created_at < latest and job.feed.ready:
+            waited_s = now - job.created_at
+            if job.started_at is not None or not job.feed.ready:
+                continue
+            if job.work.model == self.loading and waited_s > limits.load_wait_s:
+                self._refuse(job, "loading", "The model is being loaded.")
+            elif waited_s > limits.queue_s:
                 message = "The request waited too long; the server is busy."
                 self._refuse(job, "queue_timeout", message)
 

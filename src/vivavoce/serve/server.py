@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import logging
 import signal
+import socket
 from collections.abc import Iterator
 
 import uvicorn
 
+from vivavoce.errors import UsageError
 from vivavoce.hub import paths as cache
 from vivavoce.serve import logs
 from vivavoce.serve.app import make_app
@@ -17,7 +19,8 @@ from vivavoce.serve.config import ServeConfig
 from vivavoce.serve.connection import connection_class
 from vivavoce.serve.service import Service
 from vivavoce.serve.shelf import Shelf
-from vivavoce.serve.stock import stock
+from vivavoce.serve.stock import own_voices, stock
+from vivavoce.serve.table import VoiceRow
 from vivavoce.serve.wyoming import Wyoming
 
 TICK_S = 0.05
@@ -34,24 +37,41 @@ class Server(uvicorn.Server):
 
 def run(config: ServeConfig) -> None:
     """Serve until a signal comes. Raises UnknownModel and whatever loading raises."""
-    logs.set_up()
     table, loaders = stock(config)
-    asyncio.run(serve(Service(config, table, loaders)))
+    listening = listen(config.host, config.port)
+    logs.set_up()
+
+    def voices() -> list[VoiceRow]:
+        return own_voices(table.models.values())
+
+    asyncio.run(serve(Service(config, table, loaders, voices), listening))
 
 
-async def serve(service: Service) -> None:
-    """Sockets open at once; `/ready` says when the default model can speak."""
+def listen(host: str, port: int) -> socket.socket:
+    """Raises UsageError for an address that cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=256)
+    except OSError as error:
+        raise UsageError(
+            f"Cannot listen at {host}, port {port}: {error.strerror}.",
+            "Choose another with --port or --host.",
+        ) from error
+
+
+async def serve(service: Service, listening: socket.socket) -> None:
+    """The socket answers at once; `/ready` says when the default model can speak."""
     server = Server(uvicorn_config(service))
     wyoming = Wyoming(service)
     Signals(service, server, wyoming).install()
     starting = asyncio.create_task(service.start())
-    serving = asyncio.create_task(server.serve())
+    serving = asyncio.create_task(server.serve([listening]))
     try:
         await asyncio.wait({starting, serving}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()  # raises what loading raised
             if service.config.wyoming is not None:
-                await wyoming.start(*service.config.wyoming)
+                await start_wyoming(wyoming, *service.config.wyoming)
             announce(service.config)
         await serving
     finally:
@@ -60,6 +80,17 @@ async def serve(service: Service) -> None:
         await service.stop()
         if not serving.done():
             await serving
+
+
+async def start_wyoming(wyoming: Wyoming, host: str, port: int) -> None:
+    """Raises UsageError for an address that cannot be had."""
+    try:
+        await wyoming.start(host, port)
+    except OSError as error:
+        raise UsageError(
+            f"Cannot listen at {host}, port {port}: {error.strerror}.",
+            "Choose another with --wyoming.",
+        ) from error
 
 
 def uvicorn_config(service: Service) -> uvicorn.Config:
@@ -91,7 +122,7 @@ def announce(config: ServeConfig) -> None:
 class Signals:
     """SIGTERM and SIGINT: finish what sounds, then go; a second one goes at once.
 
-    SIGHUP reads the API keys again.
+    SIGHUP reads the API keys and the user's voices again.
     """
 
     def __init__(self, service: Service, server: Server, wyoming: Wyoming) -> None:
@@ -104,7 +135,7 @@ class Signals:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self.leave)
             if hasattr(signal, "SIGHUP"):
-                loop.add_signal_handler(signal.SIGHUP, self.service.keys.reload)
+                loop.add_signal_handler(signal.SIGHUP, self.service.reload)
 
     def leave(self) -> None:
         if self._draining is None:

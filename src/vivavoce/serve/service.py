@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from vivavoce.errors import VivavoceError
 from vivavoce.serve.cache import LONGEST_S, Cache, Result
 from vivavoce.serve.config import ServeConfig
 from vivavoce.serve.encode import Encoder
@@ -19,11 +21,12 @@ from vivavoce.serve.keys import Keys
 from vivavoce.serve.metrics import Metrics
 from vivavoce.serve.outbox import Mark, Sound
 from vivavoce.serve.scheduler import Scheduler
-from vivavoce.serve.table import Table
+from vivavoce.serve.table import Table, VoiceRow
 
 if TYPE_CHECKING:
     from vivavoce.speech.engine import TTS
 
+log = logging.getLogger("vivavoce.serve")
 ENCODERS = 2
 WARM_UP = "Hello."
 
@@ -75,12 +78,16 @@ class Stream:
 
 
 class Service:
-    """One server's state. `loaders` are the served models by name."""
+    """One server's state. `loaders` are the models by name, `voices` looks for the user's."""
 
     def __init__(
-        self, config: ServeConfig, table: Table, loaders: Mapping[str, Callable[[], TTS]]
+        self,
+        config: ServeConfig,
+        table: Table,
+        loaders: Mapping[str, Callable[[], TTS]],
+        voices: Callable[[], list[VoiceRow]] | None = None,
     ) -> None:
-        self.config, self.table = config, table
+        self.config, self.table, self.voices = config, table, voices
         self.keys = Keys(config.keys, config.key_file)
         self.metrics = Metrics()
         self.scheduler = Scheduler(config, self.metrics)
@@ -144,10 +151,31 @@ class Service:
             return await loop.run_in_executor(self.encoders, encoder.finish)
         return await loop.run_in_executor(self.encoders, encoder.feed, sound.samples)
 
+    def reload(self) -> None:
+        """Read the keys and the user's voices again. A fault in them changes nothing, and is
+        logged.
+        """
+        try:
+            self.keys.reload()
+            if self.voices is not None:
+                for row in self.voices():
+                    self.table.add(row)
+        except VivavoceError as error:
+            log.error("not reloaded: %s", error)
+
+    async def load(self, name: str) -> None:
+        """Bring a model into memory. Raises what loading raises."""
+        await asyncio.wrap_future(self.engine.call(self.engine.lanes[name].load))
+
+    async def unload(self, name: str) -> bool:
+        """Drop a model's weights, unless it speaks; whether that was done."""
+        return await asyncio.wrap_future(self.engine.call(self.engine.lanes[name].unload))
+
     def metrics_text(self) -> bytes:
         metrics, scheduler = self.metrics, self.scheduler
         metrics.active.set(scheduler.active)
         metrics.queued.set(scheduler.waiting)
+        metrics.device_memory.set(self.engine.memory)
         for name, lane in self.engine.lanes.items():
             metrics.loaded.labels(name).set(int(lane.loaded))
         return metrics.text()

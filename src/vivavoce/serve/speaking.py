@@ -49,6 +49,12 @@ class Speaking:
 
     def settle(self) -> None:
         """Look for the next utterance; give marks and the end once nothing is before them."""
+        try:
+            self._settle()
+        finally:
+            self.job.busy = bool(self.slots or self.pending or self._plan)
+
+    def _settle(self) -> None:
         while self.pending is None and not self.finished:
             if self._plan is not None:
                 self._advance()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -88,7 +89,11 @@ class Session:
 
     async def serve(self) -> None:
         """Until the client leaves. Raises Garbage, ConnectionError."""
-        while (event := await read_event(self.reader)) is not None:
+        limit = self.service.config.limits.idle_socket_s
+        while True:
+            event = await asyncio.wait_for(read_event(self.reader), limit)
+            if event is None:
+                return
             try:
                 if await self._heed(event):
                     continue
@@ -159,6 +164,16 @@ class Session:
 
     async def _finish(self) -> bool:
         """Wait for what is being spoken; whether it went well. A client that leaves ends it."""
+        begin, status = time.monotonic(), 200
+        try:
+            return await self._finished()
+        except ApiError as error:
+            status = error.status
+            raise
+        finally:
+            self.service.metrics.answered("wyoming", status, time.monotonic() - begin)
+
+    async def _finished(self) -> bool:
         speaking, turn = self.speaking, self.turn
         if speaking is None or turn is None:
             return True
@@ -169,11 +184,7 @@ class Session:
             turn.cancel("disconnected")
         gone.cancel()
         self.speaking = self.turn = None
-        try:
-            await speaking
-        except ApiError as error:
-            await self._fail(error)
-            return False
+        await speaking
         return not turn.cancelled.is_set()
 
     async def _gone(self) -> None:
