@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from vivavoce.errors import VivavoceError
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from vivavoce.types import Voice
 
 VOICES_KEPT = 8
+LEAD_S = 1.0
+"""Seconds of audio ahead of its listener below which a job comes before others."""
 LOOK_AHEAD = 2
 """Sentences of one job side by side, where the model batches and nobody else waits."""
 
@@ -160,7 +163,7 @@ class Lane:
             self._end(job)
 
     def _work(self, session: Session) -> None:
-        for handle, result in session.step():
+        for handle, result in session.step(self._most_urgent):
             speaking = self.handles.get(handle)
             if speaking is None:
                 continue
@@ -175,6 +178,23 @@ class Lane:
                 if speaking.finished:
                     self._end(speaking.job)
         self.used_at = time.monotonic()
+
+    def _most_urgent(self, due: Sequence[int]) -> Sequence[int]:
+        """Whose window is decoded now: first of all those whose listeners would soon wait.
+
+        If there are none, and a job waits for a place, the oldest utterance is brought to its end.
+        """
+        urgent = [handle for handle in due if self._lead_s(handle) < LEAD_S]
+        if urgent or not self.scheduler.waiting:
+            return urgent or due
+        return due[:1]
+
+    def _lead_s(self, handle: int) -> float:
+        """How far ahead of its listener a job is, in seconds."""
+        speaking = self.handles.get(handle)
+        if speaking is None or speaking.job.first_audio_at is None:
+            return -math.inf
+        return speaking.job.seconds - (time.monotonic() - speaking.job.first_audio_at)
 
     @contextlib.contextmanager
     def _failing(self, job: Job):  # noqa: ANN202 - a context manager

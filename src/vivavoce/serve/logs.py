@@ -51,4 +51,4 @@ def request_line(scope: Scope, caller: Caller, status: int, n_bytes: int, second
         "bytes": n_bytes,
         "seconds": round(seconds, 4),
     }
-    log.info("request", extra={"facts": facts})
+    log.info("request", extra={"facts": facts | scope.get("facts", {})})

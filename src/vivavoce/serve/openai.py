@@ -46,7 +46,10 @@ class Speech(Response):
                 headers=headers,
                 request_id=caller_of(scope).request_id,
             )
-            await response.send_all(receive, send)
+            try:
+                await response.send_all(receive, send)
+            finally:
+                scope["facts"] = stream.facts
 
 
 class OpenAI:

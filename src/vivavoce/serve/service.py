@@ -58,6 +58,18 @@ class Stream:
     def warnings(self) -> tuple[str, ...]:
         return self.job.warnings if self.job else ()
 
+    @property
+    def facts(self) -> dict[str, object]:
+        """For the log: where the time went, in seconds."""
+        facts: dict[str, object] = {"cached": self.cached}
+        job = self.job
+        if job is not None and job.started_at is not None:
+            facts["model"], facts["audio_s"] = job.work.model, round(job.seconds, 3)
+            facts["queue_s"] = round(job.started_at - job.created_at, 4)
+            if job.first_audio_at is not None:
+                facts["first_audio_s"] = round(job.first_audio_at - job.created_at, 4)
+        return facts
+
     def cancel(self, reason: str) -> None:
         if self.job is not None:
             self.job.cancel(reason)
