@@ -165,7 +165,7 @@ class TTS:
             for utterance, how in plan_cast(text, voice, request, self._plan)
             for piece in session.run(utterance, how)
         )
-        yield from joined(pieces, self._blends)
+        yield from joined(pieces, self.blends)
 
     def batch(
         self,
@@ -261,7 +261,7 @@ class TTS:
         return edits.perform(self.synthesiser, audio, tokens(target), pieces, request, gain)
 
     @property
-    def _blends(self) -> bool:
+    def blends(self) -> bool:
         """Whether utterances fade into each other: not where their ends are out before it shows
         that they are ends, or a stream would sound different from the whole.
         """
@@ -315,7 +315,7 @@ class TTS:
 
     def _joined(self, utterances: dict[int, list[Piece]], seed: int) -> Speech:
         pieces = [piece for index in sorted(utterances) for piece in utterances[index]]
-        return self._collected(list(joined(pieces, self._blends)), seed)
+        return self._collected(list(joined(pieces, self.blends)), seed)
 
     def _collected(self, chunks: list[AudioChunk], seed: int) -> Speech:
         return Speech(

@@ -42,13 +42,15 @@ def joined(pieces: Iterable[Piece], blend: bool) -> Iterator[AudioChunk]:
     with equal power within it: room tone goes on, and no sound of either is lost. What may still
     be blended is held back.
     """
-    timeline = _Timeline(blend)
+    timeline = Timeline(blend)
     for piece in pieces:
         yield from timeline.add(piece)
     yield from timeline.finish()
 
 
-class _Timeline:
+class Timeline:
+    """`joined` for pieces that come by themselves: `add` each, `finish` after the last."""
+
     def __init__(self, blend: bool) -> None:
         self.blend = blend
         self.done = 0  # samples sent

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from vivavoce.vocoders.base import decode_window
 
 T = TypeVar("T")
 Handle = int
+Choose = Callable[[Sequence[Handle]], Sequence[Handle]]
 Event = tuple[Handle, Piece | VivavoceError]
 """What `Session.step` gives: more of an utterance, or the error that ended it."""
 
@@ -76,19 +77,21 @@ class Session:
         return not self.renderings
 
     @torch.inference_mode()
-    def step(self) -> list[Event]:
+    def step(self, choose: Choose | None = None) -> list[Event]:
         """One step of the acoustic model, and at most one vocoder window per utterance.
 
-        Errors of one utterance are events. What an `on_step` raises passes through and ends the
-        utterances of that step.
+        `choose` says which of the utterances that have a window get theirs now (default: all); the
+        others keep it. Errors of one utterance are events. What an `on_step` raises passes through
+        and ends the utterances of that step.
         """
         events: list[Event] = []
         if self.handles:
             for job, features, ended in self._generated(events):
                 self._take(job, features, ended, events)
-        for handle, rendering in list(self.renderings.items()):
-            if rendering.windows:
-                self._attempt(handle, lambda r=rendering: self._decoded(r), events)
+        due = [handle for handle, rendering in self.renderings.items() if rendering.windows]
+        for handle in choose(due) if choose is not None and due else due:
+            rendering = self.renderings[handle]
+            self._attempt(handle, lambda r=rendering: self._decoded(r), events)
         return events
 
     def run(self, utterance: Utterance, request: Request) -> Iterator[Piece]:

@@ -1,0 +1,167 @@
+"""`vivavoce serve`: the server, from a command line. What it does is in vivavoce/serve."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vivavoce.cli.options import Device, Precision
+from vivavoce.cli.terminal import say
+from vivavoce.errors import MissingExtra, UsageError
+
+if TYPE_CHECKING:
+    from vivavoce.serve.config import ServeConfig
+
+LIBRARIES = ("starlette", "uvicorn", "websockets", "multipart", "av", "prometheus_client")
+
+Models = Annotated[
+    list[str] | None,
+    typer.Option("--model", "-m", help="A model to serve; may repeat. The first is the default."),
+]
+Host = Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0 is every network.")]
+Port = Annotated[int, typer.Option(help="Port for HTTP and WebSockets.")]
+WyomingAt = Annotated[
+    str | None,
+    typer.Option("--wyoming", metavar="PORT", help="Also speak Wyoming: a port, or HOST:PORT."),
+]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option("--api-key-file", help="Only these keys may ask: one `name:key` a line."),
+]
+Concurrent = Annotated[
+    int, typer.Option("--max-concurrent", help="Sentences spoken at the same time.")
+]
+Queue = Annotated[
+    int | None,
+    typer.Option("--max-queue", help="Requests that may wait [default: 4 per sentence]."),
+]
+Timeout = Annotated[float, typer.Option("--queue-timeout", help="Seconds a request may wait.")]
+PerKey = Annotated[int, typer.Option("--per-key", help="Requests at once per key; 0: no limit.")]
+Batch = Annotated[
+    int, typer.Option(help="Sentences per step of models that make whole sentences; for GPUs.")
+]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        "--max-memory", metavar="SIZE", help="Above this, as 8GB, unload what is not in use."
+    ),
+]
+Unload = Annotated[
+    float, typer.Option("--idle-unload", help="Drop a model unused for so many seconds; 0: never.")
+]
+CacheSize = Annotated[
+    int, typer.Option("--cache-mb", help="Memory for results that are asked for again; 0: none.")
+]
+Characters = Annotated[int, typer.Option("--max-characters", help="The longest text.")]
+Grace = Annotated[float, typer.Option(help="Seconds to finish what sounds when told to stop.")]
+NoVoices = Annotated[
+    bool, typer.Option("--no-voice-creation", help="Make no voices from recordings.")
+]
+Similarity = Annotated[
+    float,
+    typer.Option("--consent-similarity", help="How alike consent and sample must be; 0: any."),
+]
+Cors = Annotated[
+    list[str] | None,
+    typer.Option("--cors", metavar="ORIGIN", help="Pages of this origin may ask; may repeat."),
+]
+Allowed = Annotated[
+    list[str] | None,
+    typer.Option("--allowed-host", help="Another name of this machine; may repeat."),
+]
+RootPath = Annotated[str, typer.Option("--root-path", help="Path prefix that a proxy takes off.")]
+OpenMetrics = Annotated[
+    bool, typer.Option("--open-metrics", help="Show /metrics to everybody who can connect.")
+]
+
+
+def serve(
+    models: Models = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8880,
+    wyoming: WyomingAt = None,
+    api_key_file: KeyFile = None,
+    max_memory: Memory = None,
+    max_concurrent: Concurrent = 8,
+    max_queue: Queue = None,
+    queue_timeout: Timeout = 30.0,
+    per_key: PerKey = 0,
+    batch: Batch = 1,
+    idle_unload: Unload = 0.0,
+    cache_mb: CacheSize = 64,
+    max_characters: Characters = 100_000,
+    grace: Grace = 30.0,
+    no_voice_creation: NoVoices = False,
+    consent_similarity: Similarity = 0.5,
+    cors: Cors = None,
+    allowed_host: Allowed = None,
+    root_path: RootPath = "",
+    open_metrics: OpenMetrics = False,
+    device: Device = "auto",
+    precision: Precision = "float32",
+) -> None:
+    """Serve speech over HTTP, WebSockets and Wyoming.
+
+    OpenAI's clients reach it at http://127.0.0.1:8880/v1, a browser at http://127.0.0.1:8880.
+    """
+    given = dict(locals())  # every option, by its name
+    require_server()
+    start(configured(given))
+
+
+def configured(given: dict[str, Any]) -> ServeConfig:
+    """The options of the command line as values. Raises UsageError."""
+    from vivavoce.serve.config import MIB, Limits, ServeConfig, parse_address, parse_size
+
+    for name, least in (("max_concurrent", 1), ("batch", 1), ("cache_mb", 0)):
+        if given[name] < least:
+            flag = name.replace("_", "-")
+            raise UsageError(f"--{flag} is {given[name]}.", f"Use {least} or more.")
+    rows, queue = given["max_concurrent"], given["max_queue"]
+    wyoming, memory = given["wyoming"], given["max_memory"]
+    same = ("host", "port", "device", "precision", "max_concurrent", "batch", "root_path")
+    return ServeConfig(
+        **{name: given[name] for name in (*same, "consent_similarity", "open_metrics")},
+        models=tuple(given["models"] or ()),
+        wyoming=None if wyoming in (None, "off") else parse_address(wyoming),
+        key_file=given["api_key_file"],
+        max_queue=4 * rows if queue is None else queue,
+        max_memory=parse_size(memory) if memory else 0,
+        cache_bytes=given["cache_mb"] * MIB,
+        idle_unload_s=given["idle_unload"],
+        grace_s=given["grace"],
+        voice_creation=not given["no_voice_creation"],
+        cors=tuple(given["cors"] or ()),
+        allowed_hosts=tuple(given["allowed_host"] or ()),
+        limits=Limits(
+            characters=given["max_characters"],
+            queue_s=given["queue_timeout"],
+            per_key=given["per_key"],
+        ),
+    )
+
+
+def start(config: ServeConfig) -> None:
+    """Serve until a signal comes."""
+    from vivavoce.serve.keys import Keys
+    from vivavoce.serve.server import run
+
+    if not config.on_loopback and not Keys(config.keys, config.key_file).needed:
+        red, plain = ("\033[31m", "\033[0m") if sys.stderr.isatty() else ("", "")
+        say(f"{red}warning: everybody who reaches {config.host} may use this server.{plain}")
+        say("Give keys with --api-key-file, or listen at 127.0.0.1.")
+    run(config)
+
+
+def require_server() -> None:
+    """Raises MissingExtra when a library of the server is not installed."""
+    missing = [name for name in LIBRARIES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingExtra(
+            f"The server needs {', '.join(missing)}.",
+            "Install them: pip install 'vivavoce[server]'.",
+        )

@@ -1,0 +1,233 @@
+"""In front of every route: who asks, from where, and what is said when something goes wrong."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from vivavoce.serve.config import LOOPBACK
+from vivavoce.serve.errors import ApiError, describe, invalid
+from vivavoce.serve.logs import request_line
+from vivavoce.serve.respond import Headers, send_json
+from vivavoce.serve.service import Service
+
+log = logging.getLogger("vivavoce.serve")
+SAFE = ("GET", "HEAD", "OPTIONS")
+OPEN_PATHS = ("/", "/health", "/ready", "/x/page.json", "/favicon.ico")
+KEY_PROTOCOL = "vivavoce.key."
+"""Browsers cannot set headers of a WebSocket: there the key is a subprotocol of this name."""
+
+
+@dataclass
+class Caller:
+    """Who sent a request: `key` is the name of an API key, or the address."""
+
+    request_id: str
+    key: str = ""
+    address: str = ""
+    ignored: str = ""
+
+
+class Guard:
+    """Wraps the routes of `app`."""
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self.app, self.service = app, service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = _Answer(send)
+        caller = self._caller(scope)
+        begin = time.monotonic()
+        headers = {"x-request-id": caller.request_id} | self._cors(scope)
+        answer.headers = headers
+        try:
+            if scope["method"] == "OPTIONS" and len(headers) > 1:
+                await _preflight(answer)
+            else:
+                self._check(scope, caller)
+                await self.app(scope, receive, answer)
+        except Exception as error:  # noqa: BLE001 - the last stop before the socket
+            await self._failed(error, caller, scope, answer)
+        finally:
+            seconds = time.monotonic() - begin
+            dialect = scope.get("dialect", "http")
+            self.service.metrics.answered(dialect, answer.status, seconds)
+            request_line(scope, caller, answer.status, answer.n_bytes, seconds)
+
+    async def _failed(
+        self, error: Exception, caller: Caller, scope: Scope, answer: _Answer
+    ) -> None:
+        """An answer if there can still be one; else the connection just ends."""
+        told = _told(error, caller.request_id)
+        if told.status == 500:
+            log.error("request %s failed", caller.request_id, exc_info=error)
+        if answer.status:
+            return
+        shape = scope.get("error_shape", ApiError.body)
+        await send_json(answer, scope, told.status, shape(told), dict(told.headers))
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        caller = self._caller(scope)
+        begin, status = time.monotonic(), 101
+        try:
+            self._check(scope, caller)
+            await self.app(scope, receive, send)
+        except (ApiError, HTTPException) as error:
+            told = _told(error, caller.request_id)
+            status = told.status
+            await _deny(scope, send, told)
+        except Exception:
+            status = 500
+            log.exception("connection %s failed", caller.request_id)
+        finally:
+            seconds = time.monotonic() - begin
+            self.service.metrics.answered(scope.get("dialect", "websocket"), status, seconds)
+            request_line(scope, caller, status, 0, seconds)
+
+    def _caller(self, scope: Scope) -> Caller:
+        address = (scope.get("client") or ("",))[0]
+        caller = Caller("req_" + secrets.token_hex(12), address, address)
+        scope["app"] = self
+        scope.setdefault("state", {})
+        scope["caller"] = caller
+        return caller
+
+    def _check(self, scope: Scope, caller: Caller) -> None:
+        """Raises ApiError for what may not be asked from there, or without a key."""
+        headers = _headers(scope)
+        if "content-length" in headers and "transfer-encoding" in headers:
+            raise invalid("invalid_value", "The request has two lengths.")
+        self._check_host(headers)
+        self._check_origin(scope, headers)
+        self._check_key(scope, headers, caller)
+
+    def _check_host(self, headers: Headers) -> None:
+        """On loopback: a page elsewhere must not reach us under a name of its own."""
+        config = self.service.config
+        if not config.on_loopback:
+            return
+        host = _hostname(headers.get("host", ""))
+        if host not in (*LOOPBACK, *config.allowed_hosts):
+            message = "The server is not known under this name."
+            raise ApiError(421, "unknown_host", message, headers={"connection": "close"})
+
+    def _check_origin(self, scope: Scope, headers: Headers) -> None:
+        origin = headers.get("origin")
+        if origin is None or (scope["type"] == "http" and scope["method"] in SAFE):
+            return
+        own = origin.partition("://")[2] == headers.get("host")
+        if not own and origin not in self.service.config.cors:
+            message = "Pages of this origin may not use the server."
+            raise ApiError(403, "foreign_origin", message, None, "permission_error")
+
+    def _check_key(self, scope: Scope, headers: Headers, caller: Caller) -> None:
+        keys, path = self.service.keys, scope["path"]
+        name = keys.name_of(_given_key(headers)) if keys.needed else None
+        if name is not None:
+            caller.key = name
+        if path in OPEN_PATHS or path.startswith("/page/"):
+            return
+        if path == "/metrics":
+            local = caller.address in LOOPBACK and not keys.needed
+            allowed = local or name is not None or self.service.config.open_metrics
+        else:
+            allowed = name is not None or not keys.needed
+        if not allowed:
+            message = "The API key is missing or wrong."
+            headers = {"www-authenticate": "Bearer"}
+            raise ApiError(401, "invalid_api_key", message, headers=headers)
+
+    def _cors(self, scope: Scope) -> Headers:
+        origin = _headers(scope).get("origin")
+        if origin is None or origin not in self.service.config.cors:
+            return {}
+        return {"access-control-allow-origin": origin, "vary": "origin"}
+
+
+class _Answer:
+    """`send`, remembering what was sent and adding the headers of every answer."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status, self.n_bytes = 0, 0
+        self.headers: Headers = {}
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            more = [(k.encode(), v.encode("latin-1")) for k, v in self.headers.items()]
+            message["headers"] = [*message.get("headers", ()), *more]
+        elif message["type"] == "http.response.body":
+            self.n_bytes += len(message.get("body", b""))
+        await self._send(message)
+
+
+def _told(error: Exception, request_id: str) -> ApiError:
+    if not isinstance(error, HTTPException):
+        return describe(error, request_id)
+    if error.status_code == 404:
+        return ApiError(404, "not_found", "There is nothing at this address.")
+    code = {405: "method_not_allowed"}.get(error.status_code, "invalid_value")
+    message = HTTPStatus(error.status_code).phrase + "."
+    return ApiError(error.status_code, code, message, headers=dict(error.headers or {}))
+
+
+async def _preflight(send: Send) -> None:
+    headers = [
+        (b"access-control-allow-methods", b"GET, POST, DELETE"),
+        (b"access-control-allow-headers", b"authorization, content-type"),
+        (b"access-control-max-age", b"600"),
+    ]
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _deny(scope: Scope, send: Send, told: ApiError) -> None:
+    """Refuse a WebSocket with an HTTP answer where the server can."""
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    headers = [(b"content-type", b"application/json")]
+    status = {"type": "websocket.http.response.start", "status": told.status, "headers": headers}
+    await send(status)
+    body = str(told).encode()
+    await send({"type": "websocket.http.response.body", "body": body})
+
+
+def _headers(scope: Scope) -> Headers:
+    return {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
+
+
+def _hostname(host: str) -> str:
+    """Without the port."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0].lower()
+
+
+def _given_key(headers: Headers) -> str:
+    """From `Authorization`, as Bearer or (Deepgram's clients) Token; or from a subprotocol."""
+    scheme, _, key = headers.get("authorization", "").partition(" ")
+    if scheme.lower() in ("bearer", "token"):
+        return key.strip()
+    offered = [part.strip() for part in headers.get("sec-websocket-protocol", "").split(",")]
+    found = (p.removeprefix(KEY_PROTOCOL) for p in offered if p.startswith(KEY_PROTOCOL))
+    return next(found, "")
+
+
+def caller_of(scope: Any) -> Caller:
+    """Who sent this request."""
+    return scope["caller"]

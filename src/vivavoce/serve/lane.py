@@ -1,0 +1,225 @@
+"""One model on the engine's thread: loaded when needed, a session, and the jobs that share it."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from vivavoce.errors import VivavoceError
+from vivavoce.serve.config import ServeConfig
+from vivavoce.serve.errors import Cancelled
+from vivavoce.serve.job import Job
+from vivavoce.serve.scheduler import Scheduler
+from vivavoce.serve.speaking import Speaking
+from vivavoce.serve.table import VoiceRow
+
+if TYPE_CHECKING:
+    from vivavoce.speech.engine import TTS
+    from vivavoce.speech.session import Session
+    from vivavoce.types import Voice
+
+VOICES_KEPT = 8
+LEAD_S = 1.0
+"""Seconds of audio ahead of its listener below which a job comes before others."""
+LOOK_AHEAD = 2
+"""Sentences of one job side by side, where the model batches and nobody else waits."""
+
+
+class Lane:
+    """Used by the engine's thread only, but for `loaded`."""
+
+    def __init__(
+        self, name: str, load: Callable[[], TTS], scheduler: Scheduler, config: ServeConfig
+    ) -> None:
+        self.name, self._load = name, load
+        self.scheduler, self.config = scheduler, config
+        self.tts: TTS | None = None
+        self.session: Session | None = None
+        self.jobs: dict[Job, Speaking] = {}
+        self.handles: dict[int, Speaking] = {}
+        self.used_at = time.monotonic()
+        self._voices: OrderedDict[tuple[str, int], Voice] = OrderedDict()
+
+    @property
+    def loaded(self) -> bool:
+        return self.tts is not None
+
+    @property
+    def memory(self) -> int:
+        """Bytes held where the model runs, by all models there; 0 where nobody knows."""
+        from vivavoce.runtime.memory import memory
+
+        device = self.tts.selection.device if self.tts is not None else "cpu"
+        return memory(device).used or 0
+
+    @property
+    def wanted(self) -> bool:
+        """Whether a job for this model waits or speaks."""
+        return any(job.work.model == self.name for job in list(self.scheduler.jobs))
+
+    def load(self) -> TTS:
+        """The model, loaded now if it is not. Raises what `vivavoce.load` raises."""
+        if self.tts is None:
+            self.scheduler.loading = self.name
+            try:
+                self.tts = self._load()
+                self.session = self._new_session(self.tts)
+            finally:
+                self.scheduler.loading = ""
+        self.used_at = time.monotonic()
+        return self.tts
+
+    def unload(self) -> bool:
+        """Drop the weights, unless somebody uses them; whether that was done."""
+        if self.jobs or self.tts is None:
+            return False
+        from vivavoce.runtime.memory import trim
+
+        self.tts = self.session = None
+        self._voices.clear()
+        trim()
+        return True
+
+    def step(self) -> bool:
+        """Admit, one step of the model, hand out. Whether there was anything to do."""
+        self._drop_cancelled()
+        if not self.wanted:
+            return False
+        try:
+            self.load()
+        except VivavoceError as error:
+            self._fail_all(error)
+            return True
+        admitted = self._admit()
+        if self.handles and self.session is not None:
+            self._work(self.session)
+            return True
+        return admitted
+
+    def voice(self, row: VoiceRow) -> Voice:
+        """The voice of a row of the table; files are read once while they do not change."""
+        tts = self.load()
+        if row.file is None:
+            return tts.model.voice(row.speaker or None)
+        from vivavoce.hub import voice_file
+
+        key = (row.id, row.file.stat().st_mtime_ns)
+        if key not in self._voices:
+            self._voices[key] = voice_file.load(row.file)
+        self._voices.move_to_end(key)
+        while len(self._voices) > VOICES_KEPT:
+            self._voices.popitem(last=False)
+        return self._voices[key]
+
+    def fail(self, error: Exception) -> None:
+        """Something that should not happen: every job of this model ends, the session is new."""
+        self._fail_all(error)
+        if self.tts is not None:
+            self.session = self._new_session(self.tts)
+
+    def _new_session(self, tts: TTS) -> Session:
+        batching = tts.model.traits.emits_parts
+        return tts.session(self.config.max_concurrent if batching else self.config.batch)
+
+    def _admit(self) -> bool:
+        admitted = False
+        while len(self.handles) < self.config.max_concurrent:
+            job = self.scheduler.choose(self.name, self._wants)
+            if job is None:
+                break
+            admitted = True
+            with self._failing(job):
+                self._next(job)
+        return admitted
+
+    def _wants(self, job: Job) -> bool:
+        speaking = self.jobs.get(job)
+        if speaking is None:
+            return job.feed.ready
+        return speaking.wants(self._at_once())
+
+    def _at_once(self) -> int:
+        batching = self.tts is not None and self.tts.model.traits.emits_parts
+        return LOOK_AHEAD if batching and not self.scheduler.waiting else 1
+
+    def _next(self, job: Job) -> None:
+        """Put the job's next utterance into the session, if its text has one."""
+        tts, session = self.load(), self.session
+        speaking = self.jobs.get(job)
+        if speaking is None:
+            speaking = Speaking(job, tts, self.voice(job.work.voice))
+            self.jobs[job] = speaking
+            self.scheduler.begun(job)
+        speaking.settle()
+        if speaking.pending is not None and session is not None:
+            handle = session.add(speaking.pending, speaking.request)
+            speaking.begin(handle)
+            self.handles[handle] = speaking
+        elif speaking.finished:
+            self._end(job)
+
+    def _work(self, session: Session) -> None:
+        for handle, result in session.step(self._most_urgent):
+            speaking = self.handles.get(handle)
+            if speaking is None:
+                continue
+            if isinstance(result, VivavoceError):
+                self._end(speaking.job, result)
+                continue
+            with self._failing(speaking.job):
+                speaking.take(handle, result)
+                if handle not in speaking.slots or speaking.slots[handle].ended:
+                    self.handles.pop(handle, None)
+                    speaking.settle()
+                if speaking.finished:
+                    self._end(speaking.job)
+        self.used_at = time.monotonic()
+
+    def _most_urgent(self, due: Sequence[int]) -> Sequence[int]:
+        """Whose window is decoded now: first of all those whose listeners would soon wait.
+
+        If there are none, and a job waits for a place, the oldest utterance is brought to its end.
+        """
+        urgent = [handle for handle in due if self._lead_s(handle) < LEAD_S]
+        if urgent or not self.scheduler.waiting:
+            return urgent or due
+        return due[:1]
+
+    def _lead_s(self, handle: int) -> float:
+        """How far ahead of its listener a job is, in seconds."""
+        speaking = self.handles.get(handle)
+        if speaking is None or speaking.job.first_audio_at is None:
+            return -math.inf
+        return speaking.job.seconds - (time.monotonic() - speaking.job.first_audio_at)
+
+    @contextlib.contextmanager
+    def _failing(self, job: Job):  # noqa: ANN202 - a context manager
+        """An error of one job ends that job alone."""
+        try:
+            yield
+        except VivavoceError as error:
+            self._end(job, error)
+
+    def _end(self, job: Job, error: Exception | None = None) -> None:
+        self._drop(job)
+        self.scheduler.done(job, None if isinstance(error, Cancelled) else error)
+
+    def _drop(self, job: Job) -> None:
+        speaking = self.jobs.pop(job, None)
+        for handle in [h for h, one in self.handles.items() if one is speaking]:
+            del self.handles[handle]
+            if self.session is not None:
+                self.session.drop(handle)
+
+    def _drop_cancelled(self) -> None:
+        for job in [j for j in list(self.scheduler.jobs) if j.work.model == self.name]:
+            if job.cancelled:
+                self._end(job)
+
+    def _fail_all(self, error: Exception) -> None:
+        for job in [j for j in list(self.scheduler.jobs) if j.work.model == self.name]:
+            self._end(job, error)

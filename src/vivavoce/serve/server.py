@@ -1,0 +1,159 @@
+"""Starting and ending: sockets, signals, and what is finished before the process goes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+
+from vivavoce.errors import UsageError
+from vivavoce.hub import paths as cache
+from vivavoce.serve import logs
+from vivavoce.serve.app import make_app
+from vivavoce.serve.config import ServeConfig
+from vivavoce.serve.connection import connection_class
+from vivavoce.serve.service import Service
+from vivavoce.serve.shelf import Shelf
+from vivavoce.serve.stock import own_voices, stock
+from vivavoce.serve.table import VoiceRow
+from vivavoce.serve.wyoming import Wyoming
+
+TICK_S = 0.05
+log = logging.getLogger("vivavoce.serve")
+
+
+class Server(uvicorn.Server):
+    """uvicorn without its signal handlers: a signal first lets finish what sounds."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def run(config: ServeConfig) -> None:
+    """Serve until a signal comes. Raises UnknownModel and whatever loading raises."""
+    table, loaders = stock(config)
+    listening = listen(config.host, config.port)
+    logs.set_up()
+
+    def voices() -> list[VoiceRow]:
+        return own_voices(table.models.values())
+
+    asyncio.run(serve(Service(config, table, loaders, voices), listening))
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Raises UsageError for an address that cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=256)
+    except OSError as error:
+        raise UsageError(
+            f"Cannot listen at {host}, port {port}: {error.strerror}.",
+            "Choose another with --port or --host.",
+        ) from error
+
+
+async def serve(service: Service, listening: socket.socket) -> None:
+    """The socket answers at once; `/ready` says when the default model can speak."""
+    server = Server(uvicorn_config(service))
+    wyoming = Wyoming(service)
+    Signals(service, server, wyoming).install()
+    starting = asyncio.create_task(service.start())
+    serving = asyncio.create_task(server.serve([listening]))
+    try:
+        await asyncio.wait({starting, serving}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()  # raises what loading raised
+            if service.config.wyoming is not None:
+                await start_wyoming(wyoming, *service.config.wyoming)
+            announce(service.config)
+        await serving
+    finally:
+        server.should_exit = True
+        await wyoming.stop()
+        await service.stop()
+        if not serving.done():
+            await serving
+
+
+async def start_wyoming(wyoming: Wyoming, host: str, port: int) -> None:
+    """Raises UsageError for an address that cannot be had."""
+    try:
+        await wyoming.start(host, port)
+    except OSError as error:
+        raise UsageError(
+            f"Cannot listen at {host}, port {port}: {error.strerror}.",
+            "Choose another with --wyoming.",
+        ) from error
+
+
+def uvicorn_config(service: Service) -> uvicorn.Config:
+    config, limits = service.config, service.config.limits
+    return uvicorn.Config(
+        make_app(service, Shelf(config.shelf or cache.folder() / "served")),
+        host=config.host,
+        port=config.port,
+        http=connection_class(limits),
+        ws="websockets-sansio",
+        ws_max_size=limits.message_bytes,
+        ws_per_message_deflate=False,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        root_path=config.root_path,
+        timeout_keep_alive=20,
+        timeout_graceful_shutdown=2,
+        h11_max_incomplete_event_size=64 << 10,
+    )
+
+
+def announce(config: ServeConfig) -> None:
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    log.info("listening at http://%s:%d", host, config.port)
+
+
+class Signals:
+    """SIGTERM and SIGINT: finish what sounds, then go; a second one goes at once.
+
+    SIGHUP reads the API keys and the user's voices again.
+    """
+
+    def __init__(self, service: Service, server: Server, wyoming: Wyoming) -> None:
+        self.service, self.server, self.wyoming = service, server, wyoming
+        self._draining: asyncio.Task[None] | None = None
+
+    def install(self) -> None:
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(NotImplementedError):  # Windows has no such handlers
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self.leave)
+            if hasattr(signal, "SIGHUP"):
+                loop.add_signal_handler(signal.SIGHUP, self.service.reload)
+
+    def leave(self) -> None:
+        if self._draining is None:
+            self._draining = asyncio.create_task(self._drain())
+        else:
+            self.service.scheduler.cancel_all("shutdown")
+            self.server.should_exit = self.server.force_exit = True
+
+    async def _drain(self) -> None:
+        scheduler = self.service.scheduler
+        scheduler.close()
+        self.wyoming.close()
+        for listening in getattr(self.server, "servers", ()):
+            listening.close()
+        loop = asyncio.get_running_loop()
+        latest = loop.time() + self.service.config.grace_s
+        while scheduler.jobs and loop.time() < latest:
+            await asyncio.sleep(TICK_S)
+        await asyncio.sleep(TICK_S)  # the last bytes are on their way
+        scheduler.cancel_all("shutdown")
+        self.server.should_exit = True

@@ -1,0 +1,91 @@
+"""A turn of a conversation: text that comes in pieces, audio that goes out while it does.
+
+Shared by the WebSockets and Wyoming: when what has come so far is spoken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable
+
+from vivavoce.serve.feed import Feed
+from vivavoce.serve.job import Work
+from vivavoce.serve.outbox import Mark, Sound
+from vivavoce.serve.service import Service, Stream
+
+SETTLE_S = 0.05
+"""After a piece of text: what follows at once belongs to it, so a text given whole stays whole."""
+SILENCE_S = 2.0
+"""After so long without text, what there is is spoken, though a sentence may go on."""
+
+
+class Turn:
+    """`add`, `flush`, `finish` while `events` is read by another task."""
+
+    def __init__(self, name: str, work: Work, service: Service) -> None:
+        self.name, self.work, self.service = name, work, service
+        self.feed = Feed()
+        self.stream: Stream | None = None
+        self.cancelled = asyncio.Event()
+        self.marks = 0
+        self.samples = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, text: str) -> None:
+        """More text, cut anywhere."""
+        self.feed.add(text)
+        self._after(SETTLE_S, self._release)
+
+    def flush(self) -> int:
+        """Speak what is there; the number of the mark that comes when it has been spoken."""
+        self._stop_timer()
+        self.marks += 1
+        self.feed.mark(self.marks)
+        self._fed()
+        return self.marks
+
+    def finish(self) -> None:
+        """No more text comes."""
+        self._stop_timer()
+        self.feed.finish()
+        self._fed()
+
+    def cancel(self, reason: str = "cancel") -> None:
+        self._stop_timer()
+        self.cancelled.set()
+        if self.stream is not None:
+            self.stream.cancel(reason)
+
+    async def events(self) -> AsyncGenerator[Sound | Mark, None]:
+        """What is to be sent. Raises ApiError where the server is full, and what goes wrong."""
+        async with self.service.speak(self.work, self.feed) as stream:
+            self.stream = stream
+            if self.cancelled.is_set():
+                stream.cancel("cancel")
+            async with contextlib.aclosing(stream.events()) as events:
+                async for event in events:
+                    yield event
+
+    def _release(self) -> None:
+        if self.feed.release():
+            self._fed()
+        if self.feed.held:
+            self._after(SILENCE_S, self._release_all)
+
+    def _release_all(self) -> None:
+        if self.feed.release_all():
+            self._fed()
+
+    def _fed(self) -> None:
+        if self.stream is not None and self.stream.job is not None:
+            self.stream.job.fed()
+
+    def _after(self, seconds: float, work: Callable[[], None]) -> None:
+        self._stop_timer()
+        self._timer = asyncio.get_running_loop().call_later(seconds, work)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
