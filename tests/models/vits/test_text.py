@@ -170,6 +170,7 @@ def test_mms_as_recorded(recorded):
         assert list(found.ids) == case["ids"]
 
 
+@pytest.mark.slow
 def test_mms_romanised(recorded):
     pytest.importorskip("uroman")
     golden = recorded("mms_text_frontend")
@@ -244,3 +245,13 @@ def test_long_sentences_are_cut():
     found = list(rules.chunks(text))
     assert max(len(c.text) for c in found) <= 400
     assert "".join(c.text for c in found).count("word") == 300
+
+
+@pytest.mark.parametrize(
+    "text", ["[[ab " * 20_000, "]] [[" * 20_000, "a, " * 30_000, "x" * 100_000]
+)
+def test_long_texts_of_any_kind_are_cut_at_once(text):
+    """Unclosed brackets are ordinary text, however many there are."""
+    found = list(TextRules(TextConfig(kind="piper", piper=letters())).chunks(text))
+    assert all(text[c.start : c.end] == c.text for c in found)
+    assert sum(len(c.text.replace(" ", "")) for c in found) == len(text.replace(" ", ""))

@@ -11,7 +11,7 @@ from vivavoce.errors import BadCheckpoint, ConfigError
 from vivavoce.models.vits.config import VitsOptions
 from vivavoce.models.vits.sizes import DecoderSettings
 from vivavoce.models.vits.text import PiperText, TextConfig
-from vivavoce.text.coqui import VITS_CHARACTERS
+from vivavoce.text.coqui import VITS_CHARACTERS, vocabulary
 from vivavoce.text.vocabulary import read_vocabulary
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -191,6 +191,12 @@ def coqui(foreign: Mapping[str, Any], rows: int) -> Settings:
     text["model_args"] = {
         k: v for k, v in (text.get("model_args") or {}).items() if k == "add_blank"
     }
+    symbols = len(vocabulary(text))
+    if symbols > rows:
+        raise BadCheckpoint(
+            f"config.json has {symbols} symbols, the weights have {rows}.",
+            BELONGS.format("config.json"),
+        )
     table = _json((foreign.get("found") or {}).get("languages") or "{}", "language_ids.json")
     listed = [str(k) for k, _ in sorted(table.items(), key=lambda item: item[1])]
     listed = listed or list(arguments.get("languages") or ())

@@ -19,7 +19,7 @@ from vivavoce.text.normalise import normalise
 from vivavoce.text.split import word_spans
 from vivavoce.types import Tokens
 
-RAW = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)
+RAW = re.compile(r"\[\[([^\[\]]*)\]\]")
 _ELLIPSIS = re.compile(r"\.{2,}|…")
 _MARK = re.compile(r"([.?!,:;—–])[\s\"'“”‘’«»()\[\]{}¡¿]*$")
 _SPOKEN_MARKS = {
