@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vivavoce.types import Voice
 
 VOICES_KEPT = 8
-LEAD_S = 1.0
+LEAD_S = 0.5
 """Seconds of audio ahead of its listener below which a job comes before others."""
 LOOK_AHEAD = 2
 """Sentences of one job side by side, where the model batches and nobody else waits."""
@@ -127,7 +127,7 @@ class Lane:
 
     def _admit(self) -> bool:
         admitted = False
-        while len(self.handles) < self.config.max_concurrent:
+        while self._has_room():
             job = self.scheduler.choose(self.name, self._wants)
             if job is None:
                 break
@@ -136,6 +136,24 @@ class Lane:
                 self._next(job)
         return admitted
 
+    def _has_room(self) -> bool:
+        """Whether another utterance may join the session.
+
+        Where a step advances every row, rows are what is scarce. Where whole sentences are made,
+        one batch is: those that have been made only wait for their windows, and so every job that
+        was accepted may be among them.
+        """
+        config = self.config
+        if self.session is None or self._batching:
+            return len(self.handles) < config.max_concurrent
+        most = config.max_concurrent + config.max_queue
+        return len(self.session.handles) < config.batch and len(self.handles) < most
+
+    @property
+    def _batching(self) -> bool:
+        """Whether jobs join and leave the model's batch at any step."""
+        return self.tts is not None and self.tts.model.traits.emits_parts
+
     def _wants(self, job: Job) -> bool:
         speaking = self.jobs.get(job)
         if speaking is None:
@@ -143,8 +161,7 @@ class Lane:
         return speaking.wants(self._at_once())
 
     def _at_once(self) -> int:
-        batching = self.tts is not None and self.tts.model.traits.emits_parts
-        return LOOK_AHEAD if batching and not self.scheduler.waiting else 1
+        return LOOK_AHEAD if self._batching and not self.scheduler.waiting else 1
 
     def _next(self, job: Job) -> None:
         """Put the job's next utterance into the session, if its text has one."""
@@ -180,14 +197,8 @@ class Lane:
         self.used_at = time.monotonic()
 
     def _most_urgent(self, due: Sequence[int]) -> Sequence[int]:
-        """Whose window is decoded now: first of all those whose listeners would soon wait.
-
-        If there are none, and a job waits for a place, the oldest utterance is brought to its end.
-        """
-        urgent = [handle for handle in due if self._lead_s(handle) < LEAD_S]
-        if urgent or not self.scheduler.waiting:
-            return urgent or due
-        return due[:1]
+        """Whose window is decoded now: of those whose listeners would soon wait, else of all."""
+        return [handle for handle in due if self._lead_s(handle) < LEAD_S] or due
 
     def _lead_s(self, handle: int) -> float:
         """How far ahead of its listener a job is, in seconds."""

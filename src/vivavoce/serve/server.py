@@ -7,6 +7,7 @@ import contextlib
 import logging
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 
 import uvicorn
@@ -24,6 +25,8 @@ from vivavoce.serve.table import VoiceRow
 from vivavoce.serve.wyoming import Wyoming
 
 TICK_S = 0.05
+SWITCH_S = 0.001
+"""After so long the engine's thread makes way for the sockets', which need little and wait for it."""
 log = logging.getLogger("vivavoce.serve")
 
 
@@ -40,6 +43,7 @@ def run(config: ServeConfig) -> None:
     table, loaders = stock(config)
     listening = listen(config.host, config.port)
     logs.set_up()
+    sys.setswitchinterval(SWITCH_S)
 
     def voices() -> list[VoiceRow]:
         return own_voices(table.models.values())
