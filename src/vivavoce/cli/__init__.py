@@ -1,4 +1,4 @@
-"""The command line: parse, call, print. Knows no models; every command imports what it needs late.
+"""The command line: parse, call, print. Every command imports what it needs late.
 
 Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 asked wrongly,
 128 and the signal's number when ended by one (130: Ctrl-C).

@@ -1,4 +1,4 @@
-"""Texts in and small files out, refused before any work is done. Knows no audio and no models."""
+"""Texts in and small files out, refused before any work is done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where audio goes and what is said about it. Knows files and pipes, no models."""
+"""Where audio goes and what is said about it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The machine as this package sees it: the facts `vivavoce doctor` prints. Changes nothing.
-
-Knows nothing about models, voices or how the facts are shown beyond plain text.
-"""
+"""The machine as this package sees it: the facts `vivavoce doctor` prints. Changes nothing."""
 
 from __future__ import annotations
 

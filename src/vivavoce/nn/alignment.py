@@ -1,4 +1,4 @@
-"""Monotonic alignment search (paper section 3.3, algorithm 1). Knows nothing but likelihoods."""
+"""Monotonic alignment search (paper section 3.3, algorithm 1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convolutions over time in the layout that the CPU runs best. Knows no model.
+"""Convolutions over time in the layout that the CPU runs best.
 
 Shapes: B batch, C channels, K taps, T time steps. Signals are `[B, C, 1, T]`, two dimensions,
 because only their kernels know the channels-last layout.

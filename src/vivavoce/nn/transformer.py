@@ -1,6 +1,6 @@
 """A post-norm transformer over channels-first sequences, with learned relative positions.
 
-The text encoders of Glow-TTS and VITS are made of it. Knows no text.
+The text encoders of Glow-TTS and VITS are made of it.
 Shapes: hidden `[B, C, L]`, mask `[B, 1, L]` float, H heads, D channels a head.
 """
 

@@ -1,7 +1,4 @@
-"""Cutting frames, as they come in, into overlapping windows whose kept parts tile the whole.
-
-Knows nothing of what is computed on a window.
-"""
+"""Cutting frames, as they come in, into overlapping windows whose kept parts tile the whole."""
 
 from __future__ import annotations
 

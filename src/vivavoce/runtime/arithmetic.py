@@ -1,6 +1,6 @@
 """How a model's products are computed on its device: number format and kernels, decided once.
 
-Knows nothing about models. What is faster here, `kernels.py` has measured.
+What is faster here, `kernels.py` has measured.
 """
 
 from __future__ import annotations

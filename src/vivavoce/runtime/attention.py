@@ -1,5 +1,5 @@
 """Attention, by the fastest exact form on the device: `attention` over whole sequences,
-`cached_attention` over what came before. Knows no models.
+`cached_attention` over what came before.
 """
 
 from __future__ import annotations

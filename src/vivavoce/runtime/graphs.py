@@ -1,6 +1,6 @@
 """Work of fixed shapes, recorded once and played again: a GPU then waits for no Python.
 
-Knows nothing of the work. Not run by us on a GPU yet: only its use is tested, on the CPU.
+Not run by us on a GPU yet: only its use is tested, on the CPU.
 """
 
 from __future__ import annotations

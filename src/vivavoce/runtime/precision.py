@@ -1,6 +1,6 @@
 """Which number format the arithmetic runs in, and the context managers that say so to torch.
 
-Knows nothing about which models tolerate lower precision: float32 is the default everywhere.
+float32 is the default everywhere.
 """
 
 from __future__ import annotations

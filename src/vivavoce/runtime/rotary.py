@@ -1,4 +1,4 @@
-"""Rotary positions, by the fastest exact form on the device. Knows no models."""
+"""Rotary positions, by the fastest exact form on the device."""
 
 from __future__ import annotations
 

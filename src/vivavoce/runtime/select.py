@@ -1,4 +1,4 @@
-"""Which device runs the work, and why. Knows nothing about models or precision beyond float32."""
+"""Which device runs the work, and why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decoded samples and features on disk, computed once. Knows nothing about text or batches.
+"""Decoded samples and features on disk, computed once.
 
 A file's name is a hash of the recording (path, size, time of change) and of everything that
 decides the numbers in it, so nothing is ever out of date. Two processes may fill one cache: a

@@ -1,4 +1,4 @@
-"""Rows of a manifest -> padded batches. Knows what a task needs, not what it does with it."""
+"""Rows of a manifest -> padded batches."""
 
 from __future__ import annotations
 

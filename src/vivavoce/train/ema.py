@@ -1,4 +1,4 @@
-"""A moving average of a module's weights. Knows nothing about training."""
+"""A moving average of a module's weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches in order, made one step ahead by a thread. Knows neither tasks nor devices."""
+"""Batches in order, made one step ahead by a thread."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What a run leaves to look at: a JSONL file, TensorBoard events, sounds and pictures.
 
-Knows names and numbers, not what they mean. Metrics stay on the device until they are asked for.
+Metrics stay on the device until they are asked for.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One step, one validation, and the state of both, for any task on any device. Knows no family.
+"""One step, one validation, and the state of both, for any task on any device.
 
 Before every step the random generators are seeded from (seed, step, rank): what a step draws
 depends on nothing that happened before it, so there is no generator state to save, and a run that

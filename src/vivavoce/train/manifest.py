@@ -1,4 +1,4 @@
-"""Manifests -> rows of what was said in which file. Knows nothing about sound or models.
+"""Manifests -> rows of what was said in which file.
 
 A broken row is reported with its file and line, up to ten of them in one error.
 """

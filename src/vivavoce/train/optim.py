@@ -1,4 +1,4 @@
-"""Optimisers by name and learning rates as pure functions of the step. Knows no model."""
+"""Optimisers by name and learning rates as pure functions of the step."""
 
 from __future__ import annotations
 

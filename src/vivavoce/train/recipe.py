@@ -1,4 +1,4 @@
-"""A training run as a value: the TOML file's tables. Knows nothing about any model."""
+"""A training run as a value: the TOML file's tables."""
 
 from __future__ import annotations
 

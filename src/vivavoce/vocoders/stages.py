@@ -1,6 +1,6 @@
 """Names of published generators whose blocks are numbered through -> ours, which lie in stages.
 
-Knows what HiFi-GAN and those made after it have in common; each family has its own renames.
+Each family has renames besides.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How much text fits one window, and how many frames a text takes, by the reference's pace.
 
-F5 and E2 predict no durations: both rules count UTF-8 bytes. Knows no tensors.
+F5 and E2 predict no durations: both rules count UTF-8 bytes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The diffusion transformer of F5-TTS (arXiv:2410.06885, 3.1). Knows no text and no sampling.
+"""The diffusion transformer of F5-TTS (arXiv:2410.06885, 3.1).
 
 Shapes: B rows, N frames, D width, M mels, S points in time.
 """

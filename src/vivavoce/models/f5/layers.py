@@ -1,6 +1,6 @@
 """What both backbones are made of: time, text and input embeddings, rotation, attention.
 
-Knows no sampling and no text rules. Shapes: B rows, N frames, D width, H heads, M mels, L tokens.
+Shapes: B rows, N frames, D width, H heads, M mels, L tokens.
 Tables are made on the CPU in float32, as in training, and moved.
 """
 

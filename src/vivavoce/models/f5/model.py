@@ -1,6 +1,6 @@
 """F5-TTS and E2, whole: a voice and a text -> the mel of that voice saying it.
 
-Knows no vocoder. Shapes: B rows, N frames (reference and speech), M mels, T frames of speech.
+Shapes: B rows, N frames (reference and speech), M mels, T frames of speech.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From noise to a mel along the flow: the grid of times, the solver, guidance. Knows no text.
+"""From noise to a mel along the flow: the grid of times, the solver, guidance.
 
 Shapes: B rows, N frames, M mels, S points in time.
 """

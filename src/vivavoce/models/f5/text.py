@@ -1,7 +1,4 @@
-"""Text -> tokens for an F5 or E2 model, together with the words of its reference.
-
-Knows no audio and no tensors.
-"""
+"""Text -> tokens for an F5 or E2 model, together with the words of its reference."""
 
 from __future__ import annotations
 

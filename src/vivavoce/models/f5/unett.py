@@ -1,4 +1,4 @@
-"""The flat U-Net transformer of E2-TTS (arXiv:2406.18009, 2.1). Knows no text and no sampling.
+"""The flat U-Net transformer of E2-TTS (arXiv:2406.18009, 2.1).
 
 Shapes: R rows, N frames, D width, M mels, S points in time.
 """

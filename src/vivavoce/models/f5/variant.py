@@ -1,6 +1,6 @@
 """What weights cannot tell: whether an F5 model behaves as v0 or v1, and how that is known.
 
-Files of both have the same names and shapes. Knows configurations and paths as plain data.
+Files of both have the same names and shapes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A recording and its words as a voice of F5-TTS and E2. Knows no files and no text rules.
+"""A recording and its words as a voice of F5-TTS and E2.
 
 As the published inference prepares its reference (edges, pauses, loudness, resampler), but for its
 faults: nothing is cut without its words, and what cannot be a voice is refused.

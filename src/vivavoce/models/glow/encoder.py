@@ -1,4 +1,4 @@
-"""Text encoder and duration predictor (paper section 3.2 and appendix A.1). Knows no audio.
+"""Text encoder and duration predictor (paper section 3.2 and appendix A.1).
 
 Shapes: ids `[B, L]`, hidden `[B, C, L]`, mask `[B, 1, L]` float, speaker `[B, G, 1]`.
 """

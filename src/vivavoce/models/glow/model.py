@@ -1,4 +1,4 @@
-"""Glow-TTS, whole: tokens -> prior -> durations -> flow -> mel. Knows no text rules, no vocoder."""
+"""Glow-TTS, whole: tokens -> prior -> durations -> flow -> mel."""
 
 from __future__ import annotations
 

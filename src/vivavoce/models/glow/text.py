@@ -1,4 +1,4 @@
-"""Text -> tokens for a Glow-TTS, as its training had it. Knows no audio and no tensors."""
+"""Text -> tokens for a Glow-TTS, as its training had it."""
 
 from __future__ import annotations
 

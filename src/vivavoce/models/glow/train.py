@@ -1,4 +1,4 @@
-"""What training a Glow-TTS means: likelihood, alignment, durations. Knows no data, no optimiser."""
+"""What training a Glow-TTS means: likelihood, alignment, durations."""
 
 from __future__ import annotations
 

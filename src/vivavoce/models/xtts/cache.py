@@ -1,6 +1,6 @@
 """What the GPT's attention has seen: keys and values per layer, in tensors made once.
 
-Knows no weights. Shapes: B rows, N positions, H heads, D width of a head.
+Shapes: B rows, N positions, H heads, D width of a head.
 """
 
 from __future__ import annotations

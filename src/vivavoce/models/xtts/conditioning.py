@@ -1,4 +1,4 @@
-"""How XTTS hears whom it is to sound like: a mel to the latents before the text. Knows no audio.
+"""How XTTS hears whom it is to sound like: a mel to the latents before the text.
 
 The encoder is Tortoise's (Betker 2023, arXiv:2305.07243), the resampler Flamingo's (Alayrac et al.
 2022, arXiv:2204.14198, section 3.1); names and quirks are the published checkpoints'.

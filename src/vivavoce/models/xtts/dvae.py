@@ -1,7 +1,7 @@
 """The discrete VAE whose codes XTTS' GPT learns to say. Needed for training only.
 
 van den Oord et al. 2017, arXiv:1711.00937, as Tortoise (Betker 2023, arXiv:2305.07243) built it.
-Knows no audio: `mel.scaled_mel` with DVAE_22K makes what it reads.
+`mel.scaled_mel` with DVAE_22K makes what it reads.
 """
 
 from __future__ import annotations

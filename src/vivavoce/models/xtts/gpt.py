@@ -1,7 +1,7 @@
 """The GPT of XTTS: text and what was said so far -> the state that says which code comes next.
 
 Casanova et al., arXiv:2406.04904, section 2; a GPT-2 with learned positions of its own for text and
-for codes. Knows no sampling. Shapes: B rows, N positions, W width, L text tokens, K codes.
+for codes. Shapes: B rows, N positions, W width, L text tokens, K codes.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """XTTS, whole: a voice and a text -> latents of that voice saying it, while it is being said.
 
-Knows no vocoder. Shapes: W width, N positions, K codes, T frames.
+Shapes: W width, N positions, K codes, T frames.
 """
 
 from __future__ import annotations

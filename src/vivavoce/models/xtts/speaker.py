@@ -1,7 +1,6 @@
 """The ResNet-SE speaker encoder: a recording to the vector that the vocoder is told.
 
 Heo et al. 2020, arXiv:2009.14153 (H/ASP), as Coqui trained it; names are its checkpoints'.
-Knows no files and no resampling.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Text -> chunks -> token ids for an XTTS model. Knows its vocabulary; no audio and no tensors."""
+"""Text -> chunks -> token ids for an XTTS model."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Recordings as a voice of XTTS: the latents its GPT begins with, and its vocoder's speaker.
 
 As the published inference prepares its references, with the published configuration's lengths, but
-that what cannot be a voice is refused. Knows no files.
+that what cannot be a voice is refused.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""BigVGAN's periodic activation between two low-pass filters, at twice the rate. Knows tensors.
+"""BigVGAN's periodic activation between two low-pass filters, at twice the rate.
 
 The doubled rate is never laid out: its even and its odd steps are two signals of the given rate,
 each filtered by every other of the 12 taps. Shapes: B batch, C channels, T time steps.

@@ -1,4 +1,4 @@
-"""Named pieces of BigVGAN's work at stated sizes. Knows the shapes only; weights are random."""
+"""Named pieces of BigVGAN's work at stated sizes. Weights are random."""
 
 from __future__ import annotations
 

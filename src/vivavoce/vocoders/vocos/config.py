@@ -1,4 +1,4 @@
-"""Sizes of a Vocos vocoder. Knows nothing of generation or training."""
+"""Sizes of a Vocos vocoder."""
 
 from __future__ import annotations
 

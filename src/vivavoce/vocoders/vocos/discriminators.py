@@ -1,4 +1,4 @@
-"""The two critics that Vocos is trained against. Knows waveforms only.
+"""The two critics that Vocos is trained against.
 
 Both return, for every sub-discriminator, a score map and the feature maps under it.
 Shapes: B batch, S samples.

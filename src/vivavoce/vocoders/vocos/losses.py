@@ -1,4 +1,4 @@
-"""What the vocoder is trained to lessen. Knows waveforms and judgements, no networks.
+"""What the vocoder is trained to lessen.
 
 All sums are float32, whatever precision the networks ran in. Shapes: B batch, S samples.
 """

@@ -1,7 +1,6 @@
 """Vocos (Siuzdak 2023, arXiv:2306.00814): a ConvNeXt at frame rate, then one inverse STFT.
 
-Knows nothing of where features come from. Shapes: B batch, C channels, T frames, D width,
-S samples.
+Shapes: B batch, C channels, T frames, D width, S samples.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Training Vocos from recordings alone. Knows batches of samples, no files and no loop.
+"""Training Vocos from recordings alone.
 
 Shapes: B batch, M mels, T frames, S samples.
 """
