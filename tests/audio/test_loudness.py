@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from vivavoce.audio import loudness
-from vivavoce.audio.loudness import integrated_lufs, normalise_loudness, peak_db, rms, rms_db
+from vivavoce.audio.loudness import (
+    Meter,
+    integrated_lufs,
+    normalise_loudness,
+    peak_db,
+    rms,
+    rms_db,
+)
 from vivavoce.types import Audio
 
 
@@ -96,3 +103,23 @@ def test_normalise_reaches_the_target_or_the_peak_limit():
 def test_rms_of_something_and_of_nothing():
     assert rms(np.array([0.3, -0.4], np.float32)) == pytest.approx(0.125**0.5)
     assert rms(np.zeros(0, np.float32)) == 0.0
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.39, 0.4, 3.0, 12.34])
+@pytest.mark.parametrize("piece", [97, 4096, 200_000])
+def test_a_meter_measures_pieces_as_a_whole(seconds: float, piece: int) -> None:
+    rate = 22050
+    draw = np.random.default_rng(1)
+    samples = draw.normal(0, 0.1, round(seconds * rate)).astype(np.float32)
+    samples[len(samples) // 2 :] *= 0.05
+    meter = Meter(rate)
+    for start in range(0, len(samples), piece):
+        meter.add(samples[start : start + piece])
+    assert meter.lufs == pytest.approx(integrated_lufs(Audio(samples, rate)), abs=1e-6)
+    assert meter.peak_db == peak_db(samples)
+
+
+def test_a_meter_of_nothing() -> None:
+    meter = Meter(22050)
+    assert meter.lufs == float("-inf")
+    assert meter.peak_db == float("-inf")

@@ -100,7 +100,8 @@ class Meter:
         first, end = len(self._sums), self._edge + len(self._rest)
         steps = np.arange(first, int(end / (STEP_S * self._rate)) + 1)
         edges = np.round(steps * STEP_S * self._rate).astype(np.int64) - self._edge
-        if len(edges) < 2:
+        least = 1 if first else round(BLOCK_S / STEP_S)
+        if len(edges) <= least:
             return
         begin, used = len(self._past), int(edges[-1])
         samples = np.concatenate([self._past, self._rest[:used]])

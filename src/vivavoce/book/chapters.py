@@ -157,8 +157,9 @@ def _chapter(documents: list[Document], cut: _Cut, following: _Cut | None) -> Ch
         first = cut.paragraph if n == cut.document else 0
         last = end[1] if n == end[0] else len(document.paragraphs)
         paragraphs += document.paragraphs[first:last]
-        beyond = last + 1 if n < end[0] else last
-        skipped += [s for at, s in document.skipped if first <= at < beyond]
+        if n < end[0] or last:  # what is skipped belongs to the paragraph before it
+            reach = max(last, 1)
+            skipped += [s for at, s in document.skipped if first <= max(at - 1, 0) < reach]
     begin = documents[cut.document]
     return Chapter(
         cut.title,

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 def facts(tts: TTS, request: Request) -> dict[str, str]:
-    """By these, passages of another model, voice, seed or number format are told apart."""
+    """By these, passages of another model, voice, seed or number format are told apart.
+
+    What happens to bad speech is not among them: a run that failed may go on another way.
+    """
     return {
         "version": __version__,
         "model": weights(tts.model.state_dict()),
@@ -26,7 +29,6 @@ def facts(tts: TTS, request: Request) -> dict[str, str]:
         "voice": _voice(request.voice),
         "options": repr(request.options),
         "seed": str(request.seed),
-        "bad speech": f"{request.lenient} {request.skip}",
     }
 
 

@@ -12,7 +12,7 @@ REACH_S = 0.02
 """The gain begins to fall so long before a peak, and is back so long after it."""
 
 OVERSAMPLED = 4
-"""Between samples a wave may be higher than at them: ITU-R BS.1770-4 looks at four times as many."""
+"""Between samples a wave may be higher than at them (ITU-R BS.1770-4, annex 2)."""
 
 
 def limited(

@@ -40,9 +40,7 @@ class Track:
 
 
 class Output(Protocol):
-    """`target` is what the user named."""
-
-    target: Path
+    """A place that an audiobook is written to."""
 
     def write(
         self, book: Book, tracks: Sequence[Track], chapters: Iterable[Samples], sample_rate: int

@@ -14,12 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vivavoce import files
-from vivavoce.audio.loudness import Meter, from_db
 from vivavoce.book import identity, outputs
-from vivavoce.book.limiter import limited
+from vivavoce.book.assembly import Assembly, Part
 from vivavoce.book.outputs import Track
 from vivavoce.book.passages import Passage, Problem, Spoken, Store, passages
 from vivavoce.book.types import Book, Chapter
@@ -32,15 +30,7 @@ if TYPE_CHECKING:
     from vivavoce.types import Voice
 
 LOCK = ".lock"
-HEAD_S, TAIL_S = 0.75, 1.5
-"""Silence before and after each chapter."""
-
 LOUDNESS_LUFS = -20.0
-PEAK_LIMIT_DB = -3.0
-"""Of true peaks: what audiobook shops ask for."""
-MARGIN_DB = 1.0
-"""True peaks are so much above the largest sample, or less."""
-
 OnProgress = Callable[[int, int, str, int], None]
 """Called with the characters that are done, of how many, the chapter's title, and how many of the
 characters were spoken by this call: the others were in the store."""
@@ -67,36 +57,6 @@ class Audiobook:
             "problems": [asdict(problem) for problem in self.problems],
             "spoken": self.spoken,
         }
-
-
-@dataclass(frozen=True)
-class _Level:
-    """A gain in dB, and a ceiling for peaks where one is needed."""
-
-    gain_db: float
-    ceiling_db: float | None
-
-    def applied(self, samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
-        louder = samples * np.float32(from_db(self.gain_db))
-        return louder if self.ceiling_db is None else limited(louder, rate, self.ceiling_db)[0]
-
-
-AS_SPOKEN = _Level(0.0, None)
-
-
-@dataclass(frozen=True)
-class _Work:
-    """Chapters with their passages, and who speaks them."""
-
-    tts: TTS
-    voice: Voice
-    how: dict[str, Any]
-    store: Store
-    chapters: tuple[tuple[Chapter, tuple[Passage, ...]], ...]
-
-    @property
-    def characters(self) -> int:
-        return sum(len(p.text) for _, each in self.chapters for p in each)
 
 
 def unfinished(target: str | Path) -> Path:
@@ -140,31 +100,32 @@ def speak(
     request = tts.request(voice, seed=seed, **how)
     known = identity.facts(tts, request) | {"style": repr(style)}
     with _alone(unfinished(target)) as folder:
-        spoken = tuple((c, tuple(passages(c, style.paragraph_s))) for c in chosen)
-        how |= {"seed": seed, "style": style}
-        work = _Work(tts, request.voice, how, Store(folder, known), spoken)
-        work, problems = _speakable(work, on_problem == "error")
-        count, found = _speak_all(work, on_progress or _silent)
-        level, lufs = _level(work, loudness_lufs)
-        tracks = _tracks(work, book)
-        whole = (_chapter(work, each, level) for _, each in work.chapters)
+        parts = tuple(Part(n, c, tuple(passages(c, style.paragraph_s))) for n, c in chosen)
+        speaker = _Speaker(tts, request.voice, how | {"seed": seed, "style": style})
+        store = Store(folder, known)
+        parts, problems = _speakable(speaker, store, parts, on_problem == "error")
+        assembly = Assembly(store, tts.sample_rate, parts)
+        count, found = _speak_all(speaker, assembly, on_progress or _silent)
+        tracks, meter = assembly.measured()
+        level, lufs = assembly.level(meter, loudness_lufs)
+        whole = (assembly.samples(part, level) for part in parts)
         paths = output.write(book, tracks, whole, tts.sample_rate)
         shutil.rmtree(folder, ignore_errors=True)
     end_s = tracks[-1].end_s
     return Audiobook(tuple(paths), tuple(tracks), tuple(problems + found), end_s, lufs, count)
 
 
-def select(book: Book, numbers: Sequence[int] | None) -> tuple[Chapter, ...]:
+def select(book: Book, numbers: Sequence[int] | None) -> list[tuple[int, Chapter]]:
     """The chapters of these numbers, from 1, in the order of the book. Raises UsageError."""
     if numbers is None:
-        return book.chapters
+        return list(enumerate(book.chapters, 1))
     wrong = [number for number in numbers if not 1 <= number <= len(book.chapters)]
     if wrong or not numbers:
         raise UsageError(
             f"There is no chapter {wrong[0]}." if wrong else "No chapter is chosen.",
             f"Choose 1 to {len(book.chapters)}; --plan lists them.",
         )
-    return tuple(book.chapters[number - 1] for number in sorted(set(numbers)))
+    return [(number, book.chapters[number - 1]) for number in sorted(set(numbers))]
 
 
 def _silent(done: int, total: int, title: str, spoken: int) -> None:
@@ -194,114 +155,78 @@ def _alone(folder: Path) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _speakable(work: _Work, strict: bool) -> tuple[_Work, list[Problem]]:
+def _speakable(
+    speaker: _Speaker, store: Store, parts: tuple[Part, ...], strict: bool
+) -> tuple[tuple[Part, ...], list[Problem]]:
     """Without the passages that the voice cannot say at all. Raises TextError when `strict`.
 
     This is found out before hours of work, not after.
     """
     problems: list[Problem] = []
     kept = []
-    request = work.tts.request(work.voice)
-    for chapter, every in work.chapters:
+    for part in parts:
         good = []
-        for passage in every:
-            if passage in work.store:
+        for passage in part.passages:
+            error = None if passage in store else speaker.fault(passage)
+            if error is None:
                 good.append(passage)
                 continue
-            try:
-                next(iter(work.tts.plan(passage.marked, request)))
-                good.append(passage)
-            except TextError as error:
-                if strict:
-                    found = Problem(chapter.title, passage.text, error.message)
-                    advice = "Leave such text out with on_problem (--on-problem) skip."
-                    raise TextError(str(found), advice) from error
-                reason = f"left out: {error.message}"
-                problems.append(Problem(chapter.title, passage.text, reason))
+            if strict:
+                found = Problem(part.chapter.title, passage.text, error.message)
+                advice = "Leave such text out with on_problem (--on-problem) skip."
+                raise TextError(str(found), advice) from error
+            reason = f"left out: {error.message}"
+            problems.append(Problem(part.chapter.title, passage.text, reason))
         if good:
-            kept.append((chapter, tuple(good)))
+            kept.append(replace(part, passages=tuple(good)))
     if not kept:
         raise TextError("This voice can say nothing of the book.", "Choose another voice.")
-    return replace(work, chapters=tuple(kept)), problems
+    return tuple(kept), problems
 
 
-def _speak_all(work: _Work, on_progress: OnProgress) -> tuple[int, list[Problem]]:
+def _speak_all(
+    speaker: _Speaker, work: Assembly, on_progress: OnProgress
+) -> tuple[int, list[Problem]]:
     """Speaks what is missing in the store. How many passages that were, and their problems."""
-    total, done, said, count = work.characters, 0, 0, 0
+    total = sum(len(passage.text) for part in work.parts for passage in part.passages)
+    done, said, count = 0, 0, 0
     problems: list[Problem] = []
-    rate = work.tts.sample_rate
-    for chapter, every in work.chapters:
-        for passage in every:
-            on_progress(done, total, chapter.title, said)
-            spoken = work.store.get(passage, rate)
+    for part in work.parts:
+        title = part.chapter.title
+        for passage in part.passages:
+            on_progress(done, total, title, said)
+            spoken = work.store.get(passage, work.rate)
             if spoken is None:
-                spoken = _spoken(work, passage)
-                work.store.put(passage, Audio(spoken.samples, rate), spoken.warnings)
+                spoken = speaker.spoken(passage, work.store.key(passage))
+                work.store.put(passage, Audio(spoken.samples, work.rate), spoken.warnings)
                 count, said = count + 1, said + len(passage.text)
-            problems += [Problem(chapter.title, passage.text, w) for w in spoken.warnings]
+            problems += [Problem(title, passage.text, warning) for warning in spoken.warnings]
             done += len(passage.text)
     on_progress(done, total, "", said)
     return count, problems
 
 
-def _spoken(work: _Work, passage: Passage) -> Spoken:
-    """The seed follows from the text: what stands before a passage does not change it."""
-    seed = int(work.store.key(passage)[:12], 16)
-    try:
-        speech = work.tts.speak(passage.marked, work.voice, **(work.how | {"seed": seed}))
-    except GuardError as error:
-        raise GuardError(f"'{passage.text[:60]}': {error.message}", error.advice) from error
-    return Spoken(speech.samples, speech.warnings)
+@dataclass(frozen=True)
+class _Speaker:
+    """A voice, and how it speaks."""
 
+    tts: TTS
+    voice: Voice
+    how: dict[str, Any]
 
-def _tracks(work: _Work, book: Book) -> list[Track]:
-    """Where the chapters lie, counted in samples."""
-    rate = work.tts.sample_rate
-    numbers = {id(chapter): number for number, chapter in enumerate(book.chapters, 1)}
-    tracks: list[Track] = []
-    begin = 0
-    for chapter, every in work.chapters:
-        end = begin + sum(len(samples) for samples in _chapter(work, every, AS_SPOKEN))
-        tracks.append(Track(numbers[id(chapter)], chapter.title, begin / rate, end / rate))
-        begin = end
-    return tracks
+    def fault(self, passage: Passage) -> TextError | None:
+        """Why the voice cannot say it."""
+        try:
+            next(iter(self.tts.plan(passage.marked, self.tts.request(self.voice))))
+        except TextError as error:
+            return error
+        return None
 
-
-def _level(work: _Work, target_lufs: float | None) -> tuple[_Level, float]:
-    """What brings the book to the loudness, and the loudness that it then has, in LUFS.
-
-    Limiting peaks takes a little away, so what is limited is measured again.
-    """
-    meter = _metered(work, AS_SPOKEN)
-    if target_lufs is None or not np.isfinite(meter.lufs):
-        return AS_SPOKEN, meter.lufs
-    gain_db = target_lufs - meter.lufs
-    if meter.peak_db + gain_db <= PEAK_LIMIT_DB - MARGIN_DB:
-        return _Level(gain_db, None), target_lufs
-    missing_db = target_lufs - _metered(work, _Level(gain_db, PEAK_LIMIT_DB)).lufs
-    level = _Level(gain_db + missing_db, PEAK_LIMIT_DB)
-    return level, _metered(work, level).lufs
-
-
-def _metered(work: _Work, level: _Level) -> Meter:
-    meter = Meter(work.tts.sample_rate)
-    for _, every in work.chapters:
-        for samples in _chapter(work, every, level):
-            meter.add(samples)
-    return meter
-
-
-def _chapter(
-    work: _Work, every: tuple[Passage, ...], level: _Level
-) -> Iterator[NDArray[np.float32]]:
-    """The samples of a chapter, passage by passage, from the store."""
-    rate = work.tts.sample_rate
-    yield np.zeros(round(HEAD_S * rate), np.float32)
-    for passage in every:
-        spoken = work.store.get(passage, rate)
-        if spoken is None:
-            raise OutputError(
-                f"{work.store.folder} has lost what was spoken.", "Run the same command again."
-            )
-        yield level.applied(spoken.samples, rate)
-    yield np.zeros(round(TAIL_S * rate), np.float32)
+    def spoken(self, passage: Passage, key: str) -> Spoken:
+        """The seed follows from the text: what stands before a passage does not change it."""
+        how: dict[str, Any] = {**self.how, "seed": int(key[:12], 16)}
+        try:
+            speech = self.tts.speak(passage.marked, self.voice, **how)
+        except GuardError as error:
+            raise GuardError(f"'{passage.text[:60]}': {error.message}", error.advice) from error
+        return Spoken(speech.samples, speech.warnings)

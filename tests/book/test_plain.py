@@ -1,0 +1,98 @@
+"""Text, Markdown and HTML files as books."""
+
+from __future__ import annotations
+
+import pytest
+
+from vivavoce.book import read
+from vivavoce.errors import BookError
+
+GUTENBERG = """Title: The Mill
+Author: A. Tester
+
+*** START OF THE PROJECT GUTENBERG EBOOK THE MILL ***
+
+CHAPTER I. The Mill
+
+The mill stood by the river, and it had
+always stood there._
+
+* * *
+
+Then came winter.[12]
+
+Chapter 2
+
+It ended.
+
+*** END OF THE PROJECT GUTENBERG EBOOK THE MILL ***
+
+Licence text.
+"""
+
+
+def test_a_text_with_a_frame(tmp_path):
+    path = tmp_path / "mill.txt"
+    path.write_text(GUTENBERG.replace("there._", "there."), encoding="utf-8")
+    book = read(path)
+    assert (book.title, book.authors) == ("The Mill", ("A. Tester",))
+    assert [c.title for c in book.chapters] == ["CHAPTER I. The Mill", "Chapter 2"]
+    assert [(p.text, p.pause_s) for p in book.chapters[0].paragraphs] == [
+        ("CHAPTER I. The Mill", 0.8),
+        ("The mill stood by the river, and it had always stood there.", 1.5),
+        ("Then came winter.", 0.7),
+    ]
+    assert book.chapters[1].paragraphs[-1].text == "It ended."
+
+
+def test_a_text_without_empty_lines_or_headings(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_bytes("One café.\r\nTwo.\r\n".encode("cp1252"))
+    book = read(path)
+    assert [c.title for c in book.chapters] == ["notes"]
+    assert [p.text for p in book.chapters[0].paragraphs] == ["notes", "One café.", "Two."]
+
+
+@pytest.mark.parametrize("text", ["Part of me wondered.", "Chapter and verse.", "Book club"])
+def test_sentences_are_no_headings(tmp_path, text):
+    path = tmp_path / "x.txt"
+    path.write_text(f"{text}\n\nMore.", encoding="utf-8")
+    assert [p.kind for p in read(path).chapters[0].paragraphs] == ["heading", "text", "text"]
+
+
+def test_markdown(tmp_path):
+    path = tmp_path / "x.md"
+    path.write_text(
+        "---\ntitle: 'Tides'\nauthor: A. Moon\nlanguage: en-GB\n---\n# One\n\nSome *words*.\n\n"
+        "```\ncode\n```\n\n## Two\n\n1. first\n2. second\n",
+        encoding="utf-8",
+    )
+    book = read(path)
+    assert (book.title, book.authors, book.language) == ("Tides", ("A. Moon",), "en-GB")
+    assert [[p.text for p in c.paragraphs] for c in book.chapters] == [
+        ["One", "Some words."],
+        ["Two", "1. first", "2. second"],
+    ]
+    assert [each.kind for each in book.chapters[0].skipped] == ["code"]
+
+
+def test_html(tmp_path):
+    path = tmp_path / "x.html"
+    path.write_bytes(
+        b"<html lang=fr><meta charset=iso-8859-1><title>Le caf\xe9</title><p>Un caf\xe9.</html>"
+    )
+    book = read(path)
+    assert (book.title, book.language) == ("Le café", "fr")
+    assert [p.text for p in book.chapters[0].paragraphs] == ["Le café", "Un café."]
+
+
+def test_what_is_no_text(tmp_path):
+    for name, data, what in (
+        ("a.txt", b"PK\x03\x04....", "no text"),
+        ("b.txt", b"x\0\0\0\0", "no text"),
+        ("c.txt", b" \n", "no text to read"),
+        ("d.txt", b"x" * ((16 << 20) + 1), "longer than 16 MB"),
+    ):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(BookError, match=what):
+            read(tmp_path / name)
