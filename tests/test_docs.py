@@ -180,6 +180,14 @@ def test_architecture_has_a_row_for_every_folder():
             assert f"`{part.name}{'/' if folder else ''}`" in text, part.name
 
 
+def test_training_names_what_can_be_trained():
+    """A family with a train.py, and no other."""
+    families = sorted((ROOT / "src" / "vivavoce").glob("models/*/train.py"))
+    families += sorted((ROOT / "src" / "vivavoce").glob("vocoders/*/train.py"))
+    first = (DOCS / "training.md").read_text(encoding="utf-8").split("\n\n")[1]
+    assert set(re.findall(r"`(\w+)`", first)) == {path.parent.name for path in families}
+
+
 def test_the_site_has_every_page():
     # !!python tags aside, which are not used, mkdocs.yml is plain YAML.
     site = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
