@@ -160,8 +160,7 @@ def canonical(name: str) -> str:
 
 
 SAME_NAME = {
-    "Aligned", "Checkpoint", "DurationPredictor", "Graph", "Limits", "Shown", "TextConfig",
-    "Vocabulary", "Voice",
+    "Checkpoint", "DurationPredictor", "Limits", "Shown", "TextConfig", "Vocabulary",
 }  # fmt: skip
 """Class names that still stand for two things."""
 

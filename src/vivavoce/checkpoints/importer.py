@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from vivavoce.checkpoints.companions import Companion
-from vivavoce.checkpoints.onnx_graph import Graph
+from vivavoce.checkpoints.onnx_graph import OnnxGraph
 
 Stats = tuple[tuple[float, ...], tuple[float, ...]]
 """Mean and standard deviation per band, as Coqui's `scale_stats.npy` holds them."""
@@ -37,4 +37,4 @@ class Importer:
     companions: Mapping[str, Companion] = field(default_factory=dict)
     config_needed: bool = True
     config_from_tensors: Callable[[Mapping[str, Tensor]], Any] | None = None
-    from_graph: Callable[[Graph], tuple[dict[str, Tensor], dict[str, Any]]] | None = None
+    from_graph: Callable[[OnnxGraph], tuple[dict[str, Tensor], dict[str, Any]]] | None = None

@@ -30,7 +30,7 @@ _EXTERNAL = 1
 
 
 @dataclass(frozen=True)
-class Node:
+class OnnxNode:
     """One operation. `numbers` are its attributes of whole numbers, `value` its constant."""
 
     kind: str
@@ -41,18 +41,18 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Graph:
+class OnnxGraph:
     """`tensors` are the initialisers and constants; `makers` says which node made a value."""
 
-    nodes: tuple[Node, ...]
+    nodes: tuple[OnnxNode, ...]
     tensors: Mapping[str, Tensor]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     producer: str = ""
-    makers: Mapping[str, Node] = field(default_factory=dict)
+    makers: Mapping[str, OnnxNode] = field(default_factory=dict)
 
 
-def read(path: Path) -> Graph:
+def read(path: Path) -> OnnxGraph:
     """Raises BadCheckpoint for a damaged file, external data, and types that are not numbers."""
     try:
         message = memoryview(path.read_bytes())
@@ -73,8 +73,8 @@ def read(path: Path) -> Graph:
         raise BadCheckpoint(f"{path} cannot be read: {error.message}", advice) from error
 
 
-def _graph(message: memoryview, producer: str) -> Graph:
-    nodes: list[Node] = []
+def _graph(message: memoryview, producer: str) -> OnnxGraph:
+    nodes: list[OnnxNode] = []
     tensors: dict[str, Tensor] = {}
     inputs: list[str] = []
     outputs: list[str] = []
@@ -93,14 +93,16 @@ def _graph(message: memoryview, producer: str) -> Graph:
             raise BadCheckpoint("It holds far too many parts for a voice.")
     constants = {n.outputs[0]: n.value for n in nodes if n.value is not None and n.outputs}
     makers = {name: node for node in nodes for name in node.outputs}
-    return Graph(tuple(nodes), constants | tensors, tuple(inputs), tuple(outputs), producer, makers)
+    return OnnxGraph(
+        tuple(nodes), constants | tensors, tuple(inputs), tuple(outputs), producer, makers
+    )
 
 
 def _name(message: memoryview) -> str:
     return next((f.text for f in fields(message) if f.number == 1), "")
 
 
-def _node(message: memoryview) -> Node:
+def _node(message: memoryview) -> OnnxNode:
     inputs, outputs, kind = [], [], ""
     attributes: dict[str, tuple[int, ...]] = {}
     value: Tensor | None = None
@@ -116,7 +118,7 @@ def _node(message: memoryview) -> Node:
             attributes[name] = values
             value = tensor if tensor is not None else value
     constant = value if kind == "Constant" else None
-    return Node(kind, tuple(inputs), tuple(outputs), attributes, constant)
+    return OnnxNode(kind, tuple(inputs), tuple(outputs), attributes, constant)
 
 
 def _attribute(message: memoryview) -> tuple[str, tuple[int, ...], Tensor | None]:

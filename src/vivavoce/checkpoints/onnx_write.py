@@ -37,7 +37,7 @@ def content(field: int, value: bytes | str) -> bytes:
     return varint(field << 3 | 2) + varint(len(value)) + value
 
 
-class Graph:
+class GraphWriter:
     """Nodes in the order in which they are added. Values are known by their names."""
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ from vivavoce.models.vits.train import (
     Draws,
     VitsLoss,
     VitsTask,
-    Voice,
+    VitsVoice,
     alignable,
     build_task,
     segments,
@@ -78,7 +78,7 @@ class Step:
             scale_channels=tuple(sizes["scale_channels"]),
             scale_groups=tuple(sizes["scale_groups"]),
         )
-        self.task = VitsTask(Voice(model, vocoder), features_of(config["audio"]), loss)
+        self.task = VitsTask(VitsVoice(model, vocoder), features_of(config["audio"]), loss)
         critics = {our_critic(k): v for k, v in parity.weights.items() if k.startswith("disc.")}
         self.task.discriminators.load_state_dict(critics)
         self.task.train()

@@ -11,7 +11,7 @@ from torch import Tensor
 from vivavoce.audio.specs import XTTS_LATENTS
 from vivavoce.checkpoints.companions import Companion
 from vivavoce.checkpoints.importer import Importer
-from vivavoce.checkpoints.onnx_graph import Graph
+from vivavoce.checkpoints.onnx_graph import OnnxGraph
 from vivavoce.config import to_dict
 from vivavoce.models.vits import decoder as decoders
 from vivavoce.models.vits import names, piper_onnx
@@ -74,7 +74,7 @@ def tables(
     return found
 
 
-def from_graph(graph: Graph) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def from_graph(graph: OnnxGraph) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """A Piper voice's tensors under the publication's names, and its decoder's settings."""
     said = piper_onnx.decoder_of(graph)
     settings = {"upsample_rates": said.rates, "resblock_dilation_sizes": said.dilations}

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 from torch import Tensor
 
-from vivavoce.checkpoints.onnx_write import FLOAT, INT64, Graph
+from vivavoce.checkpoints.onnx_write import FLOAT, INT64, GraphWriter
 from vivavoce.models.vits.config import VitsConfig
 from vivavoce.models.vits.decoder import LAST_SLOPE, SLOPE, DecoderConfig
 from vivavoce.models.vits.spline import EDGE, SMALLEST, TAIL
@@ -27,9 +27,9 @@ class Builder:
         self, config: VitsConfig, decoder: DecoderConfig, theirs: Mapping[str, Tensor]
     ) -> None:
         self.config, self.decoder_config, self.theirs = config, decoder, theirs
-        self.g = Graph()
+        self.g = GraphWriter()
 
-    def build(self) -> Graph:
+    def build(self) -> GraphWriter:
         """Inputs `input`, `input_lengths`, `scales` (noise, length, noise of durations), and `sid`
         for a model with speakers; output `output`, samples as `[1, 1, 1, S]`.
         """

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from torch import Tensor
 
-from vivavoce.checkpoints.onnx_graph import Graph, Node
+from vivavoce.checkpoints.onnx_graph import OnnxGraph, OnnxNode
 from vivavoce.errors import BadCheckpoint
 from vivavoce.models.vits.sizes import DecoderSettings
 
@@ -21,7 +21,7 @@ _EMBEDDING = "enc_p.emb.weight"
 _ADVICE = "Only voices exported by Piper (or a program that keeps its names) can be read."
 
 
-def tensors_of(graph: Graph) -> dict[str, Tensor]:
+def tensors_of(graph: OnnxGraph) -> dict[str, Tensor]:
     """What inference needs. Raises BadCheckpoint where the wiring does not tell a weight's name."""
     found = {match[1]: tensor for name, tensor in graph.tensors.items()
              if (match := _NAMED.fullmatch(name))}  # fmt: skip
@@ -34,7 +34,7 @@ def tensors_of(graph: Graph) -> dict[str, Tensor]:
     return {name: tensor.float() for name, tensor in found.items() if tensor.is_floating_point()}
 
 
-def decoder_of(graph: Graph) -> DecoderSettings:
+def decoder_of(graph: OnnxGraph) -> DecoderSettings:
     """Strides and dilations, which are the attributes of the decoder's convolutions."""
     rates: dict[int, int] = {}
     dilations: dict[int, dict[int, int]] = {}
@@ -52,17 +52,17 @@ def decoder_of(graph: Graph) -> DecoderSettings:
     )
 
 
-def _one(node: Node, name: str) -> int:
+def _one(node: OnnxNode, name: str) -> int:
     return (node.numbers.get(name) or (1,))[0]
 
 
-def _parameter(graph: Graph, name: str) -> str:
+def _parameter(graph: OnnxGraph, name: str) -> str:
     """The parameter that a value is, through any number of copies of it."""
     match = _NAMED.fullmatch(name)
     return match[1] if match else ""
 
 
-def _aliases(graph: Graph) -> Iterator[tuple[str, Tensor]]:
+def _aliases(graph: OnnxGraph) -> Iterator[tuple[str, Tensor]]:
     """Parameters that are copies of an equal one: the exporter stores those once."""
     for node in graph.nodes:
         if (
@@ -75,7 +75,7 @@ def _aliases(graph: Graph) -> Iterator[tuple[str, Tensor]]:
                 yield match[1], tensor
 
 
-def _folded(graph: Graph) -> Iterator[tuple[str, Tensor]]:
+def _folded(graph: OnnxGraph) -> Iterator[tuple[str, Tensor]]:
     """Weights without a name, in convolutions whose bias has one."""
     for node in graph.nodes:
         if node.kind not in ("Conv", "ConvTranspose") or len(node.inputs) < 3:
@@ -87,7 +87,7 @@ def _folded(graph: Graph) -> Iterator[tuple[str, Tensor]]:
                 yield f"{bias.removesuffix('bias')}weight", weight
 
 
-def _embedding(graph: Graph) -> Tensor:
+def _embedding(graph: OnnxGraph) -> Tensor:
     """The table that the symbols' numbers choose from, whatever the exporter called it."""
     for node in graph.nodes:
         if node.kind == "Gather" and len(node.inputs) == 2 and node.inputs[1] == "input":
@@ -97,7 +97,7 @@ def _embedding(graph: Graph) -> Tensor:
     raise BadCheckpoint("The voice has no table of symbols.", _ADVICE)
 
 
-def _log_scale(graph: Graph) -> Tensor:
+def _log_scale(graph: OnnxGraph) -> Tensor:
     """From (z - m) * exp(-logs): what the difference is multiplied by, undone step by step."""
     for node in graph.nodes:
         if node.kind != "Mul" or len(node.inputs) != 2:
@@ -109,7 +109,7 @@ def _log_scale(graph: Graph) -> Tensor:
     raise BadCheckpoint("The voice lacks the scale of its durations.", _ADVICE)
 
 
-def _undone(graph: Graph, name: str) -> Tensor:
+def _undone(graph: OnnxGraph, name: str) -> Tensor:
     """`logs` of a value that is exp(-logs)."""
     steps: list[str] = []
     while name not in graph.tensors:
@@ -125,7 +125,7 @@ def _undone(graph: Graph, name: str) -> Tensor:
     return (value if negated else -value).float()
 
 
-def _constant(graph: Graph, name: str) -> Tensor | None:
+def _constant(graph: OnnxGraph, name: str) -> Tensor | None:
     """The tensor that a value is, through copies of it."""
     for _ in range(8):
         if name in graph.tensors:

@@ -76,7 +76,7 @@ class Draws:
 
 
 @dataclass(frozen=True)
-class Aligned:
+class AlignedText:
     """What the text side of a step comes to."""
 
     path: Tensor  # [B, L, T], 0 or 1
@@ -84,7 +84,7 @@ class Aligned:
     duration: Tensor
 
 
-class Voice(nn.Module):
+class VitsVoice(nn.Module):
     """What is exported: the model and the vocoder that decodes its latents."""
 
     def __init__(self, model: VitsTTS, vocoder: Vocoder) -> None:
@@ -114,7 +114,7 @@ def build_task(tables: Mapping[str, Any], speakers: tuple[str, ...]) -> VitsTask
     config = from_dict(VitsConfig, model, "model")
     decoder |= {"condition_dim": config.speaker_width}
     spec = latents_of(features, config)
-    voice = Voice(
+    voice = VitsVoice(
         VitsTTS(config, spec, text, speakers),
         decoders.build(decoders.config_of(decoder, "model.decoder"), spec),
     )
@@ -145,7 +145,7 @@ class VitsTask(Task):
     needs = frozenset({"tokens", "samples"})
     segment_frames = None
 
-    def __init__(self, voice: Voice, features: FeatureSpec, loss: VitsLoss) -> None:
+    def __init__(self, voice: VitsVoice, features: FeatureSpec, loss: VitsLoss) -> None:
         super().__init__()
         self.exported = voice
         self.spec, self.loss = features, loss
@@ -256,7 +256,7 @@ class VitsTask(Task):
         mask: Tensor,
         condition: Tensor | None,
         noise: Tensor,
-    ) -> Aligned:
+    ) -> AlignedText:
         model = self.model
         text_mask = length_mask(batch["token_lengths"], batch["tokens"].shape[1])
         hidden, mean, log_scale = model.text(batch["tokens"], text_mask)
@@ -270,7 +270,7 @@ class VitsTask(Task):
             apart = divergence(z_p, log_scale_q, *expanded, mask)
         frames = path.sum(2).unsqueeze(1)
         duration = self.duration_loss(hidden, text_mask, frames, condition, noise)
-        return Aligned(path, apart, duration.sum() / text_mask.sum())
+        return AlignedText(path, apart, duration.sum() / text_mask.sum())
 
     def duration_loss(
         self, hidden: Tensor, mask: Tensor, frames: Tensor, condition: Tensor | None, noise: Tensor

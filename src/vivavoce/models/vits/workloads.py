@@ -90,7 +90,7 @@ def _speaking(name: str, rows: int, count: int, **changes: Any) -> Workload:
 
 
 def _training(device: Any, full: bool = False) -> Callable[[], Any]:
-    from vivavoce.models.vits.train import VitsLoss, VitsTask, Voice
+    from vivavoce.models.vits.train import VitsLoss, VitsTask, VitsVoice
 
     sizes = {"posterior": True, "variational_durations": True}
     config = replace(FULL if full else TOY, **sizes, posterior_layers=16 if full else 2)
@@ -105,7 +105,7 @@ def _training(device: Any, full: bool = False) -> Callable[[], Any]:
         torch.manual_seed(0)
         decoder = decoders.config_of({"output_bias": False} | ({} if full else narrow))
         spec = replace(XTTS_LATENTS, sample_rate=22050, n_mels=config.latent_width)
-        voice = Voice(VitsTTS(config, spec), decoders.build(decoder, spec))
+        voice = VitsVoice(VitsTTS(config, spec), decoders.build(decoder, spec))
         task = VitsTask(voice, features, VitsLoss(**({} if full else critics))).to(device)
     generator = torch.Generator().manual_seed(0)
     batch = {

@@ -46,7 +46,7 @@ class Said:
 
 
 @dataclass
-class Reading:
+class SpokenText:
     """A text being read: its sentences, and its words with their places in it."""
 
     sentences: list[Said] = field(default_factory=list)
@@ -59,12 +59,12 @@ class Reading:
         return len(self.words) - 1
 
 
-def read(rules: PiperText, language: str, text: str) -> Reading:
+def read(rules: PiperText, language: str, text: str) -> SpokenText:
     """The sentences of `text` in phonemes, as Piper would synthesise them one by one.
 
     Raises MissingExtra without espeak-ng, but for English.
     """
-    reading, running, place = Reading(), Said(), 0
+    reading, running, place = SpokenText(), Said(), 0
     spaced = False  # the text has a space behind the last block of phonemes
     for match in [*RAW.finditer(text), None]:
         part = text[place : match.start() if match else len(text)]
@@ -91,7 +91,7 @@ def read(rules: PiperText, language: str, text: str) -> Reading:
 
 
 def _clauses(
-    rules: PiperText, language: str, part: str, offset: int, reading: Reading
+    rules: PiperText, language: str, part: str, offset: int, reading: SpokenText
 ) -> Iterator[tuple[Said, bool]]:
     """Each clause of a text without brackets, and whether a sentence ends with it."""
     if rules.phoneme_type == "text":
@@ -122,7 +122,7 @@ def _clauses(
 
 
 def _owned(
-    phonemes: str, source: str, offset: int, language: str, reading: Reading
+    phonemes: str, source: str, offset: int, language: str, reading: SpokenText
 ) -> list[tuple[str, int]]:
     """The clause's words in phonemes, each with the number of the written word it is read from."""
     spoken, spans = phonemes.split(), word_spans(source)
@@ -152,7 +152,7 @@ def _owners(spoken: list[str], written: list[str], language: str) -> list[int]:
     return [n * len(written) // len(spoken) for n in range(len(spoken))]
 
 
-def _letters(part: str, offset: int, reading: Reading) -> Said:
+def _letters(part: str, offset: int, reading: SpokenText) -> Said:
     """The text itself, code point by code point."""
     said, place = Said(), 0
     for start, end in word_spans(part):
@@ -163,7 +163,7 @@ def _letters(part: str, offset: int, reading: Reading) -> Said:
     return said
 
 
-def _own_english(part: str, offset: int, reading: Reading) -> Said:
+def _own_english(part: str, offset: int, reading: SpokenText) -> Said:
     tokens = arpabet.encode(normalise(part, "en"))
     numbers = [
         reading.word(word, offset + start)
