@@ -44,7 +44,8 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="OPTION=VALUE")
     args = parser.parse_args()
     about = {"licence": args.licence}
-    voice = {"languages": ["en"], "vocoder": args.vocoder.name}
+    name = args.acoustic.name
+    voice = {"languages": ["en"], "vocoder": args.vocoder.name, "speakers": [name]}
     bundle(args.acoustic, about | voice | {"options": apply_overrides({}, args.set)})
     bundle(args.vocoder, about)
 

@@ -68,9 +68,13 @@ def test_a_folder_that_cannot_be_read_does_not_hide_the_others(stored):
 
 def test_models_that_can_speak_here(stored):
     """One whose vocoder is not on this machine cannot."""
-    assert {row.name for row in library.usable(library.installed())} == {"kathleen", "tiny"}
+    assert {row.name for row in library.usable(library.installed())} == {
+        "kathleen",
+        "linnet",
+        "tiny",
+    }
     shutil.rmtree(stored / "tiny-vocos")
-    assert {row.name for row in library.usable(library.installed())} == {"kathleen"}
+    assert {row.name for row in library.usable(library.installed())} == {"kathleen", "linnet"}
 
 
 def test_what_is_not_here_says_how_to_get_it(home):
@@ -94,7 +98,8 @@ def test_a_model_is_got_with_its_vocoder(hub, tmp_path):
     hub.put(entry.repo, entry.files[1], VOCABULARY.encode())
     assert library.get("E2TTS_Base") == paths.models() / "e2"
     here = {row.name for row in library.installed() if row.installed}
-    assert here == {"kathleen", "kathleen-vocos", "e2", "vocos-mel-24khz"}
+    bundled = {"linnet", "linnet-pulse", "kathleen", "kathleen-vocos"}
+    assert here == bundled | {"e2", "vocos-mel-24khz"}
 
 
 def test_facts_about_a_model_that_is_here_keep_what_the_catalogue_says(home):

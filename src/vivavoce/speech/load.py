@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vivavoce.models.base import AcousticModel
     from vivavoce.vocoders.base import Vocoder
 
-DEFAULT_MODEL = "kathleen"
+DEFAULT_MODEL = "linnet"
 
 
 def load(
