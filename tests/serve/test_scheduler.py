@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 from tests.serve.conftest import MEDIUM, SHORT
-from vivavoce.serve.config import Limits, ServeConfig
+from vivavoce.serve.config import RequestLimits, ServeConfig
 from vivavoce.serve.errors import ApiError
 from vivavoce.serve.feed import End, Feed, Segment, certain
 from vivavoce.serve.job import Work
 from vivavoce.serve.metrics import Metrics
-from vivavoce.serve.outbox import FULL_S, Ended, Outbox, Sound
+from vivavoce.serve.outbox import FULL_S, EndOfSpeech, Outbox, Sound
 from vivavoce.serve.scheduler import Scheduler
 from vivavoce.serve.table import VoiceRow
 
@@ -31,7 +31,7 @@ def plan(*keys, **limits):
     """A scheduler with a job per key, named by key and number."""
 
     async def make():
-        config = ServeConfig(max_concurrent=2, max_queue=20, limits=Limits(**limits))
+        config = ServeConfig(max_concurrent=2, max_queue=20, limits=RequestLimits(**limits))
         scheduler = Scheduler(config, Metrics())
         jobs = {}
         for key in keys:
@@ -107,12 +107,12 @@ def test_an_outbox_is_full_until_it_is_read():
         assert not outbox.full
         outbox.put(Sound(np.ones(1)), FULL_S / 2)
         assert outbox.full
-        outbox.put(Ended())
+        outbox.put(EndOfSpeech())
         assert (await outbox.get()).samples[0] == 0
         assert drained.is_set()
         assert (await outbox.get()).samples[0] == 1
         for _ in range(2):
-            with pytest.raises(Ended):
+            with pytest.raises(EndOfSpeech):
                 await outbox.get()
 
     asyncio.run(go())
