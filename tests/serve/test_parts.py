@@ -131,11 +131,11 @@ def test_a_voice_of_another_model_is_found_unless_the_model_was_named():
         table("a").voice("far", "m")
 
 
-def test_a_single_voice_is_called_as_its_model(tmp_path, monkeypatch):
+def test_the_bundled_voice_is_served_by_default(tmp_path, monkeypatch):
     monkeypatch.setenv("VIVAVOCE_HOME", str(tmp_path))
     found, loaders = stock(ServeConfig())
     assert list(loaders) == list(found.models) == list(found.voices) == [found.default]
-    assert found.voice(None).speaker == ""
+    assert found.voice("default") == found.voice(None)
     assert found.models[found.default].times_words
     assert found.languages(found.voice("default"))[0].startswith("en")
 
