@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 from tests.tiny import tiny_tts
+from vivavoce.audio.encode import to_int16
 from vivavoce.serve.config import ServeConfig
 from vivavoce.serve.server import Server, uvicorn_config
 from vivavoce.serve.service import Service
@@ -47,6 +49,14 @@ class Running:
 
     def body(self, text: str = SHORT, **more: Any) -> dict[str, Any]:
         return {"model": "tiny", "input": text, "response_format": "pcm"} | more
+
+    def spoken(self, text: str, voice: str = "speaker0", **how: Any) -> np.ndarray:
+        """What `TTS.speak` gives, as 16 bit: on the engine's thread, because with another number
+        of threads sums may be made in another order.
+        """
+        return to_int16(
+            self.service.engine.call(lambda: self.tts.speak(text, voice, **how)).result(60).samples
+        )
 
     def speech(self, text: str = SHORT, **more: Any) -> httpx.Response:
         with self.client() as client:

@@ -10,7 +10,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from tests.serve.conftest import SHORT
-from vivavoce.serve.config import Limits
+from vivavoce.serve.config import RequestLimits
 
 MISTAKES = [
     ("input", "", "nothing_to_speak"),
@@ -160,7 +160,7 @@ def test_keys(start):
 
 
 def test_silent_connections_are_closed(start):
-    running = start(limits=Limits(head_s=0.3, connections_per_address=20))
+    running = start(limits=RequestLimits(head_s=0.3, connections_per_address=20))
     silent = [socket.create_connection(("127.0.0.1", running.port)) for _ in range(20)]
     with socket.create_connection(("127.0.0.1", running.port)) as late:
         late.settimeout(5)

@@ -7,14 +7,18 @@ import re
 import numpy as np
 import pytest
 
+from tests.tiny import tiny_f5_folders, tiny_folders
 from vivavoce.cli import main
-from vivavoce.errors import UsageError
-from vivavoce.serve.config import parse_address, parse_size
+from vivavoce.errors import UnknownModel, UsageError
+from vivavoce.hub.voice_file import save
+from vivavoce.serve.config import ServeConfig, parse_address, parse_size
 from vivavoce.serve.fields import Fields
 from vivavoce.serve.keys import Keys
 from vivavoce.serve.recordings import container_of
+from vivavoce.serve.stock import stock
 from vivavoce.serve.table import OPENAI_VOICES, ModelRow, Table, VoiceRow
 from vivavoce.serve.telephony import alaw, mulaw
+from vivavoce.types import Voice
 
 
 def decoded_mulaw(data: bytes) -> np.ndarray:
@@ -125,6 +129,37 @@ def test_a_voice_of_another_model_is_found_unless_the_model_was_named():
     assert table("a").voice("far").model == "other"
     with pytest.raises(Exception, match="No voice"):
         table("a").voice("far", "m")
+
+
+def test_the_bundled_voice_is_served_by_default(tmp_path, monkeypatch):
+    monkeypatch.setenv("VIVAVOCE_HOME", str(tmp_path))
+    found, loaders = stock(ServeConfig())
+    assert list(loaders) == list(found.models) == list(found.voices) == [found.default]
+    assert found.voice("default") == found.voice(None)
+    assert found.models[found.default].times_words
+    assert found.languages(found.voice("default"))[0].startswith("en")
+
+
+def test_models_are_served_by_their_folders_and_with_the_user_s_voices(tmp_path, monkeypatch):
+    monkeypatch.setenv("VIVAVOCE_HOME", str(tmp_path / "home"))
+    several, _ = tiny_folders(tmp_path, n_speakers=2)
+    cloner, _ = tiny_f5_folders(tmp_path)
+    save(tmp_path / "home" / "voices" / "ann.safetensors", Voice("ann", "f5", {}, "en-GB"))
+    found, loaders = stock(ServeConfig(models=(str(several), str(cloner))))
+    assert [(v.id, v.model) for v in found.voices.values()] == [
+        ("speaker0", "tiny"),
+        ("speaker1", "tiny"),
+        ("ann", "tiny-f5"),
+    ]
+    assert set(loaders) == {"tiny", "tiny-f5"}
+    assert found.models["tiny-f5"].clones
+    assert "steps" in found.models["tiny-f5"].options
+
+
+def test_a_model_that_is_not_here_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("VIVAVOCE_HOME", str(tmp_path))
+    with pytest.raises(UnknownModel, match="models get f5-v1"):
+        stock(ServeConfig(models=("f5-v1",)))
 
 
 def test_null_is_absent():

@@ -14,13 +14,12 @@ import numpy as np
 import pytest
 
 from tests.serve.conftest import MEDIUM, SHORT
-from vivavoce.audio.encode import to_int16
-from vivavoce.serve.config import Limits, ServeConfig
+from vivavoce.serve.config import RequestLimits, ServeConfig
 from vivavoce.serve.errors import ApiError
 from vivavoce.serve.feed import End, Feed, Segment, certain
 from vivavoce.serve.job import Work
 from vivavoce.serve.metrics import Metrics
-from vivavoce.serve.outbox import FULL_S, Ended, Outbox, Sound
+from vivavoce.serve.outbox import FULL_S, EndOfSpeech, Outbox, Sound
 from vivavoce.serve.scheduler import Scheduler
 from vivavoce.serve.table import VoiceRow
 
@@ -32,7 +31,7 @@ def plan(*keys, **limits):
     """A scheduler with a job per key, named by key and number."""
 
     async def make():
-        config = ServeConfig(max_concurrent=2, max_queue=20, limits=Limits(**limits))
+        config = ServeConfig(max_concurrent=2, max_queue=20, limits=RequestLimits(**limits))
         scheduler = Scheduler(config, Metrics())
         jobs = {}
         for key in keys:
@@ -108,12 +107,12 @@ def test_an_outbox_is_full_until_it_is_read():
         assert not outbox.full
         outbox.put(Sound(np.ones(1)), FULL_S / 2)
         assert outbox.full
-        outbox.put(Ended())
+        outbox.put(EndOfSpeech())
         assert (await outbox.get()).samples[0] == 0
         assert drained.is_set()
         assert (await outbox.get()).samples[0] == 1
         for _ in range(2):
-            with pytest.raises(Ended):
+            with pytest.raises(EndOfSpeech):
                 await outbox.get()
 
     asyncio.run(go())
@@ -198,7 +197,7 @@ def test_a_client_that_leaves_while_it_waits_is_never_spoken(start):
     assert job.started_at is None
 
 
-def test_a_slow_reader_holds_little_and_delays_nobody(start, tts):
+def test_a_slow_reader_holds_little_and_delays_nobody(start):
     running = start(max_concurrent=2, max_queue=4, cache_bytes=0)
     with running.client() as client:
         body = running.body(BOOK)
@@ -212,10 +211,10 @@ def test_a_slow_reader_holds_little_and_delays_nobody(start, tts):
             assert job.seconds - made < 15  # one utterance at most, and what the sockets hold
             data += b"".join(pieces)
     samples = np.frombuffer(data, "<i2")
-    assert np.array_equal(samples, to_int16(tts.speak(BOOK, "speaker0").samples))
+    assert np.array_equal(samples, running.spoken(BOOK))
 
 
-def test_overload_is_refused_and_never_answered_wrongly(start, tts):
+def test_overload_is_refused_and_never_answered_wrongly(start):
     running = start(max_concurrent=2, max_queue=2, cache_bytes=0)
     asked = [(f"Number {n}. {MEDIUM}", n) for n in range(16)]
     with ThreadPoolExecutor(16) as pool:
@@ -226,7 +225,7 @@ def test_overload_is_refused_and_never_answered_wrongly(start, tts):
     assert sorted(answer.status_code for answer in answers) == [200] * 4 + [503] * 12
     for (text, seed), answer in zip(asked, answers, strict=True):
         if answer.status_code == 200:
-            wanted = to_int16(tts.speak(text, "speaker0", seed=seed).samples)
+            wanted = running.spoken(text, seed=seed)
             assert np.array_equal(np.frombuffer(answer.content, "<i2"), wanted)
         else:
             assert answer.json()["error"]["code"] == "overloaded"

@@ -13,11 +13,6 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from tests.serve.conftest import MEDIUM, SHORT
-from vivavoce.audio.encode import to_int16
-
-
-def wanted(tts, text, **how):
-    return to_int16(tts.speak(text, "speaker0", **how).samples)
 
 
 @contextmanager
@@ -46,7 +41,7 @@ def heard(ws, name="t1"):
 
 
 @pytest.mark.parametrize("text", [SHORT, MEDIUM])
-def test_a_turn_given_whole_is_as_over_http(server, tts, text):
+def test_a_turn_given_whole_is_as_over_http(server, text):
     with opened(server) as ws:
         assert json.loads(ws.recv())["models"] == ["tiny"]
         say(ws, "start", seed=4, timestamps=True)
@@ -54,7 +49,7 @@ def test_a_turn_given_whole_is_as_over_http(server, tts, text):
             say(ws, "text", text=piece + " ")
         say(ws, "end")
         told, samples = heard(ws)
-    assert np.array_equal(samples, wanted(tts, text, seed=4))
+    assert np.array_equal(samples, server.spoken(text, seed=4))
     assert told[0]["type"] == "audio.start"
     assert told[-1]["samples"] == len(samples)
     words = [w["text"] for e in told if e["type"] == "words" for w in e["words"]]
@@ -92,7 +87,7 @@ def test_flush_speaks_what_is_there(server):
         assert heard(ws)[0][-1]["type"] == "done"
 
 
-def test_cancel_ends_a_turn_and_the_next_one_is_whole(server, tts):
+def test_cancel_ends_a_turn_and_the_next_one_is_whole(server):
     with opened(server) as ws:
         ws.recv()
         say(ws, "start", "a")
@@ -108,7 +103,7 @@ def test_cancel_ends_a_turn_and_the_next_one_is_whole(server, tts):
         say(ws, "text", "b", text=SHORT)
         say(ws, "end", "b")
         _, samples = heard(ws, "b")
-    assert np.array_equal(samples, wanted(tts, SHORT, seed=4))
+    assert np.array_equal(samples, server.spoken(SHORT, seed=4))
 
 
 @pytest.mark.parametrize(
@@ -143,7 +138,7 @@ def test_a_message_that_is_too_large_ends_the_connection(server):
     assert ended.value.rcvd.code == 1009
 
 
-def test_deepgram(server, tts):
+def test_deepgram(server):
     with opened(server, "/v1/speak?model=speaker0&encoding=linear16&sample_rate=24000") as ws:
         assert json.loads(ws.recv())["type"] == "Metadata"
         ws.send(json.dumps({"type": "Speak", "text": SHORT}))
@@ -152,7 +147,7 @@ def test_deepgram(server, tts):
         while isinstance(message := ws.recv(timeout=20), bytes):
             data += message
         assert json.loads(message) == {"type": "Flushed", "sequence_id": 0}
-        assert np.array_equal(np.frombuffer(data, "<i2"), wanted(tts, SHORT))
+        assert np.array_equal(np.frombuffer(data, "<i2"), server.spoken(SHORT))
         ws.send(json.dumps({"type": "Clear"}))
         assert json.loads(ws.recv(timeout=20)) == {"type": "Cleared", "sequence_id": 1}
         ws.send(json.dumps({"type": "Nonsense"}))
@@ -205,7 +200,7 @@ def audio(events):
     return np.frombuffer(b"".join(payload for _, _, payload in events), "<i2")
 
 
-def test_wyoming_speaks_a_text(server, tts):
+def test_wyoming_speaks_a_text(server):
     with Client(server) as client:
         client.send("describe")
         kind, data, _ = client.next()
@@ -226,7 +221,7 @@ def test_wyoming_speaks_a_text(server, tts):
         {"rate": 24000, "width": 2, "channels": 1, "timestamp": 0},
     )
     assert all(len(payload) <= 4096 for _, _, payload in events)
-    assert np.array_equal(audio(events), wanted(tts, MEDIUM))
+    assert np.array_equal(audio(events), server.spoken(MEDIUM))
 
 
 def test_wyoming_streams_as_home_assistant_does(server):
@@ -242,12 +237,12 @@ def test_wyoming_streams_as_home_assistant_does(server):
     assert kinds[-2:] == ["audio-stop", "synthesize-stopped"]
 
 
-def test_wyoming_speaks_the_second_copy_if_no_text_was_streamed(server, tts):
+def test_wyoming_speaks_the_second_copy_if_no_text_was_streamed(server):
     with Client(server) as client:
         client.send("synthesize-start")
         client.send("synthesize", text=SHORT)
         client.send("synthesize-stop")
-        assert np.array_equal(audio(client.until("synthesize-stopped")), wanted(tts, SHORT))
+        assert np.array_equal(audio(client.until("synthesize-stopped")), server.spoken(SHORT))
 
 
 @pytest.mark.parametrize(
@@ -286,7 +281,7 @@ def test_garbage_ends_a_wyoming_connection(server, garbage):
         assert client.next()[0] == "info"
 
 
-def test_tts_server(server, tts):
+def test_tts_server(server):
     with server.client() as client:
         answers = [
             client.get(
@@ -303,6 +298,6 @@ def test_tts_server(server, tts):
         assert client.get("/voices").text.splitlines()[0] == "speaker0 en u"
     for answer in answers:
         assert answer.headers["content-type"] == "audio/wav"
-        assert np.array_equal(np.frombuffer(answer.content[44:], "<i2"), wanted(tts, SHORT))
+        assert np.array_equal(np.frombuffer(answer.content[44:], "<i2"), server.spoken(SHORT))
     assert (bad.status_code, bad.json()) == (400, {"error": "Text parameter is required"})
     assert reference.status_code == 400

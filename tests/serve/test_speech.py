@@ -13,30 +13,25 @@ import pytest
 import soundfile
 
 from tests.serve.conftest import MEDIUM, SHORT
-from vivavoce.audio.encode import to_int16
 
 
-def spoken(tts, text, voice="speaker0", **how):
-    return to_int16(tts.speak(text, voice, **how).samples)
-
-
-def test_samples_are_those_of_speak(server, tts):
+def test_samples_are_those_of_speak(server):
     answer = server.speech(MEDIUM, voice="speaker1", seed=7, speed=1.5)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "audio/pcm"
     assert answer.headers["x-seed"] == "7"
     assert answer.headers["x-voice"] == "speaker1"
     samples = np.frombuffer(answer.content, "<i2")
-    assert np.array_equal(samples, spoken(tts, MEDIUM, "speaker1", seed=7, speed=1.5))
+    assert np.array_equal(samples, server.spoken(MEDIUM, "speaker1", seed=7, speed=1.5))
 
 
-def test_sixteen_at_once_are_as_each_alone(server, tts):
+def test_sixteen_at_once_are_as_each_alone(server):
     asked = [(f"{MEDIUM} Number {n}.", f"speaker{n % 3}", n) for n in range(16)]
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda a: server.speech(a[0], voice=a[1], seed=a[2]), asked))
     for (text, voice, seed), answer in zip(asked, answers, strict=True):
         assert answer.status_code == 200
-        wanted = spoken(tts, text, voice, seed=seed)
+        wanted = server.spoken(text, voice, seed=seed)
         assert np.array_equal(np.frombuffer(answer.content, "<i2"), wanted)
 
 
@@ -48,11 +43,11 @@ def test_a_second_request_comes_from_the_cache(server):
 
 @pytest.mark.parametrize("form", ["wav", "flac"])
 @pytest.mark.parametrize("stream", [True, False])
-def test_lossless_files_hold_the_samples(server, tts, form, stream):
+def test_lossless_files_hold_the_samples(server, form, stream):
     answer = server.speech(response_format=form, stream=stream)
     file = av.open(io.BytesIO(answer.content), format=form)
     frames = [frame.to_ndarray().reshape(-1) for frame in file.decode(audio=0)]
-    assert np.array_equal(np.concatenate(frames), spoken(tts, SHORT))
+    assert np.array_equal(np.concatenate(frames), server.spoken(SHORT))
     assert ("content-length" in answer.headers) is not stream
 
 
@@ -72,7 +67,7 @@ def test_a_streamed_wav_says_that_nobody_knows_its_length(server):
         ("aac", "audio/aac", b"\xff\xf1"),
     ],
 )
-def test_lossy_files_are_one_stream_of_the_same_length(server, tts, form, kind, marker):
+def test_lossy_files_are_one_stream_of_the_same_length(server, form, kind, marker):
     answer = server.speech(MEDIUM, response_format=form)
     assert answer.headers["content-type"] == kind
     assert answer.content.startswith(marker)
@@ -81,7 +76,7 @@ def test_lossy_files_are_one_stream_of_the_same_length(server, tts, form, kind, 
     container = {"opus": "ogg"}.get(form, form)
     file = av.open(io.BytesIO(answer.content), format=container)
     seconds = sum(frame.samples / frame.sample_rate for frame in file.decode(audio=0))
-    assert seconds == pytest.approx(len(spoken(tts, MEDIUM)) / tts.sample_rate, abs=0.13)
+    assert seconds == pytest.approx(len(server.spoken(MEDIUM)) / server.tts.sample_rate, abs=0.13)
 
 
 def test_sse_brings_the_same_bytes_and_the_words(server):
@@ -98,10 +93,10 @@ def test_sse_brings_the_same_bytes_and_the_words(server):
     assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"] > 0
 
 
-def test_pcm_may_have_another_rate(server, tts):
+def test_pcm_may_have_another_rate(server):
     answer = server.speech(sample_rate=8000)
     seconds = len(answer.content) / 2 / 8000
-    assert seconds == pytest.approx(len(spoken(tts, SHORT)) / tts.sample_rate, abs=0.001)
+    assert seconds == pytest.approx(len(server.spoken(SHORT)) / server.tts.sample_rate, abs=0.001)
 
 
 @pytest.mark.parametrize("model", ["tts-1", "gpt-4o-mini-tts", "default"])

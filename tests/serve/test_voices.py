@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.tiny import F5_WORDS, tiny_f5
-from vivavoce.serve.config import Limits
+from vivavoce.serve.config import RequestLimits
 
 RATE = 24_000
 
@@ -35,7 +35,7 @@ def wav(samples: np.ndarray) -> bytes:
 
 @pytest.fixture(scope="module")
 def cloner(start):
-    return start(speaker=tiny_f5(), limits=Limits(recordings_a_minute=1000))
+    return start(speaker=tiny_f5(), limits=RequestLimits(recordings_a_minute=1000))
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def test_a_small_file_that_unpacks_to_hours_is_refused(api):
 
 
 def test_recordings_are_counted(start):
-    with start(limits=Limits(recordings_a_minute=1)).client() as client:
+    with start(limits=RequestLimits(recordings_a_minute=1)).client() as client:
         assert consent_to(client).status_code == 200
         answer = consent_to(client)
         assert (answer.status_code, answer.json()["error"]["type"]) == (429, "rate_limit_error")

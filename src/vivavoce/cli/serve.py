@@ -115,7 +115,7 @@ def serve(
 
 def configured(given: dict[str, Any]) -> ServeConfig:
     """The options of the command line as values. Raises UsageError."""
-    from vivavoce.serve.config import MIB, Limits, ServeConfig, parse_address, parse_size
+    from vivavoce.serve.config import MIB, RequestLimits, ServeConfig, parse_address, parse_size
 
     for name, least in (("max_concurrent", 1), ("batch", 1), ("cache_mb", 0)):
         if given[name] < least:
@@ -137,7 +137,7 @@ def configured(given: dict[str, Any]) -> ServeConfig:
         voice_creation=not given["no_voice_creation"],
         cors=tuple(given["cors"] or ()),
         allowed_hosts=tuple(given["allowed_host"] or ()),
-        limits=Limits(
+        limits=RequestLimits(
             characters=given["max_characters"],
             queue_s=given["queue_timeout"],
             per_key=given["per_key"],

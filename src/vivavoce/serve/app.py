@@ -8,11 +8,12 @@ from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
+from vivavoce.serve.caller import caller_of
 from vivavoce.serve.config import LOOPBACK
 from vivavoce.serve.coqui import Coqui
 from vivavoce.serve.deepgram import Deepgram
 from vivavoce.serve.errors import ApiError, busy, not_found
-from vivavoce.serve.guard import Guard, caller_of
+from vivavoce.serve.guard import Guard
 from vivavoce.serve.openai import OpenAI
 from vivavoce.serve.service import Service
 from vivavoce.serve.shelf import Shelf

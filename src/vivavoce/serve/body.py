@@ -7,11 +7,11 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
-from vivavoce.serve.config import Limits
+from vivavoce.serve.config import RequestLimits
 from vivavoce.serve.errors import ApiError, too_large
 
 
-async def read_body(request: Request, limit: int, limits: Limits) -> bytes:
+async def read_body(request: Request, limit: int, limits: RequestLimits) -> bytes:
     """All of it. Raises ApiError 413 as soon as it shows that it is too large, 408 when it stops
     coming.
     """
@@ -30,7 +30,7 @@ async def read_body(request: Request, limit: int, limits: Limits) -> bytes:
     return bytes(data)
 
 
-async def read_json(request: Request, limits: Limits) -> bytes:
+async def read_json(request: Request, limits: RequestLimits) -> bytes:
     """Raises ApiError 415 for another content type."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
@@ -39,7 +39,7 @@ async def read_json(request: Request, limits: Limits) -> bytes:
     return await read_body(request, limits.json_bytes, limits)
 
 
-async def read_values(request: Request, limits: Limits) -> dict[str, str]:
+async def read_values(request: Request, limits: RequestLimits) -> dict[str, str]:
     """The query and, of a POST, an URL-encoded form; empty values count as absent."""
     pairs = list(request.query_params.multi_items())
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()

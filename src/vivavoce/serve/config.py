@@ -17,7 +17,7 @@ _UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class RequestLimits:
     """What one client may ask for. Sizes in bytes, times in seconds."""
 
     characters: int = 100_000
@@ -73,7 +73,7 @@ class ServeConfig:
     root_path: str = ""
     aliases: tuple[str, ...] = ALIASES
     shelf: Path | None = None
-    limits: Limits = field(default_factory=Limits)
+    limits: RequestLimits = field(default_factory=RequestLimits)
 
     @property
     def on_loopback(self) -> bool:

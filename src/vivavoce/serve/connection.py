@@ -7,7 +7,7 @@ from collections import Counter
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from vivavoce.serve.config import Limits
+from vivavoce.serve.config import RequestLimits
 
 REFUSAL = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\n"
@@ -17,7 +17,7 @@ REFUSAL = (
 )
 
 
-def connection_class(limits: Limits) -> type[H11Protocol]:
+def connection_class(limits: RequestLimits) -> type[H11Protocol]:
     """The protocol of one server, which counts its connections."""
     addresses: Counter[str] = Counter()
 

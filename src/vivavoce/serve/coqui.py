@@ -11,11 +11,11 @@ from starlette.routing import Route
 
 from vivavoce.serve.ask import read_work, spoken_text
 from vivavoce.serve.body import read_values
+from vivavoce.serve.caller import caller_of
 from vivavoce.serve.encode import PCM_RATE
 from vivavoce.serve.errors import ApiError, describe, invalid
 from vivavoce.serve.fields import Fields
-from vivavoce.serve.guard import caller_of
-from vivavoce.serve.openai import Speech
+from vivavoce.serve.openai import SpeechAnswer
 from vivavoce.serve.respond import Shape
 from vivavoce.serve.service import Service
 
@@ -92,7 +92,7 @@ class Coqui:
         work = read_work(fields, self.service, caller_of(request.scope).key, "coqui")
         rate = self.service.table.models[work.model].sample_rate or PCM_RATE
         shape = Shape(form="wav", stream=False)
-        return Speech(self.service, work, spoken_text(text, "text"), shape, rate, {})
+        return SpeechAnswer(self.service, work, spoken_text(text, "text"), shape, rate, {})
 
 
 def plain_error(error: ApiError) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 import vivavoce
 from vivavoce.serve.ask import read_work
+from vivavoce.serve.caller import caller_of
 from vivavoce.serve.encode import Converter
 from vivavoce.serve.errors import ApiError, Cancelled, describe, invalid
 from vivavoce.serve.fields import Fields, parse_object
-from vivavoce.serve.guard import caller_of
 from vivavoce.serve.job import Work
 from vivavoce.serve.outbox import Sound
 from vivavoce.serve.service import Service

@@ -27,7 +27,7 @@ MEDIA_TYPES = {
 LOSSLESS = ("pcm", "wav", "flac")
 
 
-class Encoder(Protocol):
+class StreamEncoder(Protocol):
     """`feed` takes float32 `[S]` at the model's rate; both give the bytes that are ready."""
 
     rate: int
@@ -38,7 +38,7 @@ class Encoder(Protocol):
     def finish(self) -> bytes: ...
 
 
-def open_encoder(form: str, have: int, want: int = PCM_RATE, whole: bool = False) -> Encoder:
+def open_encoder(form: str, have: int, want: int = PCM_RATE, whole: bool = False) -> StreamEncoder:
     """For a format of `MEDIA_TYPES`. `want` is the rate of lossless formats, Hz.
 
     `whole`: the caller sends nothing before the end, so sizes in headers are true.

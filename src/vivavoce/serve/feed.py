@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 
-from vivavoce.serve.outbox import Mark
+from vivavoce.serve.outbox import FlushMark
 from vivavoce.text.split import CLAUSE, iter_sentences
 
 LONG = 240
@@ -28,7 +28,7 @@ class End:
     """No more text comes."""
 
 
-FeedItem = Segment | Mark | End
+FeedItem = Segment | FlushMark | End
 
 
 class Feed:
@@ -73,7 +73,7 @@ class Feed:
     def mark(self, number: int) -> None:
         """Everything there is, and then a mark."""
         self.release_all()
-        self._put(Mark(number))
+        self._put(FlushMark(number))
 
     def finish(self) -> None:
         if not self.finished:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from vivavoce.serve.caller import Caller
 from vivavoce.serve.config import LOOPBACK
 from vivavoce.serve.errors import ApiError, describe, invalid
 from vivavoce.serve.logs import request_line
@@ -23,16 +22,6 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 OPEN_PATHS = ("/", "/health", "/ready", "/x/page.json", "/favicon.ico")
 KEY_PROTOCOL = "vivavoce.key."
 """Browsers cannot set headers of a WebSocket: there the key is a subprotocol of this name."""
-
-
-@dataclass
-class Caller:
-    """Who sent a request: `key` is the name of an API key, or the address."""
-
-    request_id: str
-    key: str = ""
-    address: str = ""
-    ignored: str = ""
 
 
 class Guard:
@@ -226,8 +215,3 @@ def _given_key(headers: Headers) -> str:
     offered = [part.strip() for part in headers.get("sec-websocket-protocol", "").split(",")]
     found = (p.removeprefix(KEY_PROTOCOL) for p in offered if p.startswith(KEY_PROTOCOL))
     return next(found, "")
-
-
-def caller_of(scope: Any) -> Caller:
-    """Who sent this request."""
-    return scope["caller"]

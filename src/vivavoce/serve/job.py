@@ -11,7 +11,7 @@ from typing import Any
 
 from vivavoce.serve.errors import Cancelled
 from vivavoce.serve.feed import Feed
-from vivavoce.serve.outbox import Ended, Mark, Outbox, Sound, SpokenWord
+from vivavoce.serve.outbox import EndOfSpeech, FlushMark, Outbox, Sound, SpokenWord
 from vivavoce.serve.table import VoiceRow
 
 _NUMBERS = itertools.count(1)
@@ -33,7 +33,7 @@ class Work:
         return self.voice.model
 
 
-class Job:
+class SpeechJob:
     """State shared by the event loop and the engine's thread.
 
     The engine writes `started_at`, `busy`, counts and the outbox; the loop writes `cancelled`.
@@ -91,7 +91,7 @@ class Job:
     def end(self, error: Exception | None = None) -> None:
         """The engine, or the scheduler, has done with it."""
         self.ended, self.failed = True, error is not None
-        self.outbox.put(error or Ended())
+        self.outbox.put(error or EndOfSpeech())
 
     def cancel(self, reason: str) -> None:
         """Nothing more is made or read of it. Frees its row within a step."""
@@ -105,12 +105,12 @@ class Job:
         """More text is there."""
         self._wake()
 
-    async def events(self) -> AsyncGenerator[Sound | Mark, None]:
+    async def events(self) -> AsyncGenerator[Sound | FlushMark, None]:
         """What comes, to the end. Raises what went wrong."""
         while True:
             try:
                 yield await self.outbox.get()
-            except Ended:
+            except EndOfSpeech:
                 return
 
 

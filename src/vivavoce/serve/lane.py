@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from vivavoce.errors import VivavoceError
 from vivavoce.serve.config import ServeConfig
 from vivavoce.serve.errors import Cancelled
-from vivavoce.serve.job import Job
+from vivavoce.serve.job import SpeechJob
 from vivavoce.serve.scheduler import Scheduler
-from vivavoce.serve.speaking import Speaking
+from vivavoce.serve.speaking import SpokenJob
 from vivavoce.serve.table import VoiceRow
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ class Lane:
         self.scheduler, self.config = scheduler, config
         self.tts: TTS | None = None
         self.session: Session | None = None
-        self.jobs: dict[Job, Speaking] = {}
-        self.handles: dict[int, Speaking] = {}
+        self.jobs: dict[SpeechJob, SpokenJob] = {}
+        self.handles: dict[int, SpokenJob] = {}
         self.used_at = time.monotonic()
         self._voices: OrderedDict[tuple[str, int], Voice] = OrderedDict()
 
@@ -154,7 +154,7 @@ class Lane:
         """Whether jobs join and leave the model's batch at any step."""
         return self.tts is not None and self.tts.model.traits.emits_parts
 
-    def _wants(self, job: Job) -> bool:
+    def _wants(self, job: SpeechJob) -> bool:
         speaking = self.jobs.get(job)
         if speaking is None:
             return job.feed.ready
@@ -163,12 +163,12 @@ class Lane:
     def _at_once(self) -> int:
         return LOOK_AHEAD if self._batching and not self.scheduler.waiting else 1
 
-    def _next(self, job: Job) -> None:
+    def _next(self, job: SpeechJob) -> None:
         """Put the job's next utterance into the session, if its text has one."""
         tts, session = self.load(), self.session
         speaking = self.jobs.get(job)
         if speaking is None:
-            speaking = Speaking(job, tts, self.voice(job.work.voice))
+            speaking = SpokenJob(job, tts, self.voice(job.work.voice))
             self.jobs[job] = speaking
             self.scheduler.begun(job)
         speaking.settle()
@@ -208,18 +208,18 @@ class Lane:
         return speaking.job.seconds - (time.monotonic() - speaking.job.first_audio_at)
 
     @contextlib.contextmanager
-    def _failing(self, job: Job):  # noqa: ANN202 - a context manager
+    def _failing(self, job: SpeechJob):  # noqa: ANN202 - a context manager
         """An error of one job ends that job alone."""
         try:
             yield
         except VivavoceError as error:
             self._end(job, error)
 
-    def _end(self, job: Job, error: Exception | None = None) -> None:
+    def _end(self, job: SpeechJob, error: Exception | None = None) -> None:
         self._drop(job)
         self.scheduler.done(job, None if isinstance(error, Cancelled) else error)
 
-    def _drop(self, job: Job) -> None:
+    def _drop(self, job: SpeechJob) -> None:
         speaking = self.jobs.pop(job, None)
         for handle in [h for h, one in self.handles.items() if one is speaking]:
             del self.handles[handle]

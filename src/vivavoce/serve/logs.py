@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from starlette.types import Scope
 
-    from vivavoce.serve.guard import Caller
+    from vivavoce.serve.caller import Caller
 
 log = logging.getLogger("vivavoce.serve.requests")
 

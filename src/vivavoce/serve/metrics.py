@@ -7,7 +7,7 @@ import time
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.process_collector import ProcessCollector
 
-from vivavoce.serve.job import Job
+from vivavoce.serve.job import SpeechJob
 
 SECONDS = (0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0)
 LAGS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
@@ -47,10 +47,10 @@ class Metrics:
         self.loaded = gauge("model_loaded", "1 while the model is in memory.", "model")
         self.device_memory = gauge("device_memory_bytes", "Held by the engine's device.")
 
-    def started(self, job: Job) -> None:
+    def started(self, job: SpeechJob) -> None:
         self.queue_s.observe(time.monotonic() - job.created_at)
 
-    def done(self, job: Job, error: Exception | None) -> None:
+    def done(self, job: SpeechJob, error: Exception | None) -> None:
         if job.first_audio_at is not None:
             self.first_audio_s.observe(job.first_audio_at - job.created_at)
         self.audio.labels(job.work.model).inc(job.seconds)

@@ -11,18 +11,18 @@ from starlette.types import Receive, Scope, Send
 
 from vivavoce.serve.ask import Ask, read_ask
 from vivavoce.serve.body import read_json
+from vivavoce.serve.caller import caller_of
 from vivavoce.serve.encode import open_encoder
 from vivavoce.serve.errors import not_found
 from vivavoce.serve.feed import Feed
 from vivavoce.serve.fields import Fields, parse_object
-from vivavoce.serve.guard import caller_of
 from vivavoce.serve.job import Work
 from vivavoce.serve.respond import Shape, SpeechResponse, file_headers
 from vivavoce.serve.service import Service
 from vivavoce.serve.table import ModelRow
 
 
-class Speech(Response):
+class SpeechAnswer(Response):
     """A text being spoken as one response. Raises ApiError until the first audio is there."""
 
     def __init__(
@@ -76,7 +76,7 @@ class OpenAI:
             stream=ask.stream or ask.sse,
             timestamps=ask.timestamps,
         )
-        return Speech(self.service, ask.work, ask.text, shape, ask.sample_rate, told(ask))
+        return SpeechAnswer(self.service, ask.work, ask.text, shape, ask.sample_rate, told(ask))
 
     async def models(self, request: Request) -> Response:
         rows = [self._row(model) for model in self.service.table.models.values()]

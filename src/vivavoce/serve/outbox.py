@@ -35,17 +35,17 @@ class Sound:
 
 
 @dataclass(frozen=True)
-class Mark:
+class FlushMark:
     """All sound of the text before the mark of this number has been given."""
 
     number: int
 
 
-class Ended(Exception):
+class EndOfSpeech(Exception):
     """There is no more."""
 
 
-Item = Sound | Mark | Exception
+Item = Sound | FlushMark | Exception
 
 
 class Outbox:
@@ -76,8 +76,8 @@ class Outbox:
             self._seconds = 0.0
         self._tell()
 
-    async def get(self) -> Sound | Mark:
-        """The next item. Raises Ended at the end, and whatever went wrong."""
+    async def get(self) -> Sound | FlushMark:
+        """The next item. Raises EndOfSpeech at the end, and whatever went wrong."""
         while True:
             with self._lock:
                 if self._items:

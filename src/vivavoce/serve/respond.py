@@ -12,10 +12,10 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
-from vivavoce.serve.encode import MEDIA_TYPES, Encoder
+from vivavoce.serve.encode import MEDIA_TYPES, StreamEncoder
 from vivavoce.serve.errors import Cancelled, describe
 from vivavoce.serve.job import words_json
-from vivavoce.serve.outbox import Mark, Sound
+from vivavoce.serve.outbox import FlushMark, Sound
 from vivavoce.serve.service import Service, Stream
 
 PING_S = 15.0
@@ -47,7 +47,7 @@ class SpeechResponse:
 
     service: Service
     stream: Stream
-    encoder: Encoder
+    encoder: StreamEncoder
     shape: Shape
     headers: Headers
     request_id: str
@@ -157,7 +157,9 @@ def delta(data: bytes) -> bytes:
     return sse({"type": "speech.audio.delta", "audio": base64.b64encode(data).decode()})
 
 
-async def pinged(events: AsyncIterator[Sound | Mark]) -> AsyncIterator[Sound | Mark | None]:
+async def pinged(
+    events: AsyncIterator[Sound | FlushMark],
+) -> AsyncIterator[Sound | FlushMark | None]:
     """The events, and None whenever none has come for a while."""
     waiting = asyncio.ensure_future(anext(events, None))
     begun = False

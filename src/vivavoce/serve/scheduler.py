@@ -15,15 +15,15 @@ from typing import Protocol
 from vivavoce.serve.config import ServeConfig
 from vivavoce.serve.errors import ApiError, busy
 from vivavoce.serve.feed import Feed
-from vivavoce.serve.job import Job, Work
+from vivavoce.serve.job import SpeechJob, Work
 
 
 class Watcher(Protocol):
     """Told what happens to jobs (metrics)."""
 
-    def started(self, job: Job) -> None: ...
+    def started(self, job: SpeechJob) -> None: ...
 
-    def done(self, job: Job, error: Exception | None) -> None: ...
+    def done(self, job: SpeechJob, error: Exception | None) -> None: ...
 
     def refused(self, code: str) -> None: ...
 
@@ -34,7 +34,7 @@ class Scheduler:
     def __init__(self, config: ServeConfig, watcher: Watcher) -> None:
         self.config, self.watcher = config, watcher
         self.wake = threading.Event()
-        self.jobs: list[Job] = []
+        self.jobs: list[SpeechJob] = []
         self.closing = False
         self.loading = ""  # the model that the engine is loading
         self._turns: dict[str, None] = {}  # keys, the one to be served next first
@@ -55,17 +55,17 @@ class Scheduler:
         taken = sum(not job.resting for job in self.jobs)
         return taken >= self.config.max_concurrent + self.config.max_queue
 
-    def submit(self, work: Work, feed: Feed, rate: int) -> Job:
+    def submit(self, work: Work, feed: Feed, rate: int) -> SpeechJob:
         """Queue a job. Raises ApiError (503, 429) when it cannot be taken now."""
         self._admit(work.key)
-        job = Job(work, feed, rate, self.wake.set, asyncio.get_running_loop())
+        job = SpeechJob(work, feed, rate, self.wake.set, asyncio.get_running_loop())
         with self._lock:
             self.jobs.append(job)
             self._turns.setdefault(work.key)
         self.wake.set()
         return job
 
-    def choose(self, model: str, wants: Callable[[Job], bool]) -> Job | None:
+    def choose(self, model: str, wants: Callable[[SpeechJob], bool]) -> SpeechJob | None:
         """The job whose utterance comes next: clients take turns, a client's new jobs go first.
 
         What has been begun comes after what has not, the longest unserved first.
@@ -81,11 +81,11 @@ class Scheduler:
                     return job
         return None
 
-    def begun(self, job: Job) -> None:
+    def begun(self, job: SpeechJob) -> None:
         job.started_at = time.monotonic()
         self.watcher.started(job)
 
-    def done(self, job: Job, error: Exception | None = None) -> None:
+    def done(self, job: SpeechJob, error: Exception | None = None) -> None:
         """The job has ended; its place is free."""
         with self._lock:
             if job not in self.jobs:
@@ -146,7 +146,7 @@ class Scheduler:
         self.watcher.refused(code)
         return busy(code, message, self.retry_s())
 
-    def _refuse(self, job: Job, code: str, message: str) -> None:
+    def _refuse(self, job: SpeechJob, code: str, message: str) -> None:
         """End a job that has not begun, unless the engine begins it this very moment."""
         with self._lock:
             if job.started_at is not None or job not in self.jobs:

@@ -26,7 +26,7 @@ from vivavoce.serve.wyoming import Wyoming
 
 TICK_S = 0.05
 SWITCH_S = 0.001
-"""After so long the engine's thread makes way for the sockets', which need little and wait for it."""
+"""Seconds after which the engine's thread makes way for the sockets', which need little."""
 log = logging.getLogger("vivavoce.serve")
 
 

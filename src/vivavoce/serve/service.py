@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from vivavoce.errors import VivavoceError
 from vivavoce.serve.cache import LONGEST_S, Cache, Result
 from vivavoce.serve.config import ServeConfig
-from vivavoce.serve.encode import Encoder
+from vivavoce.serve.encode import StreamEncoder
 from vivavoce.serve.engine import Engine
 from vivavoce.serve.feed import Feed
-from vivavoce.serve.job import Job, Work
+from vivavoce.serve.job import SpeechJob, Work
 from vivavoce.serve.keys import Keys
 from vivavoce.serve.metrics import Metrics
-from vivavoce.serve.outbox import Mark, Sound
+from vivavoce.serve.outbox import FlushMark, Sound
 from vivavoce.serve.scheduler import Scheduler
 from vivavoce.serve.table import Table, VoiceRow
 
@@ -34,7 +34,7 @@ WARM_UP = "Hello."
 class Stream:
     """Speech for one request: from the engine, or from the cache. Counts are whole at the end."""
 
-    def __init__(self, rate: int, job: Job | None, result: Result | None = None) -> None:
+    def __init__(self, rate: int, job: SpeechJob | None, result: Result | None = None) -> None:
         self.rate, self.job, self._result = rate, job, result
         self.cached = result is not None
         self.sounds: list[Sound] | None = []  # kept for the cache while short enough
@@ -74,7 +74,7 @@ class Stream:
         if self.job is not None:
             self.job.cancel(reason)
 
-    async def events(self) -> AsyncGenerator[Sound | Mark, None]:
+    async def events(self) -> AsyncGenerator[Sound | FlushMark, None]:
         """In order, to the end. Raises what went wrong, Cancelled too."""
         if self._result is not None:
             for sound in self._result.sounds:
@@ -154,7 +154,7 @@ class Service:
                 self._keep_result(key, job, stream.sounds)
             job.cancel("disconnected")
 
-    async def encoded(self, encoder: Encoder, sound: Sound | None) -> bytes:
+    async def encoded(self, encoder: StreamEncoder, sound: Sound | None) -> bytes:
         """The bytes of more sound, or of the end; long work is done beside the loop."""
         if not encoder.heavy:
             return encoder.finish() if sound is None else encoder.feed(sound.samples)
@@ -192,7 +192,7 @@ class Service:
             metrics.loaded.labels(name).set(int(lane.loaded))
         return metrics.text()
 
-    def _keep_result(self, key: Hashable, job: Job, sounds: list[Sound]) -> None:
+    def _keep_result(self, key: Hashable, job: SpeechJob, sounds: list[Sound]) -> None:
         whole = sum(len(sound.samples) for sound in sounds) == job.samples
         if whole and not job.warnings and job.seconds <= LONGEST_S:
             result = Result(tuple(sounds), job.rate, job.input_tokens, job.output_frames)

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from vivavoce.errors import OutputError
+from vivavoce.files import write_bytes
 from vivavoce.serve.table import ModelRow, VoiceRow
 
 
@@ -148,10 +148,5 @@ def _write_json(path: Path, values: Mapping[str, Any]) -> None:
 
 def _write(path: Path, data: bytes) -> None:
     """Raises OutputError."""
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"Cannot write {path}: {error.strerror}.") from error
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, data)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from vivavoce.errors import TextError
 from vivavoce.serve.feed import Segment
-from vivavoce.serve.job import Job
-from vivavoce.serve.outbox import Mark, Sound, SpokenWord
+from vivavoce.serve.job import SpeechJob
+from vivavoce.serve.outbox import FlushMark, Sound, SpokenWord
 from vivavoce.speech.join import Piece, Timeline
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ class Slot:
     ended: bool = False
 
 
-class Speaking:
+class SpokenJob:
     """Raises what `TTS.request` and `TTS.plan` raise; `finished` when all has been given."""
 
-    def __init__(self, job: Job, tts: TTS, voice: Voice) -> None:
+    def __init__(self, job: SpeechJob, tts: TTS, voice: Voice) -> None:
         self.job, self.tts = job, tts
         work = job.work
         made = tts.request(
@@ -67,7 +67,7 @@ class Speaking:
                 return
             else:
                 self._flush()
-                if isinstance(item, Mark):
+                if isinstance(item, FlushMark):
                     self.job.feed.pop()
                     self.job.outbox.put(item)
                 else:

@@ -29,8 +29,8 @@ def stock(config: ServeConfig) -> tuple[Table, Loaders]:
     models: list[ModelRow] = []
     voices: list[VoiceRow] = []
     for asked in config.models or (DEFAULT_MODEL,):
-        manifest = library.show(asked)
-        if not manifest["installed"]:
+        manifest = library.show(asked).plain()
+        if not manifest.get("installed"):
             library.path(asked)  # says how to get it
         row = model_row(manifest)
         models.append(row)

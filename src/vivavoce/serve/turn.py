@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable
 
 from vivavoce.serve.feed import Feed
 from vivavoce.serve.job import Work
-from vivavoce.serve.outbox import Mark, Sound
+from vivavoce.serve.outbox import FlushMark, Sound
 from vivavoce.serve.service import Service, Stream
 
 SETTLE_S = 0.05
@@ -57,7 +57,7 @@ class Turn:
         if self.stream is not None:
             self.stream.cancel(reason)
 
-    async def events(self) -> AsyncGenerator[Sound | Mark, None]:
+    async def events(self) -> AsyncGenerator[Sound | FlushMark, None]:
         """What is to be sent. Raises ApiError where the server is full, and what goes wrong."""
         async with self.service.speak(self.work, self.feed) as stream:
             self.stream = stream

@@ -18,11 +18,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from vivavoce.serve.body import read_json
+from vivavoce.serve.caller import caller_of
 from vivavoce.serve.cloning import Wish, make_voice
-from vivavoce.serve.config import Limits
+from vivavoce.serve.config import RequestLimits
 from vivavoce.serve.errors import ApiError, invalid, not_found, too_large
 from vivavoce.serve.fields import Fields, parse_object
-from vivavoce.serve.guard import caller_of
 from vivavoce.serve.recordings import read_recording, too_long
 from vivavoce.serve.service import Service
 from vivavoce.serve.shelf import Consent, Shelf
@@ -222,7 +222,7 @@ class Voices:
 
 
 @asynccontextmanager
-async def _read_form(request: Request, limits: Limits) -> AsyncIterator[FormData]:
+async def _read_form(request: Request, limits: RequestLimits) -> AsyncIterator[FormData]:
     """A multipart form in memory, never in a file. Raises ApiError for a damaged one."""
     parser = MultiPartParser(
         request.headers, request.stream(), max_files=2, max_fields=20, max_part_size=64 << 10

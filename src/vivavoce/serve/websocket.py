@@ -11,12 +11,12 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from vivavoce.serve.ask import read_rate, read_work
+from vivavoce.serve.caller import caller_of
 from vivavoce.serve.encode import MEDIA_TYPES, open_encoder
 from vivavoce.serve.errors import ApiError, Cancelled, describe, invalid
 from vivavoce.serve.fields import Fields, parse_object
-from vivavoce.serve.guard import caller_of
 from vivavoce.serve.job import words_json
-from vivavoce.serve.outbox import Mark, Sound
+from vivavoce.serve.outbox import FlushMark, Sound
 from vivavoce.serve.service import Service
 from vivavoce.serve.turn import Turn
 
@@ -166,7 +166,7 @@ class Socket:
         begun = False
         async with contextlib.aclosing(turn.events()) as events:
             async for event in events:
-                if isinstance(event, Mark):
+                if isinstance(event, FlushMark):
                     await self._tell("flushed", turn.name)
                     continue
                 if not begun:

@@ -34,7 +34,7 @@ class Wyoming:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.server: asyncio.Server | None = None
-        self.sessions: dict[asyncio.Task[None], Session] = {}
+        self.sessions: dict[asyncio.Task[None], WyomingSession] = {}
 
     async def start(self, host: str, port: int) -> int:
         """Listen; the port (another one where 0 was asked for)."""
@@ -59,7 +59,7 @@ class Wyoming:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - streams call this in a task
-        session = Session(self.service, reader, writer)
+        session = WyomingSession(self.service, reader, writer)
         try:
             if len(self.sessions) < CONNECTIONS:
                 self.sessions[task] = session
@@ -74,7 +74,7 @@ class Wyoming:
             writer.close()
 
 
-class Session:
+class WyomingSession:
     """One connection: at most one text is spoken at a time."""
 
     def __init__(
