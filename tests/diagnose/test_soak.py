@@ -12,7 +12,7 @@ def test_memory_is_read_along_the_way(monkeypatch):
     monkeypatch.setattr(soaking, "WARM_UP", 10)
     steps = []
     result = soaking.soak(tiny_tts(), 20, lambda *step: steps.append(step))
-    assert steps[-1] == (20, 20)
+    assert steps[-1] == (20, 20, "")
     assert len(result.resident_bytes) == 10
     assert min(result.resident_bytes) > 2**24
     assert result.growth is not None

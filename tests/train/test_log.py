@@ -7,11 +7,11 @@ import torch
 
 from vivavoce.audio import io
 from vivavoce.errors import MissingExtra, OutputError
-from vivavoce.train.log import Meter, RunLog
+from vivavoce.train.log import MetricMeter, RunLog
 
 
 def test_means_are_weighted_and_taken_once():
-    meter = Meter()
+    meter = MetricMeter()
     meter.add({"a": torch.tensor(1.0)}, 3)
     meter.add({"a": torch.tensor(5.0), "b": torch.tensor(2)}, 1)
     assert meter.take() == {"a": 2.0, "b": 2.0}
@@ -20,7 +20,7 @@ def test_means_are_weighted_and_taken_once():
 
 def test_a_meters_state_survives_json_exactly():
     values = torch.rand(9)
-    whole, first, second = Meter(), Meter(), Meter()
+    whole, first, second = MetricMeter(), MetricMeter(), MetricMeter()
     for value in values:
         whole.add({"a": value})
     for value in values[:4]:

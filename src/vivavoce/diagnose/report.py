@@ -13,10 +13,13 @@ from vivavoce.errors import UnsupportedDevice
 EXTRAS = {
     "asr": ("faster-whisper",),
     "auto": ("lingua-language-detector",),
+    "books": ("pypdfium2",),
     "ja": ("cutlet", "fugashi", "unidic-lite"),
     "languages": ("num2words",),
     "media": ("av",),
     "phonemes": ("espeakng-loader",),
+    "romanise": ("uroman",),
+    "server": ("starlette", "uvicorn", "websockets", "python-multipart", "av", "prometheus-client"),
     "train": ("tensorboard", "pillow"),
     "zh": ("jieba", "pypinyin"),
 }

@@ -21,7 +21,7 @@ from vivavoce.train import picture
 from vivavoce.types import Audio
 
 
-class Meter:
+class MetricMeter:
     """Means of scalar metrics over an interval, summed on their device: adding never waits."""
 
     def __init__(self) -> None:

@@ -27,7 +27,7 @@ from vivavoce.train.data import Data
 from vivavoce.train.distributed import Group
 from vivavoce.train.ema import Ema
 from vivavoce.train.loader import Loader
-from vivavoce.train.log import Meter
+from vivavoce.train.log import MetricMeter
 from vivavoce.train.recipe import Recipe
 from vivavoce.train.sampler import BatchSampler, Position
 
@@ -72,7 +72,7 @@ class Trainer:
         decay = recipe.loop.ema_decay
         self.ema = Ema(task.exported, decay) if decay else None
         self.sampler = self._sampler([data.length_s(e) for e in data.train])
-        self.meter = Meter()
+        self.meter = MetricMeter()
         self.state = State()
         self._loader: Loader | None = None
 
@@ -130,7 +130,7 @@ class Trainer:
 
     def validate(self) -> dict[str, float]:
         """Means over whole validation utterances, with the averaged weights if there are any."""
-        meter = Meter()
+        meter = MetricMeter()
         examples = sorted(self.data.validation, key=lambda e: (e.seconds, e.id))
         cut = self._sampler([e.seconds for e in examples]).cut(range(len(examples)))
         with self.evaluation():
@@ -208,7 +208,7 @@ class Trainer:
         parameters = list(self.names[phase].values())
         optimiser = self.optimisers[phase]
         optimiser.zero_grad(set_to_none=True)
-        losses, found = [], Meter()
+        losses, found = [], MetricMeter()
         with self._only(phase):
             for batch in batches:
                 with self._autocast():
