@@ -29,7 +29,7 @@ DOCS = ROOT / "docs"
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md")), DOCS / "audio" / "README.md"]
 CODE_PAGES = sorted((ROOT / "src").rglob("*.md"))
 DECISIONS = sorted((DOCS / "decisions").glob("*.md"))
-BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```([\w ]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)[^)]*\)")
 NEEDS_DATA = re.compile(r"train\(")
 ADDRESS = re.compile(r"https://github\.com/[\w-]+/vivavoce")
@@ -69,9 +69,11 @@ def parsed(line: str) -> Any:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: f"{p.parent.name}-{p.stem}")
 def test_every_block_says_what_it_is(page):
-    """`python` is run, `sh` is parsed, `py` is compiled; the others are shown only."""
+    """`python` is run, `sh` is parsed, `py` and `python norun` are compiled, others are shown."""
     languages = {match[1] for match in BLOCK.finditer(page.read_text(encoding="utf-8"))}
-    assert languages <= {"python", "py", "sh", "toml", "json", "yaml", "text"}
+    compiled = {"py", "python norun"}
+    shown = {"toml", "json", "yaml", "ini", "nginx", "text"}
+    assert languages <= {"python", "sh"} | compiled | shown
 
 
 @pytest.mark.parametrize("code", list(blocks("python")))
@@ -84,7 +86,7 @@ def test_python_block_runs(code, tmp_path, monkeypatch):
     exec(code, {"__name__": "doc"})
 
 
-@pytest.mark.parametrize("code", list(blocks("py")))
+@pytest.mark.parametrize("code", [*blocks("py"), *blocks("python norun")])
 def test_other_python_compiles(code):
     compile(code, "doc", "exec")
 
