@@ -25,7 +25,7 @@ SOURCE = ROOT / "src" / "vivavoce"
 FILE_LINES = 400
 FUNCTION_LINES = 60
 COMMAND_LINES = 200
-PACKAGE = {"files": 391, "lines": 45_200, "untyped": 129}
+PACKAGE = {"files": 392, "lines": 45_200, "untyped": 128}
 """Of src/vivavoce: files, lines, and lines with `: Any`. Lower them when they fall."""
 PAGES = {"README.md": 180, "ARCHITECTURE.md": 200}
 HEAVY = {"torch", "numpy", "rich", "soundfile", "soxr", "safetensors", "huggingface_hub"}
@@ -160,10 +160,8 @@ def canonical(name: str) -> str:
 
 
 SAME_NAME = {
-    "Aligned", "Checkpoint", "DurationPredictor", "Encoder", "Ended", "Entry",
-    "Graph", "Job", "Limits", "Line", "Mark", "Node",
-    "Part", "Passage", "Reading", "Session", "Shown", "Speaking",
-    "Speech", "Spoken", "TextConfig", "Track", "Vocabulary", "Voice",
+    "Checkpoint", "DurationPredictor", "Entry", "Limits", "Line", "Part",
+    "Passage", "Shown", "Spoken", "TextConfig", "Track", "Vocabulary",
 }  # fmt: skip
 """Class names that still stand for two things."""
 
