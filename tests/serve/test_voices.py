@@ -35,7 +35,7 @@ def wav(samples: np.ndarray) -> bytes:
 
 @pytest.fixture(scope="module")
 def cloner(start):
-    return start(speaker=tiny_f5(), limits=RequestLimits(recordings_a_minute=1000))
+    return start(speaker=tiny_f5(), limits=RequestLimits(voices_a_minute=1000))
 
 
 @pytest.fixture
@@ -156,10 +156,12 @@ def test_a_small_file_that_unpacks_to_hours_is_refused(api):
     assert answer.json()["error"]["code"] == "audio_too_long"
 
 
-def test_recordings_are_counted(start):
-    with start(limits=RequestLimits(recordings_a_minute=1)).client() as client:
-        assert consent_to(client).status_code == 200
-        answer = consent_to(client)
+def test_voices_are_counted(start):
+    running = start(speaker=tiny_f5(), limits=RequestLimits(voices_a_minute=1))
+    with running.client() as client:
+        consent = consent_to(client).json()["id"]
+        assert create(client, consent).status_code == 200
+        answer = create(client, consent)
         assert (answer.status_code, answer.json()["error"]["type"]) == (429, "rate_limit_error")
         assert int(answer.headers["retry-after"]) >= 1
 

@@ -92,7 +92,7 @@ def serve(
     per_key: PerKey = 0,
     batch: Batch = 1,
     idle_unload: Unload = 0.0,
-    cache_mb: CacheSize = 64,
+    cache_mb: CacheSize = 16,
     max_characters: Characters = 100_000,
     grace: Grace = 30.0,
     no_voice_creation: NoVoices = False,

@@ -32,7 +32,7 @@ class RequestLimits:
     turns: int = 8
     idle_socket_s: float = 300.0
     voices: int = 200
-    recordings_a_minute: int = 10
+    voices_a_minute: int = 10
     write_s: float = 60.0
     queue_s: float = 30.0
     load_wait_s: float = 20.0
@@ -61,7 +61,7 @@ class ServeConfig:
     max_queue: int = 32
     batch: int = 1
     max_memory: int = 0
-    cache_bytes: int = 64 * MIB
+    cache_bytes: int = 16 * MIB
     idle_unload_s: float = 0.0
     grace_s: float = 30.0
     voice_creation: bool = True

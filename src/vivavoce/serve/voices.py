@@ -30,7 +30,8 @@ from vivavoce.serve.table import ModelRow
 
 LABEL = re.compile(r"[\w .-]{1,64}")
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
-CONSENT_S, SAMPLE_S = 2.0, 1.0
+CONSENT_S = 2.0
+CONSENTS = 2000
 
 
 class Voices:
@@ -125,7 +126,8 @@ class Voices:
             fields.required("language")
             language = _language(fields, "")
             recording = await self._recording(form, "recording")
-        self._count(caller_of(request.scope).key)
+        if len(self.shelf.consents) >= CONSENTS:
+            raise invalid("invalid_value", "There are too many consents. Delete some first.")
         async with self.one:
             await asyncio.to_thread(read_recording, recording, "recording", CONSENT_S)
         consent = self.shelf.add_consent(name, language, recording)
@@ -158,9 +160,9 @@ class Voices:
         times, now = self.made_at[key], time.monotonic()
         while times and times[0] < now - 60:
             times.popleft()
-        most = self.service.config.limits.recordings_a_minute
+        most = self.service.config.limits.voices_a_minute
         if len(times) >= most:
-            message = f"At most {most} recordings a minute are taken."
+            message = f"At most {most} voices a minute are made."
             headers = {"retry-after": str(max(1, round(60 - (now - times[0])) if times else 60))}
             code = "rate_limit_exceeded"
             raise ApiError(429, code, message, None, "rate_limit_error", headers)
