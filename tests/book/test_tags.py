@@ -43,7 +43,7 @@ def events(source: str) -> list[object]:
         ("<script/>x", ["script", "/script", "=x"]),
         ("<epub:switch epub:type='a b'>", [("epub:switch", {"epub:type": "a b"})]),
         ("<p <b>x", ["p", "b", "=x"]),
-        ('<p a="1>x', [("p", {"a": ""}), "=x"]),
+        ('<p a="1>x', [("p", {"a": "", "1": ""}), "=x"]),
         ("<p", ["p"]),
         ("</", []),
         ("", []),
