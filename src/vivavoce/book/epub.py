@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -14,6 +13,7 @@ from vivavoce.book.chapters import Entry, chapters
 from vivavoce.book.characters import decoded, spoken
 from vivavoce.book.markup import Document, Reading
 from vivavoce.book.tables import Node
+from vivavoce.book.tags import TagReader
 from vivavoce.book.types import Book, Cover, LeftOut
 from vivavoce.errors import BookError
 
@@ -152,8 +152,7 @@ def _contents(archive: Archive, package: Package) -> list[Entry]:
     nav = package.with_property("nav")
     if nav and nav.path in archive:
         parser = _Navigation(posixpath.dirname(nav.path))
-        parser.feed(decoded(archive.text(nav.path)))
-        parser.close()
+        parser.read(decoded(archive.text(nav.path)))
         if parser.entries:
             return parser.entries
     spine = package.root.first("spine")
@@ -178,18 +177,17 @@ def _points(parent: Node, folder: str, level: int) -> list[Entry]:
     return found
 
 
-class _Navigation(HTMLParser):
+class _Navigation(TagReader):
     """The links of `<nav epub:type="toc">`; `level` counts the lists around one."""
 
     def __init__(self, folder: str) -> None:
-        super().__init__(convert_charrefs=True)
         self.entries: list[Entry] = []
         self._folder, self._inside, self._level = folder, False, 0
         self._href: str | None = None
         self._label: list[str] = []
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        given = attributes
         if tag == "nav":
             kinds = {*given.get("epub:type", "").split(), *given.get("role", "").split()}
             self._inside = bool(kinds & {"toc", "doc-toc"})
@@ -198,7 +196,7 @@ class _Navigation(HTMLParser):
         elif self._inside and tag == "a":
             self._href, self._label = given.get("href"), []
 
-    def handle_endtag(self, tag: str) -> None:
+    def end(self, tag: str) -> None:
         if tag == "nav":
             self._inside = False
         elif self._inside and tag == "ol":
@@ -208,7 +206,7 @@ class _Navigation(HTMLParser):
             self.entries.append(_entry(label, self._folder, self._href, max(1, self._level)))
             self._href = None
 
-    def handle_data(self, data: str) -> None:
+    def text(self, data: str) -> None:
         self._label.append(data)
 
 

@@ -6,12 +6,13 @@ Knows no files and no chapters.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
-from html.parser import HTMLParser
 from typing import Literal
 
 from vivavoce.book.archive import DAMAGED
 from vivavoce.book.characters import SCENE, spoken
+from vivavoce.book.tags import TagReader
 from vivavoce.book.types import (
     HEADING_PAUSE_S,
     LINE_PAUSE_S,
@@ -22,7 +23,7 @@ from vivavoce.book.types import (
 )
 from vivavoce.errors import BookError
 
-DEEPEST = 500
+DEEPEST = 150
 QUOTED = 120
 """Characters that are kept of what is skipped."""
 LONGEST_MARK = 6
@@ -79,8 +80,7 @@ class Document:
 def read(text: str, source: str = "", reading: Reading | None = None) -> Document:
     """The document of a page. Raises BookError when it is nested beyond all reason."""
     walker = _Walker(Document(source), reading or Reading())
-    walker.feed(text)
-    walker.close()
+    walker.read(text)
     walker.finish()
     return walker.document
 
@@ -97,19 +97,20 @@ class _Open:
     step: int = 1
 
 
-class _Walker(HTMLParser):
+class _Walker(TagReader):
     def __init__(self, document: Document, reading: Reading) -> None:
-        super().__init__(convert_charrefs=True)
         self.document, self.reading = document, reading
         self._open: list[_Open] = []
+        self._names: Counter[str] = Counter()  # of those that are open
+        self._n_dropped = 0
         self._text: list[str] = []
         self._lines: list[str] = []  # that a line break ended, empty ones too
         self._number = ""  # of a list's item whose text has not come yet
         self._lost: list[str] = []
         self._title: list[str] | None = None
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        given = attributes
         if tag in _BLOCKS:
             self._block_begins(tag)
         self._note_place(tag, given)
@@ -120,18 +121,20 @@ class _Walker(HTMLParser):
             raise BookError(f"{self.document.source} is nested too deeply.", DAMAGED)
         element = _Open(tag, len(self._text), self._reason(tag, given))
         self._open.append(element)
+        self._names[tag] += 1
+        self._n_dropped += bool(element.dropped)
         if tag == "title":
             self._title = []
         elif not self._dropping:
             self._enter(element, given)
 
-    def handle_endtag(self, tag: str) -> None:
-        if not any(element.tag == tag for element in self._open):
+    def end(self, tag: str) -> None:
+        if not self._names[tag]:
             return
         while self._close_last().tag != tag:
             pass
 
-    def handle_data(self, data: str) -> None:
+    def text(self, data: str) -> None:
         if self._title is not None:
             self._title.append(data)
         elif not self._dropping:
@@ -146,7 +149,7 @@ class _Walker(HTMLParser):
 
     @property
     def _dropping(self) -> bool:
-        return any(element.dropped for element in self._open)
+        return self._n_dropped > 0
 
     def _reason(self, tag: str, given: dict[str, str]) -> str:
         """Why an element is not read; empty when it is."""
@@ -177,8 +180,7 @@ class _Walker(HTMLParser):
         if tag in ("html", "body"):
             language = given.get("xml:lang") or given.get("lang") or ""
             document.language = document.language or language
-        fresh = not document.paragraphs and not "".join(self._text).strip()
-        if tag in ("body", "section", "div", "article") and fresh:
+        if tag in ("body", "section", "div", "article") and not document.paragraphs:
             document.types |= {*given.get("epub:type", "").split()}
             document.types |= {r.removeprefix("doc-") for r in given.get("role", "").split()}
         if tag == "math" and not self._dropping:
@@ -221,7 +223,9 @@ class _Walker(HTMLParser):
             lists[-1].number = number + lists[-1].step
 
     def _nearest(self, tag: str) -> _Open | None:
-        return next((e for e in reversed(self._open) if e.tag == tag), None)
+        if not self._names[tag]:
+            return None
+        return next(element for element in reversed(self._open) if element.tag == tag)
 
     def _block_begins(self, tag: str) -> None:
         if self._open and self._open[-1].tag == "p":
@@ -236,6 +240,8 @@ class _Walker(HTMLParser):
         if element.tag in _BLOCKS and not self._dropping:
             self._flush()
         self._open.pop()
+        self._names[element.tag] -= 1
+        self._n_dropped -= bool(element.dropped)
         if element.tag == "title" and self._title is not None:
             self.document.title = self.document.title or spoken("".join(self._title))
             self._title = None

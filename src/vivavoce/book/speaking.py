@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -134,25 +134,24 @@ def _silent(done: int, total: int, title: str, spoken: int) -> None:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[Path]:
-    """The work folder, for this process only."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        guard = files.lock(folder / LOCK, wait=False)
-        guard.__enter__()
-    except BlockingIOError as error:
-        raise UsageError(
-            f"Another process is making this audiobook in {folder}.", "Wait until it has ended."
-        ) from error
-    except OSError as error:
-        raise OutputError(
-            f"Cannot write {folder}: {error.strerror}.", "Choose another place for the output."
-        ) from error
-    try:
-        yield folder
-    finally:
-        guard.__exit__(None, None, None)
-        if folder.is_dir() and [each.name for each in folder.iterdir()] == [LOCK]:
-            shutil.rmtree(folder, ignore_errors=True)
+    """The work folder, for this process only. It goes when nothing was put into it."""
+    with ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(files.lock(folder / LOCK, wait=False))
+        except BlockingIOError as error:
+            raise UsageError(
+                f"Another process is making this audiobook in {folder}.", "Wait until it has ended."
+            ) from error
+        except OSError as error:
+            raise OutputError(
+                f"Cannot write {folder}: {error.strerror}.", "Choose another place for the output."
+            ) from error
+        try:
+            yield folder
+        finally:
+            if folder.is_dir() and [each.name for each in folder.iterdir()] == [LOCK]:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _speakable(

@@ -71,7 +71,7 @@ def fill(target: dict[Any, Any], pairs: Iterable[Any]) -> None:
         target[key] = value
 
 
-def _is_plain_key(key: Any) -> bool:
+def _is_plain_key(key: object) -> bool:
     """Hashing must not surprise: a deep tuple overflows the stack of C."""
     simple = (str, int, float, bytes, type(None), GlobalName, OpaqueObject)
     return isinstance(key, simple) or (
@@ -85,7 +85,7 @@ def plain_set(items: Iterable[Any]) -> set[Any]:
     return set(result)
 
 
-def call(function: Any, args: Any, budget: Budget) -> Any:
+def call(function: object, args: Any, budget: Budget) -> Any:
     """Our own equivalent of `function(*args)`, or an opaque object that keeps the arguments."""
     if not isinstance(function, (GlobalName, OpaqueObject)):
         raise BadCheckpoint(f"A {type(function).__name__} is called like a function.")
@@ -126,11 +126,11 @@ def _ordered_dict(budget: Budget, pairs: Any = ()) -> dict[Any, Any]:
     return _table(budget, pairs)
 
 
-def _counter(budget: Budget, counts: Any = ()) -> dict[Any, Any]:
+def _counter(budget: Budget, counts: object = ()) -> dict[Any, Any]:
     return dict(_table(budget, counts))
 
 
-def _default_dict(budget: Budget, _factory: Any = None, pairs: Any = ()) -> dict[Any, Any]:
+def _default_dict(budget: Budget, _factory: object = None, pairs: Any = ()) -> dict[Any, Any]:
     return dict(_table(budget, pairs))
 
 
@@ -141,7 +141,7 @@ def _set(budget: Budget, items: Any = ()) -> set[Any]:
     return plain_set(items)
 
 
-def _complex(_budget: Budget, real: Any = 0.0, imag: Any = 0.0) -> complex:
+def _complex(_budget: Budget, real: object = 0.0, imag: object = 0.0) -> complex:
     return complex(_number(real), _number(imag))
 
 
@@ -151,7 +151,7 @@ def _number(value: Any) -> float:
     return float(value)
 
 
-def _bytes(budget: Budget, text: Any, encoding: Any = "latin-1") -> bytes:
+def _bytes(budget: Budget, text: object, encoding: object = "latin-1") -> bytes:
     """How protocol 2 writes bytes: text that stands for them in Latin-1."""
     codecs = {"latin-1": "latin-1", "latin1": "latin-1", "iso-8859-1": "latin-1", "utf-8": "utf-8"}
     codecs |= {"utf8": "utf-8", "utf_8": "utf-8", "latin_1": "latin-1", "iso8859-1": "latin-1"}
@@ -171,7 +171,7 @@ def _sizes(values: Any, what: str) -> tuple[int, ...]:
     return tuple(values)
 
 
-def _tensor(budget: Budget, storage: Any, offset: Any, size: Any, stride: Any) -> Tensor:
+def _tensor(budget: Budget, storage: Any, offset: object, size: object, stride: object) -> Tensor:
     """A view of a storage `[N]`, after checking that no index can leave it."""
     if not isinstance(storage, Storage):
         raise BadCheckpoint(f"A tensor is made from {describe(storage)}.")
@@ -198,11 +198,11 @@ def _tensor(budget: Budget, storage: Any, offset: Any, size: Any, stride: Any) -
 def _tensor_v2(
     budget: Budget,
     storage: Any,
-    offset: Any,
-    size: Any,
-    stride: Any,
-    _requires_grad: Any = False,
-    _hooks: Any = None,
+    offset: object,
+    size: object,
+    stride: object,
+    _requires_grad: object = False,
+    _hooks: object = None,
     metadata: Any = None,
 ) -> Tensor:
     if metadata:
@@ -213,11 +213,11 @@ def _tensor_v2(
 def _tensor_v3(
     budget: Budget,
     storage: Any,
-    offset: Any,
-    size: Any,
-    stride: Any,
-    _requires_grad: Any,
-    _hooks: Any,
+    offset: object,
+    size: object,
+    stride: object,
+    _requires_grad: object,
+    _hooks: object,
     dtype: Any,
     metadata: Any = None,
 ) -> Tensor:
@@ -227,47 +227,49 @@ def _tensor_v3(
     return _tensor_v2(budget, Storage(storage.flat.view(known)), offset, size, stride, metadata)
 
 
-def _size(budget: Budget, size: Any = ()) -> tuple[int, ...]:
+def _size(budget: Budget, size: object = ()) -> tuple[int, ...]:
     return _sizes(size, "shape")
 
 
-def _parameter(_budget: Budget, data: Any, *_rest: Any) -> Any:
+def _parameter(_budget: Budget, data: Any, *_rest: object) -> Any:
     return data
 
 
-def _from_type(budget: Budget, function: Any, _type: Any, args: Any, _state: Any) -> Any:
+def _from_type(budget: Budget, function: object, _type: object, args: Any, _state: object) -> Any:
     """A tensor subclass: the tensor in it."""
     return call(function, args, budget)
 
 
-def _reconstructor(_budget: Budget, cls: Any, _base: Any, state: Any) -> OpaqueObject:
+def _reconstructor(_budget: Budget, cls: object, _base: object, state: Any) -> OpaqueObject:
     return OpaqueObject(cls.name if isinstance(cls, GlobalName) else "object", (state,))
 
 
 def _refuse(what: str) -> Callable[..., Any]:
-    def refuse(*_args: Any) -> Any:
+    def refuse(*_args: object) -> Any:
         raise BadCheckpoint(f"The file holds {what}, which are not supported.")
 
     return refuse
 
 
-def _numpy_dtype(_budget: Budget, code: Any, *_rest: Any) -> Pending:
+def _numpy_dtype(_budget: Budget, code: object, *_rest: object) -> Pending:
     return Pending("numpy.dtype", (code,))
 
 
-def _numpy_array(_budget: Budget, *_args: Any) -> Pending:
+def _numpy_array(_budget: Budget, *_args: object) -> Pending:
     return Pending("numpy.ndarray")
 
 
-def _numpy_scalar(budget: Budget, dtype: Any, raw: Any) -> Any:
+def _numpy_scalar(budget: Budget, dtype: Any, raw: object) -> Any:
     return _from_bytes(budget, raw, dtype, (1,), "C")[0]
 
 
-def _numpy_frombuffer(budget: Budget, raw: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
+def _numpy_frombuffer(
+    budget: Budget, raw: object, dtype: Any, shape: object, order: object
+) -> np.ndarray:
     return _from_bytes(budget, raw, dtype, shape, "F" if order == "F" else "C")
 
 
-def _from_bytes(budget: Budget, raw: Any, dtype: Any, shape: Any, order: str) -> np.ndarray:
+def _from_bytes(budget: Budget, raw: object, dtype: Any, shape: object, order: str) -> np.ndarray:
     if not isinstance(dtype, np.dtype):
         raise BadCheckpoint("A numpy value holds objects, not numbers.")
     if not isinstance(raw, (bytes, bytearray, str)):

@@ -97,7 +97,7 @@ def plain_value(path: Path, limits: Limits = DEFAULT) -> Any:
     return torch_file.read(path, limits).value
 
 
-def statistics_beside(folder: Path, name: Any) -> Stats | None:
+def statistics_beside(folder: Path, name: object) -> Stats | None:
     """The mel statistics in the file that a configuration names, if it is in `folder`."""
     file = folder / Path(name).name if name and isinstance(name, str) else None
     return statistics(file) if file is not None and file.is_file() else None
@@ -124,14 +124,14 @@ def statistics(path: Path, limits: Limits = DEFAULT) -> Stats:
         return _band_values(table["mel_mean"]), _band_values(table["mel_std"])
 
 
-def _band_values(values: Any) -> tuple[float, ...]:
+def _band_values(values: object) -> tuple[float, ...]:
     numbers = _array(values) if isinstance(values, np.ndarray) else _numbers(values)
     if numbers is None or numbers.numel() > MAX_BANDS or not numbers.isfinite().all():
         raise BadCheckpoint("Its statistics are not a few finite numbers.")
     return tuple(numbers.double().flatten().tolist())
 
 
-def _no_storage(_: Any) -> Any:
+def _no_storage(_: object) -> Any:
     raise UnsafeCheckpoint("Statistics have no tensors.")
 
 
@@ -160,7 +160,7 @@ def scattered(path: Path, name: str, limits: Limits = DEFAULT) -> dict[str, Tens
     return found
 
 
-def _named(item: Any) -> Iterator[tuple[str, Any]]:
+def _named(item: object) -> Iterator[tuple[str, Any]]:
     """The entries of a table that have a name. Numbers are names too: of speakers, of steps."""
     table = item.entries if isinstance(item, OpaqueObject) else item
     for key, value in table.items() if isinstance(table, dict) else ():
@@ -168,7 +168,7 @@ def _named(item: Any) -> Iterator[tuple[str, Any]]:
             yield str(key), value
 
 
-def _numbers(value: Any) -> Tensor | None:
+def _numbers(value: object) -> Tensor | None:
     """A tensor, an array or nested lists of numbers as a tensor; None for anything else."""
     if isinstance(value, Tensor):
         return value
@@ -216,7 +216,7 @@ def refuse_not_finite(tensors: Iterable[tuple[str, Tensor]]) -> None:
         mapped.rest(tensor)
 
 
-def _state_dicts(value: Any) -> dict[str, dict[str, Any]]:
+def _state_dicts(value: object) -> dict[str, dict[str, Any]]:
     """Every dictionary of named tensors at the top or up to three levels down, by dotted path."""
     found: dict[str, dict[str, Any]] = {}
     level, seen = [("", value)] if isinstance(value, (dict, OpaqueObject)) else [], set()
@@ -301,5 +301,5 @@ def _describe(value: OpaqueObject, depth: int, convert: Any) -> dict[str, Any]:
     return result
 
 
-def _is_array(value: Any) -> bool:
+def _is_array(value: object) -> bool:
     return isinstance(value, Tensor) and value.dim() > 0

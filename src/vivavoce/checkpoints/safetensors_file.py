@@ -132,7 +132,7 @@ def _header(mapping: mmap.mmap, limits: Limits) -> tuple[list[_Entry], dict[str,
     return entries, {str(key): str(value) for key, value in metadata.items()}, 8 + size
 
 
-def _entry(name: str, entry: Any) -> _Entry:
+def _entry(name: str, entry: object) -> _Entry:
     if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
         raise BadCheckpoint(f"the entry of '{name[:100]}' is malformed.")
     dtype, shape, offsets = (entry[key] for key in ("dtype", "shape", "data_offsets"))

@@ -77,7 +77,7 @@ def _storage_id(pid: Any) -> tuple[torch.dtype, str, int, Any]:
     return dtype, key, count, view[0] if view else None
 
 
-def _refuse_persistent(_: Any) -> Any:
+def _refuse_persistent(_: object) -> Any:
     raise BadCheckpoint("Its header refers to tensors.")
 
 

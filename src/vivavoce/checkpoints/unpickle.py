@@ -96,7 +96,7 @@ class Unpickler:
                 raise BadCheckpoint(f"Its pickle uses {name}, which no checkpoint needs.")
             handler(self, argument)
 
-    def _checked(self, value: Any) -> Any:
+    def _checked(self, value: object) -> Any:
         """A value as the pickle gives it. Raises BadCheckpoint for what nobody needs."""
         if isinstance(value, (str, bytes, bytearray)):
             self.budget.spend(0, len(value))
@@ -118,7 +118,7 @@ class Unpickler:
         if isinstance(value, values.Pending):
             value.memo.append(key)
 
-    def _memoise(self, _: Any) -> None:
+    def _memoise(self, _: object) -> None:
         self._remember(len(self.memo))
 
     def _since_mark(self) -> list[Any]:
@@ -127,36 +127,36 @@ class Unpickler:
         del self.stack[start:]
         return items
 
-    def _pop(self, _: Any) -> None:
+    def _pop(self, _: object) -> None:
         if self.marks and self.marks[-1] == len(self.stack):
             self.marks.pop()
         else:
             self.stack.pop()
 
-    def _pop_mark(self, _: Any) -> None:
+    def _pop_mark(self, _: object) -> None:
         self._since_mark()
 
-    def _dup(self, _: Any) -> None:
+    def _dup(self, _: object) -> None:
         self.stack.append(self.stack[-1])
 
-    def _mark_tuple(self, _: Any) -> None:
+    def _mark_tuple(self, _: object) -> None:
         self.stack.append(tuple(self._since_mark()))
 
-    def _mark_list(self, _: Any) -> None:
+    def _mark_list(self, _: object) -> None:
         self.stack.append(self._since_mark())
 
-    def _mark_dict(self, _: Any) -> None:
+    def _mark_dict(self, _: object) -> None:
         items = self._since_mark()
         self.stack.append({})
         self._set(items)
 
-    def _frozenset(self, _: Any) -> None:
+    def _frozenset(self, _: object) -> None:
         self.stack.append(values.plain_set(self._since_mark()))
 
-    def _append(self, _: Any) -> None:
+    def _append(self, _: object) -> None:
         self._extend([self.stack.pop()])
 
-    def _appends(self, _: Any) -> None:
+    def _appends(self, _: object) -> None:
         self._extend(self._since_mark())
 
     def _extend(self, items: list[Any]) -> None:
@@ -166,11 +166,11 @@ class Unpickler:
             raise BadCheckpoint(f"Its pickle appends to a {type(target).__name__}.")
         target.extend(items)
 
-    def _setitem(self, _: Any) -> None:
+    def _setitem(self, _: object) -> None:
         value, key = self.stack.pop(), self.stack.pop()
         self._set([key, value])
 
-    def _setitems(self, _: Any) -> None:
+    def _setitems(self, _: object) -> None:
         self._set(self._since_mark())
 
     def _set(self, items: list[Any]) -> None:
@@ -180,14 +180,14 @@ class Unpickler:
             raise BadCheckpoint(f"Its pickle sets items of a {type(target).__name__}.")
         values.fill(target, zip(items[::2], items[1::2], strict=True))
 
-    def _additems(self, _: Any) -> None:
+    def _additems(self, _: object) -> None:
         items = values.plain_set(self._since_mark())
         target = self.stack[-1]
         if not isinstance(target, set):
             raise BadCheckpoint(f"Its pickle adds to a {type(target).__name__}.")
         target |= items
 
-    def _import(self, module: Any, name: Any) -> GlobalName:
+    def _import(self, module: object, name: object) -> GlobalName:
         if not isinstance(module, str) or not isinstance(name, str):
             raise BadCheckpoint("Its pickle imports something that has no name.")
         found = global_name(module, name)
@@ -198,15 +198,15 @@ class Unpickler:
     def _global(self, argument: str) -> None:
         self.stack.append(self._import(*argument.split(" ", 1)))
 
-    def _stack_global(self, _: Any) -> None:
+    def _stack_global(self, _: object) -> None:
         name, module = self.stack.pop(), self.stack.pop()
         self.stack.append(self._import(module, name))
 
-    def _reduce(self, _: Any) -> None:
+    def _reduce(self, _: object) -> None:
         args, function = self.stack.pop(), self.stack.pop()
         self.stack.append(values.call(function, args, self.budget))
 
-    def _newobj_ex(self, _: Any) -> None:
+    def _newobj_ex(self, _: object) -> None:
         kwargs, args, cls = self.stack.pop(), self.stack.pop(), self.stack.pop()
         if type(args) is not tuple:
             raise BadCheckpoint(f"An object is made from {describe(args)}.")
@@ -218,11 +218,11 @@ class Unpickler:
             values.call(self._import(*argument.split(" ", 1)), tuple(args), self.budget)
         )
 
-    def _obj(self, _: Any) -> None:
+    def _obj(self, _: object) -> None:
         cls, *args = self._since_mark()
         self.stack.append(values.call(cls, tuple(args), self.budget))
 
-    def _build(self, _: Any) -> None:
+    def _build(self, _: object) -> None:
         """State for the object on the stack: kept by stand-ins, ignored by everything else.
 
         (Dictionaries carry module versions here, parameters their attributes: neither is needed.)
@@ -239,7 +239,7 @@ class Unpickler:
     def _persistent(self, argument: str) -> None:
         self.stack.append(self.persistent(argument))
 
-    def _binary_persistent(self, _: Any) -> None:
+    def _binary_persistent(self, _: object) -> None:
         self.stack.append(self.persistent(self.stack.pop()))
 
 
