@@ -15,7 +15,6 @@ import socket
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,9 +24,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from vivavoce.errors import DownloadError
 from vivavoce.files import lock
-
-Progress = Callable[[int, int | None, str], None]
-"""Called with the bytes so far, the bytes in all (None if unknown) and the file's name."""
+from vivavoce.types import OnProgress
 
 CHUNK = 1 << 20
 TIMEOUT_S = 30.0
@@ -51,7 +48,7 @@ class _Remote:
     size: int | None = None
 
 
-def download(url: str, target: Path, sha256: str = "", progress: Progress | None = None) -> Path:
+def download(url: str, target: Path, sha256: str = "", progress: OnProgress | None = None) -> Path:
     """Fetch `url` into `target`, continuing an earlier attempt if the remote file is the same.
 
     Raises DownloadError; the part stays for the next attempt unless its content was wrong: another
@@ -158,7 +155,9 @@ def _discard_empty(part: Path, note: Path) -> None:
             _discard(part, note)
 
 
-def _transfer(url: str, file: IO[bytes], note: Path, name: str, progress: Progress | None) -> None:
+def _transfer(
+    url: str, file: IO[bytes], note: Path, name: str, progress: OnProgress | None
+) -> None:
     known = _read_note(note)
     done = file.seek(0, os.SEEK_END)
     if known.url != url or not (known.etag or known.size):

@@ -19,8 +19,9 @@ from vivavoce.errors import BadCheckpoint, DownloadError, UsageError
 from vivavoce.hub import families, lora, remote
 from vivavoce.hub.address import Source, hf
 from vivavoce.hub.catalog import Entry
-from vivavoce.hub.download import Absent, Progress
+from vivavoce.hub.download import Absent
 from vivavoce.hub.resolve import Location
+from vivavoce.types import OnProgress
 
 CONFIG_SUFFIXES = (".json", ".yaml", ".yml", ".toml")
 CONFIG_NAMES = tuple(f"config{suffix}" for suffix in CONFIG_SUFFIXES)
@@ -78,7 +79,7 @@ class Files:
 def fetch(
     location: Location,
     given: Given | None = None,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
     offline: bool | None = None,
 ) -> Files:
     """The files of a checkpoint from elsewhere, or of a model of the catalogue.
@@ -111,7 +112,7 @@ def is_weights(name: str) -> bool:
     return name.endswith((*WEIGHT_SUFFIXES, GRAPH))
 
 
-def _listed(location: Location, progress: Progress | None, offline: bool | None) -> Files:
+def _listed(location: Location, progress: OnProgress | None, offline: bool | None) -> Files:
     """The files that the catalogue lists, at its revision."""
     entry = location.entry
     if entry is None or not entry.sources:
@@ -141,7 +142,7 @@ def _on_disk(path: Path) -> Files:
 
 
 def _on_hub(
-    source: Source, entry: Entry | None, progress: Progress | None, offline: bool | None
+    source: Source, entry: Entry | None, progress: OnProgress | None, offline: bool | None
 ) -> Files:
     first = remote.cached(source) if is_weights(source.file) else None
     source = remote.pinned(source, first) if first else source
@@ -169,7 +170,7 @@ def _on_hub(
 
 
 def _on_the_web(
-    source: Source, given: Given, progress: Progress | None, offline: bool | None
+    source: Source, given: Given, progress: OnProgress | None, offline: bool | None
 ) -> Files:
     """A web server gives no list: the likely names are asked for, before the weights are."""
     stem = PurePosixPath(urlsplit(source.url).path).stem

@@ -16,9 +16,9 @@ from vivavoce.hub.fetch import Files, Given, fetch
 from vivavoce.hub.resolve import Location, bundled_folder, folder_name, resolve, stored_folders
 
 if TYPE_CHECKING:
-    from vivavoce.hub.download import Progress
     from vivavoce.hub.lora import Adapter
     from vivavoce.hub.read import Stored
+    from vivavoce.types import OnProgress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,14 +150,14 @@ def open_model(
     return stored
 
 
-def prepare(name: str, on_progress: Progress | None = None, given: Given | None = None) -> None:
+def prepare(name: str, on_progress: OnProgress | None = None, given: Given | None = None) -> None:
     """Download the checkpoint that an address means; does nothing for what is here."""
     location = resolve(name)
     if location.source is not None:
         fetch(location, given, on_progress)
 
 
-def get(name: str, on_progress: Progress | None = None, offline: bool | None = None) -> Path:
+def get(name: str, on_progress: OnProgress | None = None, offline: bool | None = None) -> Path:
     """Download a catalogued model and its vocoder and make them ready; the model's folder.
 
     Safetensors stay in the Hub's cache and are read there; pickles are converted, once. Does
@@ -177,7 +177,7 @@ def import_checkpoint(
     name: str | None = None,
     vocabulary: Path | None = None,
     replace: bool = False,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Path:
     """Convert a checkpoint, or the one in a folder or at an address, into a model folder of ours.
 
@@ -237,7 +237,7 @@ def _store(folder: Path, stored: Stored, source: str = "") -> Path:
     return folder
 
 
-def _get(location: Location, on_progress: Progress | None, offline: bool | None) -> Path:
+def _get(location: Location, on_progress: OnProgress | None, offline: bool | None) -> Path:
     if location.folder is not None:
         if source := remote.weights_of(store.read_manifest(location.folder)):
             remote.fetch_file(source, progress=on_progress, offline=offline)

@@ -22,11 +22,11 @@ from vivavoce.hub.address import Source, parse
 from vivavoce.hub.download import (
     AGAIN,
     Absent,
-    Progress,
     download,
     file_sha256,
     require_reachable,
 )
+from vivavoce.types import OnProgress
 
 ENDPOINT = "https://huggingface.co"
 
@@ -57,7 +57,7 @@ def cached(source: Source) -> Path | None:
 def fetch_file(
     source: Source,
     sha256: str = "",
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
     offline: bool | None = None,
 ) -> Path:
     """The local file of a source, downloaded if need be.
@@ -171,7 +171,7 @@ def _endpoint() -> str:
     return os.environ.get("HF_ENDPOINT") or ENDPOINT
 
 
-def _hub_file(source: Source, progress: Progress | None) -> Path:
+def _hub_file(source: Source, progress: OnProgress | None) -> Path:
     from huggingface_hub import hf_hub_download
 
     options: dict[str, Any] = {
@@ -219,7 +219,7 @@ def _http_error() -> type[Exception]:
     return errors.HTTPError  # pyright: ignore[reportPrivateImportUsage]
 
 
-def _bar(name: str, progress: Progress | None) -> type:
+def _bar(name: str, progress: OnProgress | None) -> type:
     """What huggingface_hub takes for a progress bar: passes the counts on, draws nothing."""
 
     class Bar:
