@@ -67,6 +67,14 @@ def on_the_cpu(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
 
 
+TOO_LARGE = (
+    *("vits_dp_tiny", "vits_sdp_tiny", "vits_multispeaker_tiny", "vits_multispeaker_sdp_tiny"),
+    *("vits_original_speakers_tiny", "vits_train_dp_speakers_tiny", "yourtts_tiny"),
+    *("piper_onnx_speakers_high_tiny", "piper_joe_parity"),
+)
+"""Recordings of over 1 MB each: a smaller one of the same kind lies in the repository."""
+
+
 @pytest.fixture
 def parity_file() -> Callable[[str], Path]:
     def find(name: str) -> Path:
@@ -75,6 +83,8 @@ def parity_file() -> Callable[[str], Path]:
                 path = folder / (name + suffix)
                 if path.is_file():
                     return path
+        if name.removesuffix(".onnx") in TOO_LARGE:
+            pytest.skip(f"the recording {name} is over 1 MB and not part of the repository")
         pytest.fail(f"no recording named {name}: it belongs into tests/data/fixtures")
 
     return find
