@@ -3,7 +3,7 @@
 The model is given the corpus's own durations and pitch, so that its mels fit the sounds frame by
 frame. Writes OUT/features/ID.npy and OUT/manifest.jsonl, whose rows have a key `features`.
 
-    python recipes/own_features.py runs/linnet data/teacher/manifest.jsonl data/own --count 800
+    python recipes/own_features.py runs/linnet data/teacher/manifest.jsonl data/own --count 700
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("manifest", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--count", type=int, default=800, help="so many rows, from the first on")
+    parser.add_argument("--count", type=int, default=700, help="so many rows, from the first on")
     options = parser.parse_args()
     torch.set_num_threads(1)
     model = trained(options.run)

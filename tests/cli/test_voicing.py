@@ -322,7 +322,7 @@ def test_the_language_of_the_bundled_voice(cli, here):
     said = ("speak", "Hi.", "-o", "a.wav", "--device", "cpu", "--language")
     assert cli(*said, "en").code == 0
     other = cli(*said, "de")
-    assert (other.code, other.err.split(". ")[0]) == (2, "error: kathleen speaks en")
+    assert (other.code, other.err.split(". ")[0]) == (2, "error: linnet speaks en")
 
 
 def test_a_voice_of_a_cast_without_words_is_named_with_its_key(speak, here):
