@@ -12,11 +12,16 @@ HIGHEST_HARMONIC_HZ = 11_000.0
 LOWEST_HZ = 40.0
 
 
+CYCLE = 1 << 24
+"""Ticks in a cycle. float32 holds every one, and int32 sums of them wrap at whole cycles."""
+
+
 class Track:
     """Where in their cycle the pulses are, frame after frame of one utterance.
 
-    Sums are float64 on the CPU: in float32 a minute of speech would lose the phase of its upper
-    harmonics.
+    Sums are whole ticks modulo a cycle: in float32 a minute of speech would lose the phase of its
+    upper harmonics, float64 does not exist on MPS, and sums of ticks do not depend on how the
+    frames are cut into parts.
     """
 
     def __init__(self, hop_s: float) -> None:
@@ -29,17 +34,19 @@ class Track:
 
         Between frames the pitch is a straight line; the first frame's phase is 0.
         """
-        hertz = pitch.double().cpu()
-        first, start = self._last or (hertz[:, :1], hertz.new_zeros(len(hertz)))
-        joined = torch.cat([first, hertz], 1)
-        steps = (joined[:, 1:] + joined[:, :-1]) * (self.hop_s / 2)
-        if self._last is None:
-            steps[:, 0] = 0
-        phase = (start[:, None] + steps.cumsum(1)).remainder(1)
-        self._last = hertz[:, -1:], phase[:, -1]
+        pitch = pitch.float()
+        first = self._last is None
+        last, start = self._last or (pitch[:, :1], torch.zeros_like(pitch[:, :1]).int())
+        joined = torch.cat([last, pitch], 1)
+        cycles = (joined[:, 1:] + joined[:, :-1]) * (self.hop_s / 2)
+        ticks = ((cycles - cycles.floor()) * CYCLE).round().int()
+        if first:
+            ticks = torch.cat([torch.zeros_like(ticks[:, :1]), ticks[:, 1:]], 1)
+        sums = (start + ticks.cumsum(1, dtype=torch.int32)) & (CYCLE - 1)
+        self._last = pitch[:, -1:], sums[:, -1:]
         numbers = torch.arange(self.frames, self.frames + pitch.shape[1], device=pitch.device)
         self.frames += pitch.shape[1]
-        return phase.to(pitch), numbers.to(pitch).expand_as(pitch)
+        return sums.to(pitch) / CYCLE, numbers.to(pitch).expand_as(pitch)
 
 
 def pulses(pitch: Tensor, phase: Tensor, voiced: Tensor, hop: int, sample_rate: int) -> Tensor:
