@@ -23,7 +23,7 @@ from vivavoce.hub import families, lora, remote
 from vivavoce.hub.address import parse
 from vivavoce.hub.download import is_cut
 from vivavoce.hub.fetch import CONFIG_NAMES, GRAPH, Files, is_config
-from vivavoce.limits import guard
+from vivavoce.limits import describe, guard
 
 WEIGHTS_INSIDE = ("ema_model_state_dict", "model", "generator", "model_state_dict", "state_dict")
 
@@ -105,7 +105,7 @@ def read(files: Files, family: str = "") -> Raw:
         else:
             found[key] = read_text(beside)
     audio = config.get("audio")
-    named = audio.get("stats_path") if isinstance(audio, dict) else None
+    named = _file_name(audio, "stats_path") if isinstance(audio, dict) else ""
     statistics = checkpoint.statistics_beside(folder, named)
     return Raw(family, tensors, config, found, folder, statistics)
 
@@ -288,8 +288,7 @@ def speaker_names(folder: Path, config: Mapping[str, Any]) -> list[str]:
     """
     arguments = config.get("model_args")
     arguments = arguments if isinstance(arguments, dict) else {}
-    wanted = config.get("speakers_file") or arguments.get("speakers_file") or ""
-    wanted = Path(wanted).name if isinstance(wanted, str) else ""
+    wanted = _file_name(config, "speakers_file") or _file_name(arguments, "speakers_file")
     for name in (wanted, "speaker_ids.json", "speakers.json", "speakers.pth"):
         file = folder / name
         if not name or not file.is_file():
@@ -299,3 +298,13 @@ def speaker_names(folder: Path, config: Mapping[str, Any]) -> list[str]:
             names = sorted((row, key) for key, row in table.items() if isinstance(key, (str, int)))
             return [str(key) for _, key in names]
     return []
+
+
+def _file_name(table: Mapping[str, Any], key: str) -> str:
+    """The last part of a path in a configuration. Raises BadCheckpoint for what is no text."""
+    value = table.get(key) or ""
+    if not isinstance(value, str):
+        raise BadCheckpoint(
+            f"{key} in the configuration is {describe(value)}.", "It must be the name of a file."
+        )
+    return Path(value).name
