@@ -15,7 +15,7 @@ import pytest
 from tests.tiny import tiny_tts
 from vivavoce.audio.encode import to_int16
 from vivavoce.serve.config import ServeConfig
-from vivavoce.serve.server import Server, uvicorn_config
+from vivavoce.serve.server import Server, listen, uvicorn_config
 from vivavoce.serve.service import Service
 from vivavoce.serve.stock import speakers, unique
 from vivavoce.serve.table import ModelRow, Table
@@ -117,13 +117,14 @@ async def _run(running: Running, up: threading.Event, stop: asyncio.Event) -> No
     service = running.service
     uvicorn = Server(uvicorn_config(service))
     wyoming = Wyoming(service)
-    serving = asyncio.create_task(uvicorn.serve())
+    listening = listen(service.config.host, service.config.port)
+    running.port = listening.getsockname()[1]
+    serving = asyncio.create_task(uvicorn.serve([listening]))
     try:
         await service.start()
         while not uvicorn.started:
             await asyncio.sleep(0.01)
         running.loop = asyncio.get_running_loop()
-        running.port = uvicorn.servers[0].sockets[0].getsockname()[1]
         running.wyoming = await wyoming.start("127.0.0.1", 0)
     except BaseException as error:
         running.failure.append(error)

@@ -10,7 +10,9 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from tests.serve.conftest import SHORT
+from vivavoce.errors import UsageError
 from vivavoce.serve.config import RequestLimits
+from vivavoce.serve.server import listen
 
 MISTAKES = [
     ("input", "", "nothing_to_speak"),
@@ -171,6 +173,16 @@ def test_silent_connections_are_closed(start):
         one.close()
     with running.client() as client:
         assert client.get("/health").status_code == 200
+
+
+def test_small_answers_are_sent_at_once():
+    """Else each waits 40 ms: the accepted socket is one that asyncio sets TCP_NODELAY on."""
+    with listen("127.0.0.1", 0) as listening:
+        address = listening.getsockname()
+        with socket.create_connection(address), listening.accept()[0] as accepted:
+            assert accepted.proto == socket.IPPROTO_TCP
+        with pytest.raises(UsageError, match="Cannot listen"):
+            listen(*address)
 
 
 def test_two_lengths_are_refused(server):

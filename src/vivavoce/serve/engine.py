@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 log = logging.getLogger("vivavoce.serve")
-IDLE_S, LOOK_S = 0.5, 5.0
+IDLE_S, LOOK_S, TRIM_S = 0.5, 5.0, 10.0
 
 
 class Engine(threading.Thread):
@@ -32,7 +32,7 @@ class Engine(threading.Thread):
         self.scheduler, self.config = scheduler, config
         self.lanes = {name: Lane(name, load, scheduler, config) for name, load in loaders.items()}
         self.memory = 0  # bytes held by the device, as last looked at
-        self._looked_at = 0.0
+        self._looked_at = self._trimmed_at = 0.0
         self._calls: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._stopping = False
 
@@ -59,6 +59,7 @@ class Engine(threading.Thread):
             self.scheduler.wake.clear()
             if not self._round():
                 self._unload_idle()
+                self._trim()
                 self.scheduler.wake.wait(IDLE_S)
 
     def _round(self) -> bool:
@@ -87,6 +88,14 @@ class Engine(threading.Thread):
             except BaseException as error:  # noqa: BLE001 - it belongs to whoever asked
                 future.set_exception(error)
         return True
+
+    def _trim(self) -> None:
+        """Now and then, while nobody waits: many small results leave holes in the heap."""
+        from vivavoce.runtime.memory import trim
+
+        if time.monotonic() - self._trimmed_at > TRIM_S:
+            trim()
+            self._trimmed_at = time.monotonic()
 
     def _make_room(self, lane: Lane) -> None:
         """Before another model is loaded: the longest unused ones go, while memory is short."""
