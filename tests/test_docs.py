@@ -32,7 +32,7 @@ DECISIONS = sorted((DOCS / "decisions").glob("*.md"))
 BLOCK = re.compile(r"^```([\w ]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)[^)]*\)")
 NEEDS_DATA = re.compile(r"train\(")
-ADDRESS = re.compile(r"https://github\.com/[\w-]+/vivavoce")
+ADDRESS = re.compile(r"https://example\.org/vivavoce")
 
 
 def blocks(language: str) -> Iterator[Any]:
