@@ -7,6 +7,7 @@ import ctypes
 import mmap
 import os
 import sys
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -92,6 +93,20 @@ def trim() -> None:
     """Give the system what was freed and kept (glibc): holes that nothing fits into add up."""
     with contextlib.suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
+
+
+TRIM_EVERY = 16
+_spoken = count(1)
+
+
+def utterance_ended() -> None:
+    """Give freed memory back to the system after every sixteenth call.
+
+    Utterances of all lengths leave holes of all sizes, which the allocator keeps: after 200
+    utterances of a VITS voice 200 MB were free and not given back.
+    """
+    if next(_spoken) % TRIM_EVERY == 0:
+        trim()
 
 
 def in_large_pages(tensor: torch.Tensor, dtype: torch.dtype | None = None) -> torch.Tensor:

@@ -13,6 +13,7 @@ import torch
 from vivavoce.errors import GuardError, VivavoceError
 from vivavoce.models.base import Job, Part
 from vivavoce.runtime import synchronise
+from vivavoce.runtime.memory import utterance_ended
 from vivavoce.speech.join import Piece
 from vivavoce.speech.plan import Utterance
 from vivavoce.speech.rendering import Rendering, Request, Synthesiser
@@ -177,3 +178,4 @@ class Session:
             return
         if rendering.ended:
             self.renderings.pop(handle, None)
+            utterance_ended()
