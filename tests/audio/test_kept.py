@@ -175,7 +175,9 @@ def test_a_full_disk_keeps_what_was_complete(tmp_path):
 
 
 WRITER = """if True:
-    import sys, time
+    import signal, sys, time
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # so does nohup
     import numpy as np
     from vivavoce.audio.io import StreamWriter
     from vivavoce.cli.signals import Ended, orderly_end

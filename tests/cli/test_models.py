@@ -28,8 +28,8 @@ def test_list_shows_models_and_says_where_the_vocoders_are(cli):
     shown = cli("models", "list")
     lines = shown.out.splitlines()
     assert lines[0].split() == ["name", "languages", "size", "installed", "licence", "about"]
-    assert lines[1].startswith("kathleen")
-    assert "9M" in lines[1]
+    assert lines[1].startswith("linnet")
+    assert "6M" in lines[1]
     assert "17 languages" in shown.out
     assert "vocos-mel-24khz" not in shown.out
     assert "models list --vocoders" in shown.err
@@ -44,7 +44,7 @@ def test_list_in_json_has_everything_models_first(cli):
     kinds = [row["kind"] for row in rows]
     assert kinds == sorted(kinds)
     first = rows[0]
-    assert (first["name"], first["installed"], first["languages"]) == ("kathleen", True, ["en"])
+    assert (first["name"], first["installed"], first["languages"]) == ("linnet", True, ["en"])
     only = json.loads(cli("models", "list", "--vocoders", "--json").out)
     assert {row["kind"] for row in only} == {"vocoder"}
 

@@ -34,7 +34,8 @@ def test_a_stored_model_speaks(cli, here, monkeypatch):
 def test_a_file_holds_what_the_engine_speaks(cli, here, loads):
     result = cli("speak", TEXT, "-o", "a.flac", "-m", "m", "--vocoder", "w", "--device", "cpu")
     assert result.code == 0, result.err
-    assert loads == [{"model": "m", "vocoder": "w", "device": "cpu"}]
+    files = {"lora": (), "vocabulary": None, "config": None}
+    assert loads == [{"model": "m", "vocoder": "w", "device": "cpu"} | files]
     assert result.out == ""
     assert "wrote a.flac" in result.err
     samples, rate = soundfile.read("a.flac", dtype="float32")

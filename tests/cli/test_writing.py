@@ -150,10 +150,14 @@ def test_a_signal_ends_orderly_with_its_code(cli, here, monkeypatch, name, code)
                 yield chunk
 
     monkeypatch.setattr("vivavoce.speech.load.load", lambda *a, **how: Signalled())
-    result = cli("speak", TEXT, "-o", "a.wav")
+    before = signal.signal(getattr(signal, name), signal.SIG_DFL)  # nohup ignores SIGHUP
+    try:
+        result = cli("speak", TEXT, "-o", "a.wav")
+    finally:
+        after = signal.signal(getattr(signal, name), before)
     assert (result.code, "kept " in result.err) == (code, True)
     assert sorted(path.name for path in here.iterdir()) == ["a.wav.part", "a.wav.part.json"]
-    assert signal.getsignal(getattr(signal, name)) is signal.SIG_DFL
+    assert after is signal.SIG_DFL
 
 
 def test_nothing_to_resume_begins_at_the_beginning(cli):

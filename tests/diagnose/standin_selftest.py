@@ -30,11 +30,11 @@ def report() -> dict[str, object]:
         table.workloads = lambda few=few: few
     library.installed = list
     stages = selftest.self_test("mps")["stages"]
-    chosen, told, cpu = load(), load(device="mps"), load(device="cpu")
+    chosen, told, cpu = (load("kathleen", device=where) for where in ("auto", "mps", "cpu"))
     one, other = (tts.speak(TEXT).samples for tts in (chosen, cpu))
     remember(cache.folder(), torch.device("mps"), "acoustic.glow", Measurement(failure="a test"))
     remember(cache.folder(), torch.device("mps"), "vocoder.vocos", None)
-    swapped = load()
+    swapped = load("kathleen")
     return {
         "right": {stage["stage"]: stage["right"] for stage in stages},
         "chosen": placed(chosen),

@@ -95,12 +95,12 @@ def trim() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-TRIM_EVERY = 16
+TRIM_EVERY = 4
 _spoken = count(1)
 
 
 def utterance_ended() -> None:
-    """Give freed memory back to the system after every sixteenth call.
+    """Give freed memory back to the system after every fourth call.
 
     Utterances of all lengths leave holes of all sizes, which the allocator keeps: after 200
     utterances of a VITS voice 200 MB were free and not given back.
