@@ -81,3 +81,9 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
             phonemise("a")
     finally:
         espeak._library.cache_clear()
+
+
+def test_a_library_that_is_initialised_again_gets_its_voice_again():
+    before = espeak.phonemise("Mr. Fox said it.")
+    espeak._library.cache_clear()
+    assert espeak.phonemise("Mr. Fox said it.") == before

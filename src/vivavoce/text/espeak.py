@@ -20,7 +20,6 @@ _SYNCHRONOUS, _DO_NOT_EXIT, _UTF8, _IPA = 2, 0x8000, 1, 2
 _MARK_RUN = re.compile(rf"((?<!\s)\s*+[{re.escape(MARKS)}][\s{re.escape(MARKS)}]*+)")
 _LANGUAGE_SWITCH = re.compile(r"\([a-z][\w-]*\)")
 _lock = threading.Lock()
-_voice: list[str] = []  # the one the library is set to; guarded by the lock
 
 
 class _VoiceSpec(ctypes.Structure):
@@ -116,9 +115,8 @@ def _library() -> Any:
 
 
 def _set_voice(library: Any, language: str) -> None:
-    if _voice == [language]:
-        return
-    _voice.clear()
+    # Always, although it is often set already: what a text in another script or a second
+    # initialisation leaves behind would be read with another language's phonemes.
     wanted = _VoiceSpec(languages=language.encode())
     known = bool(language) and library.espeak_SetVoiceByName(language.encode()) == 0
     if not known and (
@@ -128,7 +126,6 @@ def _set_voice(library: Any, language: str) -> None:
             f"espeak-ng does not know the language '{language}'.",
             "Codes look like en-us, de, fr-fr, pt-br.",
         )
-    _voice.append(language)
 
 
 def _piece(library: Any, text: str) -> str:
