@@ -76,3 +76,51 @@ def laid_out(features: Tensor) -> Tensor:
     """`[B, C, T]` as `[B, C, 1, T]`, channels last on the CPU, where that is the faster layout."""
     x = features.unsqueeze(2)
     return x.contiguous(memory_format=torch.channels_last) if x.device.type == "cpu" else x
+
+
+CONVNEXT_KERNEL = 7
+CONVNEXT_EPS = 1e-6
+
+
+class ConvNeXtBlock(nn.Module):
+    """Depthwise convolution over time, then a feed-forward over channels; Vocos section 3.2."""
+
+    def __init__(self, dim: int, hidden_dim: int, initial_scale: float) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv1d(
+            dim, dim, CONVNEXT_KERNEL, padding=CONVNEXT_KERNEL // 2, groups=dim
+        )
+        self.norm = nn.LayerNorm(dim, eps=CONVNEXT_EPS)
+        self.expand = nn.Linear(dim, hidden_dim)
+        self.contract = nn.Linear(hidden_dim, dim)
+        self.scale = nn.Parameter(torch.full((dim,), initial_scale))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, D, T]` to `[B, D, T]`."""
+        y = self.norm(self.depthwise(x).transpose(1, 2))
+        y = self.contract(nn.functional.gelu(self.expand(y)))
+        return x + (self.scale * y).transpose(1, 2)
+
+
+class ConvNeXtBackbone(nn.Module):
+    """Features to hidden states, all at frame rate.
+
+    `reach` is the frames on each side that a frame's states depend on.
+    """
+
+    def __init__(self, n_channels: int, dim: int, hidden_dim: int, n_layers: int) -> None:
+        super().__init__()
+        self.embed = nn.Conv1d(n_channels, dim, CONVNEXT_KERNEL, padding=CONVNEXT_KERNEL // 2)
+        self.norm = nn.LayerNorm(dim, eps=CONVNEXT_EPS)
+        self.blocks = nn.ModuleList(
+            ConvNeXtBlock(dim, hidden_dim, 1 / n_layers) for _ in range(n_layers)
+        )
+        self.final_norm = nn.LayerNorm(dim, eps=CONVNEXT_EPS)
+        self.reach = CONVNEXT_KERNEL // 2 * (n_layers + 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """`[B, C, T]` to `[B, T, D]`."""
+        x = self.norm(self.embed(features).transpose(1, 2)).transpose(1, 2)
+        for block in self.blocks:
+            x = block(x)
+        return self.final_norm(x.transpose(1, 2))

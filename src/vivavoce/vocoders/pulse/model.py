@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from vivavoce.audio import stft
 from vivavoce.errors import ConfigError, UsageError
+from vivavoce.nn.convolution import ConvNeXtBackbone
 from vivavoce.nn.windows import Window, WindowCutter
 from vivavoce.runtime import full_precision
 from vivavoce.types import FeatureSpec
@@ -21,49 +22,12 @@ from vivavoce.vocoders.base import Preparation, Vocoder
 from vivavoce.vocoders.pulse.config import PulseConfig
 from vivavoce.vocoders.pulse.source import Track, pulses
 
-KERNEL = 7
-EPS = 1e-6
 LOUDEST_LOG = 7.0
 NOISE_FRAMES = 509  # the noise repeats after 5.4 s
 TYPICAL_LOG_HZ = 5.3
 SLOWEST_HZ, FASTEST_HZ = 50.0, 1000.0
 SOURCE_CHANNELS = 4
 PITCH_FRAMES = 64  # read at a time: the same numbers however the utterance comes in
-
-
-class Block(nn.Module):
-    """Depthwise convolution over time, then a feed-forward over channels; Vocos section 3.2."""
-
-    def __init__(self, dim: int, hidden_dim: int, initial_scale: float) -> None:
-        super().__init__()
-        self.depthwise = nn.Conv1d(dim, dim, KERNEL, padding=KERNEL // 2, groups=dim)
-        self.norm = nn.LayerNorm(dim, eps=EPS)
-        self.expand = nn.Linear(dim, hidden_dim)
-        self.contract = nn.Linear(hidden_dim, dim)
-        self.scale = nn.Parameter(torch.full((dim,), initial_scale))
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.norm(self.depthwise(x).transpose(1, 2))
-        y = self.contract(nn.functional.gelu(self.expand(y)))
-        return x + (self.scale * y).transpose(1, 2)
-
-
-class Backbone(nn.Module):
-    """`[B, C, T]` to `[B, T, D]`."""
-
-    def __init__(self, n_channels: int, dim: int, hidden_dim: int, n_layers: int) -> None:
-        super().__init__()
-        self.embed = nn.Conv1d(n_channels, dim, KERNEL, padding=KERNEL // 2)
-        self.norm = nn.LayerNorm(dim, eps=EPS)
-        self.blocks = nn.ModuleList(Block(dim, hidden_dim, 1 / n_layers) for _ in range(n_layers))
-        self.final_norm = nn.LayerNorm(dim, eps=EPS)
-        self.reach = KERNEL // 2 * (n_layers + 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.norm(self.embed(x).transpose(1, 2)).transpose(1, 2)
-        for block in self.blocks:
-            x = block(x)
-        return self.final_norm(x.transpose(1, 2))
 
 
 class PulseVocoder(Vocoder):
@@ -81,9 +45,9 @@ class PulseVocoder(Vocoder):
             )
         self.config, self.accepts = config, spec
         c = config
-        self.pitch = Backbone(spec.n_channels, c.pitch_dim, 2 * c.pitch_dim, c.pitch_layers)
+        self.pitch = ConvNeXtBackbone(spec.n_channels, c.pitch_dim, 2 * c.pitch_dim, c.pitch_layers)
         self.pitch_head = nn.Linear(c.pitch_dim, 2)
-        self.backbone = Backbone(spec.n_channels + 2, c.dim, c.hidden_dim, c.n_layers)
+        self.backbone = ConvNeXtBackbone(spec.n_channels + 2, c.dim, c.hidden_dim, c.n_layers)
         self.n_bins = spec.n_fft // 2 + 1
         self.head = nn.Linear(c.dim, 3 * self.n_bins)
         overlapping = -(-spec.n_fft // (2 * spec.hop_length))

@@ -5,57 +5,17 @@ Shapes: B batch, C channels, T frames, D width, S samples.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from vivavoce.audio.stft import istft
 from vivavoce.errors import UsageError
+from vivavoce.nn.convolution import ConvNeXtBackbone
 from vivavoce.runtime import full_precision
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.base import Vocoder
 from vivavoce.vocoders.vocos.config import VocosConfig
 
-KERNEL = 7
-EPS = 1e-6
 LOUDEST_MAGNITUDE = 1e2
-
-
-class ConvNeXtBlock(nn.Module):
-    """Depthwise convolution over time, then a feed-forward over channels; section 3.2."""
-
-    def __init__(self, dim: int, hidden_dim: int, initial_scale: float) -> None:
-        super().__init__()
-        self.depthwise = nn.Conv1d(dim, dim, KERNEL, padding=KERNEL // 2, groups=dim)
-        self.norm = nn.LayerNorm(dim, eps=EPS)
-        self.expand = nn.Linear(dim, hidden_dim)
-        self.contract = nn.Linear(hidden_dim, dim)
-        self.scale = nn.Parameter(torch.full((dim,), initial_scale))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`[B, D, T]` to `[B, D, T]`."""
-        y = self.norm(self.depthwise(x).transpose(1, 2))
-        y = self.contract(nn.functional.gelu(self.expand(y)))
-        return x + (self.scale * y).transpose(1, 2)
-
-
-class VocosBackbone(nn.Module):
-    """Features to hidden states, all at frame rate."""
-
-    def __init__(self, n_channels: int, dim: int, hidden_dim: int, n_layers: int) -> None:
-        super().__init__()
-        self.embed = nn.Conv1d(n_channels, dim, KERNEL, padding=KERNEL // 2)
-        self.norm = nn.LayerNorm(dim, eps=EPS)
-        self.blocks = nn.ModuleList(
-            ConvNeXtBlock(dim, hidden_dim, 1 / n_layers) for _ in range(n_layers)
-        )
-        self.final_norm = nn.LayerNorm(dim, eps=EPS)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """`[B, C, T]` to `[B, T, D]`."""
-        x = self.norm(self.embed(features).transpose(1, 2)).transpose(1, 2)
-        for block in self.blocks:
-            x = block(x)
-        return self.final_norm(x.transpose(1, 2))
 
 
 class Vocos(Vocoder):
@@ -67,12 +27,12 @@ class Vocos(Vocoder):
         super().__init__()
         self.config = config
         self.accepts = spec
-        self.backbone = VocosBackbone(
+        self.backbone = ConvNeXtBackbone(
             spec.n_channels, config.dim, config.hidden_dim, config.n_layers
         )
         self.head = nn.Linear(config.dim, spec.n_fft + 2)
         frames_overlapping = -(-spec.n_fft // (2 * spec.hop_length))
-        self.receptive_field = KERNEL // 2 * (config.n_layers + 1) + frames_overlapping
+        self.receptive_field = self.backbone.reach + frames_overlapping
         self.apply(_initialise)
 
     def forward(self, features: Tensor) -> Tensor:
