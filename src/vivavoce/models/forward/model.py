@@ -23,8 +23,8 @@ from vivavoce.types import Chunk, Features, FeatureSpec, Tokens, Voice
 
 MAX_CHARS = 220  # about 15 s of speech, the longest that training saw
 STEPS = 16
-"""Lengths inside the model are multiples of this: kernels that are compiled for each length (oneDNN,
-Metal) are then compiled for few. One sentence after another took 6 % less time on a CPU."""
+"""Lengths inside the model are multiples of this, so that few kernels are made where each is made
+for one length (oneDNN, Metal): one sentence after another took 6 % less time on a CPU."""
 N_PLACES = 3  # what a frame knows of its place in its token
 TYPICAL_LOG_MEL = -5.0
 TYPICAL_LOG_HZ = 5.3
