@@ -7,8 +7,9 @@ from pathlib import Path
 from vivavoce import files
 from vivavoce.errors import TrainingError
 from vivavoce.nn.task import Task
-from vivavoce.train import checkpoint, families, recipe
-from vivavoce.train.loop import within
+from vivavoce.train import checkpoint, families, recipe, start
+from vivavoce.train.checkpoint import Checkpoint
+from vivavoce.train.loop import take, within
 
 
 def export(run: Path, folder: Path) -> Path:
@@ -19,12 +20,27 @@ def export(run: Path, folder: Path) -> Path:
     found, _ = checkpoint.newest(run / "checkpoints")
     if found is None:
         raise TrainingError(f"{run} holds no checkpoint that can be read.", "Train first.")
-    task = families.build(recipe.load(run / "recipe.toml"), tuple(found.state["speakers"]))
-    task.load_state_dict(within(found.tensors, "task/"))
-    average = within(found.tensors, "ema/")
-    if average:
-        task.exported.load_state_dict(average)
-    return write(task, folder)
+    return write(task_of(run, found), folder)
+
+
+def task_of(run: Path, found: Checkpoint) -> Task:
+    """The run's task at a checkpoint, with the averaged weights where there are any.
+
+    Raises TrainingError when the weights that the run began with, and kept, are others now.
+    """
+    wanted = recipe.load(run / "recipe.toml")
+    task = families.build(wanted, tuple(found.state["speakers"]))
+    base = start.open_base(wanted)
+    start.begin(task, base, wanted.start)
+    frozen = {n for n, p in task.named_parameters() if not p.requires_grad}
+    if base is not None and start.fingerprint(base) != found.state.get("base", ""):
+        raise TrainingError(
+            f"'{wanted.start.model}' is not what {run} began with.",
+            "Put the weights back that the run was started from.",
+        )
+    take(task, within(found.tensors, "task/"), frozen if base is not None else set())
+    task.exported.load_state_dict(within(found.tensors, "ema/"), strict=False)
+    return task
 
 
 def write(task: Task, folder: Path) -> Path:

@@ -21,7 +21,7 @@ from vivavoce import config, files
 from vivavoce import runtime as devices
 from vivavoce.errors import ConfigError, OutputError, TrainingError, near_misses
 from vivavoce.runtime.memory import bucket_length
-from vivavoce.train import checkpoint, data, distributed, exports, families, manifest
+from vivavoce.train import checkpoint, data, distributed, exports, families, manifest, start
 from vivavoce.train.cache import FeatureCache
 from vivavoce.train.distributed import Group
 from vivavoce.train.log import RunLog, described
@@ -84,7 +84,10 @@ def assemble(
     distributed.join(group, place)
     rows = manifest.read(recipe.data.sources)
     speakers = data.speakers(rows)
+    base = start.open_base(recipe)
+    recipe = start.resolved(recipe, base, [row.text for row in rows])
     task = families.build(recipe, speakers)
+    start.begin(task, base, recipe.start)
     folder = recipe.data.cache or recipe.output / "cache"
     cache = FeatureCache(folder, task.spec, frozenset(task.needs))
     if group.world > 1:  # each process decodes its share; all find all of it afterwards
@@ -99,7 +102,8 @@ def assemble(
         on_progress,
     )
     found = replace(found, bucket=lambda n: bucket_length(n, place))
-    return Trainer(task.to(place), found, recipe, place, group), speakers
+    trainer = Trainer(task.to(place), found, recipe, place, group, start.fingerprint(base))
+    return trainer, speakers
 
 
 class Run:
@@ -213,8 +217,9 @@ class Run:
                 near_misses(wanted, metrics),
             )
         if state.best is not None and not metrics[wanted] < state.best:
+            state.worse_in_a_row += 1
             return False
-        state.best, state.best_step = metrics[wanted], state.step
+        state.best, state.best_step, state.worse_in_a_row = metrics[wanted], state.step, 0
         return True
 
     def _export(self) -> None:
