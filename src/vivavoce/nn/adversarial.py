@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from vivavoce.nn.critics import Judgement
 
 Objective = Literal["hinge", "least_squares"]
-"""Hinge (Lim and Ye 2017, arXiv:1705.02894) or least squares (Mao et al. 2017, arXiv:1611.04076)."""
+"""Hinge (Lim 2017, arXiv:1705.02894) or least squares (Mao 2017, arXiv:1611.04076)."""
 
 
 def discriminator_losses(

@@ -9,7 +9,6 @@ from tests.models.vits.official import decoder_settings, loaded
 from tests.models.vits.toy import stored, toy
 from vivavoce.checkpoints import store
 from vivavoce.errors import ConfigError
-from vivavoce.nn.adversarial import discriminator_losses
 from vivavoce.models.vits.model import VitsTTS
 from vivavoce.models.vits.names import official
 from vivavoce.models.vits.train import (
@@ -21,6 +20,7 @@ from vivavoce.models.vits.train import (
     build_task,
     segments,
 )
+from vivavoce.nn.adversarial import discriminator_losses
 from vivavoce.nn.alignment import maximum_path
 from vivavoce.speech.load import load
 from vivavoce.types import FeatureSpec

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from tests.conftest import Parity
-from tests.tolerance import assert_within, peak
+from tests.tolerance import UNITS, assert_within, peak, recorded_unit
 from vivavoce.vocoders.adversarial.task import AdversarialTask
 from vivavoce.vocoders.hifigan import train as hifigan
 from vivavoce.vocoders.vocos import train as vocos
@@ -76,7 +76,9 @@ class Reference:
     def value(self, name: str) -> Tensor:
         return self.recording.outputs[name].reshape(())
 
-    def update(self, optimisers: Mapping[str, torch.optim.Optimizer]) -> dict[str, float]:
+    def update(
+        self, optimisers: Mapping[str, torch.optim.Optimizer], clip: bool = True
+    ) -> dict[str, float]:
         """One update of both phases; every loss before its own step."""
         task, found = self.task, {}
         for phase, optimiser in optimisers.items():
@@ -88,10 +90,10 @@ class Reference:
                 metrics = task.generator_losses(self.real, self.features)
                 loss = task.total(metrics)
                 found |= {"gen": loss, **metrics}
-            with_gradients = task.parts()[phase]
             loss.backward()
-            if limit := self.recording.meta["optimiser"]["clip"]:
-                torch.nn.utils.clip_grad_norm_(with_gradients.parameters(), limit)
+            limit = self.recording.meta["optimiser"]["clip"]
+            if clip and limit:
+                torch.nn.utils.clip_grad_norm_(task.parts()[phase].parameters(), limit)
             optimiser.step()
         return {name: value.item() for name, value in found.items()}
 
@@ -125,9 +127,12 @@ def hifigan_reference(load_parity) -> Reference:
         "width": 32, "rates": [8, 8, 4], "kernels": [16, 16, 8], "block": 2,
         "block_kernels": [3, 5, 7], "block_dilations": [[1, 2], [2, 6], [3, 12]],
     }  # fmt: skip
-    # Coqui's loss frames by the centre and has a floor of its own under the root.
-    features = {"framing": "center", "f_max": None, "magnitude_floor": 0.0}
-    loss = {"discriminator_width": 1 / 16, "scale_groups": [1, 2, 8, 8, 8, 8, 1]}
+    features = {"framing": "center"}
+    loss = {
+        "discriminator_width": 1 / 16,
+        "scale_groups": [1, 2, 8, 8, 8, 8, 1],
+        "magnitude_clamp": 1e-4,
+    }
     task = hifigan.build_task({"model": model, "features": features, "loss": loss})
     loaded(recording, task, HIFIGAN)
     audio, mel = recording.inputs["audio"][:, 0], recording.inputs["mel"]
@@ -151,8 +156,15 @@ def reference(request) -> Reference:
     return request.getfixturevalue(f"{request.param}_reference")
 
 
-def assert_close(found: Tensor, expected: Tensor, name: str) -> None:
-    assert_within(found, expected.reshape(found.shape), PARAMETER * max(1, peak(expected)), name)
+def assert_close(found: Tensor, expected: Tensor, name: str, jumps: float = 0.0) -> None:
+    """Within 1e-6, or `jumps`.
+
+    The gradient of an absolute difference jumps where the difference changes its sign: after an
+    update's rounding, one of some 10^5 terms may do so in one program and not in the other. What is
+    nearly at rest then moves by a part of the rate.
+    """
+    limit = max(PARAMETER * max(1, peak(expected)), jumps)
+    assert_within(found, expected.reshape(found.shape), limit, name)
 
 
 @pytest.mark.parity
@@ -165,6 +177,7 @@ def test_what_is_generated(reference: Reference) -> None:
 @pytest.mark.parity
 def test_losses_and_parameters_of_three_updates(reference: Reference) -> None:
     optimisers = reference.optimisers()
+    rate = optimisers["generator"].param_groups[0]["lr"]
     parameters = dict(reference.task.named_parameters())
     for update in range(3):
         losses = reference.update(optimisers)
@@ -176,18 +189,19 @@ def test_losses_and_parameters_of_three_updates(reference: Reference) -> None:
             for key, recorded in reference.recording.outputs.items():
                 if key.startswith(start):
                     found = parameters[reference.name(key.removeprefix(start))]
-                    assert_close(found, recorded, key)
+                    assert_close(found, recorded, key, jumps=0.02 * rate if update else 0.0)
 
 
 @pytest.mark.parity
 def test_gradients_of_the_first_update(reference: Reference) -> None:
-    reference.update(reference.optimisers())
+    reference.update(reference.optimisers(), clip=False)
     parameters = dict(reference.task.named_parameters())
     for key, expected in reference.recording.outputs.items():
         if key.startswith("grad."):
             name = key.removeprefix("grad.")
             found = parameters[reference.name(name)].grad
-            assert_within(found, expected, GRADIENT * peak(expected), key)
+            limit = max(GRADIENT * peak(expected), UNITS * recorded_unit(reference.recording, key))
+            assert_within(found, expected, limit, key)
 
 
 @pytest.mark.parity

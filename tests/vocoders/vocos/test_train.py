@@ -160,8 +160,6 @@ def test_discriminators_have_the_papers_widths() -> None:
         1024,
     ]
     narrow = CriticSet(
-        VocosLoss(
-            discriminator_periods=(2, 3), discriminator_ffts=(512,), discriminator_width=0.05
-        )
+        VocosLoss(discriminator_periods=(2, 3), discriminator_ffts=(512,), discriminator_width=0.05)
     )
     assert len(narrow(torch.randn(1, 1000))) == 3

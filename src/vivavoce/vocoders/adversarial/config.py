@@ -19,7 +19,8 @@ class AdversarialLoss:
 
     `mel_weight` counts the mean absolute difference of log mels: the model's own and one for each
     of `spectral_ffts`, from `mel_clamp` up, with `full_band` over all frequencies in place of the
-    model's. `stft_weight` counts differences of linear spectra at `spectral_ffts`.
+    model's; magnitudes below `magnitude_clamp` count as that. `stft_weight` counts differences of
+    linear spectra at `spectral_ffts`.
 
     `objective` scores by hinge or least squares. `discriminators` are of these kinds: `periods`
     (HiFi-GAN), `scales` (MelGAN, HiFi-GAN), `resolutions` (complex spectra) and `bands` (complex
@@ -39,6 +40,7 @@ class AdversarialLoss:
     feature_weight: float = 1.0
     spectral_ffts: tuple[int, ...] = ()
     mel_clamp: float = 1e-5
+    magnitude_clamp: float = 0.0
     full_band: bool = False
     objective: Objective = "hinge"
     discriminators: tuple[CriticKind, ...] = ("periods", "resolutions")

@@ -1,6 +1,6 @@
 """The discriminators that a vocoder is trained against, by kind.
 
-Each returns a score map and the feature maps under it. Shapes: B batch, S samples, F bins, T frames.
+Each gives a score map and the feature maps under it. Shapes: B batch, S samples, F bins, T frames.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ SPECTRUM_CHANNELS = 32
 NARROWEST = 2
 BANDS = ((0.0, 0.1), (0.1, 0.25), (0.25, 0.5), (0.5, 0.75), (0.75, 1.0))
 PEAK = 0.8
+ONE_PASS: tuple[CriticKind, ...] = ("periods", "resolutions")
 
 
 class ResolutionDiscriminator(nn.Module):
@@ -119,10 +120,11 @@ class CriticSet(nn.Module):
     def both(self, real: Tensor, fake: Tensor) -> tuple[list[Judgement], list[Judgement]]:
         """Judgements of recordings and of generated samples, `[B, S]` each.
 
-        One pass over both together where the discriminators have no state; spectral normalisation
-        has one, and looks at the generated samples first, as the reference does.
+        The generated ones first, as in the references: each pass moves the spectral normalisation.
+        One pass over both would give a bias whose gradient is zero, as hinge has them, the sum's
+        rounding error for a gradient; the kinds of `ONE_PASS` keep it for the runs there are.
         """
-        if "scales" in self.kinds:
+        if self.kinds != ONE_PASS:
             judged = self(fake)
             return self(real), judged
         n, together = len(real), self(torch.cat([real, fake]))

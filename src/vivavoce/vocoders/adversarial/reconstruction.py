@@ -11,6 +11,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from vivavoce.audio import tables
 from vivavoce.audio.features import FeatureExtractor
 from vivavoce.types import FeatureSpec
 
@@ -50,13 +51,14 @@ class ReconstructionLoss(nn.Module):
         n_ffts: Sequence[int],
         clamp: float = LOWEST_MAGNITUDE,
         linear: bool = True,
+        quietest: float = 0.0,
     ) -> None:
         super().__init__()
         mels = [_at(spec, n, clamp) for n in n_ffts]
         spectra = [replace(m, kind="linear", log=None) for m in mels if linear]
         own = replace(_at(spec, spec.n_fft, clamp), n_mels=spec.n_mels, hop_length=spec.hop_length)
-        mels.append(own)
         self.mels = nn.ModuleList(FeatureExtractor(s) for s in mels)
+        self.mels.append(ClampedMel(own, quietest) if quietest else FeatureExtractor(own))
         self.spectra = nn.ModuleList(FeatureExtractor(s) for s in spectra)
 
     def forward(self, fake: Tensor, real: Tensor) -> dict[str, Tensor]:
@@ -67,6 +69,26 @@ class ReconstructionLoss(nn.Module):
             stft = [_spectral_distance(extract(fake), extract(real)) for extract in self.spectra]
             found["stft"] = torch.stack(stft).mean()
         return found
+
+
+class ClampedMel(nn.Module):
+    """A log mel of magnitudes of at least `quietest`, as Coqui's loss has it: what is quieter gets
+    no gradient.
+    """
+
+    filters: Tensor
+
+    def __init__(self, spec: FeatureSpec, quietest: float) -> None:
+        super().__init__()
+        self.spec, self.quietest = spec, quietest
+        energy = replace(spec, kind="linear", log=None, power=2.0, magnitude_floor=0.0)
+        self.energy = FeatureExtractor(energy)
+        filters = torch.tensor(tables.mel_filters(spec), dtype=torch.float32)
+        self.register_buffer("filters", filters, persistent=False)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        magnitude = self.energy(samples).clamp(min=self.quietest**2).sqrt()
+        return (self.filters @ magnitude).clamp(min=self.spec.clamp).log()
 
 
 def _spectral_distance(fake: Tensor, real: Tensor) -> Tensor:

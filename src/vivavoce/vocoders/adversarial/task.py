@@ -24,7 +24,6 @@ from vivavoce.nn.adversarial import (
 )
 from vivavoce.nn.task import Batch, Task
 from vivavoce.runtime import full_precision
-from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.adversarial.config import AdversarialLoss
 from vivavoce.vocoders.adversarial.critics import CriticSet
 from vivavoce.vocoders.adversarial.reconstruction import ReconstructionLoss
@@ -56,7 +55,7 @@ class AdversarialTask(Task):
         self.extract = FeatureExtractor(self.spec)
         heard = replace(self.spec, f_max=None) if loss.full_band else self.spec
         self.reconstruction = ReconstructionLoss(
-            heard, loss.spectral_ffts, loss.mel_clamp, linear=loss.stft_weight > 0
+            heard, loss.spectral_ffts, loss.mel_clamp, loss.stft_weight > 0, loss.magnitude_clamp
         )
 
     @property
