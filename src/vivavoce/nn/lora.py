@@ -35,7 +35,7 @@ class LowRankLinear(nn.Linear):
         nn.init.kaiming_uniform_(self.lora_A.weight, a=math.sqrt(5))
         nn.init.zeros_(self.lora_B.weight)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         change = self.lora_B(self.lora_A(x.to(self.lora_A.weight.dtype)))
         return torch.add(F.linear(x, self.weight, self.bias), change, alpha=self.scale)
 

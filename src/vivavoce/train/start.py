@@ -104,7 +104,7 @@ def fingerprint(base: Stored | None) -> str:
         tensor = base.tensors[name].detach().cpu().contiguous()
         digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
         if tensor.numel():
-            digest.update(tensor.flatten().view(torch.uint8).numpy())
+            digest.update(memoryview(tensor.flatten().view(torch.uint8).numpy()))
     return digest.hexdigest()[:32]
 
 
