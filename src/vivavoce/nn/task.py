@@ -78,6 +78,20 @@ class Task(nn.Module, ABC):
         """A transcript as ids, asked for where `needs` holds `tokens`. Raises TextError."""
         raise NotImplementedError
 
+    def encode_row(self, text: str, language: str) -> Tokens:
+        """As `encode_text`, for a row whose manifest may name its language."""
+        return self.encode_text(text)
+
+    def derived(self) -> Mapping[str, str]:
+        """Kinds in `needs` that the task makes of samples once, with a text for each that changes
+        with the numbers; they are kept in the cache.
+        """
+        return {}
+
+    def derive(self, kind: str, samples: Tensor) -> Tensor:
+        """What `kind` is of a whole recording `[S]`: `[N]` or `[C, N]`. Raises VivavoceError."""
+        raise NotImplementedError
+
     @abstractmethod
     def forward(self, phase: str, batch: Batch, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss (a scalar with a gradient) and detached scalar metrics."""
