@@ -16,7 +16,8 @@ class DataSource:
     """One manifest. Paths are relative to the working directory, `audio` to the manifest's folder.
 
     Columns are names (`jsonl`, `csv` with a header line) or numbers from 0 (`ljspeech`).
-    `include` and `exclude` hold ids, globs (`LJ00[12]-*`) or ranges of prefixes (`a0500..a0539`).
+    `language` is that of all its rows, where the family asks for one, or `language_column` that of
+    each. `include` and `exclude` hold ids, globs (`LJ00[12]-*`) or ranges of prefixes (`a0500..a0539`).
     """
 
     path: Path
@@ -27,6 +28,8 @@ class DataSource:
     text_column: int | str | None = None
     speaker_column: int | str | None = None
     speaker: str = ""
+    language_column: int | str | None = None
+    language: str = ""
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
 

@@ -89,7 +89,7 @@ def assemble(
     task = families.build(recipe, speakers)
     start.begin(task, base, recipe.start)
     folder = recipe.data.cache or recipe.output / "cache"
-    cache = FeatureCache(folder, task.spec, frozenset(task.needs))
+    cache = FeatureCache(folder, task.spec, frozenset(task.needs), task.derived())
     if group.world > 1:  # each process decodes its share; all find all of it afterwards
         data.measure(rows[group.rank :: group.world], cache, recipe.loop.workers)
         group.wait()
