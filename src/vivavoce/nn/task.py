@@ -120,6 +120,10 @@ class Task(nn.Module, ABC):
         """Whether weight decay applies to this one of a phase's parameters."""
         return parameter.ndim > 1
 
+    def published_name(self, name: str) -> str:
+        """A tensor of `exported` as the family's published program calls it, for adapters."""
+        return name
+
     def activations(self) -> ActivationShape | None:
         """What the memory plan computes with; None where the family has no plan."""
         return None

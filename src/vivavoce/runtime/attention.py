@@ -59,6 +59,11 @@ def cached_attention(
     )
 
 
+def keeps_scores(device: torch.device) -> bool:
+    """Whether attention with a gradient keeps its N x N scores: MPS has no fused form of it."""
+    return device.type == "mps"
+
+
 def _takeable(*parts: Tensor) -> tuple[Tensor, ...]:
     """Before macOS 15 the kernel of MPS takes only what is contiguous."""
     return tuple(x.contiguous() for x in parts) if parts[0].device.type == "mps" else parts

@@ -23,7 +23,7 @@ from vivavoce.types import OnProgress, Tokens, no_progress
 
 @dataclass(frozen=True)
 class Example:
-    """An utterance ready for batches. `seconds` is its whole length."""
+    """An utterance ready for batches. `seconds` is its whole length, `text` what it says."""
 
     id: str
     audio: Path
@@ -32,6 +32,7 @@ class Example:
     tokens: tuple[int, ...] = ()
     prosody: Prosody | None = None
     given_features: Path | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,7 @@ def prepare(
             ids,
             row.prosody,
             row.features,
+            row.text,
         )
         for row, ids, seconds in zip(rows, encoded, lengths, strict=True)
         if config.min_s <= seconds <= config.max_s

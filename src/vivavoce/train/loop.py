@@ -30,6 +30,7 @@ from vivavoce.train.distributed import Group
 from vivavoce.train.ema import Ema
 from vivavoce.train.loader import Loader
 from vivavoce.train.log import MetricMeter
+from vivavoce.train.plan import Plan
 from vivavoce.train.recipe import Recipe
 from vivavoce.train.sampler import BatchSampler, Position
 
@@ -69,9 +70,11 @@ class Trainer:
         device: torch.device,
         group: Group,
         base: str = "",
+        plan: Plan | None = None,
     ) -> None:
         """`base` identifies the weights that the run began with: what stays frozen is not saved."""
         self.task, self.data, self.recipe, self.base = task, data, recipe, base
+        self.plan = plan or Plan()
         self.device, self.group = device, group
         recipe.optim.require_phases(task.phases)
         self.dtype = devices.choose_precision(recipe.loop.precision, device).dtype
@@ -92,7 +95,8 @@ class Trainer:
         self.ema = Ema(task.exported, *law) if loop.ema_decay else None
         self.sampler = self._sampler([data.length_s(e) for e in data.train])
         self.meter = MetricMeter()
-        self.state = State()
+        self.state = State(parts=self.plan.parts, recompute=self.plan.recompute)
+        task.recompute(self.plan.recompute)
         self._loader: Loader | None = None
 
     def start(self) -> None:
@@ -216,6 +220,8 @@ class Trainer:
         position = Position(**state.pop("position"))
         same = plain["data"] == self.data.fingerprint
         self.state = State(position=position if same else Position(position.epoch + 1, 0), **state)
+        self.state.parts = max(self.state.parts, self.plan.parts)
+        self.state.recompute = self.state.recompute or self.plan.recompute
         self.task.recompute(self.state.recompute)
         self.meter.load(plain["meter"], self.device)
         if plain["scaler"]:

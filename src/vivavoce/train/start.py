@@ -65,7 +65,7 @@ def begin(task: Task, base: Stored | None, start: StartConfig) -> None:
         raise ConfigError("This family has no start.model.", "See its README.") from error
     if start.train == "lora":
         adapt(task, start)
-    freeze(task.exported, start.freeze, task)
+    freeze(task, start.freeze)
 
 
 def adapt(task: Task, start: StartConfig) -> None:
@@ -79,20 +79,29 @@ def adapt(task: Task, start: StartConfig) -> None:
             f"Write patterns of names such as {', '.join(layers[:3])}." if layers else "",
         )
     for name, parameter in task.exported.named_parameters():
-        if _matches(name, task.new_parts):
+        if matches(name, task.new_parts):
             parameter.requires_grad_(True)
 
 
-def freeze(module: nn.Module, wanted: Iterable[str], task: Task) -> None:
+def freeze(task: Task, wanted: Iterable[str]) -> None:
     """Raises ConfigError for a name that is no group and no pattern of a parameter."""
-    names = dict(module.named_parameters())
+    found = frozen(task, wanted)
+    for parameter in task.exported.parameters():
+        if id(parameter) in found:
+            parameter.requires_grad_(False)
+
+
+def frozen(task: Task, wanted: Iterable[str]) -> set[int]:
+    """The ids of the parameters that `freeze` would stop. Raises as it does."""
+    names = dict(task.exported.named_parameters())
+    found = set[int]()
     for one in wanted:
-        found = [n for n in names if _matches(n, task.groups.get(one, (one,)))]
-        if not found:
+        chosen = [p for n, p in names.items() if matches(n, task.groups.get(one, (one,)))]
+        if not chosen:
             advice = near_misses(one, task.groups) or f"Groups: {', '.join(task.groups)}."
             raise ConfigError(f"start.freeze names '{one}', which is no part of the model.", advice)
-        for name in found:
-            names[name].requires_grad_(False)
+        found |= {id(p) for p in chosen}
+    return found
 
 
 def fingerprint(base: Stored | None) -> str:
@@ -108,5 +117,6 @@ def fingerprint(base: Stored | None) -> str:
     return digest.hexdigest()[:32]
 
 
-def _matches(name: str, patterns: Iterable[str]) -> bool:
+def matches(name: str, patterns: Iterable[str]) -> bool:
+    """Whether a name is one of the patterns."""
     return any(fnmatchcase(name, pattern) for pattern in patterns)

@@ -18,6 +18,7 @@ from vivavoce.checkpoints.remap import strict_load
 from vivavoce.config import from_dict, to_dict
 from vivavoce.models.f5 import text as f5_text
 from vivavoce.models.f5.config import F5Config, F5Options
+from vivavoce.models.f5.exports import published_name
 from vivavoce.models.f5.growth import EMBEDDING, grown
 from vivavoce.models.f5.infilling import F5Loss, Infilling, flow_errors, spans
 from vivavoce.models.f5.layers import F5Attention, F5FeedForward
@@ -152,6 +153,9 @@ class F5Task(CountedTask):
         if self.vocoder:
             manifest["vocoder"] = self.vocoder
         store.save(folder, manifest, lora.merged_state(model))
+
+    def published_name(self, name: str) -> str:
+        return published_name(name, self.exported.config.backbone)
 
     def activations(self) -> ActivationShape:
         return activations(self.exported.config, self.spec, self.loss.dropout)
