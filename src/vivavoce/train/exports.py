@@ -87,7 +87,8 @@ def task_of(run: Path, found: Checkpoint) -> Task:
     wanted = recipe.load(run / "recipe.toml")
     task = families.build(wanted, tuple(found.state["speakers"]))
     base = start.open_base(wanted)
-    start.begin(task, base, wanted.start)
+    start.take(task, base)
+    start.restrict(task, base, wanted.start)
     frozen = {n for n, p in task.named_parameters() if not p.requires_grad}
     if base is not None and start.fingerprint(base) != found.state.get("base", ""):
         raise TrainingError(

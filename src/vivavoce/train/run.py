@@ -92,6 +92,7 @@ def assemble(
     base = start.open_base(recipe)
     recipe = start.resolved(recipe, base, [row.text for row in rows])
     task = families.build(recipe, speakers)
+    start.take(task, base)  # before the data: what a task derives may depend on its weights
     folder = recipe.data.cache or recipe.output / "cache"
     cache = FeatureCache(folder, task.spec, frozenset(task.needs), task.derived())
     if group.world > 1:  # each process decodes its share; all find all of it afterwards
@@ -108,7 +109,7 @@ def assemble(
     found = replace(found, bucket=lambda n: bucket_length(n, place))
     planned = _planned(task, recipe, found, place)
     recipe = plans.applied(recipe, planned)
-    start.begin(task, base, recipe.start)
+    start.restrict(task, base, recipe.start)
     identity = start.fingerprint(base)
     trainer = Trainer(task.to(place), found, recipe, place, group, identity, planned)
     return trainer, speakers

@@ -40,7 +40,7 @@ class SampleSpeaker:
             self.model.options_type, dict(wanted.options), "speak.options"
         )
         self.vocoder = _vocoder(wanted.vocoder, device)
-        task.spec.require(self.vocoder.accepts)
+        self.model.spec.require(self.vocoder.accepts)
 
     def say(self, example: Example) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """Each text's name, `speech.audio` `[S]` and `speech.image`.
@@ -75,4 +75,9 @@ class SampleSpeaker:
 
 
 def _vocoder(name: str, device: torch.device) -> Vocoder:
-    return build.vocoder(library.open_model(name, "vocoder")).to(device).freeze()
+    """A vocoder, or the one that a model brings along."""
+    stored = library.open_model(name)
+    own = stored if stored.manifest["kind"] == "vocoder" else build.split(stored)[1]
+    if own is None:
+        raise ConfigError(f"'{name}' is a model without a vocoder of its own.", "Name a vocoder.")
+    return build.vocoder(own).to(device).freeze()

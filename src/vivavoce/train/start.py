@@ -55,14 +55,20 @@ def resolved(wanted: Recipe, base: Stored | None, texts: Sequence[str]) -> Recip
     return replace(wanted, **tables)
 
 
-def begin(task: Task, base: Stored | None, start: StartConfig) -> None:
-    """The base's weights into the task; freezes groups, or all but adapters with `lora`."""
+def take(task: Task, base: Stored | None) -> None:
+    """The base's weights into the task. Raises ConfigError for a family that takes none."""
     if base is None:
         return
     try:
         task.take(base.tensors, base.manifest)
     except NotImplementedError as error:
         raise ConfigError("This family has no start.model.", "See its README.") from error
+
+
+def restrict(task: Task, base: Stored | None, start: StartConfig) -> None:
+    """Freezes groups of what was taken, or all but adapters with `lora`."""
+    if base is None:
+        return
     if start.train == "lora":
         adapt(task, start)
     freeze(task, start.freeze)
