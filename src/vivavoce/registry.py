@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 from vivavoce.errors import ConfigError, UnknownModel, near_misses
@@ -70,9 +71,13 @@ class Registry(Generic[M]):
 
     def build_task(self, name: str) -> Callable[..., Any]:
         """The family's `build_task`. Raises ConfigError where it has no training."""
+        return self.training(name).build_task
+
+    def training(self, name: str) -> ModuleType:
+        """The family's module `train`. Raises ConfigError where it has none."""
         module = f"{self._folder(name)}.train"
         try:
-            return importlib.import_module(module).build_task
+            return importlib.import_module(module)
         except ModuleNotFoundError as error:
             if error.name != module:
                 raise

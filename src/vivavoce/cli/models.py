@@ -100,13 +100,23 @@ def remove(name: Name, as_json: Json = False) -> None:
 def export(
     name: Name,
     output: Annotated[Path, typer.Option("-o", "--output", help="A file, or for hf a folder.")],
-    kind: Annotated[str, typer.Option("--as", metavar="FORMAT", help="piper or hf.")] = "piper",
+    kind: Annotated[str, typer.Option("--as", metavar="FORMAT", help="piper, hf, f5 or lora.")] = "piper",
     as_json: Json = False,
 ) -> None:
-    """Write a model as files of another program: Piper's, or Hugging Face's."""
-    from vivavoce.hub.export import export as write
+    """Write a model, or the newest checkpoint of a run, as files of another program.
 
-    files = [str(file) for file in write(name, output, kind)]
+    lora writes the adapters of a run alone.
+    """
+    from vivavoce.hub.export import export as write
+    from vivavoce.hub.resolve import is_run
+
+    if is_run(Path(name)):
+        from vivavoce.train import exports
+
+        written = exports.convert(Path(name), output, kind)
+    else:
+        written = write(name, output, kind)
+    files = [str(file) for file in written]
     emit({"name": name, "files": files}, as_json, lambda data: "\n".join(data["files"]))
 
 

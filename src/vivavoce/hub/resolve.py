@@ -71,6 +71,11 @@ def bundled_folder(entry: Entry) -> Path | None:
     return folder if folder is not None and (folder / store.MANIFEST).is_file() else None
 
 
+def is_run(path: Path) -> bool:
+    """Whether a folder is that of a training run, whose model is in its folder `export`."""
+    return (path / "recipe.toml").is_file() and (path / "checkpoints").is_dir()
+
+
 def match_name(name: str, known: Iterable[str]) -> str | None:
     """The known name spelt exactly so, else the only one but for capitals, accents and spaces."""
     names = list(dict.fromkeys(known))
@@ -110,6 +115,12 @@ def _by_path(path: Path) -> Location:
     files.recover(folder)
     if (folder / store.MANIFEST).is_file():
         return Location(folder.name, folder=folder)
+    if is_run(folder):
+        if not (folder / "export" / store.MANIFEST).is_file():
+            raise UsageError(
+                f"{folder} is a training run without a model.", f"Run: vivavoce export {folder} DIR"
+            )
+        return Location(folder.name, folder=folder / "export")
     if not path.exists():
         raise UsageError(f"There is no file or folder {path}.", "Check the path.")
     return Location(path.stem, source=Source("path", path=path))

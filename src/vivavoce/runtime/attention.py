@@ -41,14 +41,27 @@ def attention(
 
 
 def cached_attention(
-    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, causal: bool = False
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    mask: Tensor | None = None,
+    causal: bool = False,
+    dropout: float = 0.0,
 ) -> Tensor:
     """Attention of `[B, H, N, K]` over `[B, H, M, K]` where `mask` (bool) allows it, scaled.
 
-    `causal` instead of a mask: position n sees the first n + 1.
+    `causal` instead of a mask: position n sees the first n + 1. `dropout` is of the weights, in
+    training.
     """
     q, k, v = _takeable(q, k, v)
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
+    return F.scaled_dot_product_attention(
+        q, k, v, attn_mask=mask, is_causal=causal, dropout_p=dropout
+    )
+
+
+def keeps_scores(device: torch.device) -> bool:
+    """Whether attention with a gradient keeps its N x N scores: MPS has no fused form of it."""
+    return device.type == "mps"
 
 
 def _takeable(*parts: Tensor) -> tuple[Tensor, ...]:

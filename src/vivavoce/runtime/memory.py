@@ -71,6 +71,50 @@ def bucket_length(n: int, device: torch.device | str) -> int:
     return -(-n // step) * step
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Whether torch raised this because a device, or the machine, had no memory left."""
+    import torch
+
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    said = str(error)
+    return isinstance(error, RuntimeError) and (
+        "out of memory" in said or "can't allocate memory" in said
+    )
+
+
+def release(device: torch.device) -> None:
+    """Give the device and the system what torch's allocators keep and nobody uses."""
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
+    else:
+        trim()
+
+
+def release_unused(device: torch.device, spare: int = 1 << 30) -> None:
+    """On MPS, `release` where over `spare` bytes lie unused: its allocator keeps a buffer for every
+    shape that it has met, and was seen to hold ten times what was alive.
+    """
+    import torch
+
+    if device.type != "mps":
+        return
+    if torch.mps.driver_allocated_memory() - torch.mps.current_allocated_memory() > spare:
+        torch.mps.empty_cache()
+
+
+def usable(device: torch.device) -> int | None:
+    """Bytes that a training may fill: what is free, and what torch holds already."""
+    found = memory(device)
+    if device.type == "cpu":
+        return found.free
+    return None if found.free is None else found.free + (found.used or 0)
+
+
 def _status(field: str) -> int | None:
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():

@@ -47,6 +47,7 @@ def estimate(recipe: Recipe, device: str) -> dict[str, Any]:
         "validation_utterances": len(data.validation),
         "audio_minutes": round(sum(e.seconds for e in data.train) / 60, 1),
         **{f"parameters.{phase}": count for phase, count in parameters.items()},
+        **trainer.plan.facts(),
         "longest_batch_s": round(_padded(batches[-1], lengths), 1),
         "longest_batch_utterances": len(batches[-1]),
         "memory_before_mb": round(before / 1e6),

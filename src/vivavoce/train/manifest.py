@@ -36,6 +36,7 @@ class ManifestRow:
     where: str
     prosody: Prosody | None = None
     features: Path | None = None
+    language: str = ""
 
 
 class BrokenRow(ValueError):
@@ -132,8 +133,12 @@ def _row(source: DataSource, record: Record, where: str, audio: _AudioFolder) ->
     speaker = source.speaker
     if source.speaker_column is not None:
         speaker = _value(columns, source.speaker_column, "speaker")
+    language = source.language
+    if source.language_column is not None:
+        language = _value(columns, source.language_column, "language")
     made = _features(columns, manifest_file(source).parent)
-    return ManifestRow(row_id, audio.find(name), text, speaker, where, _prosody(columns), made)
+    found = audio.find(name)
+    return ManifestRow(row_id, found, text, speaker, where, _prosody(columns), made, language)
 
 
 def _features(record: Columns, folder: Path) -> Path | None:
