@@ -14,6 +14,7 @@ VOCODERS: Registry[Vocoder] = Registry(
     {
         "bigvgan": "vivavoce.vocoders.bigvgan",
         "hifigan": "vivavoce.vocoders.hifigan",
+        "melgan": "vivavoce.vocoders.melgan",
         "pulse": "vivavoce.vocoders.pulse",
         "vocos": "vivavoce.vocoders.vocos",
     },
