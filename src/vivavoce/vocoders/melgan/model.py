@@ -34,7 +34,7 @@ class ReflectedConv(Conv):
 
 
 class MelganStage(nn.Module):
-    """One upsampling and its residual stack (section 2.1.1): `[B, C, 1, T]` to `[B, C/2, 1, rT]`."""
+    """An upsampling and its residual stack (2.1.1): `[B, C, 1, T]` to `[B, C/2, 1, rate T]`."""
 
     def __init__(self, config: MelganConfig, index: int) -> None:
         super().__init__()
