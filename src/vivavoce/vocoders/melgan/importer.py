@@ -57,7 +57,7 @@ def tables(
 
 
 def config_from_tensors(tensors: Mapping[str, Tensor]) -> MelganConfig:
-    """The sizes of a generator under Coqui's names. Raises BadCheckpoint where a part is missing."""
+    """The sizes of a generator under Coqui's names. Raises BadCheckpoint for half of one."""
     shapes = {key: tensor.shape for key, tensor in tensors.items()}
     stages = _stages(shapes)
     kernels = [_longest(shapes, f"layers.{3 * n + 3}.") for n in range(stages)]
