@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.tolerance import assert_near
-from vivavoce.errors import ConfigError, TextError, UnknownVoice
+from vivavoce.errors import BadCheckpoint, ConfigError, TextError, UnknownVoice
 from vivavoce.models.base import sentences
 from vivavoce.models.fastpitch.config import FastPitchConfig, FastPitchOptions, StackSizes
 from vivavoce.models.fastpitch.model import FastPitch
@@ -97,6 +97,9 @@ def test_nothing_and_too_much_are_refused() -> None:
     model = random_model(replace(TOY, positions=60), torch.device("cpu"))
     with pytest.raises(TextError, match="nothing to speak"):
         spoken(model, (0,))
+    strange = Tokens((3, 130), (0, 0))
+    with pytest.raises(BadCheckpoint, match="symbol number 130; the model has 130"):
+        list(model.generate(sentences([strange], model.voice(), FastPitchOptions()), NOISE))
     with pytest.raises(TextError, match="100 frames; this model knows at most 60"):
         spoken(model, (20,))
     assert int(spoken(model, (12,)).lengths[0]) == 60

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vivavoce.errors import TextError, UnknownVoice
+from vivavoce.errors import BadCheckpoint, TextError, UnknownVoice
 from vivavoce.models.base import AcousticModel, OnStep, Sentence, Traits
 from vivavoce.models.fastpitch import stacks
 from vivavoce.models.fastpitch.blocks import BatchNormDurations
@@ -108,11 +108,12 @@ class FastPitch(AcousticModel[FastPitchOptions]):
         """One `Features` with a row per sentence. Nothing is drawn from `noise`.
 
         Raises TextError for a sentence without tokens, or with more frames than the model can
-        tell apart.
+        tell apart; BadCheckpoint where the text's rules are another model's.
         """
         if any(len(s.tokens) == 0 for s in sentences):
             raise TextError("There is nothing to speak.", "Give at least one word.")
         ids, mask = pad_tokens([s.tokens for s in sentences], self.device)
+        self._require_known(max(max(s.tokens.ids) for s in sentences))
         speed = torch.tensor([[s.options.speed] for s in sentences], device=self.device)
         said = self.predict(ids, mask, self.speaker_vectors([s.voice for s in sentences]))
         durations = self.frames(said.log_durations, mask, speed)
@@ -159,6 +160,13 @@ class FastPitch(AcousticModel[FastPitchOptions]):
                 "Cut the text, or raise the speed.",
             )
         return x * math.sqrt(self.config.width) + self.positions[:, : x.shape[2]]
+
+    def _require_known(self, largest: int) -> None:
+        if largest >= self.config.n_tokens:
+            raise BadCheckpoint(
+                f"The text gave symbol number {largest}; the model has {self.config.n_tokens}.",
+                "Import the weights with the config.json that belongs to them.",
+            )
 
     def speaker_vectors(self, voices: Sequence[Voice]) -> Tensor | None:
         """`[B, C, 1]`; None for a model of one speaker. Raises UnknownVoice."""

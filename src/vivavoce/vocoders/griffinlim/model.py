@@ -32,6 +32,7 @@ class GriffinLim(NoisyVocoder):
 
     config_type = GriffinLimConfig
     default_features = COQUI_22K
+    fits_any = True
     inverse: Tensor
     emphasis: Tensor
 
