@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath
 
 from vivavoce.errors import BadCheckpoint, UnsafeCheckpoint
 from vivavoce.files import atomic_path
-from vivavoce.limits import RAISE, guard, in_force
 from vivavoce.limits import DEFAULT as LIMITS
+from vivavoce.limits import RAISE, guard, in_force
 
 MAX_ENTRIES = 2000
 MAX_DEPTH = 4

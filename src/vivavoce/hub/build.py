@@ -20,8 +20,8 @@ from vivavoce.hub.read import Stored
 from vivavoce.limits import guard
 from vivavoce.models import MODELS
 from vivavoce.models.base import AcousticModel
-from vivavoce.vocoders import VOCODERS
 from vivavoce.types import FeatureSpec
+from vivavoce.vocoders import VOCODERS
 from vivavoce.vocoders.base import Vocoder
 
 PREFIX = "vocoder."

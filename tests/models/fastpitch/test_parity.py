@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from tests.tolerance import assert_recorded
-from vivavoce.audio.specs import COQUI_22K
 from vivavoce.checkpoints.remap import strict_load
 from vivavoce.models.base import sentences
 from vivavoce.models.fastpitch import importer
