@@ -32,8 +32,24 @@ def tiny_forward() -> TTS:
     return TTS("forward", random_model(TOY, "cpu").freeze(), tiny_vocoder(), select("cpu"), {})
 
 
+def tiny_fastpitch() -> TTS:
+    """Two speakers, about five frames a token."""
+    from dataclasses import replace
+
+    from tests.tiny import tiny_vocoder
+    from vivavoce.audio.specs import VOCOS_24K
+    from vivavoce.models.fastpitch.workloads import TOY, random_model
+    from vivavoce.runtime import select
+    from vivavoce.speech.engine import TTS
+
+    config = replace(TOY, n_mels=VOCOS_24K.n_mels, n_speakers=2)
+    model = random_model(config, "cpu", VOCOS_24K)
+    return TTS("fastpitch", model, tiny_vocoder(), select("cpu"), {})
+
+
 ENGINES: dict[str, Callable[[], TTS]] = {
     "f5": tiny_f5,
+    "fastpitch": tiny_fastpitch,
     "forward": tiny_forward,
     "glow": tiny_tts,
     "vits": tiny_vits,

@@ -9,6 +9,7 @@ import typer
 
 from vivavoce.cli.options import Json, Offline
 from vivavoce.cli.terminal import Progress, emit, facts, say, table
+from vivavoce.errors import UnknownModel, near_misses
 
 if TYPE_CHECKING:
     from vivavoce.hub.library import Row
@@ -22,6 +23,7 @@ MANY = 4  # languages; more are counted
 @app.command("list")
 def list_models(
     vocoders: Annotated[bool, typer.Option("--vocoders", help="List the vocoders.")] = False,
+    family: Annotated[str, typer.Option("--family", help="List those of one family.")] = "",
     as_json: Json = False,
 ) -> None:
     """List the known models and which are on this machine.
@@ -31,10 +33,12 @@ def list_models(
     from vivavoce.hub import library
 
     rows = sorted(library.installed(), key=lambda row: row.kind == "vocoder")
+    if family:
+        rows, vocoders = _of_family(rows, family)
     shown = [row for row in rows if (row.kind == "vocoder") == vocoders]
     listed = shown if vocoders or not as_json else rows
     emit([row.plain() for row in listed], as_json, lambda _: table(_cells(shown), COLUMNS))
-    if not (vocoders or as_json):
+    if not (vocoders or family or as_json):
         say(f"{len(rows) - len(shown)} vocoders: vivavoce models list --vocoders")
 
 
@@ -127,6 +131,18 @@ def path(name: Name, as_json: Json = False) -> None:
 
     data = {"name": name, "path": str(library.path(name))}
     emit(data, as_json, lambda found: found["path"])
+
+
+def _of_family(rows: list[Row], family: str) -> tuple[list[Row], bool]:
+    """The rows of a family, and whether it is one of vocoders. Raises UnknownModel."""
+    from vivavoce.models import MODELS
+    from vivavoce.vocoders import VOCODERS
+
+    if family not in MODELS and family not in VOCODERS:
+        known = (*MODELS.names, *VOCODERS.names)
+        advice = near_misses(family, known) or f"Known: {', '.join(known)}."
+        raise UnknownModel(f"There is no family '{family}'.", advice)
+    return [row for row in rows if row.family == family], family in VOCODERS
 
 
 def _report(folder: Path, name: str, as_json: bool, render: Any) -> None:

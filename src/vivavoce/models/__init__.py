@@ -13,6 +13,7 @@ MODELS: Registry[AcousticModel[Any]] = Registry(
     "model",
     {
         "f5": "vivavoce.models.f5",
+        "fastpitch": "vivavoce.models.fastpitch",
         "forward": "vivavoce.models.forward",
         "glow": "vivavoce.models.glow",
         "vits": "vivavoce.models.vits",

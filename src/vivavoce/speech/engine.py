@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from vivavoce.audio.features import AS_PUBLISHED, USUAL
 from vivavoce.config import from_dict
 from vivavoce.errors import ConfigError, UsageError, VivavoceError, VoiceError, near_misses
 from vivavoce.models.base import AcousticModel, InfillModel, OnStep, Transcriber
@@ -32,6 +33,7 @@ class TTS:
     """Made by `vivavoce.load`. Holds weights only: one object may serve many callers.
 
     `selection` is where the model runs, and why; `vocoder_selection` the same of the vocoder.
+    `as_published`: their features may differ as `audio.features.convert` allows.
     """
 
     def __init__(
@@ -42,13 +44,14 @@ class TTS:
         selection: Selection,
         defaults: dict[str, Any],
         vocoder_selection: Selection | None = None,
+        as_published: bool = False,
     ) -> None:
         self.name, self.model, self.vocoder, self.selection = name, model, vocoder, selection
         self.vocoder_selection = vocoder_selection or selection
         self.defaults = defaults
         where = selection.device, self.vocoder_selection.device
-        self.synthesiser = Synthesiser(model, vocoder, *where)
-        model.spec.require(vocoder.accepts, ignore=("normalisation",))
+        self.synthesiser = Synthesiser(model, vocoder, *where, as_published)
+        model.spec.require(vocoder.accepts, ignore=AS_PUBLISHED if as_published else USUAL)
 
     @property
     def sample_rate(self) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from vivavoce import runtime as devices
 from vivavoce.errors import UsageError
-from vivavoce.hub import build, library
+from vivavoce.hub import build, library, pairs
 from vivavoce.hub import paths as cache
 from vivavoce.hub.fetch import Given
 from vivavoce.hub.lora import Adapter
@@ -78,7 +78,8 @@ def load(
     decoder.frugal = chosen_precision.int8  # who asks for small weights has little memory
     trim()
     defaults = manifest.get("options", {}) | (acoustic.traits.fast_options if fast else {})
-    return TTS(manifest["name"], acoustic, decoder, selection, defaults, decoding)
+    pair = pairs.as_published(manifest["name"], its["name"])
+    return TTS(manifest["name"], acoustic, decoder, selection, defaults, decoding, pair)
 
 
 def _modules(
@@ -89,4 +90,5 @@ def _modules(
     if its is None or vocoder:
         named = vocoder or build.named_vocoder(own) or library.default_vocoder(own.manifest["name"])
         its = library.open_model(str(named), "vocoder")
-    return own.manifest, build.acoustic(own), its.manifest, build.vocoder(its)
+    acoustic = build.acoustic(own)
+    return own.manifest, acoustic, its.manifest, build.vocoder(build.fitted(its, acoustic.spec))

@@ -33,18 +33,25 @@ RETRY_NOISE_OFFSET = 1 << 20
 class Synthesiser:
     """One model and one vocoder that mean the same by their features.
 
-    They may be on different devices: the features go from one to the other.
+    They may be on different devices: the features go from one to the other. Those of a pair
+    `as_published` may differ as `convert` allows.
     """
 
     model: AcousticModel[Any]
     vocoder: Vocoder
     device: torch.device
     vocoder_device: torch.device
+    as_published: bool = False
+
+    @property
+    def stretches(self) -> bool:
+        """Whether frames are stretched in time, for which all of an utterance must be there."""
+        return self.model.spec.sample_rate != self.vocoder.accepts.sample_rate
 
     def accepted(self, features: Features) -> Tensor:
         """The values as the vocoder means them, on its device."""
         values = features.values.to(self.vocoder_device)
-        return convert(values, features.spec, self.vocoder.accepts)
+        return convert(values, features.spec, self.vocoder.accepts, self.as_published)
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,7 @@ class Rendering:
         self.ended = False
         self.traits = traits = synthesiser.model.traits
         self.streams = request.stream and traits.stream_frames > 0
-        self.emits_parts = self.streams and traits.emits_parts
+        self.emits_parts = self.streams and traits.emits_parts and not synthesiser.stretches
 
     @property
     def may_retry(self) -> bool:
@@ -209,7 +216,8 @@ class Rendering:
         if features.durations is None:
             return ()
         frame_s = 1 / features.spec.frame_rate
-        edge_s = self.synthesiser.vocoder.edge_frames * frame_s
+        vocoder = self.synthesiser.vocoder
+        edge_s = vocoder.edge_frames / vocoder.accepts.frame_rate
         timed = words(self.utterance, features.durations[0].tolist(), frame_s)
         return tuple(Word(w.text, w.start_s + edge_s, w.end_s + edge_s) for w in timed)
 

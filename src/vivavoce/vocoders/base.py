@@ -47,6 +47,7 @@ class Vocoder(nn.Module, ABC):
     of a frame, that its samples depend on: a window with that much more decodes exactly.
     `edge_frames` copies of the first and last frame go before and behind an utterance.
     One that is `frugal` gives memory back while it works, and is slower for it.
+    One that `fits_any` is built for the features of the model that it is to decode.
     `condition_width` is D of the speaker that `decode` must be told, 0 where it takes none.
     """
 
@@ -57,6 +58,7 @@ class Vocoder(nn.Module, ABC):
     edge_frames: int = 0
     condition_width: int = 0
     frugal: bool = False
+    fits_any: ClassVar[bool] = False
 
     @abstractmethod
     def decode(self, features: Tensor, condition: Tensor | None = None) -> Tensor:

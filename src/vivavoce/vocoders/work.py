@@ -41,3 +41,19 @@ def _parts(
         speaker = torch.randn(rows, vocoder.condition_width, 1).to(device)
     frozen = vocoder.to(device).eval().requires_grad_(False)
     return frozen, features.to(device), speaker if vocoder.condition_width else None
+
+
+def usual(make: Make, frames_per_s: float, **typical: Make) -> dict[str, Workload]:
+    """What an audit asks of every vocoder: shortest, typical, longest (60 s), a batch, a stream.
+
+    `typical` are further sizes or kinds by name, which decode a typical length.
+    """
+    works = (
+        decoding("shortest", make, 1, 1),
+        decoding("typical", make, 1, 500),
+        decoding("longest", make, 1, round(60 * frames_per_s)),
+        decoding("batch", make, 4, 200),
+        streaming(make, 500, 90),
+        *(decoding(name, one, 1, 500) for name, one in typical.items()),
+    )
+    return {work.name: work for work in works}
