@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from vivavoce.errors import UsageError
-from vivavoce.evaluate import normalisers
-from vivavoce.evaluate.distance import Counts, alignment, compare
+from vivavoce.text import normalisers
+from vivavoce.text.distance import Counts, alignment, compare
 
 DATA = Path(__file__).parents[1] / "data"
 

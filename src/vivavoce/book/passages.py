@@ -1,12 +1,14 @@
-"""A book's passages: what is spoken at once, and what is wrong with some of them."""
+"""A book's passages: what is spoken at once, by whom, and what is wrong with some of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from vivavoce.book.casting import NARRATOR, ONE_VOICE, WITHIN_S, Casting, Reader
 from vivavoce.book.types import Chapter, Paragraph
 from vivavoce.text.check import has_sound
+from vivavoce.text.lexicon import Lexicon
 from vivavoce.text.marks import MARK
 from vivavoce.text.split import chunks
 
@@ -19,27 +21,52 @@ _BRACKETS = str.maketrans("[]<>", "()()")
 
 @dataclass(frozen=True)
 class Passage:
-    """Text, and the silence after it in seconds."""
+    """Text, and the silence after it in seconds. `said` is the text by a lexicon, if it differs."""
 
     text: str
     pause_s: float
+    reader: Reader = NARRATOR
+    said: str = ""
 
     @property
     def marked(self) -> str:
         """As the engine takes it; what looks like a pause mark in the book is text."""
-        text = MARK.sub(lambda mark: mark[0].translate(_BRACKETS), self.text)
+        said = self.said or self.text
+        text = MARK.sub(lambda mark: mark[0].translate(_BRACKETS), said)
         return f"{text} [pause {self.pause_s:g}s]"
 
 
+@dataclass(frozen=True)
+class Manuscript:
+    """How a book becomes passages. `phonemes` says whether the voices read them."""
+
+    casting: Casting = ONE_VOICE
+    lexicon: Lexicon | None = None
+    paragraph_s: float | None = None
+    phonemes: bool = False
+    language: str = ""
+
+    def passages(self, number: int, chapter: Chapter) -> Iterator[Passage]:
+        """Those of a chapter that hold something to say."""
+        language = chapter.language or self.language
+        for paragraph, parts in self.casting.parts(number, chapter):
+            spoken = [(text, reader) for text, reader in parts if has_sound(text)]
+            for place, (text, reader) in enumerate(spoken):
+                last = place == len(spoken) - 1
+                end_s = _pause(paragraph, self.paragraph_s) if last else WITHIN_S
+                pieces = list(chunks(text, LONGEST))
+                for piece in pieces[:-1]:
+                    yield self._passage(piece.text, piece.pause_s, reader, language)
+                yield self._passage(pieces[-1].text, end_s, reader, language)
+
+    def _passage(self, text: str, pause_s: float, reader: Reader, language: str) -> Passage:
+        said = self.lexicon.applied(text, language, self.phonemes) if self.lexicon else text
+        return Passage(text, pause_s, reader, said if said != text else "")
+
+
 def passages(chapter: Chapter, paragraph_s: float | None = None) -> Iterator[Passage]:
-    """Those of a chapter that hold something to say; `paragraph_s` replaces natural silences."""
-    for paragraph in chapter.paragraphs:
-        if not has_sound(paragraph.text):
-            continue
-        pieces = list(chunks(paragraph.text, LONGEST))
-        for piece in pieces[:-1]:
-            yield Passage(piece.text, piece.pause_s)
-        yield Passage(pieces[-1].text, _pause(paragraph, paragraph_s))
+    """Those of a chapter that one voice reads; `paragraph_s` replaces natural silences."""
+    return Manuscript(paragraph_s=paragraph_s).passages(0, chapter)
 
 
 def _pause(paragraph: Paragraph, asked_s: float | None) -> float:

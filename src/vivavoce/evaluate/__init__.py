@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from vivavoce.evaluate.cases import Case, CaseList
 from vivavoce.evaluate.cases import read as read_list
-from vivavoce.evaluate.distance import Counts, compare
 from vivavoce.evaluate.run import Report, evaluate
+from vivavoce.text.distance import Counts, compare
 
 __all__ = ["Case", "CaseList", "Counts", "Report", "compare", "evaluate", "read_list"]

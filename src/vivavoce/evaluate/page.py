@@ -16,10 +16,10 @@ from vivavoce import files
 from vivavoce.audio import io
 from vivavoce.audio.resample import resample
 from vivavoce.errors import AudioError
-from vivavoce.evaluate import normalisers
-from vivavoce.evaluate.distance import alignment
 from vivavoce.evaluate.results import Metric, Scored
 from vivavoce.evaluate.run import Report
+from vivavoce.text import normalisers
+from vivavoce.text.distance import alignment
 from vivavoce.train.picture import colour, png
 from vivavoce.types import Audio
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vivavoce.evaluate.distance import Counts
+from vivavoce.text.distance import Counts
 
 DRAWS = 1000
 """Of the bootstrap, over sentences, with a fixed seed."""

@@ -17,13 +17,13 @@ from vivavoce.bulk import run as speak
 from vivavoce.bulk.items import file_name
 from vivavoce.bulk.ledger import rows
 from vivavoce.errors import AudioError, UsageError, near_misses
-from vivavoce.evaluate import normalisers
 from vivavoce.evaluate.cases import Case, CaseList
-from vivavoce.evaluate.distance import compare
 from vivavoce.evaluate.gate import Gate, Metrics
 from vivavoce.evaluate.recognisers import Recogniser
 from vivavoce.evaluate.results import Metric, Scored, metrics, paired
 from vivavoce.evaluate.scorers import Scorer
+from vivavoce.text import normalisers
+from vivavoce.text.distance import compare
 from vivavoce.types import Audio
 
 if TYPE_CHECKING:

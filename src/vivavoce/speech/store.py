@@ -70,24 +70,22 @@ class Store:
         known = tuple(map(str, warnings)) if isinstance(warnings, list) else ()
         return Spoken(np.asarray(audio.samples, np.float32), known)
 
-    def put(self, text: str, audio: Audio, warnings: tuple[str, ...]) -> None:
+    def attempt(self, text: str) -> int:
+        """Of how many with other draws what is kept was chosen, from 0."""
+        found = files.read_json(self._path(text).with_suffix(".json")).get("attempt", 0)
+        return found if isinstance(found, int) else 0
+
+    def put(self, text: str, audio: Audio, warnings: tuple[str, ...], attempt: int = 0) -> None:
         """Raises OutputError."""
         path = self._path(text)
         path.parent.mkdir(parents=True, exist_ok=True)
         note = path.with_suffix(".json")
         if warnings:
-            content = {"text": text, "warnings": list(warnings)}
+            content = {"text": text, "warnings": list(warnings), "attempt": attempt}
             files.write_text(note, json.dumps(content, ensure_ascii=False))
         else:
             note.unlink(missing_ok=True)
         io.write(path, audio)
-
-    def remove(self, text: str) -> bool:
-        """Forgets the text, so that it is spoken again; whether there was something."""
-        path = self._path(text)
-        there = path.is_file()
-        path.unlink(missing_ok=True)
-        return there
 
     def _path(self, text: str) -> Path:
         key = self.key(text)
