@@ -19,7 +19,9 @@ NAMES = {
     "Word",
     "__version__",
     "book",
+    "bulk",
     "errors",
+    "evaluate",
     "load",
     "load_voice",
     "make_voice",
@@ -50,6 +52,7 @@ ERRORS = {
     "UsageError",
     "VivavoceError",
     "VoiceError",
+    "WorkerLost",
 }
 
 

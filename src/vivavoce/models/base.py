@@ -206,6 +206,11 @@ class AcousticModel(nn.Module, ABC, Generic[O]):
         """
         return ()
 
+    @property
+    def reads_phonemes(self) -> bool:
+        """Whether `[[…]]` in a text are phonemes in IPA to the model."""
+        return False
+
     @staticmethod
     def describe_voice(voice: Voice) -> dict[str, Any]:
         """Facts about a voice of this family, for people."""

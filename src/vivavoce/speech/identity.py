@@ -22,10 +22,21 @@ def facts(tts: TTS, request: Request) -> dict[str, str]:
 
     What happens to bad speech is not among them: a run that failed may go on another way.
     """
+    return of_engine(tts) | of_request(request)
+
+
+def of_engine(tts: TTS) -> dict[str, str]:
+    """Model, vocoder and version. Reads all weights: ask once."""
     return {
         "version": __version__,
         "model": weights(tts.model.state_dict()),
         "vocoder": weights(tts.vocoder.state_dict()),
+    }
+
+
+def of_request(request: Request) -> dict[str, str]:
+    """Voice, options and seed."""
+    return {
         "voice": _voice(request.voice),
         "options": repr(request.options),
         "seed": str(request.seed),
