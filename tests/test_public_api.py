@@ -19,6 +19,7 @@ NAMES = {
     "Word",
     "__version__",
     "book",
+    "data",
     "errors",
     "load",
     "load_voice",

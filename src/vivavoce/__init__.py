@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vivavoce import book as book
+    from vivavoce import data as data
     from vivavoce import errors as errors
     from vivavoce import train as train
     from vivavoce.audio.io import read as read_audio
@@ -36,6 +37,7 @@ __all__ = [
     "Word",
     "__version__",
     "book",
+    "data",
     "errors",
     "load",
     "load_voice",
@@ -56,6 +58,7 @@ _PLACES = {
     "Voice": ("vivavoce.types", "Voice"),
     "Word": ("vivavoce.types", "Word"),
     "book": ("vivavoce.book", ""),
+    "data": ("vivavoce.data", ""),
     "errors": ("vivavoce.errors", ""),
     "load": ("vivavoce.speech.load", "load"),
     "load_voice": ("vivavoce.speech.voices", "load_voice"),

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 import vivavoce
-from vivavoce.cli import audit, bench, book, doctor, edit, models, serve, speak, train, voices
+from vivavoce.cli import audit, bench, book, data, doctor, edit, models, serve, speak, train, voices
 from vivavoce.cli.grouped import Grouped
 from vivavoce.cli.signals import Ended, orderly_end
 from vivavoce.cli.terminal import say
@@ -41,6 +41,7 @@ app.add_typer(voices.app, name="voices", help="List, make and remove voices.")
 app.command("doctor")(doctor.doctor)
 app.command("audit")(audit.audit)
 app.command("bench")(bench.bench)
+app.add_typer(data.app, name="data", help="Prepare recordings for training.")
 app.command("train")(train.train)
 app.command("export")(train.export)
 

@@ -157,5 +157,14 @@ class Recipe:
 
 
 def load(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Read a recipe. Raises ConfigError naming the key and the file."""
-    return config.load(Recipe, path, overrides)
+    """Read a recipe. Raises ConfigError naming the key and the file.
+
+    `data = "FOLDER"`, in the recipe or an override, keeps the recipe's other values of `data` and
+    takes its utterances from that folder.
+    """
+    written = config.read(path)
+    tables = config.apply_overrides(written, overrides)
+    if isinstance(folder := tables.get("data"), str):
+        others = written.get("data") if isinstance(written.get("data"), dict) else {}
+        tables["data"] = {**others, "sources": [{"path": folder}]}
+    return config.from_dict(Recipe, tables)
