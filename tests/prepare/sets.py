@@ -18,6 +18,10 @@ SENTENCES = (
     "How vexingly quick daft zebras jump today.",
     "Sphinx of black quartz, judge my vow at once.",
 )
+PROSE = (
+    "Am Morgen gingen zwei alte Freunde den schmalen Weg zum Fluss hinunter, ohne viel zu reden,"
+    " denn beide dachten an den Sommer davor."
+)
 
 
 def said(text: str, seed: int = 0, level: float = 0.1) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vivavoce.data.results import Prepared
     from vivavoce.speech.transcribe import Transcriber
 
-__all__ = ["PrepareConfig", "prepare"]
+__all__ = ["PrepareConfig", "Prepared", "prepare"]
 
 MODEL = "large-v3-turbo"
 """The recogniser's, where none is named."""
