@@ -18,6 +18,7 @@ SENTENCES = (
     "How vexingly quick daft zebras jump today.",
     "Sphinx of black quartz, judge my vow at once.",
 )
+TAKES = ("one", "two", "three", "four", "five")
 PROSE = (
     "Am Morgen gingen zwei alte Freunde den schmalen Weg zum Fluss hinunter, ohne viel zu reden,"
     " denn beide dachten an den Sommer davor."
@@ -56,7 +57,7 @@ def sentences(folder: Path, n: int = 4, suffix: str = "wav") -> Path:
     """An LJSpeech-style set: `wavs/clip_0.wav`, … and `metadata.csv`."""
     lines = []
     for i in range(n):
-        text = f"{SENTENCES[i % len(SENTENCES)]} Take {'one two three four five'.split()[i % 5]}."
+        text = f"{SENTENCES[i % len(SENTENCES)]} Take {TAKES[i % len(TAKES)]}."
         write(folder / "wavs" / f"clip_{i}.{suffix}", said(text, seed=i))
         lines.append(f"clip_{i}|{text}|{text}")
     (folder / "metadata.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -241,7 +241,7 @@ def test_no_list_and_no_format_are_usage_errors(tmp_path: Path) -> None:
     lines(tmp_path / "prose.txt", "Nothing that names a recording")
     with pytest.raises(UsageError, match="is no list"):
         formats.read(SourceFolder(tmp_path), 12.0, "", tmp_path / "prose.txt")
-    with pytest.raises(UsageError, match="no data format 'ljspech'.*ljspeech"):
+    with pytest.raises(UsageError, match=r"no data format 'ljspech'.*ljspeech"):
         formats.read(SourceFolder(tmp_path), 12.0, "ljspech")
 
 
@@ -250,7 +250,7 @@ def test_a_damaged_arrow_file_is_an_error(cut: int, tmp_path: Path) -> None:
     f5_arrow(tmp_path)
     data = (tmp_path / "raw.arrow").read_bytes()
     (tmp_path / "raw.arrow").write_bytes(data[:cut])
-    with pytest.raises(UsageError, match="Cannot read .*raw.arrow"):
+    with pytest.raises(UsageError, match=r"Cannot read .*raw\.arrow"):
         formats.read(SourceFolder(tmp_path), 12.0)
 
 

@@ -29,7 +29,9 @@ TEXT = sets.SENTENCES[0]
 
 
 def prepare(source: Path, output: Path, **how: Any) -> data.Prepared:
-    return data.prepare(source, output, **{"transcriber": None, "report": None, "workers": 1, **how})
+    return data.prepare(
+        source, output, **{"transcriber": None, "report": None, "workers": 1, **how}
+    )
 
 
 def written(path: Path) -> list[dict[str, Any]]:

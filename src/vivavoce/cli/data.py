@@ -22,6 +22,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 _OUTPUT = typer.Option("--output", "-o", metavar="FOLDER", help="Folder for the prepared set.")
 _LANGUAGE = typer.Option(help="Language of the recordings, BCP 47.")
 _TRANSCRIPTS = typer.Option(metavar="FILE", help="List of recordings and texts, or subtitles.")
+_EDITS = typer.Option(metavar="FILE", help="csv with id,keep,text: decisions after listening.")
 _FORMAT = typer.Option("--format", metavar="NAME", help="Format of IN [default: found out].")
 _MODEL = typer.Option("--asr", metavar="NAME", help="Model of faster-whisper, or its folder.")
 _TRANSCRIBE = typer.Option(help="Transcribe clips without a text (needs vivavoce[asr]).")
@@ -42,6 +43,7 @@ def prepare(
     output: Annotated[Path, _OUTPUT],
     language: Annotated[str, _LANGUAGE] = "en",
     transcripts: Annotated[Path | None, _TRANSCRIPTS] = None,
+    edits: Annotated[Path | None, _EDITS] = None,
     data_format: Annotated[str, _FORMAT] = "",
     asr: Annotated[str, _MODEL] = "large-v3-turbo",
     transcribe: Annotated[bool, _TRANSCRIBE] = True,
@@ -72,6 +74,7 @@ def prepare(
             config,
             format=data_format,
             transcripts=transcripts,
+            edits=edits,
             transcriber=asr if transcribe or verify else None,
             verify=verify,
             report=None if report == "off" else report,

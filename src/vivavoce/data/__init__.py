@@ -30,6 +30,7 @@ def prepare(
     *,
     format: str = "",  # noqa: A002 - the word everybody uses
     transcripts: str | Path | None = None,
+    edits: str | Path | None = None,
     transcriber: Transcriber | str | None = MODEL,
     verify: bool = False,
     report: str | Path | None = "",
@@ -43,6 +44,7 @@ def prepare(
     Words come from the data set, from `transcripts` (a list, or subtitles of one recording), or
     from `transcriber`: a function, or a model of faster-whisper (extra `asr`; without it clips
     that have no words are left out). `verify` compares given words with the recogniser's, too.
+    `edits` is a csv with id, keep and text: what somebody decided after listening.
     A run that was interrupted goes on where it was; a second one does only what is new.
 
     Raises UsageError (nothing to read, a folder that holds something else), OutputError,
@@ -58,6 +60,7 @@ def prepare(
         config=config or PrepareConfig(),
         format=format,
         transcripts=None if transcripts is None else Path(transcripts),
+        edits=None if edits is None else Path(edits),
         listener=listener,
         workers=workers,
     )

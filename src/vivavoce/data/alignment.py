@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -27,7 +28,7 @@ class Aligned:
 
 
 def words(text: str, language: str) -> list[str]:
-    """What is compared: words as they are said, without case, accents of spelling or punctuation."""
+    """What is compared: words as they are said, without case and punctuation."""
     try:
         said = written_out(text, language).text
     except MissingExtra:  # number words of that language: digits stay digits in both texts
@@ -80,7 +81,7 @@ def _shared(
     """The words between parts divided; a part that was not found gets none."""
     known = [(number, one) for number, one in enumerate(matched) if one is not None]
     spans = {number: [one[0], one[1]] for number, one in known}
-    for (number, one), (other, following) in zip(known[:-1], known[1:], strict=True):
+    for (number, one), (other, following) in itertools.pairwise(known):
         gap = following[0] - one[1]
         if other != number + 1:
             continue  # what lies between belongs to the part that was not found

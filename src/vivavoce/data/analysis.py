@@ -147,13 +147,9 @@ def _spans(
     return sorted(chosen, key=lambda span: span[1:]), refused
 
 
-def _measured(
-    chosen: Sequence[Span], found: Scan, floor: Floor, sha256: str
-) -> list[Clip]:
+def _measured(chosen: Sequence[Span], found: Scan, floor: Floor, sha256: str) -> list[Clip]:
     frame = max(1, round(FRAME_S * found.source.sample_rate))
-    edges = [
-        (first * frame, min(last * frame, found.n_samples)) for _, first, last in chosen
-    ]
+    edges = [(first * frame, min(last * frame, found.n_samples)) for _, first, last in chosen]
     parts = Counter(row.where for row, _, _ in chosen)
     clips = []
     audios = spans(found.source, edges, found.held)

@@ -38,7 +38,9 @@ def check_sound(clip: Clip, config: PrepareConfig) -> Clip:
     if clip.seconds > c.longest_s + 1e-6:
         message = f"It is {clip.seconds:.1f} s long, and no pause divides it."
         message = message if not clip.row.text else f"It is {clip.seconds:.1f} s long."
-        problems.append(Defect("too long", message, f"Cut it, or raise --longest ({c.longest_s:g} s)."))
+        problems.append(
+            Defect("too long", message, f"Cut it, or raise --longest ({c.longest_s:g} s).")
+        )
     share = f"{100 * clip.clipped:.2g} % of its samples lie at the largest value."
     problems += _two(-clip.clipped, -c.clipped_check, -c.clipped_reject, "clipped", share, _SOFTER)
     snr = f"Speech is {found.snr_db:.0f} dB above the background."
@@ -68,7 +70,8 @@ def check_words(clip: Clip, config: PrepareConfig) -> Clip:
     problems = []
     for one in found:
         severity: Severity = "reject" if one.severity == "error" else "check"
-        problems.append(Defect(one.name, one.sentence(), one.remedy, severity))
+        remedy = one.remedy if one.name == "other script" else _WORDS
+        problems.append(Defect(one.name, one.sentence(), remedy, severity))
     if PINYIN.search(clip.text):
         remedy = "Give the text in characters: tokenisers make pinyin themselves."
         problems.append(Defect("pinyin", "The text is written in pinyin.", remedy, "check"))
@@ -88,7 +91,7 @@ def check_pace(clips: Sequence[Clip], config: PrepareConfig) -> list[Clip]:
             problems = _two(
                 -ratio, -config.pace_check, -config.pace_reject, "pace", message, _WORDS
             )
-            clip = clip.with_problem(*problems)  # noqa: PLW2901
+            clip = clip.with_problem(*problems)
         checked.append(clip)
     return checked
 
@@ -117,7 +120,7 @@ def check_duplicates(clips: Sequence[Clip], config: PrepareConfig) -> list[Clip]
             first_of[b] = min(first_of.get(b, a), a)
     checked = list(clips)
     for later, earlier in first_of.items():
-        message = f"It sounds the same as {clips[earlier].row.where}."
+        message = f"It sounds the same as {_named(clips[earlier])}."
         if clips[earlier].text != clips[later].text:
             message += " The texts differ."
         duplicate = Defect("duplicate", message, "Keep one of them.")
@@ -170,13 +173,16 @@ def _two(
     return [Defect(name, message, remedy, "reject" if value < reject else "check")]
 
 
+def _named(clip: Clip) -> str:
+    start = f" at {clip.start_s:.1f} s" if clip.start_s >= 1.0 else ""
+    return f"{clip.source.path.name}{start}"
+
+
 def _speaker(clip: Clip) -> str:
     return clip.row.speaker
 
 
-def _by_speaker(
-    clips: Sequence[Clip], value: Callable[[list[int]], float]
-) -> dict[str, float]:
+def _by_speaker(clips: Sequence[Clip], value: Callable[[list[int]], float]) -> dict[str, float]:
     """A value for each speaker with enough usable clips, of their numbers."""
     groups: dict[str, list[int]] = defaultdict(list)
     for number, clip in enumerate(clips):

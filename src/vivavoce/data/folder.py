@@ -22,7 +22,7 @@ AUDIO_SUFFIXES = {
     f".{name}"
     for name in {*FORMATS, *ALIASES, *MEDIA_SUFFIXES, "wave", "aiff", "aif", "au", "caf", "w64"}
 } - {".wav-float", ".pcm", ".raw", ".s16le"}
-MOST_TEXT = 64 << 20
+MOST_TEXT = 512 << 20
 """Bytes of a list or a transcript that are read."""
 
 
@@ -81,7 +81,9 @@ class SourceFolder:
         stem = Path(name).stem if Path(name).suffix.lower() in AUDIO_SUFFIXES else Path(name).name
         found = self._stems.get(stem, [])
         if len(found) > 1:
-            inner = [path for path in found if path.parent.as_posix().endswith(tuple(folders or "/"))]
+            inner = [
+                path for path in found if path.parent.as_posix().endswith(tuple(folders or "/"))
+            ]
             found = inner if len(inner) == 1 else found
         if len(found) == 1:
             return found[0]
@@ -90,15 +92,20 @@ class SourceFolder:
             raise NotUsable(Defect("ambiguous", many, "Give the path of the one that is meant."))
         raise NotUsable(_missing(name))
 
-    def text(self, path: Path) -> str:
-        """A text file as UTF-8, or as Latin-1 where it is not. Raises UsageError if too large."""
+    def text(self, path: Path, head: int = 0) -> str:
+        """A text file as UTF-8, or as Latin-1 where it is not; the lines in its first `head` bytes.
+
+        Raises UsageError for a file that is too large or cannot be read.
+        """
         try:
             with path.open("rb") as stream:
-                data = stream.read(MOST_TEXT + 1)
+                data = stream.read(head or MOST_TEXT + 1)
         except OSError as error:
             raise UsageError(f"Cannot read {path}: {error.strerror}.", "Check the file.") from error
         if len(data) > MOST_TEXT:
             raise UsageError(f"{path} is larger than {MOST_TEXT >> 20} MiB.", "Divide it.")
+        if head and len(data) == head:
+            data = data[: data.rfind(b"\n") + 1]
         if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
             return data.decode("utf-16", "replace").lstrip("\ufeff")
         try:
@@ -157,5 +164,7 @@ def is_audio(path: Path) -> bool:
 
 def _missing(name: str) -> Defect:
     return Defect(
-        "missing file", f"There is no recording '{name[:200]}'.", "Copy it here, or take out the row."
+        "missing file",
+        f"There is no recording '{name[:200]}'.",
+        "Copy it here, or take out the row.",
     )

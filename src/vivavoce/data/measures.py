@@ -31,7 +31,8 @@ SILENCE = 1e-12
 @dataclass(frozen=True)
 class ClipMeasures:
     """`colour` is the mean level in 24 bands of the loud frames, dB, level removed; `outline` is
-    what the clip looks like from afar: 12 bands at 48 equally spaced times, -127 to 127."""
+    what the clip looks like from afar: 12 bands at 48 equally spaced times, -127 to 127.
+    """
 
     snr_db: float
     bandwidth_hz: float
@@ -78,9 +79,7 @@ def _bands(
     edges = np.geomspace(LOWEST_HZ, HIGHEST_HZ, n_bands + 1)
     first = np.minimum(np.searchsorted(hz, edges[:-1]), len(hz) - 1)
     last = np.maximum(np.searchsorted(hz, edges[1:]), first + 1)
-    return np.stack(
-        [power[:, a:b].sum(axis=1) for a, b in zip(first, last, strict=True)], axis=1
-    )
+    return np.stack([power[:, a:b].sum(axis=1) for a, b in zip(first, last, strict=True)], axis=1)
 
 
 def _bandwidth_hz(power: NDArray[np.float64], hz: NDArray[np.float64]) -> float:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vivavoce import files
-from vivavoce.data import analysis, filters, formats, recognition, results, splits, writing
+from vivavoce.data import analysis, edits, filters, formats, recognition, results, splits, writing
 from vivavoce.data.analysis import Analysis
 from vivavoce.data.clips import Clip
 from vivavoce.data.config import PrepareConfig
@@ -23,7 +23,7 @@ from vivavoce.data.folder import MARKER, SourceFolder
 from vivavoce.data.journal import Journal
 from vivavoce.data.recognition import Listener
 from vivavoce.data.results import Prepared, PreparedClip
-from vivavoce.data.rows import Defect, Rejected, SourceRow, SourceSet
+from vivavoce.data.rows import Defect, SourceRow, SourceSet
 from vivavoce.errors import OutputError, TrainingError, UsageError
 from vivavoce.types import OnProgress
 
@@ -40,6 +40,7 @@ class Request:
     config: PrepareConfig
     format: str = ""
     transcripts: Path | None = None
+    edits: Path | None = None
     listener: Listener | None = None
     workers: int = 0
 
@@ -55,8 +56,11 @@ def prepare(request: Request, on_progress: OnProgress) -> Prepared:
         results.mark(request.output, {"finished": False})
         analyses, keys = _analyses(folder, found, config, request.workers, journal, on_progress)
         clips = [filters.with_row_text(clip) for one in analyses for clip in one.clips]
-        clips = _checked(clips, request, journal, on_progress)
         ids = writing.names(clips, folder.root)
+        changed = edits.read(request.edits) if request.edits else {}
+        edits.require_known(changed, ids)
+        clips = _checked(edits.with_texts(clips, ids, changed), request, journal, on_progress)
+        clips = edits.decided(clips, ids, changed)
         result = _result(request, folder, found, analyses, clips, ids)
         kept = [one.clip for one in result.clips]
         kept_ids, gains = [o.id for o in result.clips], [o.gain_db for o in result.clips]
@@ -202,10 +206,10 @@ def _result(
     )
     gone = [(name, clip) for name, clip in zip(ids, clips, strict=True) if not clip.usable]
     rejected = [*found.rejected, *(one for each in analyses for one in each.rejected)]
-    for _, clip in gone:
+    for name, clip in gone:
         if clip.rejection is not None:
             source = folder.name(clip.source.path)
-            rejected.append(results.rejected_clip(clip, source, clip.rejection))
+            rejected.append(results.rejected_clip(clip, source, clip.rejection, name))
     rejected = recognition.joined(rejected)
     return Prepared(
         request.output,

@@ -129,10 +129,10 @@ class Prepared:
         }
 
 
-def rejected_clip(clip: Clip, source: str, defect: Defect) -> Rejected:
+def rejected_clip(clip: Clip, source: str, defect: Defect, name: str = "") -> Rejected:
     """A clip that is left out, with its text and its place."""
     where, text = clip.row.where, clip.text or clip.row.text
-    return Rejected(source, defect, where, text, clip.start_s, clip.end_s, clip.seconds)
+    return Rejected(source, defect, where, text, clip.start_s, clip.end_s, clip.seconds, name)
 
 
 def mark(folder: Path, facts: Mapping[str, object]) -> None:
@@ -149,6 +149,7 @@ def write(result: Prepared) -> None:
 
 def _plain(one: Rejected) -> dict[str, object]:
     return {
+        "id": one.id,
         "source": one.source,
         "start_s": round(one.start_s, 3),
         "end_s": round(one.end_s, 3),

@@ -38,7 +38,9 @@ class SourceRow:
 
 @dataclass(frozen=True)
 class Rejected:
-    """Something that is not in the prepared set. `seconds` is 0 where it could not be measured."""
+    """Something that is not in the prepared set. `seconds` is 0 where it could not be measured,
+    `id` empty where it is no clip.
+    """
 
     source: str
     problem: Defect
@@ -47,6 +49,7 @@ class Rejected:
     start_s: float = 0.0
     end_s: float = 0.0
     seconds: float = 0.0
+    id: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
-"""Where a recording is cut into clips: in its pauses, by its own noise floor. Levels, no samples."""
+"""Where a recording is cut into clips: in its pauses, by its own noise floor."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -34,7 +35,8 @@ class Floor:
 @dataclass(frozen=True)
 class SliceConfig:
     """Seconds. Clips are `shortest_s` to `longest_s`, preferably `wanted_s`; pauses of at least
-    `pause_s` separate them."""
+    `pause_s` separate them.
+    """
 
     shortest_s: float
     longest_s: float
@@ -66,9 +68,7 @@ def trimmed(
     return max(start, first), min(end, last)
 
 
-def slices(
-    levels: NDArray[np.float64], floor: Floor, config: SliceConfig
-) -> list[tuple[int, int]]:
+def slices(levels: NDArray[np.float64], floor: Floor, config: SliceConfig) -> list[tuple[int, int]]:
     """Frames of the clips of a whole recording: first and behind the last, in order.
 
     A stretch of speech without any pause that is longer than `longest_s` comes out as one slice,
@@ -88,7 +88,7 @@ def _stretches(
     long = round(max(2.0, 2 * config.pause_s) / FRAME_S)
     runs = [r for r in _quiet_runs(levels, floor, 0, len(levels)) if r[1] - r[0] >= long]
     edges = [0, *((a + b) // 2 for a, b in runs), len(levels)]
-    return [(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True) if b > a]
+    return [(a, b) for a, b in itertools.pairwise(edges) if b > a]
 
 
 def _pauses(
@@ -102,7 +102,7 @@ def _pauses(
     longest = round(config.longest_s / FRAME_S)
     added = [
         run
-        for left, right in zip(edges[:-1], edges[1:], strict=True)
+        for left, right in itertools.pairwise(edges)
         if right - left > longest
         for run in short
         if left < run[0] and run[1] < right

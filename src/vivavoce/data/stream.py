@@ -31,7 +31,8 @@ LEAST_MISSING_S = 0.1
 @dataclass(frozen=True)
 class MonoSource:
     """How a file becomes mono: `channel` is the one to take where the mean of all would lose the
-    voice, `offset` the constant to take away."""
+    voice, `offset` the constant to take away.
+    """
 
     path: Path
     sample_rate: int
@@ -42,7 +43,8 @@ class MonoSource:
 @dataclass(frozen=True)
 class Scan:
     """`levels` are mean squares of frames of 10 ms; the last may be shorter. `held` are all samples
-    of a short file."""
+    of a short file.
+    """
 
     source: MonoSource
     n_samples: int
@@ -56,7 +58,7 @@ class Scan:
 
 
 def scan(path: Path) -> Scan:
-    """Decode once. Raises AudioError (missing, empty, damaged, NaN), UnknownFormat, MissingExtra."""
+    """Decode once. Raises AudioError (empty, damaged, NaN), UnknownFormat, MissingExtra."""
     with guarded(path.name), opened(path, path.name) as handle:
         found = _scan(path, handle, None)
         missing = cut_off(handle)

@@ -165,6 +165,7 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     written = config.read(path)
     tables = config.apply_overrides(written, overrides)
     if isinstance(folder := tables.get("data"), str):
-        others = written.get("data") if isinstance(written.get("data"), dict) else {}
-        tables["data"] = {**others, "sources": [{"path": folder}]}
+        others = written.get("data")
+        kept = others if isinstance(others, dict) else {}
+        tables["data"] = {**kept, "sources": [{"path": folder}]}
     return config.from_dict(Recipe, tables)

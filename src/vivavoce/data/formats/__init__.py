@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from vivavoce.data.folder import SourceFolder
+from vivavoce.data.folder import SourceFolder, is_audio
 from vivavoce.data.formats import arrow, metadata, recordings, subtitles, tables, trees
 from vivavoce.data.formats.tables import Entry, NamedList
 from vivavoce.data.rows import Defect, Rejected, SourceRow, SourceSet
@@ -107,43 +107,52 @@ def _unlisted(folder: SourceFolder, rows: list[SourceRow]) -> list[Rejected]:
 
 def _is_known(path: Path) -> bool:
     known = {*tables.SUFFIXES, *recordings.TIMED, *recordings.WORDS, ".arrow"}
-    return path.suffix.lower() in known or path.suffix.lower() in _AUDIO
+    return path.suffix.lower() in known or is_audio(path)
 
 
-def _headed(folder: SourceFolder) -> list[NamedList]:
-    """Lists with named columns in the folder itself."""
+def _headed(folder: SourceFolder, whole: bool) -> list[NamedList]:
+    """Lists with named columns in the folder itself, or their first rows."""
     inner = [path for path in folder.files if path.parent == folder.root and not folder.alone]
-    return [found for path in inner if (found := tables.open_list(folder, path))]
+    return [found for path in inner if (found := tables.open_list(folder, path, whole))]
 
 
-def _coqui(folder: SourceFolder) -> list[NamedList]:
-    lists = [found for found in _headed(folder) if set(HEADED) <= set(found.columns)]
+def _coqui(folder: SourceFolder, whole: bool) -> list[NamedList]:
+    lists = [found for found in _headed(folder, whole) if set(HEADED) <= set(found.columns)]
     return [found for found in lists if found.delimiter == "|"]
 
 
-def _f5(folder: SourceFolder) -> list[NamedList]:
-    lists = [found for found in _coqui(folder) if found.columns == HEADED]
-    return [found for found in lists if any(_is_absolute(r["audio_file"]) for _, r in found.records)]
+def _f5(folder: SourceFolder, whole: bool) -> list[NamedList]:
+    lists = [found for found in _coqui(folder, whole) if found.columns == HEADED]
+    return [one for one in lists if any(_is_absolute(r["audio_file"]) for _, r in one.records)]
 
 
 def _is_absolute(name: str) -> bool:
     return name.startswith("/") or name[1:3] in (":\\", ":/")
 
 
-def _cml(folder: SourceFolder) -> list[NamedList]:
-    return [one for one in _headed(folder) if {"wav_filename", "transcript"} <= set(one.columns)]
+def _cml(folder: SourceFolder, whole: bool) -> list[NamedList]:
+    return [
+        one for one in _headed(folder, whole) if {"wav_filename", "transcript"} <= set(one.columns)
+    ]
 
 
-def _common_voice(folder: SourceFolder) -> list[NamedList]:
-    lists = [one for one in _headed(folder) if {"path", "sentence"} <= set(one.columns)]
+def _common_voice(folder: SourceFolder, whole: bool) -> list[NamedList]:
+    lists = [one for one in _headed(folder, whole) if {"path", "sentence"} <= set(one.columns)]
     for names in COMMON_VOICE:
         if chosen := [one for one in lists if one.path.name in names]:
             return chosen
     return lists
 
 
-def _from(lists: Callable[[SourceFolder], list[NamedList]]) -> Callable[[SourceFolder], list[Entry]]:
-    return lambda folder: [e for found in lists(folder) for e in tables.rows_of(folder, found)]
+Lists = Callable[[SourceFolder, bool], list[NamedList]]
+
+
+def _from(lists: Lists) -> Callable[[SourceFolder], list[Entry]]:
+    return lambda folder: [e for one in lists(folder, True) for e in tables.rows_of(folder, one)]
+
+
+def _is_any(lists: Lists) -> Callable[[SourceFolder], bool]:
+    return lambda folder: bool(lists(folder, False))
 
 
 def _has(*patterns: str) -> Callable[[SourceFolder], bool]:
@@ -194,7 +203,9 @@ def _nameless(folder: SourceFolder) -> tuple[Path, metadata.Columns] | None:
         if path.parent != folder.root or path.suffix.lower() not in tables.SUFFIXES:
             continue
         columns = None if folder.alone else metadata.columns_of(folder, path)
-        if columns and any(map(_is_row, itertools.islice(metadata.rows_of(folder, path, columns), 5))):
+        if columns and any(
+            map(_is_row, itertools.islice(metadata.rows_of(folder, path, columns), 5))
+        ):
             return path, columns
     return None
 
@@ -212,11 +223,6 @@ def _is_metadata(kind: str) -> Callable[[SourceFolder], bool]:
     return lambda folder: _metadata_kind(folder) == kind
 
 
-def _is_any(lists: Callable[[SourceFolder], list[NamedList]]) -> Callable[[SourceFolder], bool]:
-    return lambda folder: bool(lists(folder))
-
-
-_AUDIO = frozenset({".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a"})
 FORMATS = (
     DataFormat("f5-arrow", "raw.arrow or raw/*.arrow of F5-TTS", arrow.fits, arrow.rows),
     DataFormat("vctk", "txt/SPEAKER/NAME.txt", _has("txt/*/*.txt"), trees.vctk),
@@ -225,7 +231,9 @@ FORMATS = (
         "libritts", "*trans.tsv, or NAME.normalized.txt beside NAME.wav",
         _has("*trans.tsv", "*.normalized.txt"), trees.libritts,
     ),
-    DataFormat("mls", "transcripts.txt and audio/SPEAKER/BOOK/", _has("transcripts.txt"), trees.mls),
+    DataFormat(
+        "mls", "transcripts.txt and audio/SPEAKER/BOOK/", _has("transcripts.txt"), trees.mls
+    ),
     DataFormat("mailabs", "by_book/SEX/SPEAKER/BOOK/metadata.csv", _has(
         "by_book/*/*/*/metadata.csv", "*/by_book/*/*/*/metadata.csv"), trees.mailabs),
     DataFormat("common-voice", "tsv with path and sentence, clips/", _is_any(_common_voice),

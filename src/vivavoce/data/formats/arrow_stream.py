@@ -7,6 +7,7 @@ compressed batches and dictionaries refused. Every offset is checked against wha
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ CONTINUATION = 0xFFFFFFFF
 SCHEMA, RECORD_BATCH = 1, 3
 INTEGER, FLOAT, BINARY, UTF8, BOOL, LIST, LARGE_UTF8, LARGE_LIST = 2, 3, 4, 5, 6, 12, 20, 21
 FIXED = (INTEGER, FLOAT, BOOL)
-BUFFERS = {kind: 2 for kind in (*FIXED, LIST, LARGE_LIST)} | dict.fromkeys(
+BUFFERS = dict.fromkeys((*FIXED, LIST, LARGE_LIST), 2) | dict.fromkeys(
     (BINARY, UTF8, LARGE_UTF8), 3
 )
 MAGIC = b"ARROW1\0\0"
@@ -159,7 +160,7 @@ class _Batch:
             return [None] * length
         wide = field.kind in (LARGE_UTF8, LARGE_LIST)
         edges = self._edges(buffers[1], length, wide)
-        spans = zip(edges[:-1], edges[1:], strict=True)
+        spans = itertools.pairwise(edges)
         if field.kind in (LIST, LARGE_LIST):
             texts = [cell if isinstance(cell, str) else "" for cell in inner[0]]
             cells: list[Cell] = [tuple(texts[a:b]) for a, b in spans]
@@ -176,7 +177,7 @@ class _Batch:
         if not length:
             return (0,)
         edges = struct.unpack_from(f"<{length + 1}{'q' if wide else 'i'}", buffer)
-        if edges[0] < 0 or any(a > b for a, b in zip(edges[:-1], edges[1:], strict=True)):
+        if edges[0] < 0 or any(a > b for a, b in itertools.pairwise(edges)):
             raise ValueError("it is damaged")
         return edges
 

@@ -1,4 +1,4 @@
-"""Lists without names for their columns: LJSpeech, Piper, M-AILABS, CSS10, KSS, MLS, LibriSpeech."""
+"""Lists without names for their columns: LJSpeech, Piper, M-AILABS, CSS10, KSS, MLS."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vivavoce.data.folder import NotUsable, SourceFolder
-from vivavoce.data.formats.tables import FOLDERS, Entry
+from vivavoce.data.formats.tables import FOLDERS, HEAD, Entry
 from vivavoce.data.rows import Defect, Rejected, SourceRow
 
 NUMBER = re.compile(r"\s*\d+([.,]\d+)?\s*")
@@ -25,7 +25,9 @@ class Columns:
     speaker: int | None = None
 
 
-def rows_of(folder: SourceFolder, path: Path, columns: Columns, speaker: str = "") -> Iterator[Entry]:
+def rows_of(
+    folder: SourceFolder, path: Path, columns: Columns, speaker: str = ""
+) -> Iterator[Entry]:
     """Rows of a list without header; quotes mean themselves."""
     for number, line in enumerate(folder.text(path).splitlines(), 1):
         if not line.strip():
@@ -41,14 +43,17 @@ def rows_of(folder: SourceFolder, path: Path, columns: Columns, speaker: str = "
         said = speaker if columns.speaker is None else cells[columns.speaker]
         text = cells[columns.text]
         try:
-            yield SourceRow(folder.find(cells[columns.audio], path.parent, FOLDERS), where, text, said)
+            yield SourceRow(
+                folder.find(cells[columns.audio], path.parent, FOLDERS), where, text, said
+            )
         except NotUsable as refused:
             yield Rejected(cells[columns.audio][:200], refused.problem, where, text)
 
 
 def columns_of(folder: SourceFolder, path: Path) -> Columns | None:
     """What `NAME|…` lists hold, by looking: a text, a speaker and a text, a text twice, seconds."""
-    lines = [line for line in folder.text(path).splitlines() if line.strip()][:MOST_LOOKED_AT]
+    text = folder.text(path, HEAD)
+    lines = [line for line in text.splitlines() if line.strip()][:MOST_LOOKED_AT]
     for delimiter in ("|", "\t"):
         table = [_split(line, delimiter) for line in lines]
         wide = [cells for cells in table if len(cells) > 1]

@@ -24,6 +24,8 @@ START, END = ("start", "start_s", "begin"), ("end", "end_s")
 FOLDERS = ("wavs", "wav", "clips", "audio", "opus", "flac", "recordings", "train")
 SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".json", ".psv")
 WIDEST = 1 << 20
+HEAD = 1 << 16
+"""Bytes that tell what a file is."""
 
 Entry = SourceRow | Rejected
 
@@ -41,12 +43,17 @@ class NamedList:
         return next((name for name in names if name in self.columns), None)
 
 
-def open_list(folder: SourceFolder, path: Path) -> NamedList | None:
-    """A list with a column of recordings and one of texts; None for any other file."""
+def open_list(folder: SourceFolder, path: Path, whole: bool = True) -> NamedList | None:
+    """A list with a column of recordings and one of texts; None for any other file.
+
+    Only its first rows where it is not wanted `whole`.
+    """
     if path.suffix.lower() not in SUFFIXES:
         return None
-    text = folder.text(path)
-    found = _objects(path, text) if path.suffix.lower() in (".jsonl", ".json") else _cells(path, text)
+    text = folder.text(path, 0 if whole else HEAD)
+    found = (
+        _objects(path, text) if path.suffix.lower() in (".jsonl", ".json") else _cells(path, text)
+    )
     if found and found.column(AUDIO) and found.column((*TEXT, *NORMALISED)):
         return found
     return None
@@ -103,12 +110,13 @@ def _cells(path: Path, text: str) -> NamedList | None:
         return None
     quoting = csv.QUOTE_MINIMAL if delimiter in ",;" else csv.QUOTE_NONE
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting)
-    records = []
     before = csv.field_size_limit(WIDEST)
     try:
-        for cells in reader:
-            if cells and reader.line_num > 1 and any(cells):
-                records.append((reader.line_num, dict(zip(columns, cells, strict=False))))
+        records = [
+            (reader.line_num, dict(zip(columns, cells, strict=False)))
+            for cells in reader
+            if reader.line_num > 1 and any(cells)
+        ]
     except csv.Error:
         return None
     finally:

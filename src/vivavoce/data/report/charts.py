@@ -42,12 +42,12 @@ def histogram(title: str, unit: str, values: Sequence[float], marks: Sequence[Ma
         if low <= m.value <= high
     ]
     middle = float(np.median(values))
-    summary = f"{len(values)} clips, median {middle:.3g} {unit}"
+    summary = f"median {middle:.3g} {unit}"
     return (
-        f'<figure><figcaption>{escape(title)} <small>{escape(summary)}</small></figcaption>'
+        f"<figure><figcaption>{escape(title)} <small>{escape(summary)}</small></figcaption>"
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'
         f' aria-label="{escape(f"{title}: {summary}")}">'
-        f"{''.join(bars)}{''.join(lines)}{_axis(low, high, unit, most)}</svg></figure>"
+        f"{''.join(bars)}{''.join(lines)}{_axis(low, high, most)}</svg></figure>"
     )
 
 
@@ -57,15 +57,14 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
     return low - pad, high + pad
 
 
-def _axis(low: float, high: float, unit: str, most: int) -> str:
+def _axis(low: float, high: float, most: int) -> str:
     y = HEIGHT - BOTTOM
     ticks = "".join(
         f'<text x="{_x(v, low, high):.1f}" y="{y + 16}" text-anchor="middle">{v:.3g}</text>'
-        for v in np.linspace(low, high, 5)[1:-1]
+        for v in np.linspace(low, high, 6)[1:-1]
     )
     return (
         f'<line class="axis" x1="{LEFT}" x2="{WIDTH}" y1="{y}" y2="{y}"/>{ticks}'
-        f'<text x="{WIDTH}" y="{y + 16}" text-anchor="end">{escape(unit)}</text>'
         f'<text x="{LEFT - 4}" y="{TOP + 8}" text-anchor="end">{most}</text>'
     )
 

@@ -43,7 +43,8 @@ def heading(title: str, result: Prepared) -> str:
     return (
         f"<header><h1>{escape(title)}</h1><p class='dim'>{result.n_recordings} recordings, read as"
         f" <b>{escape(result.listed_as)}</b>; language {escape(result.config.language)}."
-        f" {result.ignored} other files were not looked at. Nothing of them was changed.</p></header>"
+        f" Other files that were not looked at: {result.ignored}. Nothing in the folder was"
+        " changed.</p></header>"
     )
 
 
@@ -67,8 +68,9 @@ def advice(result: Prepared) -> str:
     if not result.enough:
         good = f"Fewer than {least:g} minutes are left: too little to train on."
     command = f"vivavoce train RECIPE.toml --set data={shlex.quote(str(result.folder))}"
+    next_step = f"<pre>{escape(command)}</pre>" if result.enough else ""
     return (
-        f"<section><p><b>{escape(good)}</b></p><pre>{escape(command)}</pre>"
+        f"<section><p><b>{escape(good)}</b></p>{next_step}"
         "<p>Licence of the recordings: ____________ &nbsp; The speaker agreed to a synthetic voice"
         " on: ____________</p></section>"
     )
@@ -183,7 +185,7 @@ def settings(result: Prepared) -> str:
 def _extremes(result: Prepared) -> list[tuple[str, PreparedClip]]:
     found: dict[str, tuple[str, PreparedClip]] = {}
     for name, unit, value, direction in MEASURES:
-        order = sorted(result.clips, key=lambda one: (direction * value(one), one.id))  # noqa: B023
+        order = sorted(result.clips, key=lambda one: (direction * value(one), one.id))
         for one in order[:WORST]:
             found.setdefault(one.id, (f"{name}: {value(one):.3g} {unit}", one))
     return list(found.values())
@@ -199,7 +201,9 @@ def _to_check(result: Prepared) -> list[PreparedClip]:
     return _in_turn(doubtful, lambda one: one.clip.problems[0].name)
 
 
-def _in_turn(clips: Sequence[PreparedClip], kind: Callable[[PreparedClip], str]) -> list[PreparedClip]:
+def _in_turn(
+    clips: Sequence[PreparedClip], kind: Callable[[PreparedClip], str]
+) -> list[PreparedClip]:
     place: Counter[str] = Counter()
     ranked = []
     for one in clips:
@@ -225,7 +229,8 @@ def _clip(one: PreparedClip, label: str, sounds: Mapping[str, Player]) -> str:
         f'<li>{reason}<img src="{player.picture}" alt="{escape(alt)}">'
         f'<audio controls preload="none" src="{player.sound}"></audio>'
         f'<div class="text">{escape(one.clip.text or one.clip.row.text[:300])}</div>'
-        f"<small>{escape(one.source)}{_time(one.clip.start_s, one.clip.end_s)}{cut}</small></li>"
+        f"<small>{escape(one.source)}{_time(one.clip.start_s, one.clip.end_s)}{cut}<br>id"
+        f" <code>{escape(one.id)}</code></small></li>"
     )
 
 
@@ -253,6 +258,5 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         "<tr>" + "".join(f"<td {k}>{c}</td>" for c, k in zip(row, style, strict=True)) + "</tr>"
         for row in rows
     )
-    return (
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-    )
+    inner = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+    return f'<div class="scroll"><table>{inner}</table></div>'

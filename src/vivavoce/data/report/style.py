@@ -25,7 +25,8 @@ th, td { text-align: left; vertical-align: top; padding: .4rem .6rem;
   border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
 th { white-space: nowrap; }
 td.number, th.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-td.name { min-width: 10rem; }
+td:first-child { min-width: 11rem; }
+td .reason { white-space: nowrap; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 1rem; }
 figure { margin: 0; }
 figcaption { font-weight: 600; }
