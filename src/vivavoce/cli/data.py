@@ -101,7 +101,7 @@ def thresholds(given: Mapping[str, Any], loudness: str, settings: list[str]) -> 
 
     longest = float(given["longest_s"])
     low, high = PrepareConfig.wanted_s
-    wanted = [min(low, longest), min(high, 0.92 * longest)] if longest < high else [low, high]
+    wanted = [min(low, longest / 3), min(high, 0.92 * longest)]
     tables = {**given, "wanted_s": wanted, "loudness_lufs": None}
     level = [] if loudness == "off" else [f"loudness_lufs={loudness}"]
     return config.from_dict(PrepareConfig, config.apply_overrides(tables, [*level, *settings]))

@@ -133,7 +133,9 @@ def check_voices(clips: Sequence[Clip], config: PrepareConfig) -> list[Clip]:
 
     This tells a man from a woman and one microphone from another, not two similar voices.
     """
-    colours = np.array([clip.measures.colour for clip in clips]).reshape(len(clips), -1)
+    if not clips:
+        return []
+    colours = np.array([clip.measures.colour for clip in clips])
     pitches = np.log2([max(clip.measures.pitch_hz, 1.0) for clip in clips])
     checked = list(clips)
     groups: dict[str, list[int]] = defaultdict(list)

@@ -25,6 +25,9 @@ MOST_FRAMES = 1500
 OUTLINE_STEPS, OUTLINE_BANDS = 48, 12
 PITCH_HZ = (65.0, 400.0)
 VOICED = 0.5
+SAME_PERIOD = 0.9
+"""Part of the strongest correlation that the first period must reach."""
+
 SILENCE = 1e-12
 
 
@@ -100,16 +103,22 @@ def _pitch_hz(frames: NDArray[np.float64], sample_rate: int) -> float:
     correlation = np.fft.irfft(spectrum, axis=1)[:, :size]
     correlation *= size / np.maximum(size - np.arange(size), size / 8)  # fewer terms at long lags
     first = int(sample_rate / PITCH_HZ[1])
-    last = min(int(sample_rate / PITCH_HZ[0]), size - 1)
-    best = correlation[:, first:last].argmax(axis=1) + first
-    strength = correlation[np.arange(len(best)), best] / (correlation[:, 0] + SILENCE)
+    last = min(int(sample_rate / PITCH_HZ[0]), size - 2)
+    inner = correlation[:, first:last]
+    peak = (inner >= correlation[:, first - 1 : last - 1]) & (
+        inner >= correlation[:, first + 1 : last + 1]
+    )
+    strongest = np.max(inner * peak, axis=1, keepdims=True)
+    best = np.argmax(peak & (inner >= SAME_PERIOD * strongest), axis=1) + first  # not a multiple
+    strength = strongest[:, 0] / (correlation[:, 0] + SILENCE)
     voiced = best[strength >= VOICED]
     return float(sample_rate / np.median(voiced)) if len(voiced) else 0.0
 
 
 def _outline(frames: NDArray[np.float64], hz: NDArray[np.float64]) -> bytes:
     power = np.square(np.abs(np.fft.rfft(frames, axis=1)))
-    level = 10 * np.log10(_bands(power, hz, OUTLINE_BANDS) + 1e-9 * power.sum(axis=1).max())
+    floor = 1e-9 * power.sum(axis=1).max() + SILENCE
+    level = 10 * np.log10(_bands(power, hz, OUTLINE_BANDS) + floor)
     edges = np.linspace(0, len(level), OUTLINE_STEPS + 1)
     picked = [level[int(a) : max(int(b), int(a) + 1)].mean(axis=0) for a, b in _pairs(edges)]
     outline = np.stack(picked)
