@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import pairwise
 
 from vivavoce.errors import MissingExtra
 from vivavoce.text.written import written_out
@@ -58,42 +58,45 @@ def share_out(given: Sequence[str], heard: Sequence[Sequence[str]]) -> list[Alig
     Words between two parts go to them as the words go that were heard but not found.
     """
     place, missed = 0, 0
-    matched: list[tuple[int, int, int, int, int] | None] = []
+    found: list[_Found | None] = []
     for part in heard:
         window = given[place : place + 2 * len(part) + missed + SLACK]
         blocks = SequenceMatcher(None, part, window, autojunk=False).get_matching_blocks()
-        found = [b for b in blocks if b.size]
-        if sum(b.size for b in found) * 3 < len(part) or not found:
-            matched.append(None)
+        first, last = blocks[0], blocks[-2 if len(blocks) > 1 else -1]
+        n_matched = sum(block.size for block in blocks)
+        if n_matched * 3 < len(part) or not n_matched:
+            found.append(None)
             missed += 2 * len(part)
             continue
-        first, last = found[0], found[-1]
-        n = sum(b.size for b in found)
         behind = len(part) - last.a - last.size
-        matched.append((place + first.b, place + last.b + last.size, first.a, behind, n))
-        place, missed = place + last.b + last.size, 0
-    return _shared(len(given), matched)
+        end = place + last.b + last.size
+        found.append(_Found(place + first.b, end, first.a, behind, n_matched))
+        place, missed = end, 0
+    return _with_words_between(len(given), found)
 
 
-def _shared(
-    n_given: int, matched: Sequence[tuple[int, int, int, int, int] | None]
-) -> list[Aligned]:
+@dataclass
+class _Found:
+    """A part from its first to behind its last word that matched; `before` and `behind` are how
+    many more words were heard at its ends.
+    """
+
+    first: int
+    last: int
+    before: int
+    behind: int
+    n_matched: int
+
+
+def _with_words_between(n_given: int, found: Sequence[_Found | None]) -> list[Aligned]:
     """The words between parts divided; a part that was not found gets none."""
-    known = [(number, one) for number, one in enumerate(matched) if one is not None]
-    spans = {number: [one[0], one[1]] for number, one in known}
-    for (number, one), (other, following) in itertools.pairwise(known):
-        gap = following[0] - one[1]
-        if other != number + 1:
-            continue  # what lies between belongs to the part that was not found
-        behind, ahead = one[3], following[2]
-        mine = round(gap * behind / (behind + ahead)) if behind + ahead else 0
-        spans[number][1] += mine
-        spans[other][0] = one[1] + mine
-    if known and known[0][0] == 0:
-        spans[0][0] = max(0, known[0][1][0] - known[0][1][2])
-    if known and known[-1][0] == len(matched) - 1:
-        spans[known[-1][0]][1] = min(n_given, known[-1][1][1] + known[-1][1][3])
-    return [
-        Aligned(*spans[number], one[4]) if one else Aligned(0, 0, 0)
-        for number, one in enumerate(matched)
-    ]
+    if found and (one := found[0]):
+        one.first = max(0, one.first - one.before)
+    for one, other in pairwise(found):
+        if one and other:
+            extra = one.behind + other.before
+            mine = round((other.first - one.last) * one.behind / extra) if extra else 0
+            other.first, one.last = one.last + mine, one.last + mine
+    if found and (one := found[-1]):
+        one.last = min(n_given, one.last + one.behind)
+    return [Aligned(o.first, o.last, o.n_matched) if o else Aligned(0, 0, 0) for o in found]

@@ -55,7 +55,7 @@ def measure_clip(audio: Audio, floor: float, threshold: float) -> ClipMeasures:
     loud_energy = float(np.mean(np.square(loud))) + SILENCE
     window = np.hanning(frames.shape[1])
     power = np.square(np.abs(np.fft.rfft(loud * window, axis=1)))
-    hz = np.fft.rfftfreq(frames.shape[1], 1.0 / audio.sample_rate)
+    hz = np.arange(power.shape[1]) * (audio.sample_rate / frames.shape[1])
     bands = _bands(power, hz, N_BANDS)
     colour = 10 * np.log10(bands.mean(axis=0) + SILENCE)
     return ClipMeasures(

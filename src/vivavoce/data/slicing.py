@@ -60,8 +60,8 @@ def trimmed(
     levels: NDArray[np.float64], floor: Floor, start: int, end: int
 ) -> tuple[int, int] | None:
     """Frames from `start` to `end` without the silence at both ends; None where all is silent."""
-    speech = np.flatnonzero(levels[start:end] >= floor.threshold) if floor.loud else ()
-    if not len(speech):
+    speech = np.flatnonzero(levels[start:end] >= floor.threshold)
+    if not floor.loud or not len(speech):
         return None
     first = start + int(speech[0]) - round(BEFORE_S / FRAME_S)
     last = start + int(speech[-1]) + 1 + round(AFTER_S / FRAME_S)

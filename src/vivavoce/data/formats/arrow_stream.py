@@ -18,9 +18,10 @@ CONTINUATION = 0xFFFFFFFF
 SCHEMA, RECORD_BATCH = 1, 3
 INTEGER, FLOAT, BINARY, UTF8, BOOL, LIST, LARGE_UTF8, LARGE_LIST = 2, 3, 4, 5, 6, 12, 20, 21
 FIXED = (INTEGER, FLOAT, BOOL)
-BUFFERS = dict.fromkeys((*FIXED, LIST, LARGE_LIST), 2) | dict.fromkeys(
-    (BINARY, UTF8, LARGE_UTF8), 3
-)
+BUFFERS: dict[int, int] = {
+    **dict.fromkeys((*FIXED, LIST, LARGE_LIST), 2),
+    **dict.fromkeys((BINARY, UTF8, LARGE_UTF8), 3),
+}
 MAGIC = b"ARROW1\0\0"
 MOST_CELLS = 50_000_000
 
