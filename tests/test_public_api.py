@@ -20,6 +20,7 @@ NAMES = {
     "__version__",
     "book",
     "bulk",
+    "data",
     "errors",
     "evaluate",
     "load",

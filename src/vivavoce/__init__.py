@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from vivavoce import book as book
     from vivavoce import bulk as bulk
+    from vivavoce import data as data
     from vivavoce import errors as errors
     from vivavoce import evaluate as evaluate
     from vivavoce import train as train
@@ -39,6 +40,7 @@ __all__ = [
     "__version__",
     "book",
     "bulk",
+    "data",
     "errors",
     "evaluate",
     "load",
@@ -61,6 +63,7 @@ _PLACES = {
     "Word": ("vivavoce.types", "Word"),
     "book": ("vivavoce.book", ""),
     "bulk": ("vivavoce.bulk", ""),
+    "data": ("vivavoce.data", ""),
     "errors": ("vivavoce.errors", ""),
     "evaluate": ("vivavoce.evaluate", ""),
     "load": ("vivavoce.speech.load", "load"),

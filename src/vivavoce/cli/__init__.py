@@ -20,6 +20,7 @@ from vivavoce.cli import (
     bench,
     book,
     bulk,
+    data,
     doctor,
     edit,
     evaluate,
@@ -56,6 +57,7 @@ app.add_typer(voices.app, name="voices", help="List, make and remove voices.")
 app.command("doctor")(doctor.doctor)
 app.command("audit")(audit.audit)
 app.command("bench")(bench.bench)
+app.add_typer(data.app, name="data", help="Prepare recordings for training.")
 app.command("train")(train.train)
 app.command("export")(train.export)
 

@@ -33,6 +33,7 @@ class Example:
     prosody: Prosody | None = None
     given_features: Path | None = None
     text: str = ""
+    held_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,7 @@ def prepare(
             row.prosody,
             row.features,
             row.text,
+            row.held_out,
         )
         for row, ids, seconds in zip(rows, encoded, lengths, strict=True)
         if config.min_s <= seconds <= config.max_s
@@ -242,10 +244,12 @@ def _derive(
 
 
 def _validation(kept: list[Example], wanted: int | tuple[str, ...]) -> tuple[Example, ...]:
-    """Those named, or so many spread evenly over the manifest."""
+    """Those named; else those that the manifest holds out, or so many spread evenly over it."""
     if not isinstance(wanted, int):
         return tuple(e for e in kept if manifest.matches(e.id, wanted))
     if wanted <= 0 or len(kept) < 2:
         return ()
+    if held_out := tuple(e for e in kept if e.held_out):
+        return held_out
     count = min(wanted, len(kept) // 2)
     return tuple(kept[i * len(kept) // count] for i in range(count))

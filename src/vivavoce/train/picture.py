@@ -36,12 +36,6 @@ def colour(values: np.ndarray) -> np.ndarray:
     return np.stack(channels, axis=-1).round().astype(np.uint8)
 
 
-def write_png(path: Path, pixels: np.ndarray) -> None:
-    """`[H, W, 3]` uint8 as a PNG file."""
-    with files.atomic_path(path) as temporary:
-        temporary.write_bytes(png(pixels))
-
-
 def png(pixels: np.ndarray) -> bytes:
     """`[H, W, 3]` uint8 as the bytes of a PNG file (ISO/IEC 15948: 8-bit RGB, no filter)."""
     height, width, _ = pixels.shape
@@ -53,3 +47,8 @@ def png(pixels: np.ndarray) -> bytes:
             struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
         )
     return data
+
+
+def write_png(path: Path, pixels: np.ndarray) -> None:
+    """As `png`, into a file that appears whole or not at all."""
+    files.write_bytes(path, png(pixels))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -235,5 +236,20 @@ class Recipe:
 
 
 def load(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Read a recipe. Raises ConfigError naming the key and the file."""
-    return config.load(Recipe, path, overrides)
+    """Read a recipe. Raises ConfigError naming the key and the file.
+
+    `data = "FOLDER"`, in the recipe or an override, keeps the recipe's other values of `data` and
+    takes its utterances from that folder.
+    """
+    tables = config.read(path)
+    if isinstance(folder := tables.get("data"), str):
+        tables["data"] = {"sources": [{"path": folder}]}
+    return config.from_dict(Recipe, config.apply_overrides(tables, [*map(_as_sources, overrides)]))
+
+
+def _as_sources(override: str) -> str:
+    """`data=FOLDER` as a change of the sources alone."""
+    key, _, value = override.partition("=")
+    if key.strip() != "data" or value.strip().startswith("{"):
+        return override
+    return f"data.sources=[{{ path = {json.dumps(value.strip())} }}]"
