@@ -67,9 +67,9 @@ def sentences(tokens: Iterable[Tokens], voice: Voice, options: O) -> list[Senten
 class Job(Generic[O]):
     """A sentence to be generated for somebody: compared by identity.
 
-    The noise of the row is seeded by `(seed, row)`. `attempt` counts what was tried before: a model
-    that draws no noise must then do something else, or it fails again. `parts` asks for features as soon as they are
-    there, where the family can. `on_step` is called where it works in steps.
+    The noise of the row is seeded by `(seed, row)`. `parts` asks for features as soon as they are
+    there, where the family can. `on_step` is called where it works in steps. `attempt` counts what
+    was tried before: a model that draws no noise must then do something else, or it fails again.
     """
 
     sentence: Sentence[O]

@@ -6,6 +6,7 @@ come, and speed are here. Shapes: B rows, M bands, T frames.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,9 @@ from vivavoce.types import Features, FeatureSpec
 
 FIRST_FRAMES, MOST_FRAMES = 32, 256
 """A stream's pieces grow from so many frames to so many."""
+STEPS_PER_READ = 8
+SPARE_S, TOKEN_S = 3.0, 0.35
+"""The longest that a sentence may take, in all and for every token; speech takes 0.1 s a token."""
 
 O = TypeVar("O", bound=Options)  # noqa: E741 - the type of a family's options
 
@@ -131,7 +135,8 @@ class StepwiseModel(AcousticModel[O]):
     @abstractmethod
     def begin(self, sentence: Sentence[O], noise: Noise, attempt: int = 0) -> FrameSequence[O]:
         """Encode a sentence. A later attempt must differ from the first in more than its noise
-        where the model draws none. Raises TextError, UnknownVoice."""
+        where the model draws none. Raises TextError, UnknownVoice.
+        """
 
     @abstractmethod
     def advance(self, rows: Sequence[FrameSequence[O]], state: State) -> State:
@@ -162,6 +167,17 @@ class StepwiseModel(AcousticModel[O]):
     def batch_key(self, sentence: Sentence[O]) -> Hashable:
         """Any sentences can share a batch."""
         return None
+
+
+def steps_at_once(device: torch.device) -> int:
+    """How many steps to start before their results are read: a read waits for the device."""
+    return 1 if device.type == "cpu" else STEPS_PER_READ
+
+
+def most_steps(sentence: Sentence[Any], spec: FeatureSpec, frames: int = 1) -> int:
+    """How many steps of `frames` a sentence may take; more would be the voice rambling on."""
+    seconds = SPARE_S + TOKEN_S * len(sentence.tokens)
+    return math.ceil(seconds * spec.frame_rate / frames)
 
 
 def require_tokens(sentence: Sentence[Any], most: int) -> None:

@@ -81,9 +81,10 @@ class DropoutPrenet(nn.Module):
     `keep` are the dropout masks of every layer, with 0 for what is dropped and 2 for what is kept.
     """
 
-    def __init__(self, width_in: int, widths: Sequence[int]) -> None:
+    def __init__(self, width_in: int, widths: Sequence[int], bias: bool = True) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise([width_in, *widths]))
+        sizes = pairwise([width_in, *widths])
+        self.layers = nn.ModuleList(nn.Linear(a, b, bias) for a, b in sizes)
 
     def forward(self, x: Tensor, keep: Sequence[Tensor] = ()) -> Tensor:
         for number, layer in enumerate(self.layers):

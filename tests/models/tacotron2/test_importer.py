@@ -71,5 +71,5 @@ def test_half_a_batch_norm_is_refused():
 
 def test_an_unknown_norm_of_the_attention_is_refused():
     foreign, tensors = official("tacotron2_ddc_ljspeech")
-    with pytest.raises(ConfigError, match="norm.*'hardmax'.*softmax"):
+    with pytest.raises(ConfigError, match=r"norm.*'hardmax'.*softmax"):
         importer.config_from_coqui(foreign | {"attention_norm": "hardmax"}, tensors)

@@ -29,10 +29,7 @@ class LSTMDecoder(nn.Module):
         super().__init__()
         self.config = c = config
         memory, frames = c.memory_width, c.n_mels * c.r_init
-        self.prenet = DropoutPrenet(c.n_mels, c.prenet)
-        if not c.prenet_bias:
-            for layer in self.prenet.layers:
-                layer.register_parameter("bias", None)
+        self.prenet = DropoutPrenet(c.n_mels, c.prenet, c.prenet_bias)
         self.attention_rnn = FusedLSTMCell(c.prenet[-1] + memory, c.query)
         self.attention = ATTENTIONS[c.attention.kind](c.attention, c.query, memory)
         self.decoder_rnn = FusedLSTMCell(c.query + memory, c.hidden)

@@ -103,9 +103,7 @@ def tables(
     }
 
 
-def config_from_coqui(
-    foreign: Mapping[str, Any], tensors: Mapping[str, Tensor]
-) -> TacotronConfig:
+def config_from_coqui(foreign: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> TacotronConfig:
     """The reduction factor is the checkpoint's own, else the configuration's."""
 
     def rows(name: str) -> int:
@@ -118,7 +116,8 @@ def config_from_coqui(
     frames = "linear_projection.linear_layer" if second else "proj_to_mel"
     r_init = rows(f"decoder.{frames}.bias") // sizes["n_mels"]
     saved = (foreign.get("found") or {}).get("checkpoint") or {}
-    inner = saved.get("config") if isinstance(saved.get("config"), dict) else {}
+    inner = saved.get("config")
+    inner = inner if isinstance(inner, dict) else {}
     dropout = bool(foreign.get("prenet_dropout", True))
     table = sizes | {
         "n_tokens": rows("embedding.weight"),

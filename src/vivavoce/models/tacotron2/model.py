@@ -5,7 +5,6 @@ Shapes: B rows, L tokens, E memory, M bands, T frames, S style width.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,7 +16,13 @@ from vivavoce.audio.features import extract
 from vivavoce.audio.resample import resample
 from vivavoce.errors import UnknownVoice, VoiceError
 from vivavoce.models.base import Sentence, Traits
-from vivavoce.models.stepwise import FrameSequence, StepwiseModel, require_tokens
+from vivavoce.models.stepwise import (
+    FrameSequence,
+    StepwiseModel,
+    most_steps,
+    require_tokens,
+    steps_at_once,
+)
 from vivavoce.models.tacotron2.cbhg import CBHGEncoder, SpectrumPostnet
 from vivavoce.models.tacotron2.config import TacotronConfig, TacotronOptions
 from vivavoce.models.tacotron2.decoder import GRUDecoder, LSTMDecoder, ResidualPostnet
@@ -32,10 +37,6 @@ from vivavoce.types import Audio, Chunk, FeatureSpec, Tokens, Voice
 
 MAX_CHARS = 200
 MAX_TOKENS = 1000
-SPARE_S, TOKEN_S = 3.0, 0.35
-"""The longest that a sentence may take, in all and for every token; speech takes 0.1 s a token."""
-STEPS_PER_READ = 8
-"""Where a read waits for the device, the stop is looked at after so many steps only."""
 
 
 @dataclass(eq=False)
@@ -123,12 +124,11 @@ class Tacotron(StepwiseModel[TacotronOptions]):
         require_tokens(sentence, MAX_TOKENS)
         c, ids = self.config, torch.tensor([sentence.tokens.ids], device=self.device)
         memory = self._memory(self.encoder(ids), sentence.voice)
-        seconds = SPARE_S + TOKEN_S * len(sentence.tokens)
         return TacotronSequence(
             sentence,
             noise,
             self.decoder.start(memory),
-            math.ceil(seconds * self.spec.frame_rate / c.r),
+            most_steps(sentence, self.spec, c.r),
             self.spec,
             self.postnet,
             self.postnet.halo,
@@ -138,15 +138,15 @@ class Tacotron(StepwiseModel[TacotronOptions]):
         )
 
     def advance(self, rows: Sequence[FrameSequence[TacotronOptions]], state: State) -> State:
-        steps, frames, reads = [], [], []
-        for _ in range(1 if self.device.type == "cpu" else STEPS_PER_READ):
+        frames, reads = [], []
+        for _ in range(steps_at_once(self.device)):
             made, stop, state = self.decoder(state, self._masks(rows))
             frames.append(made)
             weights, ends = state["weights"], state["mask"].sum(1, keepdim=True).long() - 1
             peak = weights.argmax(1, keepdim=True).to(made.dtype)
             reads.append(torch.cat([stop.sigmoid(), weights.gather(1, ends), peak], 1))
-        steps = torch.stack(reads).tolist()  # the only wait for the device
-        for made, numbers in zip(frames, steps, strict=True):
+        numbers_of = torch.stack(reads).tolist()  # the only wait for the device
+        for made, numbers in zip(frames, numbers_of, strict=True):
             for row, own, read in zip(rows, made, numbers, strict=True):
                 assert isinstance(row, TacotronSequence)
                 row.take(own, *read)

@@ -100,12 +100,12 @@ def _tokens(count: int) -> Tokens:
 
 
 def _speaking(
-    name: str, rows: int, count: int, attention: AttentionConfig, full: TacotronConfig = FULL
+    name: str, rows: int, count: int, attention: AttentionConfig, size: TacotronConfig = FULL
 ) -> Workload:
-    def build(device: torch.device, official: bool = False) -> Callable[[], object]:
-        config = full if official else _toy(full)
-        if not official or attention.kind != "location":
-            width, filters = (128, 32) if official else (12, 4)
+    def build(device: torch.device, full: bool = False) -> Callable[[], object]:
+        config = size if full else _toy(size)
+        if not full or attention.kind != "location":
+            width, filters = (128, 32) if full else (12, 4)
             config = replace(config, attention=replace(attention, width=width, filters=filters))
         model = random_model(config, device)
         tokens = [_tokens(max(1, count - 3 * row)) for row in range(rows)]
