@@ -68,7 +68,8 @@ class Job(Generic[O]):
     """A sentence to be generated for somebody: compared by identity.
 
     The noise of the row is seeded by `(seed, row)`. `parts` asks for features as soon as they are
-    there, where the family can. `on_step` is called where it works in steps.
+    there, where the family can. `on_step` is called where it works in steps. `attempt` counts what
+    was tried before: a model that draws no noise must then do something else, or it fails again.
     """
 
     sentence: Sentence[O]
@@ -76,6 +77,7 @@ class Job(Generic[O]):
     row: int = 0
     parts: bool = False
     on_step: OnStep | None = None
+    attempt: int = 0
 
 
 Part = tuple[Job[Any], Features | None, bool]

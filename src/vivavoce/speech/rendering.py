@@ -115,7 +115,8 @@ class Rendering:
         request, utterance = self.request, self.utterance
         sentence = Sentence(utterance.tokens, request.voice, request.options)
         row = request.noise_row(utterance.index, self.attempt)
-        self.job = Job(sentence, request.seed, row, self.emits_parts, request.on_step)
+        parts, attempt = self.emits_parts, self.attempt
+        self.job = Job(sentence, request.seed, row, parts, request.on_step, attempt)
         return self.job
 
     def take(self, features: Features | None, ended: bool) -> Iterator[Piece]:

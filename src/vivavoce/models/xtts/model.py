@@ -21,10 +21,10 @@ from vivavoce.models.xtts.cache import VoiceCaches
 from vivavoce.models.xtts.conditioning import Conditioning
 from vivavoce.models.xtts.config import XttsConfig, XttsOptions
 from vivavoce.models.xtts.decode import GptDecoder, XttsPrompt
-from vivavoce.models.xtts.frames import LatentResampler
 from vivavoce.models.xtts.gpt import Gpt
 from vivavoce.models.xtts.speaker import SpeakerEncoder
 from vivavoce.nn.noise import Noise
+from vivavoce.nn.resampler import LatentResampler
 from vivavoce.runtime.arithmetic import Arithmetic
 from vivavoce.text.multilingual import LANGUAGES
 from vivavoce.text.multilingual.detect import detect

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vivavoce.models.glow.flow import FlowStep, GlowCoupling
+from vivavoce.nn.glow_flow import FlowStep, GlowCoupling
 from vivavoce.nn.toom_cook import ONE, TILE, transforms
 
 Flows = Sequence[tuple[FlowStep, GlowCoupling]]

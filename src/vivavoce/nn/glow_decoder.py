@@ -11,9 +11,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from vivavoce.models.glow.config import GlowConfig
-from vivavoce.models.glow.flow import FlowStep, GlowCoupling
-from vivavoce.models.glow.frozen import FrozenDecoder
+from vivavoce.nn.glow_flow import FlowStep, GlowCoupling, GlowSizes
+from vivavoce.nn.glow_frozen import FrozenDecoder
 from vivavoce.nn.wavenet import masked
 
 
@@ -27,8 +26,8 @@ def unsqueeze(x: Tensor, n: int) -> Tensor:
     return x.unflatten(1, (n, -1)).permute(0, 2, 3, 1).flatten(2, 3)
 
 
-class Decoder(nn.Module):
-    def __init__(self, config: GlowConfig, dropout: float = 0.05) -> None:
+class GlowDecoder(nn.Module):
+    def __init__(self, config: GlowSizes, dropout: float = 0.05) -> None:
         super().__init__()
         self.n_squeeze = config.n_squeeze
         channels = config.n_mels * config.n_squeeze

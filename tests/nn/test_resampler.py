@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.tolerance import assert_near, assert_recorded
-from vivavoce.models.xtts.frames import LatentResampler
+from vivavoce.nn.resampler import LatentResampler
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.base import decode_windowed, stream_windows
 from vivavoce.vocoders.hifigan import importer as convert
