@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from vivavoce import runtime as devices
 from vivavoce.errors import UsageError
-from vivavoce.hub import build, library
+from vivavoce.hub import build
 from vivavoce.hub import paths as cache
 from vivavoce.hub.fetch import Given
 from vivavoce.hub.lora import Adapter
+from vivavoce.hub.pair import open_pair
 from vivavoce.runtime.arithmetic import choose_arithmetic
 from vivavoce.runtime.memory import trim
 from vivavoce.runtime.placement import place
@@ -58,9 +59,10 @@ def load(
     places = [lora] if isinstance(lora, (str, Path)) else lora
     adapters = [Adapter.parse(str(place)) for place in places]
     name = str(model or DEFAULT_MODEL)
-    manifest, acoustic, its, decoder = _modules(name, vocoder, files, adapters)
+    own, its = open_pair(name, str(vocoder or ""), files, adapters)
+    manifest, acoustic, decoder = own.manifest, build.acoustic(own), build.vocoder(its)
     selection = place(f"acoustic.{manifest['family']}", device, found, cache.folder())
-    decoding = place(f"vocoder.{its['family']}", device, found, cache.folder())
+    decoding = place(f"vocoder.{its.manifest['family']}", device, found, cache.folder())
     wanted = "fastest" if fast and precision in ("auto", "float32") else precision
     chosen_precision = devices.choose_precision(wanted, selection.device, cache.folder())
     if chosen_precision.int8 and not acoustic.traits.int8:
@@ -80,13 +82,3 @@ def load(
     defaults = manifest.get("options", {}) | (acoustic.traits.fast_options if fast else {})
     return TTS(manifest["name"], acoustic, decoder, selection, defaults, decoding)
 
-
-def _modules(
-    model: str, vocoder: str | Path | None, files: Given, adapters: Sequence[Adapter]
-) -> tuple[dict[str, Any], AcousticModel[Any], dict[str, Any], Vocoder]:
-    """The model's manifest and module, then its vocoder's: asked for, brought along, or named."""
-    own, its = build.split(library.open_model(model, "acoustic", files, adapters))
-    if its is None or vocoder:
-        named = vocoder or build.named_vocoder(own) or library.default_vocoder(own.manifest["name"])
-        its = library.open_model(str(named), "vocoder")
-    return own.manifest, build.acoustic(own), its.manifest, build.vocoder(its)
