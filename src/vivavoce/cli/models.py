@@ -99,14 +99,24 @@ def remove(name: Name, as_json: Json = False) -> None:
 @app.command()
 def export(
     name: Name,
-    output: Annotated[Path, typer.Option("-o", "--output", help="A file, or for hf a folder.")],
-    kind: Annotated[str, typer.Option("--as", metavar="FORMAT", help="piper or hf.")] = "piper",
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="A file; for sherpa and hf a folder.")
+    ],
+    kind: Annotated[
+        str, typer.Option("--as", metavar="FORMAT", help="onnx, sherpa, piper or hf.")
+    ] = "piper",
+    words: Annotated[
+        Path | None, typer.Option(help="A text whose words join the lexicon of sherpa.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write a model as files of another program: Piper's, or Hugging Face's."""
+    """Write a model as files of another program: ONNX, sherpa-onnx, Piper or Hugging Face.
+
+    ONNX files hold model and vocoder in one graph, and were run before they are written.
+    """
     from vivavoce.hub.export import export as write
 
-    files = [str(file) for file in write(name, output, kind)]
+    files = [str(file) for file in write(name, output, kind, words)]
     emit({"name": name, "files": files}, as_json, lambda data: "\n".join(data["files"]))
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from vivavoce.checkpoints.onnx_layers import GraphFeatures, GraphSamples
+from vivavoce.checkpoints.onnx_layers import GraphFeatures, GraphSamples, NoiseInput
 from vivavoce.checkpoints.onnx_write import FLOAT, GraphWriter
 from vivavoce.config import from_dict
 from vivavoce.errors import MissingExtra, OutputError, UsageError, VivavoceError
@@ -111,10 +111,9 @@ class OnnxVoice:
         }
         return {k: v if isinstance(v, str) else json.dumps(v) for k, v in table.items()}
 
-    def options(self, **other: float) -> Any:
-        """The model's options by default, with others where they are named."""
-        table = dict(self.own.manifest.get("options", {})) | other
-        return from_dict(self.model.options_type, table)
+    def options(self) -> Any:
+        """The model's options by default."""
+        return from_dict(self.model.options_type, dict(self.own.manifest.get("options", {})))
 
     @torch.inference_mode()
     def features(self, ids: Sequence[int], options: Any, seed: int = SEED) -> Features:
@@ -124,7 +123,7 @@ class OnnxVoice:
         return replace(parts[0], values=torch.cat([part.values for part in parts], dim=-1))
 
     def feeds(
-        self, found: GraphFeatures, ids: Sequence[int], options: Any, seed: int = SEED
+        self, noises: Sequence[NoiseInput], ids: Sequence[int], options: Any, seed: int = SEED
     ) -> dict[str, np.ndarray]:
         """The graph's inputs for the same: the noise is what the engine draws."""
         noise, fed = Noise(seed), {"ids": np.array([ids], np.int64)}
@@ -132,7 +131,7 @@ class OnnxVoice:
             fed["sid"] = np.array([getattr(self.model, "default_speaker", 0)], np.int64)
         for name, value in self.family.controls(options).items():
             fed[name] = np.array([value], np.float32)
-        for one in found.noises:
+        for one in noises:
             count = len(ids) if one.per == "tokens" else NOISE_FRAMES
             fed[one.name] = noise.normal([count], one.channels).numpy()
         return fed
@@ -144,17 +143,32 @@ def to_onnx(name: str, file: Path) -> list[Path]:
     Raises UnknownModel, UsageError for a family that has no graph, MissingExtra without
     onnxruntime, OutputError where the file does not speak as we do.
     """
-    runtime_needed()
     voice, g = OnnxVoice.open(name), GraphWriter()
-    found, ended = voice.add_to(g)
+    found, _ = voice.add_to(g)
     content = g.model(str(voice.own.manifest["name"]), PRODUCER, voice.metadata(found))
-    for value in filter(None, (found.values, ended.prepared)):
-        g.output(value, FLOAT, (1, "channels", "frames"))
-    observed = run_session(g.model("observed", PRODUCER))
-    for ids in checked_ids(voice):
-        require_equal(voice, observed, found, ended, ids)
+    checked_session(voice)
     write_bytes(file, content)
     return [file]
+
+
+def checked_session(voice: OnnxVoice) -> InferenceSession:
+    """The voice's graph, which gave our features and samples at three lengths.
+
+    It has its features as outputs too. Raises OutputError where it did not, MissingExtra.
+    """
+    g = GraphWriter()
+    found, ended = voice.add_to(g)
+    observed = observed_session(g, found, ended)
+    for ids in checked_ids(voice):
+        require_equal(voice, observed, found, ended, ids)
+    return observed
+
+
+def observed_session(g: GraphWriter, found: GraphFeatures, ended: GraphSamples) -> InferenceSession:
+    """A voice's graph that gives its features too, and what the vocoder prepared of them."""
+    for value in filter(None, (found.values, ended.prepared)):
+        g.output(value, FLOAT, (1, "channels", "frames"))
+    return run_session(g.model("observed", PRODUCER))
 
 
 def checked_ids(voice: OnnxVoice) -> list[tuple[int, ...]]:
@@ -181,7 +195,7 @@ def require_equal(
     Raises OutputError where it is more than `LARGEST_ERROR`.
     """
     options = voice.options()
-    fed = known_inputs(observed, voice.feeds(found, ids, options))
+    fed = known_inputs(observed, voice.feeds(found.noises, ids, options))
     samples, values, *prepared = observed.run(None, fed)
     ours = voice.features(ids, options)
     errors = [difference(values, ours.values.numpy())]
@@ -216,8 +230,8 @@ def known_inputs(session: InferenceSession, fed: Mapping[str, np.ndarray]) -> di
     return {name: value for name, value in fed.items() if name in names}
 
 
-def runtime_needed() -> Any:
-    """The package onnxruntime. Raises MissingExtra."""
+def run_session(content: bytes) -> InferenceSession:
+    """The file's content, loaded on the CPU. Raises MissingExtra."""
     try:
         import onnxruntime
     except ImportError as error:
@@ -225,14 +239,7 @@ def runtime_needed() -> Any:
             "Export to ONNX runs the file before it is written, with onnxruntime.",
             "Run: pip install 'vivavoce[onnx]'",
         ) from error
-    return onnxruntime
-
-
-def run_session(content: bytes) -> InferenceSession:
-    """The file's content, loaded on the CPU."""
-    runtime = runtime_needed()
-    options = runtime.SessionOptions()
+    options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = 1
-    return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

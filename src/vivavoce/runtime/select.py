@@ -6,7 +6,7 @@ import platform
 import re
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from vivavoce.errors import UnsupportedDevice, near_misses
 
@@ -19,11 +19,20 @@ MIN_TORCH_MPS = (2, 8)
 
 @dataclass(frozen=True)
 class Selection:
-    """A device that answered a probe, the number format to start from, and why it was chosen."""
+    """A device that answered a probe, the number format to start from, and why it was chosen.
+
+    With the `engine` "mlx" torch's device is the CPU, and MLX computes on the Apple GPU.
+    """
 
     device: torch.device
     dtype: torch.dtype
     reason: str
+    engine: Literal["torch", "mlx"] = "torch"
+
+    @property
+    def name(self) -> str:
+        """What a user calls it."""
+        return "mlx" if self.engine == "mlx" else str(self.device)
 
 
 def select(name: str = "auto") -> Selection:

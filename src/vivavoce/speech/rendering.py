@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,13 +34,15 @@ RETRY_NOISE_OFFSET = 1 << 20
 class Synthesiser:
     """One model and one vocoder that mean the same by their features.
 
-    They may be on different devices: the features go from one to the other.
+    They may be on different devices: the features go from one to the other. Every call of either is
+    made within a `turn`.
     """
 
     model: AcousticModel[Any]
     vocoder: Vocoder
     device: torch.device
     vocoder_device: torch.device
+    turn: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def accepted(self, features: Features) -> Tensor:
         """The values as the vocoder means them, on its device."""

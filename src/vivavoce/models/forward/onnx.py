@@ -50,14 +50,18 @@ class ForwardGraph(LayerGraph):
         natural = self.shifted(g.op("Exp", self._durations(hidden)), -1.0)
         frames = self.clamped(g.op("Mul", natural, length), 1.0)
         aligned, inside, total = self._aligned(hidden, frames)
-        pitch = g.op("Mul", self._pitch(aligned), g.op("Exp", self.scaled(semitones, math.log(2) / 12)))
+        pitch = g.op(
+            "Mul", self._pitch(aligned), g.op("Exp", self.scaled(semitones, math.log(2) / 12))
+        )
         mel = self._mel(aligned, g.op("Mul", pitch, inside))
         return GraphFeatures(self.turned(self.cut(mel, 0, total, 1)), controls=CONTROLS)
 
     def _positions(self, count: str, width: int) -> str:
         """`[L, C]`."""
         g, half = self.g, width // 2
-        rates = g.op("Exp", self.scaled(self.floats(self.steps(g.constant([half]))), LOG_RATE / half))
+        rates = g.op(
+            "Exp", self.scaled(self.floats(self.steps(g.constant([half]))), LOG_RATE / half)
+        )
         places = g.op("Unsqueeze", self.floats(self.steps(count)), g.constant([1]))
         angles = g.op("Mul", places, rates)
         return g.op("Concat", g.op("Sin", angles), g.op("Cos", angles), axis=1)

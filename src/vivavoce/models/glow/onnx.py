@@ -101,7 +101,9 @@ class GlowGraph(LayerGraph):
         """`[1, 1, L]`: logarithms of frames and 1 more."""
         g = self.g
         if speaker:
-            shape = g.op("Concat", g.constant([1, self.config.speaker_width]), self.count(x, 2), axis=0)
+            shape = g.op(
+                "Concat", g.constant([1, self.config.speaker_width]), self.count(x, 2), axis=0
+            )
             x = g.op("Concat", x, g.op("Expand", speaker, shape), axis=1)
         for n in (1, 2):
             x = g.op("Relu", self.conv(x, f"encoder.durations.conv_{n}"))
@@ -122,9 +124,7 @@ class GlowGraph(LayerGraph):
             b = g.op("Mul", g.op("Sub", b, shift), g.op("Exp", g.op("Neg", log_scale)))
             weight, bias = self.model.decoder.flows[number][0].inverse()
             at = f"decoder.steps.{number}.inverse"
-            mixed = g.op(
-                "MatMul", self.table(f"{at}.weight", weight), g.op("Concat", a, b, axis=1)
-            )
+            mixed = g.op("MatMul", self.table(f"{at}.weight", weight), g.op("Concat", a, b, axis=1))
             x = g.op("Add", mixed, self.table(f"{at}.bias", bias))
         x = g.op("Transpose", self.reshaped(x, [1, n, c.n_mels, -1]), perm=[0, 2, 3, 1])
         return self.reshaped(x, [1, c.n_mels, -1])

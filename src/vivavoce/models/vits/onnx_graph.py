@@ -100,7 +100,9 @@ class Builder(LayerGraph):
         band = self.band(self.count(ids, 1), c.relative_window, c.text_heads)
         for layer in range(c.text_layers):
             at = f"enc_p.encoder.attn_layers.{layer}"
-            x = g.op("Add", x, self.attention(x, at, c.encoder_width, c.text_heads, band, ATTENTION))
+            x = g.op(
+                "Add", x, self.attention(x, at, c.encoder_width, c.text_heads, band, ATTENTION)
+            )
             x = self._norm(x, f"enc_p.encoder.norm_layers_1.{layer}")
             wide = self.conv(x, f"enc_p.encoder.ffn_layers.{layer}.conv_1")
             y = self.conv(g.op("Relu", wide), f"enc_p.encoder.ffn_layers.{layer}.conv_2")
@@ -238,7 +240,9 @@ class Builder(LayerGraph):
         for stage, rate in enumerate(d.rates):
             x = self.upsampling(g.op("LeakyRelu", x, alpha=SLOPE), f"dec.ups.{stage}", rate)
             found = [
-                self._block(x, f"dec.resblocks.{stage * blocks + n}", d.block_dilations[n], d.block == 1)
+                self._block(
+                    x, f"dec.resblocks.{stage * blocks + n}", d.block_dilations[n], d.block == 1
+                )
                 for n in range(blocks)
             ]
             total = found[0]

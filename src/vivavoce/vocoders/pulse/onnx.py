@@ -59,7 +59,9 @@ class PulseGraph(LayerGraph):
         pitch, voiced = self._pitch(mel)
         phase = self._phase(pitch)
         height = self.shifted(g.op("Log", pitch), -TYPICAL_LOG_HZ)
-        known = [g.op("Unsqueeze", one, g.constant([1])) for one in (voiced, g.op("Mul", height, voiced))]
+        known = [
+            g.op("Unsqueeze", one, g.constant([1])) for one in (voiced, g.op("Mul", height, voiced))
+        ]
         x = g.op("Concat", mel, *known, axis=1)
         rows = self.convnext_backbone(x, "backbone", c.n_layers, CONVNEXT_EPS)
         shape = self.turned(self.linear(rows, "head"))
@@ -72,7 +74,10 @@ class PulseGraph(LayerGraph):
         roughness = g.op("Exp", self.clamped(rough, high=LOUDEST_LOG))
         rough_real, rough_imag = (g.op("Mul", one, roughness) for one in self._noise(mel))
         minus, plus = (g.op("Mul", imag, one) for one in (sin, cos))
-        real, imag = g.op("Sub", g.op("Mul", real, cos), minus), g.op("Add", g.op("Mul", real, sin), plus)
+        real, imag = (
+            g.op("Sub", g.op("Mul", real, cos), minus),
+            g.op("Add", g.op("Mul", real, sin), plus),
+        )
         parts = g.op("Add", real, rough_real), g.op("Add", imag, rough_imag)
         spectrum = g.op("Concat", *parts, axis=1)
         source = [g.op("Unsqueeze", one, g.constant([1])) for one in (pitch, phase, voiced, voiced)]
