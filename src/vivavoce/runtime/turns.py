@@ -11,6 +11,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import Condition, get_ident
 from typing import TYPE_CHECKING
 
+from vivavoce.errors import UnsupportedDevice
+
 if TYPE_CHECKING:
     from vivavoce.runtime.select import Selection
 
@@ -23,6 +25,7 @@ class Turns:
     def __init__(self) -> None:
         self.changed = Condition()
         self.line: deque[int] = deque()  # the first one's turn it is
+        self.claimed = ""  # "mps" or "mlx", whichever came first
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -35,6 +38,21 @@ class Turns:
             yield
         finally:
             self._end()
+
+    def claim(self, place: Selection) -> None:
+        """Torch and MLX never share the GPU in one process: together they have ended it.
+
+        https://github.com/sgl-project/sglang-omni/issues/2085. Raises UnsupportedDevice.
+        """
+        if not one_at_a_time(place):
+            return
+        with self.changed:
+            self.claimed = self.claimed or place.name
+            if self.claimed != place.name:
+                raise UnsupportedDevice(
+                    f"{self.claimed} is in use: {place.name} cannot join it in one process.",
+                    f"Use device 'cpu' or '{self.claimed}', or start another process.",
+                )
 
     def give_way(self) -> None:
         """Let those go first who wait; does nothing for who has no turn, or where nobody waits."""
@@ -71,7 +89,17 @@ APPLE_GPU = Turns()
 
 def turn(*places: Selection) -> AbstractContextManager[None]:
     """A turn for work in these places; nothing to wait for where all take several threads."""
+    if any(place.engine == "mlx" for place in places):
+        return _mlx_turn()
     return APPLE_GPU.turn() if any(map(one_at_a_time, places)) else nullcontext()
+
+
+@contextmanager
+def _mlx_turn() -> Iterator[None]:
+    from vivavoce.runtime.mlx import LIMITS
+
+    with APPLE_GPU.turn(), LIMITS.held():
+        yield
 
 
 def one_at_a_time(place: Selection) -> bool:

@@ -14,7 +14,7 @@ from vivavoce.config import from_dict
 from vivavoce.errors import ConfigError, UsageError, VivavoceError, VoiceError, near_misses
 from vivavoce.models.base import AcousticModel, InfillModel, OnStep, Transcriber
 from vivavoce.runtime import Selection
-from vivavoce.runtime.turns import turn
+from vivavoce.runtime.turns import APPLE_GPU, turn
 from vivavoce.speech import edits
 from vivavoce.speech.cast import Cast, Role, plan_cast
 from vivavoce.speech.join import Piece, joined
@@ -49,6 +49,8 @@ class TTS:
         self.vocoder_selection = vocoder_selection or selection
         self.defaults = defaults
         where = selection.device, self.vocoder_selection.device
+        for place in (selection, self.vocoder_selection):
+            APPLE_GPU.claim(place)
         self.turn = partial(turn, selection, self.vocoder_selection)
         self.synthesiser = Synthesiser(model, vocoder, *where, self.turn)
         model.spec.require(vocoder.accepts, ignore=("normalisation",))

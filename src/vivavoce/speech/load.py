@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from vivavoce import runtime as devices
 from vivavoce.errors import UsageError
@@ -16,11 +16,12 @@ from vivavoce.hub.lora import Adapter
 from vivavoce.hub.pair import open_pair
 from vivavoce.runtime.arithmetic import choose_arithmetic
 from vivavoce.runtime.memory import trim
-from vivavoce.runtime.placement import place
+from vivavoce.runtime.placement import place_pair
+from vivavoce.runtime.turns import APPLE_GPU, turn
 from vivavoce.speech.engine import TTS
 
 if TYPE_CHECKING:
-    from vivavoce.models.base import AcousticModel
+    from vivavoce.runtime import Selection
     from vivavoce.vocoders.base import Vocoder
 
 DEFAULT_MODEL = "linnet"
@@ -42,7 +43,7 @@ def load(
     `model` is a name (`vivavoce models list`), a model folder, or the path or `hf://` address of a
     foreign checkpoint, which is read where it lies; without it the bundled voice speaks, offline.
     `vocoder` replaces the one that the model names or brings along. `device` is auto, cpu,
-    cuda[:n] or mps; `TTS.selection.reason` says why it was chosen. With auto each stage goes where
+    cuda[:n], mps or mlx (the large products by Apple's MLX, the rest by torch on the CPU); `TTS.selection.reason` says why it was chosen. With auto each stage goes where
     `vivavoce doctor --self-test` measured it to be right and faster; `TTS.vocoder_selection` is the
     vocoder's place. `precision` is float32, bfloat16, float16, int8, auto or fastest; lower ones
     are for the large products of models that have measured what they cost, everything else stays in
@@ -61,10 +62,14 @@ def load(
     name = str(model or DEFAULT_MODEL)
     own, its = open_pair(name, str(vocoder or ""), files, adapters)
     manifest, acoustic, decoder = own.manifest, build.acoustic(own), build.vocoder(its)
-    selection = place(f"acoustic.{manifest['family']}", device, found, cache.folder())
-    decoding = place(f"vocoder.{its.manifest['family']}", device, found, cache.folder())
+    stages = f"acoustic.{manifest['family']}", f"vocoder.{its.manifest['family']}"
+    selection, decoding = place_pair(stages, device, found, cache.folder())
+    for chosen in (selection, decoding):
+        APPLE_GPU.claim(chosen)
     wanted = "fastest" if fast and precision in ("auto", "float32") else precision
-    chosen_precision = devices.choose_precision(wanted, selection.device, cache.folder())
+    chosen_precision = devices.choose_precision(
+        wanted, selection.device, cache.folder(), selection.engine
+    )
     if chosen_precision.int8 and not acoustic.traits.int8:
         raise UsageError(
             f"'{manifest['name']}' does not compute with int8 weights.",
@@ -73,12 +78,23 @@ def load(
     arithmetic = choose_arithmetic(selection.device, chosen_precision, cache.folder())
     reason = f"{selection.reason}; {chosen_precision.reason}"
     selection = replace(selection, dtype=chosen_precision.dtype, reason=reason)
-    acoustic = acoustic.to(selection.device).freeze(arithmetic)
-    decoder = decoder.to(decoding.device).freeze()
-    if decoding.device.type == "cpu":
-        decoder = cast("Vocoder", devices.prepare_for_inference(decoder, "auto", cache.folder()))
+    with turn(selection, decoding):
+        if selection.engine == "mlx":
+            acoustic = acoustic.on_mlx(selection.dtype, chosen_precision.int8)
+        else:
+            acoustic = acoustic.to(selection.device).freeze(arithmetic)
+        decoder = _ready(decoder, decoding)
     decoder.frugal = chosen_precision.int8  # who asks for small weights has little memory
     trim()
     defaults = manifest.get("options", {}) | (acoustic.traits.fast_options if fast else {})
     return TTS(manifest["name"], acoustic, decoder, selection, defaults, decoding)
 
+
+def _ready(decoder: Vocoder, where: Selection) -> Vocoder:
+    """The vocoder in its place, ready for inference."""
+    if where.engine == "mlx":
+        return decoder.on_mlx()
+    decoder = decoder.to(where.device).freeze()
+    if where.device.type != "cpu":
+        return decoder
+    return cast("Vocoder", devices.prepare_for_inference(decoder, "auto", cache.folder()))

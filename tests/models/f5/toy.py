@@ -23,8 +23,8 @@ KINDS = {
 QUICK = F5Options(steps=2, pruned=False, normalise=False)
 
 
-def toy(kind: str = "v1") -> F5TTS:
-    return random_model(KINDS[kind], torch.device("cpu"))
+def toy(kind: str = "v1", engine: str = "cpu") -> F5TTS:
+    return random_model(KINDS[kind], engine)
 
 
 def toy_voice() -> Voice:

@@ -194,6 +194,10 @@ class F5Attention(nn.Module):
             return self.joint(x)
         return torch.cat([layer(x) for layer in (self.query, self.key, self.value)], dim=-1)
 
+    def forget_weights(self) -> None:
+        """Let go of the products: an engine has them now."""
+        self.query = self.key = self.value = self.output = nn.Identity()
+
     def freeze(self, arithmetic: Arithmetic) -> None:
         """One product instead of three, queries scaled by it. The single layers are let go of."""
         query: nn.Linear | nn.RMSNorm = self.query_norm or self.query

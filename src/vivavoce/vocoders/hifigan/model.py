@@ -6,6 +6,7 @@ from torch import nn
 
 from vivavoce.audio.specs import HIFIGAN_22K
 from vivavoce.types import FeatureSpec
+from vivavoce.vocoders.base import EngineVocoder, Vocoder
 from vivavoce.vocoders.generator import Generator
 from vivavoce.vocoders.hifigan.config import HifiganConfig
 
@@ -33,3 +34,8 @@ class Hifigan(Generator):
         )
         self.config = config
         self.edge_frames = config.edge_frames
+
+    def on_mlx(self) -> Vocoder:
+        from vivavoce.vocoders.hifigan.mlx import MlxHifigan
+
+        return EngineVocoder(self.eval().requires_grad_(False), MlxHifigan(self))

@@ -12,7 +12,7 @@ from vivavoce.errors import UsageError
 from vivavoce.nn.convolution import ConvNeXtBackbone
 from vivavoce.runtime import full_precision
 from vivavoce.types import FeatureSpec
-from vivavoce.vocoders.base import Vocoder
+from vivavoce.vocoders.base import EngineVocoder, Vocoder
 from vivavoce.vocoders.vocos.config import VocosConfig
 
 LOUDEST_MAGNITUDE = 1e2
@@ -42,6 +42,11 @@ class Vocos(Vocoder):
         if condition is not None:
             raise UsageError("Vocos takes no speaker condition.")
         return self(features)
+
+    def on_mlx(self) -> Vocoder:
+        from vivavoce.vocoders.vocos.mlx import MlxVocos
+
+        return EngineVocoder(self.eval().requires_grad_(False), MlxVocos(self))
 
     def n_samples(self, n_frames: int) -> int:
         return (n_frames - (self.accepts.framing == "center")) * self.accepts.hop_length
