@@ -163,11 +163,12 @@ def lexicon_lines(words: Path | None) -> Iterator[str]:
 def card(voice: OnnxVoice, count: int) -> str:
     """What the folder is, for whoever finds it."""
     own, its = voice.own.manifest, voice.its.manifest
+    rate = voice.model.spec.sample_rate
     noise = voice.family.controls(voice.options()).get("noise_scale", 0.0)
     return f"""# {own["name"]} for sherpa-onnx
 
 Made by vivavoce {version(PRODUCER)}. Licence of the weights: {own.get("licence") or "not stated"}
-(acoustic model), {its.get("licence") or "not stated"} (vocoder). English, {voice.model.spec.sample_rate} Hz.
+(acoustic model), {its.get("licence") or "not stated"} (vocoder). English, {rate} Hz.
 
 ```python
 import sherpa_onnx

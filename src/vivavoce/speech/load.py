@@ -43,7 +43,8 @@ def load(
     `model` is a name (`vivavoce models list`), a model folder, or the path or `hf://` address of a
     foreign checkpoint, which is read where it lies; without it the bundled voice speaks, offline.
     `vocoder` replaces the one that the model names or brings along. `device` is auto, cpu,
-    cuda[:n], mps or mlx (the large products by Apple's MLX, the rest by torch on the CPU); `TTS.selection.reason` says why it was chosen. With auto each stage goes where
+    cuda[:n], mps or mlx (the large products by Apple's MLX, the rest by torch on the CPU);
+    `TTS.selection.reason` says why it was chosen. With auto each stage goes where
     `vivavoce doctor --self-test` measured it to be right and faster; `TTS.vocoder_selection` is the
     vocoder's place. `precision` is float32, bfloat16, float16, int8, auto or fastest; lower ones
     are for the large products of models that have measured what they cost, everything else stays in

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import torch
-
 from vivavoce.models.f5.config import F5Options
 from vivavoce.models.f5.model import F5TTS
 from vivavoce.models.f5.workloads import TOY, TOY_E2, random_model, random_voice

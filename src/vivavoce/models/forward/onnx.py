@@ -96,7 +96,7 @@ class ForwardGraph(LayerGraph):
         return self.linear(rows, "durations.projection")
 
     def _aligned(self, hidden: str, frames: str) -> tuple[str, str, str]:
-        """Frames on their tokens, folded `[1, S, R (C + 3)]`; which are real; their number `[1]`."""
+        """Frames on tokens, folded `[1, S, R (C + 3)]`; which are real; their number `[1]`."""
         g, r, c = self.g, self.config.reduction, self.config
         flat = self.reshaped(frames, [-1])
         ends = g.op("CumSum", flat, g.constant(0))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-import numpy as np
 from torch import Tensor
 
 from vivavoce.checkpoints.onnx_layers import LayerGraph, NoiseInput

@@ -7,14 +7,14 @@ from mlx import nn as layers
 from torch import Tensor
 
 from vivavoce.runtime.mlx import Convolution, to_mlx, to_torch
-from vivavoce.vocoders.generator import ResidualBlock, Stage
-from vivavoce.vocoders.hifigan.model import LAST_SLOPE, SLOPE, Hifigan
+from vivavoce.vocoders.generator import Generator, ResidualBlock, Stage
+from vivavoce.vocoders.hifigan.config import LAST_SLOPE, SLOPE
 
 
 class MlxHifigan:
     """`Hifigan.decode`."""
 
-    def __init__(self, vocoder: Hifigan) -> None:
+    def __init__(self, vocoder: Generator) -> None:
         self.first, self.last = Convolution(vocoder.first), Convolution(vocoder.last)
         told = vocoder.condition
         self.condition = None if told is None else Convolution(told)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from vivavoce.checkpoints.onnx_layers import GraphSamples, LayerGraph
 from vivavoce.checkpoints.onnx_write import GraphWriter
-from vivavoce.vocoders.hifigan.config import HifiganConfig
-from vivavoce.vocoders.hifigan.model import LAST_SLOPE, SLOPE, Hifigan
+from vivavoce.vocoders.hifigan.config import LAST_SLOPE, SLOPE, HifiganConfig
+from vivavoce.vocoders.hifigan.model import Hifigan
 
 
 def graph(g: GraphWriter, vocoder: Hifigan, features: str, condition: str) -> GraphSamples:

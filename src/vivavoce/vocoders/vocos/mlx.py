@@ -5,23 +5,23 @@ from __future__ import annotations
 import mlx.core as mx
 import torch
 from mlx import nn as layers
-from torch import Tensor
+from torch import Tensor, nn
 
 from vivavoce.audio import tables
 from vivavoce.nn.convolution import ConvNeXtBackbone, ConvNeXtBlock
 from vivavoce.runtime.mlx import Convolution, MlxFormat, Product, RowNorm, to_mlx, to_torch
-from vivavoce.vocoders.vocos.model import LOUDEST_MAGNITUDE, Vocos
+from vivavoce.types import FeatureSpec
+from vivavoce.vocoders.vocos.config import LOUDEST_MAGNITUDE
 
 
 class MlxVocos:
-    """`Vocos.decode`."""
+    """`Vocos.decode`, of its backbone and its head."""
 
-    def __init__(self, vocoder: Vocos) -> None:
-        backbone: ConvNeXtBackbone = vocoder.backbone
+    def __init__(self, backbone: ConvNeXtBackbone, head: nn.Linear, spec: FeatureSpec) -> None:
         self.embed, self.norm = Convolution(backbone.embed), RowNorm(backbone.norm)
         self.blocks = [MlxConvNeXt(b) for b in backbone.blocks if isinstance(b, ConvNeXtBlock)]
         self.final_norm = RowNorm(backbone.final_norm)
-        self.head, self.spec = Product(vocoder.head, MlxFormat()), vocoder.accepts
+        self.head, self.spec = Product(head, MlxFormat()), spec
         window = tables.window(self.spec.window, self.spec.win_length, self.spec.n_fft)
         self.window = to_mlx(torch.tensor(window).float())
 

@@ -13,9 +13,7 @@ from vivavoce.nn.convolution import ConvNeXtBackbone
 from vivavoce.runtime import full_precision
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.base import EngineVocoder, Vocoder
-from vivavoce.vocoders.vocos.config import VocosConfig
-
-LOUDEST_MAGNITUDE = 1e2
+from vivavoce.vocoders.vocos.config import LOUDEST_MAGNITUDE, VocosConfig
 
 
 class Vocos(Vocoder):
@@ -46,7 +44,8 @@ class Vocos(Vocoder):
     def on_mlx(self) -> Vocoder:
         from vivavoce.vocoders.vocos.mlx import MlxVocos
 
-        return EngineVocoder(self.eval().requires_grad_(False), MlxVocos(self))
+        work = MlxVocos(self.backbone, self.head, self.accepts)
+        return EngineVocoder(self.eval().requires_grad_(False), work)
 
     def n_samples(self, n_frames: int) -> int:
         return (n_frames - (self.accepts.framing == "center")) * self.accepts.hop_length

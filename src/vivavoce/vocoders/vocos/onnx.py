@@ -6,7 +6,8 @@ from vivavoce.audio import tables
 from vivavoce.checkpoints.onnx_layers import GraphSamples, LayerGraph
 from vivavoce.checkpoints.onnx_write import GraphWriter
 from vivavoce.nn.convolution import CONVNEXT_EPS
-from vivavoce.vocoders.vocos.model import LOUDEST_MAGNITUDE, Vocos
+from vivavoce.vocoders.vocos.config import LOUDEST_MAGNITUDE
+from vivavoce.vocoders.vocos.model import Vocos
 
 
 def graph(g: GraphWriter, vocoder: Vocos, features: str, _condition: str) -> GraphSamples:
