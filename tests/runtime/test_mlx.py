@@ -183,8 +183,8 @@ def test_what_mlx_does_not_compute(folders, tmp_path):
         load(folders[0], device="mlx", precision="int8")
     with pytest.raises(UsageError, match="No precision is called 'int9'"):
         load(folders[0], device="mlx", precision="int9")
-    with pytest.raises(UnsupportedDevice, match="The vocoder .* does not compute with MLX"):
-        bigvgan()["shortest"].build("mlx")
+    with pytest.raises(UnsupportedDevice, match="The vocoder Bigvgan does not compute with MLX"):
+        VOCODERS.workloads()["bigvgan.shortest"].build("mlx")
     with pytest.raises(UnsupportedDevice, match="Training on mlx is not implemented"):
         assemble(nothing_to_train(tmp_path), "mlx", Group())
 
