@@ -27,6 +27,7 @@ from vivavoce.hub.read import Stored
 from vivavoce.models import MODELS
 from vivavoce.models.base import AcousticModel, sentences
 from vivavoce.nn.noise import Noise
+from vivavoce.options import Options
 from vivavoce.types import Features, Tokens
 from vivavoce.vocoders import VOCODERS
 from vivavoce.vocoders.base import Vocoder, decode_windowed
@@ -111,22 +112,23 @@ class OnnxVoice:
         }
         return {k: v if isinstance(v, str) else json.dumps(v) for k, v in table.items()}
 
-    def options(self) -> Any:
+    def options(self) -> Options:
         """The model's options by default."""
         return from_dict(self.model.options_type, dict(self.own.manifest.get("options", {})))
 
     @torch.inference_mode()
-    def features(self, ids: Sequence[int], options: Any, seed: int = SEED) -> Features:
+    def features(self, ids: Sequence[int], options: Options, seed: int = SEED) -> Features:
         """What the model makes of ids."""
         tokens, voice = Tokens(tuple(ids), (0,) * len(ids)), self.model.voice()
         parts = list(self.model.generate(sentences([tokens], voice, options), Noise(seed)))
         return replace(parts[0], values=torch.cat([part.values for part in parts], dim=-1))
 
     def feeds(
-        self, noises: Sequence[NoiseInput], ids: Sequence[int], options: Any, seed: int = SEED
+        self, noises: Sequence[NoiseInput], ids: Sequence[int], options: Options, seed: int = SEED
     ) -> dict[str, np.ndarray]:
         """The graph's inputs for the same: the noise is what the engine draws."""
-        noise, fed = Noise(seed), {"ids": np.array([ids], np.int64)}
+        noise = Noise(seed)
+        fed: dict[str, np.ndarray] = {"ids": np.array([ids], np.int64)}
         if len(self.model.speaker_names) > 1:
             fed["sid"] = np.array([getattr(self.model, "default_speaker", 0)], np.int64)
         for name, value in self.family.controls(options).items():
@@ -196,7 +198,7 @@ def require_equal(
     """
     options = voice.options()
     fed = known_inputs(observed, voice.feeds(found.noises, ids, options))
-    samples, values, *prepared = observed.run(None, fed)
+    samples, values, *prepared = ran(observed, fed)
     ours = voice.features(ids, options)
     errors = [difference(values, ours.values.numpy())]
     if prepared:
@@ -215,6 +217,11 @@ def require_equal(
             "Report this with the versions of onnxruntime and torch (`vivavoce doctor`).",
         )
     return max(errors)
+
+
+def ran(session: InferenceSession, fed: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    """What a graph gives, its outputs in order."""
+    return [np.asarray(one) for one in session.run(None, dict(fed))]
 
 
 def difference(found: np.ndarray, expected: np.ndarray) -> float:

@@ -10,6 +10,7 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import metadata
 from threading import Lock
 
 import mlx.core as mx
@@ -57,7 +58,7 @@ class Product:
         self.bias = None if layer.bias is None else to_mlx(layer.bias, form.type)
         rows = layer.in_features
         self.group = next((g for g in GROUPS if rows % g == 0), 0) if form.int8 else 0
-        self.parts = mx.quantize(weight, self.group, 8) if self.group else (weight.T,)
+        self.parts = list(mx.quantize(weight, self.group, 8)) if self.group else [weight.T]
         mx.eval(*self.parts)
 
     def __call__(self, x: mx.array) -> mx.array:
@@ -149,4 +150,4 @@ def absence() -> str:
 
 
 def version() -> str:
-    return mx.__version__
+    return metadata.version("mlx")

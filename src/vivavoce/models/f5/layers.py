@@ -196,7 +196,7 @@ class F5Attention(nn.Module):
 
     def forget_weights(self) -> None:
         """Let go of the products: an engine has them now."""
-        self.query = self.key = self.value = self.output = nn.Identity()
+        del self.query, self.key, self.value, self.output
 
     def freeze(self, arithmetic: Arithmetic) -> None:
         """One product instead of three, queries scaled by it. The single layers are let go of."""

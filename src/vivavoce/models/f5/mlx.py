@@ -12,8 +12,9 @@ from mlx import nn as layers
 from torch import Tensor, nn
 
 from vivavoce.models.f5.backbone import Context, F5Backbone
+from vivavoce.models.f5.dit import DitBlock
 from vivavoce.models.f5.layers import EPS, F5Attention, F5FeedForward
-from vivavoce.models.f5.unett import Norm
+from vivavoce.models.f5.unett import Norm, UNetLayer
 from vivavoce.runtime.mlx import Convolution, MlxFormat, Product, to_mlx, to_torch
 from vivavoce.runtime.rotary import BASE
 
@@ -37,7 +38,8 @@ class MlxFlow:
         self.moving = to_mlx(weight.t())
         self.position = [Convolution(conv) for conv in backbone.input.position]
         self.is_dit = not backbone.extra_frames
-        self.blocks = [MlxBlock(block, form) for block in backbone.blocks]
+        blocks = cast("list[DitBlock | UNetLayer]", list(backbone.blocks))
+        self.blocks = [MlxBlock(block, form) for block in blocks]
         self.long_skip = Product(skip, form) if (skip := getattr(backbone, "skip", None)) else None
         self.norm = None if self.is_dit else RootNorm(cast("Any", backbone).norm)
         self.output = Product(backbone.output, MlxFormat())
@@ -94,7 +96,7 @@ class MlxFlow:
 class MlxBlock:
     """The weights of a block of either backbone."""
 
-    def __init__(self, block: Any, form: MlxFormat) -> None:
+    def __init__(self, block: DitBlock | UNetLayer, form: MlxFormat) -> None:
         self.attention = MlxAttention(block.attention, form)
         self.feed_forward = MlxFeedForward(block.feed_forward, form)
         names = [n for n in ("attention_norm", "feed_forward_norm") if hasattr(block, n)]

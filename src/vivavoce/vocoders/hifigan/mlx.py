@@ -23,7 +23,7 @@ class MlxHifigan:
     def __call__(self, features: Tensor, condition: Tensor | None) -> Tensor:
         x = self.first(to_mlx(features.transpose(1, 2)))
         speaker = None if condition is None else to_mlx(condition.transpose(1, 2))
-        if self.condition is not None:
+        if self.condition is not None and speaker is not None:
             x = x + self.condition(speaker)
         for stage in self.stages:
             x = stage(x, speaker)
@@ -34,6 +34,7 @@ class MlxHifigan:
 class MlxStage:
     def __init__(self, theirs: Stage) -> None:
         up = theirs.upsample
+        assert up.bias is not None
         self.weight, self.bias = to_mlx(up.weight.permute(1, 2, 0)), to_mlx(up.bias)
         self.rate, self.trim = theirs.rate, up.trim
         self.condition = None if theirs.condition is None else Convolution(theirs.condition)
@@ -42,7 +43,7 @@ class MlxStage:
     def __call__(self, x: mx.array, speaker: mx.array | None) -> mx.array:
         x = layers.leaky_relu(x, SLOPE)
         x = mx.conv_transpose1d(x, self.weight, self.rate, self.trim) + self.bias
-        if self.condition is not None:
+        if self.condition is not None and speaker is not None:
             x = x + self.condition(speaker)
         parts = [block(x) for block in self.blocks]
         return sum(parts[1:], parts[0]) / len(parts)

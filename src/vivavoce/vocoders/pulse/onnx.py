@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -100,7 +101,7 @@ class PulseGraph(LayerGraph):
         cycles = self.scaled(g.op("Add", self._next(pitch), self._now(pitch)), hop_s / 2)
         ticks = self.scaled(g.op("Sub", cycles, g.op("Floor", cycles)), CYCLE)
         ticks = self.whole(g.op("Round", ticks))
-        ticks = g.op("Concat", g.constant([[0]]), ticks, axis=1)
+        ticks = g.op("Concat", g.constant(np.zeros((1, 1), np.int64)), ticks, axis=1)
         sums = g.op("Mod", g.op("CumSum", ticks, g.constant(1)), g.constant(CYCLE))
         return self.scaled(self.floats(sums), 1 / CYCLE)
 
