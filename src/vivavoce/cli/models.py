@@ -103,13 +103,21 @@ def remove(name: Name, as_json: Json = False) -> None:
 @app.command()
 def export(
     name: Name,
-    output: Annotated[Path, typer.Option("-o", "--output", help="A file, or for hf a folder.")],
-    kind: Annotated[str, typer.Option("--as", metavar="FORMAT", help="piper, hf, f5 or lora.")] = "piper",
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="A file; for sherpa and hf a folder.")
+    ],
+    kind: Annotated[
+        str, typer.Option("--as", metavar="FORMAT", help="onnx, sherpa, piper, hf, f5 or lora.")
+    ] = "piper",
+    words: Annotated[
+        Path | None, typer.Option(help="A text whose words join the lexicon of sherpa.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write a model, or the newest checkpoint of a run, as files of another program.
 
-    lora writes the adapters of a run alone.
+    onnx and sherpa hold model and vocoder in one graph, which is run before it is written. lora
+    writes the adapters of a run alone.
     """
     from vivavoce.hub.export import export as write
     from vivavoce.hub.resolve import is_run
@@ -119,7 +127,7 @@ def export(
 
         written = exports.convert(Path(name), output, kind)
     else:
-        written = write(name, output, kind)
+        written = write(name, output, kind, words)
     files = [str(file) for file in written]
     emit({"name": name, "files": files}, as_json, lambda data: "\n".join(data["files"]))
 

@@ -14,7 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from vivavoce.config import from_dict
-from vivavoce.errors import UnknownVoice, VivavoceError, VoiceError, near_misses
+from vivavoce.errors import (
+    UnknownVoice,
+    UnsupportedDevice,
+    VivavoceError,
+    VoiceError,
+    near_misses,
+)
 from vivavoce.nn.noise import Noise
 from vivavoce.runtime.arithmetic import Arithmetic
 from vivavoce.types import Audio, Chunk, Features, FeatureSpec, Tokens, Voice
@@ -221,6 +227,26 @@ class AcousticModel(nn.Module, ABC, Generic[O]):
     def freeze(self, arithmetic: Arithmetic | None = None) -> Self:
         """Evaluation mode; work on the weights done once, products as `arithmetic` says."""
         return self.eval().requires_grad_(False)
+
+    def on_mlx(self, dtype: torch.dtype = torch.float32, int8: bool = False) -> Self:
+        """In place of `freeze`: the large products are MLX's, all else stays torch's on the CPU.
+
+        Raises UnsupportedDevice for a family that has no such engine.
+        """
+        raise UnsupportedDevice(
+            f"Models of the family '{self.family}' do not compute with MLX.",
+            "Use device 'mps' or 'cpu'.",
+        )
+
+
+A = TypeVar("A", bound=AcousticModel[Any])
+
+
+def placed(model: A, where: torch.device | str, arithmetic: Arithmetic | None = None) -> A:
+    """A model ready for inference on a device, or with "mlx" by that engine."""
+    if where == "mlx":
+        return model.on_mlx(arithmetic.dtype if arithmetic else torch.float32)
+    return model.to(where).freeze(arithmetic)
 
 
 class StaticBatcher:

@@ -32,7 +32,10 @@ class Precision:
 
 
 def choose_precision(
-    name: str, device: torch.device | str, cache_folder: Path | None = None
+    name: str,
+    device: torch.device | str,
+    cache_folder: Path | None = None,
+    engine: str = "torch",
 ) -> Precision:
     """Turn "auto", "fastest" or one of `PRECISIONS` into a dtype of the device.
 
@@ -44,6 +47,8 @@ def choose_precision(
     import torch
 
     device = torch.device(device)
+    if engine == "mlx":
+        return _for_mlx(name)
     if name == "fastest" and device.type == "cpu":
         choice = choose_kernel(cache_folder)
         if choice.prefers_bfloat16:
@@ -55,14 +60,29 @@ def choose_precision(
             return Precision(torch.bfloat16, "bfloat16: this GPU computes in it at full range")
         return Precision(torch.float32, f"float32: nothing lower is proven on {device.type}")
     if name not in PRECISIONS:
-        raise UsageError(
-            f"No precision is called '{name}'.", near_misses(name, ("auto", "fastest", *PRECISIONS))
-        )
+        raise _unknown(name)
     if name == "int8":
         return _int8(device)
     dtype = getattr(torch, name)
     _check(device, dtype)
     return Precision(dtype, f"{name} asked for")
+
+
+def _for_mlx(name: str) -> Precision:
+    """All formats; the model itself says whether it takes weights of one byte."""
+    import torch
+
+    if name in ("auto", "fastest"):
+        return Precision(torch.float32, "float32: nothing lower is proven on mlx")
+    if name not in PRECISIONS:
+        raise _unknown(name)
+    dtype = torch.float32 if name == "int8" else getattr(torch, name)
+    return Precision(dtype, f"{name} asked for", int8=name == "int8")
+
+
+def _unknown(name: str) -> UsageError:
+    known = ("auto", "fastest", *PRECISIONS)
+    return UsageError(f"No precision is called '{name}'.", near_misses(name, known))
 
 
 def _int8(device: torch.device) -> Precision:

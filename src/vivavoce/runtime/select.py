@@ -6,7 +6,8 @@ import platform
 import re
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Literal
 
 from vivavoce.errors import UnsupportedDevice, near_misses
 
@@ -19,15 +20,24 @@ MIN_TORCH_MPS = (2, 8)
 
 @dataclass(frozen=True)
 class Selection:
-    """A device that answered a probe, the number format to start from, and why it was chosen."""
+    """A device that answered a probe, the number format to start from, and why it was chosen.
+
+    With the `engine` "mlx" torch's device is the CPU, and MLX computes on the Apple GPU.
+    """
 
     device: torch.device
     dtype: torch.dtype
     reason: str
+    engine: Literal["torch", "mlx"] = "torch"
+
+    @property
+    def name(self) -> str:
+        """What a user calls it."""
+        return "mlx" if self.engine == "mlx" else str(self.device)
 
 
 def select(name: str = "auto") -> Selection:
-    """Choose "auto" (CUDA, else MPS, else the CPU), "cpu", "cuda", "cuda:N" or "mps".
+    """Choose "auto" (CUDA, else MPS, else the CPU), "cpu", "cuda", "cuda:N", "mps" or "mlx".
 
     `dtype` is float32: anything lower is chosen by whoever has measured its error. Nothing falls
     back to the CPU after a device was found: a driver that cannot hold one number is an error.
@@ -36,6 +46,8 @@ def select(name: str = "auto") -> Selection:
     """
     import torch
 
+    if require_name(name) == "mlx":
+        return mlx_selection()
     device, reason = _find(require_name(name))
     if device.type != "cpu":
         _probe(device)
@@ -47,12 +59,33 @@ def select(name: str = "auto") -> Selection:
 def require_name(name: str) -> str:
     """The name as it is looked up. Raises UnsupportedDevice for what names no device anywhere."""
     name = name.strip().lower()
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps(:0)?", name):
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps(:0)?|mlx", name):
         raise UnsupportedDevice(
             f"No device is called '{name}'.",
-            near_misses(name, ("auto", "cpu", "cuda", "cuda:0", "mps")),
+            near_misses(name, ("auto", "cpu", "cuda", "cuda:0", "mps", "mlx")),
         )
     return name
+
+
+def mlx_selection() -> Selection:
+    """MLX beside torch on the CPU. Raises UnsupportedDevice where it is not there."""
+    import torch
+
+    _refuse(mlx_absence())
+    apple = platform.system() == "Darwin"
+    where = "MLX on the Apple GPU" if apple else "MLX on the CPU, which is for comparison only"
+    return Selection(torch.device("cpu"), torch.float32, f"{where}, torch on the CPU", "mlx")
+
+
+def mlx_absence() -> str:
+    """Why MLX cannot be used here, "" if it can. Imports it only where it is installed."""
+    if find_spec("mlx") is None:
+        return "MLX is not installed (pip install 'vivavoce[mlx]')"
+    try:
+        from vivavoce.runtime import mlx
+    except ImportError as error:
+        return f"MLX does not load ({error})"
+    return mlx.absence()
 
 
 def synchronise(device: torch.device | str) -> None:
@@ -156,6 +189,7 @@ def present() -> dict[str, str]:
             devices |= {f"cuda:{i}": describe(kind, i) for i in range(count)}
         else:
             devices[kind] = absence or "usable"
+    devices["mlx"] = mlx_absence() or "usable"
     return devices
 
 

@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from vivavoce import runtime as devices
 from vivavoce.errors import UsageError
-from vivavoce.hub import build, library, pairs
+from vivavoce.hub import build, pairs
 from vivavoce.hub import paths as cache
 from vivavoce.hub.fetch import Given
 from vivavoce.hub.lora import Adapter
+from vivavoce.hub.pairs import open_pair
 from vivavoce.runtime.arithmetic import choose_arithmetic
 from vivavoce.runtime.memory import trim
-from vivavoce.runtime.placement import place
+from vivavoce.runtime.placement import place_pair
+from vivavoce.runtime.turns import APPLE_GPU, turn
 from vivavoce.speech.engine import TTS
 
 if TYPE_CHECKING:
-    from vivavoce.models.base import AcousticModel
+    from vivavoce.runtime import Selection
     from vivavoce.vocoders.base import Vocoder
 
 DEFAULT_MODEL = "linnet"
@@ -41,7 +43,8 @@ def load(
     `model` is a name (`vivavoce models list`), a model folder, or the path or `hf://` address of a
     foreign checkpoint, which is read where it lies; without it the bundled voice speaks, offline.
     `vocoder` replaces the one that the model names or brings along. `device` is auto, cpu,
-    cuda[:n] or mps; `TTS.selection.reason` says why it was chosen. With auto each stage goes where
+    cuda[:n], mps or mlx (the large products by Apple's MLX, the rest by torch on the CPU);
+    `TTS.selection.reason` says why it was chosen. With auto each stage goes where
     `vivavoce doctor --self-test` measured it to be right and faster; `TTS.vocoder_selection` is the
     vocoder's place. `precision` is float32, bfloat16, float16, int8, auto or fastest; lower ones
     are for the large products of models that have measured what they cost, everything else stays in
@@ -58,11 +61,17 @@ def load(
     places = [lora] if isinstance(lora, (str, Path)) else lora
     adapters = [Adapter.parse(str(place)) for place in places]
     name = str(model or DEFAULT_MODEL)
-    manifest, acoustic, its, decoder = _modules(name, vocoder, files, adapters)
-    selection = place(f"acoustic.{manifest['family']}", device, found, cache.folder())
-    decoding = place(f"vocoder.{its['family']}", device, found, cache.folder())
+    own, its = open_pair(name, str(vocoder or ""), files, adapters)
+    manifest, acoustic = own.manifest, build.acoustic(own)
+    decoder = build.vocoder(build.fitted(its, acoustic.spec))
+    stages = f"acoustic.{manifest['family']}", f"vocoder.{its.manifest['family']}"
+    selection, decoding = place_pair(stages, device, found, cache.folder())
+    for chosen in (selection, decoding):
+        APPLE_GPU.claim(chosen)
     wanted = "fastest" if fast and precision in ("auto", "float32") else precision
-    chosen_precision = devices.choose_precision(wanted, selection.device, cache.folder())
+    chosen_precision = devices.choose_precision(
+        wanted, selection.device, cache.folder(), selection.engine
+    )
     if chosen_precision.int8 and not acoustic.traits.int8:
         raise UsageError(
             f"'{manifest['name']}' does not compute with int8 weights.",
@@ -71,24 +80,24 @@ def load(
     arithmetic = choose_arithmetic(selection.device, chosen_precision, cache.folder())
     reason = f"{selection.reason}; {chosen_precision.reason}"
     selection = replace(selection, dtype=chosen_precision.dtype, reason=reason)
-    acoustic = acoustic.to(selection.device).freeze(arithmetic)
-    decoder = decoder.to(decoding.device).freeze()
-    if decoding.device.type == "cpu":
-        decoder = cast("Vocoder", devices.prepare_for_inference(decoder, "auto", cache.folder()))
+    with turn(selection, decoding):
+        if selection.engine == "mlx":
+            acoustic = acoustic.on_mlx(selection.dtype, chosen_precision.int8)
+        else:
+            acoustic = acoustic.to(selection.device).freeze(arithmetic)
+        decoder = _ready(decoder, decoding)
     decoder.frugal = chosen_precision.int8  # who asks for small weights has little memory
     trim()
     defaults = manifest.get("options", {}) | (acoustic.traits.fast_options if fast else {})
-    pair = pairs.as_published(manifest["name"], its["name"])
+    pair = pairs.as_published(manifest["name"], its.manifest["name"])
     return TTS(manifest["name"], acoustic, decoder, selection, defaults, decoding, pair)
 
 
-def _modules(
-    model: str, vocoder: str | Path | None, files: Given, adapters: Sequence[Adapter]
-) -> tuple[dict[str, Any], AcousticModel[Any], dict[str, Any], Vocoder]:
-    """The model's manifest and module, then its vocoder's: asked for, brought along, or named."""
-    own, its = build.split(library.open_model(model, "acoustic", files, adapters))
-    if its is None or vocoder:
-        named = vocoder or build.named_vocoder(own) or library.default_vocoder(own.manifest["name"])
-        its = library.open_model(str(named), "vocoder")
-    acoustic = build.acoustic(own)
-    return own.manifest, acoustic, its.manifest, build.vocoder(build.fitted(its, acoustic.spec))
+def _ready(decoder: Vocoder, where: Selection) -> Vocoder:
+    """The vocoder in its place, ready for inference."""
+    if where.engine == "mlx":
+        return decoder.on_mlx()
+    decoder = decoder.to(where.device).freeze()
+    if where.device.type != "cpu":
+        return decoder
+    return cast("Vocoder", devices.prepare_for_inference(decoder, "auto", cache.folder()))

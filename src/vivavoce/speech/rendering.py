@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,7 +35,7 @@ class Synthesiser:
     """One model and one vocoder that mean the same by their features.
 
     They may be on different devices: the features go from one to the other. Those of a pair
-    `as_published` may differ as `convert` allows.
+    `as_published` may differ as `convert` allows. Every call of either is made within a `turn`.
     """
 
     model: AcousticModel[Any]
@@ -42,6 +43,7 @@ class Synthesiser:
     device: torch.device
     vocoder_device: torch.device
     as_published: bool = False
+    turn: Callable[[], AbstractContextManager[None]] = nullcontext
 
     @property
     def stretches(self) -> bool:

@@ -52,7 +52,9 @@ def convert(run: Path, target: Path, kind: str) -> list[Path]:
 
     Raises UsageError for a kind that there is none of.
     """
-    return adapter(run, target) if kind == "lora" else other.export(str(refreshed(run)), target, kind)
+    return (
+        adapter(run, target) if kind == "lora" else other.export(str(refreshed(run)), target, kind)
+    )
 
 
 def adapter(run: Path, target: Path) -> list[Path]:

@@ -19,9 +19,15 @@ import torch
 
 from vivavoce import config, files
 from vivavoce import runtime as devices
-from vivavoce.errors import ConfigError, OutputError, TrainingError, near_misses
-from vivavoce.runtime.memory import bucket_length, keep_large_blocks_apart
+from vivavoce.errors import (
+    ConfigError,
+    OutputError,
+    TrainingError,
+    UnsupportedDevice,
+    near_misses,
+)
 from vivavoce.nn.task import Task
+from vivavoce.runtime.memory import bucket_length, keep_large_blocks_apart
 from vivavoce.train import checkpoint, data, distributed, exports, families, manifest, start
 from vivavoce.train import plan as plans
 from vivavoce.train.cache import FeatureCache
@@ -82,13 +88,23 @@ def _train(
         run.go(asked_to_stop)
 
 
+def _training_device(name: str) -> torch.device:
+    """Raises UnsupportedDevice: what cannot be used, and MLX, which only speaks."""
+    chosen = devices.select(name)
+    if chosen.engine != "torch":
+        raise UnsupportedDevice(
+            f"Training on {chosen.name} is not implemented.", "Use device 'mps' or 'cpu'."
+        )
+    return chosen.device
+
+
 def assemble(
     recipe: Recipe, device: str, group: Group, on_progress: OnProgress
 ) -> tuple[Trainer, tuple[str, ...]]:
     """Task, data and trainer on their device, and the speakers; fills the cache on the way."""
     if recipe.loop.threads:
         torch.set_num_threads(recipe.loop.threads)
-    place = group.device(devices.select(device).device)
+    place = group.device(_training_device(device))
     distributed.join(group, place)
     rows = manifest.read(recipe.data.sources)
     speakers = data.speakers(rows)

@@ -6,7 +6,7 @@ Shapes: B batch, C channels, T frames, S samples.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, ClassVar, Self
 
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from vivavoce.config import from_dict
+from vivavoce.errors import UnsupportedDevice, UsageError
 from vivavoce.nn.convolution import Conv
 from vivavoce.nn.windows import Window, WindowCutter
 from vivavoce.types import FeatureSpec
@@ -93,6 +94,16 @@ class Vocoder(nn.Module, ABC):
                 layer.freeze()
         return self
 
+    def on_mlx(self) -> Vocoder:
+        """In place of `freeze`: the same vocoder, computed by MLX.
+
+        Raises UnsupportedDevice for a family that has no such engine.
+        """
+        raise UnsupportedDevice(
+            f"The vocoder {type(self).__name__} does not compute with MLX.",
+            "Choose another with --vocoder, or use device 'mps' or 'cpu'.",
+        )
+
     def n_samples(self, n_frames: int) -> int:
         """How many samples an utterance of `n_frames` becomes, edges included."""
         return (n_frames + 2 * self.edge_frames) * self.accepts.hop_length
@@ -101,6 +112,25 @@ class Vocoder(nn.Module, ABC):
     def window_frames(self) -> int:
         """Frames to decode at once so that no layer sees `LONGEST_DIMENSION` steps."""
         return LONGEST_DIMENSION // self.accepts.hop_length * 15 // 16
+
+
+class EngineVocoder(Vocoder):
+    """A vocoder whose `decode` another engine than torch does, on torch tensors."""
+
+    def __init__(self, theirs: Vocoder, work: Callable[[Tensor, Tensor | None], Tensor]) -> None:
+        super().__init__()
+        self.accepts, self.receptive_field = theirs.accepts, theirs.receptive_field
+        self.edge_frames, self.condition_width = theirs.edge_frames, theirs.condition_width
+        self.work, self.samples_of = work, theirs.n_samples
+
+    def decode(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
+        if (condition is None) != (not self.condition_width):
+            need = "needs a" if self.condition_width else "takes no"
+            raise UsageError(f"This vocoder {need} speaker vector.")
+        return self.work(features, condition)
+
+    def n_samples(self, n_frames: int) -> int:
+        return self.samples_of(n_frames)
 
 
 def decode_windowed(

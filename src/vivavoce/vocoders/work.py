@@ -31,15 +31,17 @@ def streaming(make: Make, frames: int, window: int) -> Workload:
 
 
 def _parts(
-    make: Make, device: torch.device, full: bool, rows: int, frames: int
+    make: Make, device: torch.device | str, full: bool, rows: int, frames: int
 ) -> tuple[Vocoder, Tensor, Tensor | None]:
     """Seeded, so that every device gets the same numbers."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         vocoder = make(full)
         features = torch.randn(rows, vocoder.accepts.n_channels, frames)
-        speaker = torch.randn(rows, vocoder.condition_width, 1).to(device)
-    frozen = vocoder.to(device).eval().requires_grad_(False)
+        speaker = torch.randn(rows, vocoder.condition_width, 1)
+    if device == "mlx":
+        return vocoder.on_mlx(), features, speaker if vocoder.condition_width else None
+    frozen, speaker = vocoder.to(device).eval().requires_grad_(False), speaker.to(device)
     return frozen, features.to(device), speaker if vocoder.condition_width else None
 
 

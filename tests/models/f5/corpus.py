@@ -13,7 +13,28 @@ from tests.models.f5.toy import toy
 from vivavoce import config
 from vivavoce.checkpoints import store
 
-WORDS = "the cat sat on a mat and the dog ran to the man in a red hat by the sea".split()
+WORDS = [
+    "the",
+    "cat",
+    "sat",
+    "on",
+    "a",
+    "mat",
+    "and",
+    "the",
+    "dog",
+    "ran",
+    "to",
+    "the",
+    "man",
+    "in",
+    "a",
+    "red",
+    "hat",
+    "by",
+    "the",
+    "sea",
+]
 RATE = 24_000
 
 

@@ -15,7 +15,28 @@ from vivavoce import config
 from vivavoce.checkpoints import safetensors_file
 from vivavoce.models.xtts.dvae import Dvae, DvaeConfig
 
-WORDS = "the cat sat on a mat and the dog ran to the man in a red hat by the sea".split()
+WORDS = [
+    "the",
+    "cat",
+    "sat",
+    "on",
+    "a",
+    "mat",
+    "and",
+    "the",
+    "dog",
+    "ran",
+    "to",
+    "the",
+    "man",
+    "in",
+    "a",
+    "red",
+    "hat",
+    "by",
+    "the",
+    "sea",
+]
 RATE = 22_050
 CODES = TINY.codes - 2
 

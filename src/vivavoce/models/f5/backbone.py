@@ -6,8 +6,8 @@ Shapes: B rows, N frames, D width, M mels, S points in time.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import torch
@@ -26,12 +26,14 @@ class Context:
 
     `constant` `[R, N, D]` is the input layer's share of reference and text; with guidance R is 2 B,
     the unconditioned rows last. `real` `[R, N]` and `lengths` only where rows differ in length.
+    `kept` is for an engine's own copies.
     """
 
     constant: Tensor
     rotary: Tensor
     real: Tensor | None = None
     lengths: tuple[int, ...] | None = None
+    kept: dict[str, Any] = field(default_factory=dict, compare=False)
 
 
 class F5Backbone(nn.Module, ABC):
@@ -45,6 +47,7 @@ class F5Backbone(nn.Module, ABC):
         self.config = config
         self.dtype = torch.float32
         self.recompute = False  # blocks a second time in the backward pass, instead of keeping them
+        self.engine: Callable[[Tensor, list[Tensor], Context], Tensor] | None = None
         self.time = TimeEmbedding(config.dim)
         self.text = TextEmbedding(config)
         self.input = InputEmbedding(config)
@@ -113,6 +116,8 @@ class F5Backbone(nn.Module, ABC):
 
     def forward(self, x: Tensor, schedule: list[Tensor], context: Context) -> Tensor:
         """The flow at `x` `[B, N, M]`: `[R, N, M]` float32, R as in the context."""
+        if self.engine is not None:
+            return self.engine(x, schedule, context)
         h = self.input(x, context.constant, context.real)
         return self.transform(h, schedule, context).float()
 

@@ -196,6 +196,10 @@ class F5Attention(nn.Module):
             return self.joint(x).chunk(3, dim=-1)
         return self.query(x), self.key(x), self.value(x)
 
+    def forget_weights(self) -> None:
+        """Let go of the products: an engine has them now."""
+        del self.query, self.key, self.value, self.output
+
     def freeze(self, arithmetic: Arithmetic) -> None:
         """One product instead of three, queries scaled by it. The single layers are let go of."""
         query: nn.Linear | nn.RMSNorm = self.query_norm or self.query

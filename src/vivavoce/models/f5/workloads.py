@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 
 from vivavoce.audio.specs import VOCOS_24K
-from vivavoce.models.base import sentences
+from vivavoce.models.base import placed, sentences
 from vivavoce.models.f5.config import F5Config, F5Options
 from vivavoce.models.f5.model import F5TTS
 from vivavoce.models.f5.text import F5TextConfig
@@ -52,7 +52,7 @@ def workloads() -> dict[str, Workload]:
 
 
 def random_model(
-    config: F5Config, device: torch.device, arithmetic: Arithmetic | None = None
+    config: F5Config, device: torch.device | str, arithmetic: Arithmetic | None = None
 ) -> F5TTS:
     """Seeded weights in which every layer has a say: nothing starts at zero."""
     with torch.random.fork_rng(devices=[]):
@@ -62,7 +62,7 @@ def random_model(
         for name, parameter in model.named_parameters():
             if any(part in name for part in ("modulation", ".output.", ".response.")):
                 torch.nn.init.normal_(parameter, 0.0, 0.02)
-    return model.to(device).freeze(arithmetic)
+    return placed(model, device, arithmetic)
 
 
 def random_voice(seconds: float) -> Voice:

@@ -189,6 +189,14 @@ class Xtts(AcousticModel[XttsOptions]):
         self.gpt.freeze(arithmetic or Arithmetic())
         return self
 
+    def on_mlx(self, dtype: torch.dtype = torch.float32, int8: bool = False) -> Self:
+        from vivavoce.models.xtts.mlx import engine
+        from vivavoce.runtime.mlx import MlxFormat
+
+        self.eval().requires_grad_(False)
+        self.gpt.engine = engine(self.gpt, MlxFormat(dtype, int8))
+        return self
+
     def _pieces(
         self, decoding: GptDecoder, growing: GrowingSentence, on_step: OnStep | None
     ) -> Iterator[Features]:
