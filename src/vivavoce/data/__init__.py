@@ -83,3 +83,11 @@ def _listener(transcriber: Transcriber | str | None, verify: bool) -> Listener |
     if not verify and find_spec("faster_whisper") is None:
         return None
     return Listener(default_transcriber(transcriber), transcriber, verify)
+
+
+def __getattr__(name: str) -> type[Prepared]:
+    if name == "Prepared":
+        from vivavoce.data.results import Prepared
+
+        return Prepared
+    raise AttributeError(f"module 'vivavoce.data' has no attribute '{name}'")
