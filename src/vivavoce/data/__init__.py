@@ -54,7 +54,7 @@ def prepare(
     from vivavoce.data.report import page
 
     listener = _listener(transcriber, verify)
-    request = pipeline.Request(
+    request = pipeline.PrepareRequest(
         source=Path(source),
         output=Path(output),
         config=config or PrepareConfig(),

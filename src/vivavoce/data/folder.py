@@ -37,6 +37,7 @@ class SourceFolder:
         self._only = root if self.alone else None
         self._outside = outside
         self._real = Path(os.path.realpath(self.root))
+        self._closed: list[Path] = []
 
     @cached_property
     def files(self) -> list[Path]:
@@ -53,7 +54,10 @@ class SourceFolder:
     def refused(self) -> tuple[Rejected, ...]:
         """Recordings that are none, or lie elsewhere."""
         found = ((path, self._refusal(path)) for path in self.files if is_audio(path))
-        return tuple(Rejected(self.name(path), problem) for path, problem in found if problem)
+        refused = [Rejected(self.name(path), problem) for path, problem in found if problem]
+        linked = [path for path in self.files if path.is_symlink() and path.is_dir()]
+        refused += [Rejected(self.name(path), _LINKED) for path in linked if not is_audio(path)]
+        return (*refused, *(Rejected(self.name(path), _CLOSED) for path in self._closed))
 
     def name(self, path: Path) -> str:
         """The path as the user knows it: from the folder on."""
@@ -121,7 +125,7 @@ class SourceFolder:
         return dict(stems)
 
     def _walk(self) -> Iterator[Path]:
-        for folder, names, files in os.walk(self.root):
+        for folder, names, files in os.walk(self.root, onerror=self._note_closed):
             here = Path(folder)
             if MARKER in files:
                 names.clear()
@@ -129,6 +133,9 @@ class SourceFolder:
             names[:] = sorted(name for name in names if not name.startswith("."))
             yield from (here / name for name in names if (here / name).is_symlink())
             yield from (here / name for name in files if not name.startswith("."))
+
+    def _note_closed(self, error: OSError) -> None:
+        self._closed.append(Path(error.filename))
 
     def _refusal(self, path: Path) -> Defect | None:
         if not path.exists():
@@ -148,6 +155,10 @@ class SourceFolder:
         if problem is not None:
             raise NotUsable(problem)
         return path
+
+
+_LINKED = Defect("linked folder", "Links to folders are not followed.", "Give the folder itself.")
+_CLOSED = Defect("closed folder", "The folder cannot be read.", "Check its permissions.")
 
 
 class NotUsable(Exception):

@@ -13,14 +13,16 @@ N_BINS = 24
 
 
 @dataclass(frozen=True)
-class Mark:
+class Threshold:
     """A vertical line at a threshold."""
 
     value: float
     label: str
 
 
-def histogram(title: str, unit: str, values: Sequence[float], marks: Sequence[Mark] = ()) -> str:
+def histogram(
+    title: str, unit: str, values: Sequence[float], marks: Sequence[Threshold] = ()
+) -> str:
     """How values are distributed; a `<figure>`. Marks outside of the axis are left out."""
     if not values:
         return ""
