@@ -142,6 +142,12 @@ def nameless(root: Path) -> None:
     lines(root / "texts.tsv", "deep/er/a.wav\tHello.")
 
 
+def folders(root: Path) -> None:
+    thorsten(root / "ann")
+    nameless(root / "bob")
+    sound(root, "more/c.wav")
+
+
 def folder(root: Path) -> None:
     sound(root, "a.wav", "b.wav")
     lines(root / "a.txt", "Words of", "a.")
@@ -172,6 +178,15 @@ EXPECTED = {
     table: ("list", [("a b", "Yes, commas.", "")]),
     jsonl: ("list", [("a", "Part.", "")]),
     nameless: ("nameless-list", [("a", "Hello.", "")]),
+    folders: (
+        "folders",
+        [
+            ("a", "Ein Satz.", "ann"),
+            ("b", "Noch einer.", "ann"),
+            ("a", "Hello.", "bob"),
+            ("c", "", ""),
+        ],
+    ),
     folder: ("folder", [("a", "Words of a.", ""), ("b", "", "")]),
 }
 

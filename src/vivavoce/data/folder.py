@@ -29,14 +29,15 @@ MOST_TEXT = 512 << 20
 class SourceFolder:
     """A folder, or one recording alone, with what was found in it."""
 
-    def __init__(self, root: Path, outside: bool = False) -> None:
+    def __init__(self, root: Path, outside: bool = False, top: Path | None = None) -> None:
         if not root.exists():
             raise UsageError(f"{root} does not exist.", "Give a folder or a recording.")
         self.alone = root.is_file()
         self.root = root.parent if self.alone else root
         self._only = root if self.alone else None
         self._outside = outside
-        self._real = Path(os.path.realpath(self.root))
+        self._top = top or self.root
+        self._real = Path(os.path.realpath(self._top))
         self._closed: list[Path] = []
 
     @cached_property
@@ -59,10 +60,18 @@ class SourceFolder:
         refused += [Rejected(self.name(path), _LINKED) for path in linked if not is_audio(path)]
         return (*refused, *(Rejected(self.name(path), _CLOSED) for path in self._closed))
 
+    def inner(self) -> list[SourceFolder]:
+        """The folders in this one, as folders of their own whose files have the same names."""
+        if self.alone:
+            return []
+        parts = (path.relative_to(self.root).parts for path in self.files)
+        names = dict.fromkeys(each[0] for each in parts if len(each) > 1)
+        return [SourceFolder(self.root / name, self._outside, self._top) for name in names]
+
     def name(self, path: Path) -> str:
         """The path as the user knows it: from the folder on."""
         try:
-            return path.relative_to(self.root).as_posix()
+            return path.relative_to(self._top).as_posix()
         except ValueError:
             return str(path)
 
