@@ -122,3 +122,14 @@ def test_path_of_what_is_not_here(cli):
     result = cli("models", "path", "f5-v1")
     assert result.code == 2
     assert "Run: vivavoce models get f5-v1" in result.err
+
+
+def test_export_to_onnx(cli, tmp_path, here):
+    pytest.importorskip("onnxruntime")
+    model, _ = tiny_folders(tmp_path / "models")
+    result = cli("models", "export", model, "--as", "onnx", "-o", "voice.onnx")
+    assert (result.code, result.out.strip()) == (0, "voice.onnx")
+    assert (here / "voice.onnx").stat().st_size > 1e5
+    refused = cli("models", "export", model, "--as", "onx", "-o", "voice")
+    assert refused.code == 2
+    assert "Did you mean 'onnx'?" in refused.err

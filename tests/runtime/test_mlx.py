@@ -314,6 +314,20 @@ def test_codes(recorded, options):
         assert largest(found.latents(), expected.latents()) <= LIMIT
 
 
+def test_steps_from_several_threads(recorded):
+    """What one thread leaves behind another goes on with: nothing in it waits to be computed."""
+    options = sampled(temperature=0.0, repetition_penalty=5.0)
+    theirs, ours = gpts(recorded)
+    expected = decoded(theirs, recorded, options, count=12)[0].codes
+    decoding = GptDecoder(ours, 2)
+    first = decoding.add(prompt_of(ours, recorded), options, torch.zeros(12))
+    while decoding.sequences:
+        thread = threading.Thread(target=decoding.step)
+        thread.start()
+        thread.join(30)
+    assert first.codes == expected
+
+
 @pytest.mark.parametrize("penalty", [1.0, 5.0, 10.0])
 def test_eight_bit_weights(recorded, penalty):
     """The recorded prompt: of others random weights let a near tie fall the other way."""

@@ -85,7 +85,6 @@ def sherpa_graph(voice: OnnxVoice) -> bytes:
     g.stand_ins |= {"ids": known_ids(g, x), "noise": ""}
     voice.add_to(g)
     told = {
-        "model_type": "vits",
         "comment": PRODUCER,
         "language": "English",
         "n_speakers": "1",
