@@ -234,6 +234,13 @@ def test_what_auto_chooses(tmp_path, on_mlx, on_mps, expected):
     assert [one.name for one in asked] == ["mps", "mps"]
 
 
+def test_mlx_that_was_wrong_is_obeyed_with_a_warning(tmp_path):
+    remember(tmp_path, "mlx", STAGES[0], WRONG)
+    wrong, unknown = place_pair(STAGES, "mlx", MLX, tmp_path)
+    assert wrong.reason == "asked for; warning: mlx gave wrong numbers in the self-test (0.3)"
+    assert unknown is MLX
+
+
 def test_the_self_test(tmp_path, monkeypatch):
     monkeypatch.setenv("VIVAVOCE_HOME", str(tmp_path))
     few = {"f5": MODELS, "vocos": VOCODERS}
