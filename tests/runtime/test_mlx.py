@@ -1,6 +1,8 @@
 """MLX in torch's place, at toy size on the CPU: the same flow, codes and samples."""
 
 import copy
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 
@@ -116,6 +118,15 @@ def test_nothing_is_kept_after_an_utterance():
         mx.set_memory_limit(before[1])
 
 
+@pytest.mark.slow
+def test_two_hundred_utterances_leave_nothing():
+    tts, voice = engine(True), tiny_voice()
+    draw = np.random.default_rng(1)
+    for _ in range(200):
+        tts.speak("one " * int(draw.integers(1, 9)), voice, on_problem="warn")
+        assert mx.get_cache_memory() == 0
+
+
 def test_several_threads_and_a_stream_that_changes_hands():
     tts, voice = engine(True), tiny_voice()
     expected = {text: tts.speak(text, voice, on_problem="warn").samples for text in TEXTS}
@@ -175,6 +186,12 @@ def nothing_to_train(folder):
         optim=OptimConfig(steps=1),
         loop=LoopConfig(batch_size=1),
     )
+
+
+def test_nobody_else_imports_it():
+    code = "import sys, vivavoce; vivavoce.load(device='cpu'); print('mlx' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_what_mlx_does_not_compute(folders, tmp_path):
