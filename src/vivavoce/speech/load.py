@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from vivavoce import runtime as devices
 from vivavoce.errors import UsageError
@@ -21,7 +21,8 @@ from vivavoce.runtime.turns import APPLE_GPU, turn
 from vivavoce.speech.engine import TTS
 
 if TYPE_CHECKING:
-    from vivavoce.runtime import Selection
+    from vivavoce.models.base import AcousticModel
+    from vivavoce.runtime import Precision, Selection
     from vivavoce.vocoders.base import Vocoder
 
 DEFAULT_MODEL = "linnet"
@@ -77,20 +78,26 @@ def load(
             f"'{manifest['name']}' does not compute with int8 weights.",
             "Use float32, or bfloat16 where the device has it.",
         )
-    arithmetic = choose_arithmetic(selection.device, chosen_precision, cache.folder())
     reason = f"{selection.reason}; {chosen_precision.reason}"
     selection = replace(selection, dtype=chosen_precision.dtype, reason=reason)
     with turn(selection, decoding):
-        if selection.engine == "mlx":
-            acoustic = acoustic.on_mlx(selection.dtype, chosen_precision.int8)
-        else:
-            acoustic = acoustic.to(selection.device).freeze(arithmetic)
+        acoustic = _placed(acoustic, selection, chosen_precision)
         decoder = _ready(decoder, decoding)
     decoder.frugal = chosen_precision.int8  # who asks for small weights has little memory
     trim()
     defaults = manifest.get("options", {}) | (acoustic.traits.fast_options if fast else {})
     pair = pairs.as_published(manifest["name"], its.manifest["name"])
     return TTS(manifest["name"], acoustic, decoder, selection, defaults, decoding, pair)
+
+
+def _placed(
+    acoustic: AcousticModel[Any], where: Selection, precision: Precision
+) -> AcousticModel[Any]:
+    """The model in its place, ready for inference."""
+    if where.engine == "mlx":
+        return acoustic.on_mlx(precision.dtype, precision.int8)
+    arithmetic = choose_arithmetic(where.device, precision, cache.folder())
+    return acoustic.to(where.device).freeze(arithmetic)
 
 
 def _ready(decoder: Vocoder, where: Selection) -> Vocoder:
