@@ -233,8 +233,12 @@ def applied(recipe: Recipe, plan: Plan) -> Recipe:
     """The recipe as the plan has it."""
     train: Any = plan.train
     loop = recipe.loop if plan.average else replace(recipe.loop, ema_decay=0.0)
-    begin = replace(recipe.start, train=train) if recipe.start.model else recipe.start
-    return replace(recipe, loop=loop, start=begin)
+    begin, optim = recipe.start, recipe.optim
+    if begin.model:
+        begin = replace(begin, train=train)
+    if train == "lora" and begin.adapter.lr:
+        optim = replace(optim, lr=begin.adapter.lr)
+    return replace(recipe, loop=loop, start=begin, optim=optim)
 
 
 def kept(folder: Path, asked_gb: float) -> Plan | None:
