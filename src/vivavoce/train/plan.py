@@ -20,6 +20,7 @@ from torch import nn
 from vivavoce import files
 from vivavoce.errors import TrainingError
 from vivavoce.nn.task import ActivationShape, Task
+from vivavoce.runtime import choose_precision
 from vivavoce.runtime.attention import keeps_scores
 from vivavoce.runtime.memory import usable
 from vivavoce.train import start
@@ -148,7 +149,7 @@ def _sized(
 ) -> Plan:
     counts = _Weights.of(task, recipe, plan.train)
     part = load.part(plan.parts)
-    lower = recipe.loop.precision in ("bfloat16", "float16")
+    lower = choose_precision(recipe.loop.precision, device).dtype != torch.float32
     block = shape.lower if lower else shape.block
     if keeps_scores(device):
         block += shape.scores * part.longest * (0.5 if lower else 1.0)
