@@ -24,6 +24,7 @@ from vivavoce.models.xtts import growth, prompt
 from vivavoce.models.xtts.coder import Coder, read_dvae
 from vivavoce.models.xtts.config import XttsConfig
 from vivavoce.models.xtts.model import Xtts
+from vivavoce.models.xtts.official_export import official_name
 from vivavoce.models.xtts.shape import activations
 from vivavoce.models.xtts.teaching import STOPS, PackedRows, TeacherForcing, packed
 from vivavoce.models.xtts.text import Tokenizer, language_code
@@ -161,6 +162,10 @@ class XttsTask(CountedTask):
         """As published: no biases, and no weight of a norm or an embedding."""
         owner = self.exported.get_submodule(name.rpartition(".")[0])
         return not (name.endswith(".bias") or isinstance(owner, UNDECAYED))
+
+    def published_name(self, name: str) -> str:
+        """As Coqui's program calls it."""
+        return official_name(name)
 
     def take(self, tensors: Mapping[str, Tensor], tables: Mapping[str, Any]) -> None:
         """A longer vocabulary gets new rows (growth.py); the vocoder is kept for the export."""
