@@ -71,7 +71,7 @@ def test_less_memory_takes_the_cheapest_way_out_first(base):
     everything = chosen(base, 1000)
     assert everything.reasons == ("everything that the recipe asks for fits",)
     assert (everything.recompute, everything.parts, everything.average) == (False, 1, True)
-    found = [chosen(base, gb) for gb in (16, 11, 8, 6.2, 4.5, 2.2)]
+    found = [chosen(base, gb) for gb in (16, 10, 8, 6.2, 4.5, 2.2)]
     assert [p.train for p in found] == ["all", "all", "all", "all", "lora", "lora"]
     assert [p.recompute for p in found] == [False, False, True, True, False, True]
     assert [p.average for p in found] == [True, True, True, False, True, True]

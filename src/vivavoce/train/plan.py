@@ -28,8 +28,8 @@ from vivavoce.train.recipe import Recipe
 
 FILE = "plan.json"
 FLOAT = 4
-PROCESS = 300_000_000
-"""Python, torch and its libraries in main memory."""
+PROCESS = 500_000_000
+"""Python, torch, its libraries and their kernels in main memory."""
 SPARE = {"cpu": 1.0}
 """Part of the memory that allocations may fill: the others' allocators leave gaps."""
 OTHERS = 0.9

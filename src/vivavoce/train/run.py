@@ -20,7 +20,7 @@ import torch
 from vivavoce import config, files
 from vivavoce import runtime as devices
 from vivavoce.errors import ConfigError, OutputError, TrainingError, near_misses
-from vivavoce.runtime.memory import bucket_length
+from vivavoce.runtime.memory import bucket_length, keep_large_blocks_apart
 from vivavoce.nn.task import Task
 from vivavoce.train import checkpoint, data, distributed, exports, families, manifest, start
 from vivavoce.train import plan as plans
@@ -35,6 +35,9 @@ from vivavoce.train.speaking import SampleSpeaker
 from vivavoce.types import OnProgress, no_progress
 
 logger = logging.getLogger(__name__)
+
+LARGE = 1_000_000_000
+"""Bytes from which on a run cares for what the system's allocator keeps."""
 
 
 def train(recipe: Recipe, device: str, resume: bool, on_progress: OnProgress) -> Path:
@@ -108,6 +111,8 @@ def assemble(
     )
     found = replace(found, bucket=lambda n: bucket_length(n, place))
     planned = _planned(task, recipe, found, place)
+    if place.type == "cpu" and planned.peak > LARGE:
+        keep_large_blocks_apart()
     recipe = plans.applied(recipe, planned)
     start.restrict(task, base, recipe.start)
     identity = start.fingerprint(base)

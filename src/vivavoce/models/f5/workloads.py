@@ -12,6 +12,7 @@ from vivavoce.models.base import sentences
 from vivavoce.models.f5.config import F5Config, F5Options
 from vivavoce.models.f5.model import F5TTS
 from vivavoce.models.f5.text import F5TextConfig
+from vivavoce.models.f5.train_workloads import training_workloads
 from vivavoce.models.f5.voice import FAMILY, make_voice
 from vivavoce.nn.noise import Noise
 from vivavoce.runtime.arithmetic import Arithmetic
@@ -45,6 +46,7 @@ def workloads() -> dict[str, Workload]:
         Workload("recording", "30 s at 44.1 kHz made a voice, 1 s said with it", _recording),
         Workload("edit", "one second replaced within 4 s", _edit),
         Workload("probe", "v0 or v1, by a reference of 4 s", _probe),
+        *training_workloads({"f5": (TOY, FULL), "e2": (TOY_E2, FULL_E2)}, "".join(LETTERS)),
     )
     return {work.name: work for work in found}
 
