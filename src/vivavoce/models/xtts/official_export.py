@@ -17,7 +17,7 @@ from torch import Tensor
 from vivavoce import files
 from vivavoce.audio import tables
 from vivavoce.audio.specs import SPEAKER_16K
-from vivavoce.checkpoints.remap import under
+from vivavoce.checkpoints.remap import under, unfold_weight_norm
 from vivavoce.config import from_dict
 from vivavoce.errors import UsageError
 from vivavoce.models.xtts.config import XttsConfig
@@ -134,9 +134,8 @@ def _vocoder(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
             end = next(end for end in _ENDS if name.startswith(end))
             theirs, normed = _ENDS[end] + name.removeprefix(end), False
         if normed and theirs.endswith(".weight"):
-            place = theirs.removesuffix("weight") + "parametrizations.weight."
-            norm = tensor.float().flatten(1).norm(dim=1).reshape(-1, *[1] * (tensor.dim() - 1))
-            found |= {f"{place}original0": norm, f"{place}original1": tensor.contiguous()}
+            place = theirs.removesuffix("weight")
+            found |= {place + end: part for end, part in unfold_weight_norm(tensor).items()}
         else:
             found[theirs] = tensor.contiguous()
     return {OFFICIAL_VOCODER + name: tensor for name, tensor in found.items()}

@@ -26,7 +26,7 @@ UNSCORED = -100
 @dataclass(frozen=True)
 class PackedRows:
     """Inputs and targets `[B, N]`. `is_text` says which table an input is of, `places` its place
-    in its own stream; a target is UNSCORED where there is none.
+    in its own stream; a target is UNSCORED where there is none. Text lies in the first `n_text`.
     """
 
     ids: Tensor
@@ -34,6 +34,7 @@ class PackedRows:
     is_text: Tensor
     text_targets: Tensor
     code_targets: Tensor
+    n_text: int
 
 
 def packed(
@@ -69,6 +70,7 @@ def packed(
         is_text,
         torch.where(is_text, text_targets, UNSCORED),
         torch.where(scored, code_targets, UNSCORED),
+        tokens.shape[1] + 1,
     )
 
 
@@ -98,9 +100,9 @@ class TeacherForcing:
         body = torch.where(is_text.unsqueeze(2), text, codes)
         states = self.states(torch.cat([latents.to(body.dtype), body], dim=1))
         states = states[:, latents.shape[1] :]
-        most = int(rows.is_text.sum(1).max())  # the text head is wide: only where there is text
+        written = slice(rows.n_text)  # the text head is wide: only where there may be text
         return {
-            "text": _summed(gpt.text_head(states[:, :most]), rows.text_targets[:, :most]),
+            "text": _summed(gpt.text_head(states[:, written]), rows.text_targets[:, written]),
             "codes": _summed(gpt.code_head(states), rows.code_targets),
         }
 
