@@ -20,6 +20,7 @@ from torch import nn
 from vivavoce import files
 from vivavoce.errors import TrainingError
 from vivavoce.nn.task import ActivationShape, Task
+from vivavoce.runtime import choose_precision
 from vivavoce.runtime.attention import keeps_scores
 from vivavoce.runtime.memory import usable
 from vivavoce.train import start
@@ -148,7 +149,7 @@ def _sized(
 ) -> Plan:
     counts = _Weights.of(task, recipe, plan.train)
     part = load.part(plan.parts)
-    lower = recipe.loop.precision in ("bfloat16", "float16")
+    lower = choose_precision(recipe.loop.precision, device).dtype != torch.float32
     block = shape.lower if lower else shape.block
     if keeps_scores(device):
         block += shape.scores * part.longest * (0.5 if lower else 1.0)
@@ -233,8 +234,12 @@ def applied(recipe: Recipe, plan: Plan) -> Recipe:
     """The recipe as the plan has it."""
     train: Any = plan.train
     loop = recipe.loop if plan.average else replace(recipe.loop, ema_decay=0.0)
-    begin = replace(recipe.start, train=train) if recipe.start.model else recipe.start
-    return replace(recipe, loop=loop, start=begin)
+    begin, optim = recipe.start, recipe.optim
+    if begin.model:
+        begin = replace(begin, train=train)
+    if train == "lora" and begin.adapter.lr:
+        optim = replace(optim, lr=begin.adapter.lr)
+    return replace(recipe, loop=loop, start=begin, optim=optim)
 
 
 def kept(folder: Path, asked_gb: float) -> Plan | None:

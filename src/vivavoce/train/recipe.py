@@ -140,16 +140,18 @@ class LogConfig:
 @dataclass(frozen=True, kw_only=True)
 class AdapterConfig:
     """Low-rank adapters: `alpha / rank` scales them. `targets` are patterns of the names of linear
-    layers; without them the family's own, attention and feed-forward.
+    layers; without them the family's own, attention and feed-forward. `lr`, if given, takes the
+    place of `optim.lr` where adapters are trained: they need about ten times that of all weights.
     """
 
     rank: int = 16
     alpha: float = 16.0
+    lr: float = 0.0
     targets: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.rank < 1 or self.alpha <= 0:
-            raise ValueError("rank must be at least 1 and alpha positive.")
+        if self.rank < 1 or self.alpha <= 0 or self.lr < 0:
+            raise ValueError("rank must be at least 1, alpha positive and lr not negative.")
 
 
 @dataclass(frozen=True, kw_only=True)
