@@ -16,7 +16,7 @@ from vivavoce.checkpoints import safetensors_file, store
 from vivavoce.hub import library
 from vivavoce.models.xtts.dvae import Dvae, DvaeConfig
 
-WORDS = "the cat sat on a mat and the dog ran to the man in a red hat by the sea".split()
+WORDS = ["the", "cat", "sat", "on", "a", "mat", "and", "the", "dog", "ran", "to", "the", "man"]
 RATE = 22_050
 CODES = TINY.codes - 2
 

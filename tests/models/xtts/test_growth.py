@@ -48,9 +48,7 @@ def test_a_language_and_its_characters_are_added_at_the_end() -> None:
 def test_merges_make_texts_of_the_language_shorter() -> None:
     plain = growth.extended(tables("haw"), TEXTS)["text"]["vocabulary"]
     merged = growth.extended(tables("haw", new_tokens=6), TEXTS)["text"]["vocabulary"]
-    lengths = [
-        Tokenizer(XttsTextConfig(v)).length(TEXTS[0], "haw") for v in (plain, merged)
-    ]
+    lengths = [Tokenizer(XttsTextConfig(v)).length(TEXTS[0], "haw") for v in (plain, merged)]
     assert lengths[1] < lengths[0]
     assert len(ids(merged)) == len(ids(plain)) + 6
     again = growth.extended(tables("haw", new_tokens=6), TEXTS)["text"]["vocabulary"]

@@ -123,6 +123,7 @@ def toy_task(folder: Path, **loss: object) -> XttsTask:
         "loss": {"prompt_s": [0.5, 0.8], "dropout": 0.0, **loss},
     }
     task = build_task(tables, ())
+    assert isinstance(task, XttsTask)
     task.take(stored.tensors, stored.manifest)
     return task.eval()
 

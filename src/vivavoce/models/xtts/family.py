@@ -8,6 +8,4 @@ from vivavoce.models.xtts.official_export import to_official
 from vivavoce.models.xtts.workloads import workloads
 from vivavoce.registry import Family
 
-FAMILY = Family(
-    model=Xtts, importer=IMPORTER, workloads=workloads, exporters={"xtts": to_official}
-)
+FAMILY = Family(model=Xtts, importer=IMPORTER, workloads=workloads, exporters={"xtts": to_official})

@@ -71,7 +71,7 @@ def to_official(
 ) -> list[Path]:
     """A folder that Coqui's `Xtts.load_checkpoint` reads; the files written.
 
-    Raises UsageError for a model without a perceiver (v1.1) or without its vocoder, and OutputError.
+    Raises UsageError for a model without a perceiver (v1.1) or its vocoder, and OutputError.
     """
     config = from_dict(XttsConfig, dict(manifest["config"]), "config")
     if not config.perceiver or not any(name.startswith("vocoder.") for name in tensors):

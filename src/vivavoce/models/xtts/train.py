@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,7 @@ from vivavoce.errors import AudioError, ConfigError, TextError
 from vivavoce.models.xtts import growth, prompt
 from vivavoce.models.xtts.coder import Coder, read_dvae
 from vivavoce.models.xtts.config import XttsConfig
+from vivavoce.models.xtts.dvae_train import DvaeTask
 from vivavoce.models.xtts.model import Xtts
 from vivavoce.models.xtts.official_export import official_name
 from vivavoce.models.xtts.shape import activations
@@ -30,7 +31,7 @@ from vivavoce.models.xtts.teaching import STOPS, PackedRows, TeacherForcing, pac
 from vivavoce.models.xtts.text import Tokenizer, language_code
 from vivavoce.nn import lora
 from vivavoce.nn.counted import CountedTask
-from vivavoce.nn.task import ActivationShape, Batch
+from vivavoce.nn.task import ActivationShape, Batch, Task
 from vivavoce.runtime import full_precision
 from vivavoce.types import FeatureSpec, Tokens
 
@@ -42,12 +43,14 @@ UNDECAYED = (nn.LayerNorm, nn.GroupNorm, nn.Embedding)
 class XttsLoss:
     """How XTTS is trained; the defaults are the published trainer's.
 
-    `dvae` is the discrete VAE that makes codes of recordings. `prompt_s`: the voice is taken from
+    `part` is what is trained: the GPT, or the `dvae`, the discrete VAE that makes codes of
+    recordings, which lies at `dvae`. `prompt_s`: the voice is taken from
     a crop of this many seconds of the recording itself; with `hide_prompt` what the crop holds is
     not scored. `dropout` is the GPT's. `voice` are recordings whose voice the exported model has
-    as its first speaker, called `voice_name`; `voice_language` is what that voice speaks.
+    as its first speaker, called `voice_name`;
     """
 
+    part: Literal["gpt", "dvae"] = "gpt"
     dvae: Path | None = None
     text_weight: float = 0.01
     code_weight: float = 1.0
@@ -64,7 +67,22 @@ class XttsLoss:
             raise ValueError("dropout must be in [0, 1).")
 
 
-def build_task(tables: Mapping[str, Any], speakers: tuple[str, ...]) -> XttsTask:
+def build_task(tables: Mapping[str, Any], speakers: tuple[str, ...]) -> Task:
+    """The task of the recipe's `loss.part`."""
+    loss = from_dict(XttsLoss, dict(tables.get("loss", {})), "loss")
+    return DvaeTask(read_dvae(_required(loss))) if loss.part == "dvae" else gpt_task(tables, loss)
+
+
+def _required(loss: XttsLoss) -> Path:
+    if loss.dvae is None:
+        raise ConfigError(
+            "loss.dvae is not set: codes are made by the checkpoint's discrete VAE.",
+            "Set it to the dvae.pth of the official XTTS release.",
+        )
+    return loss.dvae
+
+
+def gpt_task(tables: Mapping[str, Any], loss: XttsLoss) -> XttsTask:
     """From a recipe's tables. `text` holds the vocabulary of the start, and the `language` of rows
     that name none. Raises ConfigError, BadCheckpoint.
     """
@@ -78,7 +96,6 @@ def build_task(tables: Mapping[str, Any], speakers: tuple[str, ...]) -> XttsTask
     model = dict(tables.get("model", {})) | {"text_tokens": tokenizer.n_tokens}
     config = from_dict(XttsConfig, model, "model")
     spec = from_dict(FeatureSpec, to_dict(XTTS_LATENTS) | dict(tables.get("features", {})))
-    loss = from_dict(XttsLoss, dict(tables.get("loss", {})), "loss")
     return XttsTask(Xtts(config, spec, text), loss, language)
 
 
@@ -148,13 +165,8 @@ class XttsTask(CountedTask):
         return codes
 
     def _coder(self) -> Coder:
-        if self.loss.dvae is None:
-            raise ConfigError(
-                "loss.dvae is not set: codes are made by the checkpoint's discrete VAE.",
-                "Set it to the dvae.pth of the official XTTS release.",
-            )
         if not hasattr(self, "_made"):
-            self._made = (read_dvae(self.loss.dvae),)  # in a tuple: no part of this module
+            self._made = (read_dvae(_required(self.loss)),)  # in a tuple: no part of this module
         config = self.exported.config
         return Coder(self._made[0], self.exported.mel_stats, config.code_samples)
 
