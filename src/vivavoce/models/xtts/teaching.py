@@ -80,13 +80,16 @@ def _at(values: Tensor, places: Tensor) -> Tensor:
 
 
 class TeacherForcing:
-    """The GPT's losses on whole rows. `dropout` is GPT-2's: of embeddings, attention, both sums.
+    """The GPT's losses on whole rows. `dropout` is of embeddings and of what a block adds.
 
+    `attention_dropout` is of attention weights, which only CUDA has a fused kernel for: elsewhere
+    they are kept, and memory grows with the square of a row's length.
     With `recompute` blocks are computed again in the backward pass instead of kept.
     """
 
-    def __init__(self, gpt: Gpt, dropout: float) -> None:
-        self.gpt, self.dropout, self.recompute = gpt, dropout, False
+    def __init__(self, gpt: Gpt, dropout: float, attention_dropout: float = 0.0) -> None:
+        self.gpt, self.recompute = gpt, False
+        self.dropout, self.attention_dropout = dropout, attention_dropout
 
     def sums(self, latents: Tensor, rows: PackedRows) -> dict[str, Tensor]:
         """Cross-entropy of text and codes, summed over all scored targets. Latents `[B, P, W]`."""
@@ -120,7 +123,8 @@ class TeacherForcing:
         rate = self.dropout if self.gpt.training else 0.0
         qkv = block.qkv(block.norm1(x)).unflatten(-1, (3, block.heads, -1))
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        heard = cached_attention(q, k, v, causal=True, dropout=rate)
+        dropped = self.attention_dropout if self.gpt.training else 0.0
+        heard = cached_attention(q, k, v, causal=True, dropout=dropped)
         heard = heard.transpose(1, 2).flatten(2)
         x = x + F.dropout(block.out(heard), rate)
         inner = F.gelu(block.up(block.norm2(x)), approximate="tanh")
