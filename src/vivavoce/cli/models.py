@@ -100,7 +100,9 @@ def remove(name: Name, as_json: Json = False) -> None:
 def export(
     name: Name,
     output: Annotated[Path, typer.Option("-o", "--output", help="A file, or for hf a folder.")],
-    kind: Annotated[str, typer.Option("--as", metavar="FORMAT", help="piper, hf, f5 or lora.")] = "piper",
+    kind: Annotated[
+        str, typer.Option("--as", metavar="FORMAT", help="piper, hf, f5 or lora.")
+    ] = "piper",
     as_json: Json = False,
 ) -> None:
     """Write a model, or the newest checkpoint of a run, as files of another program.

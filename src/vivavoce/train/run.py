@@ -20,8 +20,8 @@ import torch
 from vivavoce import config, files
 from vivavoce import runtime as devices
 from vivavoce.errors import ConfigError, OutputError, TrainingError, near_misses
-from vivavoce.runtime.memory import bucket_length, keep_large_blocks_apart
 from vivavoce.nn.task import Task
+from vivavoce.runtime.memory import bucket_length, keep_large_blocks_apart
 from vivavoce.train import checkpoint, data, distributed, exports, families, manifest, start
 from vivavoce.train import plan as plans
 from vivavoce.train.cache import FeatureCache

@@ -110,7 +110,7 @@ def test_draws_lie_within_their_bounds():
     for field in fields(Infilling):
         values = getattr(draws, field.name)
         if field.name != "noise":
-            assert 0 <= float(values.min())
+            assert float(values.min()) >= 0
             assert float(values.max()) < 1
     assert float(draws.fraction.min()) >= 0.7
     lengths = torch.randint(10, 200, (2000,))

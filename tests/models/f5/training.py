@@ -86,7 +86,9 @@ def padded_loss(task: F5Task, batch: Batch) -> Tensor:
 
 def _padded_texts(backbone: F5Backbone, batch: Batch, real: Tensor, drop: bool) -> Tensor:
     layer, n_frames = backbone.text, real.shape[1]
-    rows = [r[:n] + 1 for r, n in zip(batch["tokens"], batch["token_lengths"].tolist(), strict=True)]
+    rows = [
+        r[:n] + 1 for r, n in zip(batch["tokens"], batch["token_lengths"].tolist(), strict=True)
+    ]
     ids = torch.stack([nn.functional.pad(row, (0, n_frames - len(row))) for row in rows])
     x = layer.embedding(torch.zeros_like(ids) if drop else ids)
     if not layer.blocks:

@@ -1,4 +1,4 @@
-"""An F5 or E2 as the published program's files: our names -> its names, with what belongs to them."""
+"""An F5 or E2 as the published program's files: its names for our tensors, its settings."""
 
 from __future__ import annotations
 
