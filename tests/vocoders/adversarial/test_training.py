@@ -15,6 +15,7 @@ from vivavoce.checkpoints import store
 from vivavoce.cli import main
 from vivavoce.errors import ConfigError
 from vivavoce.hub import build, library
+from vivavoce.train.recipe import load as load_recipe
 from vivavoce.vocoders.adversarial.config import AdversarialLoss
 from vivavoce.vocoders.adversarial.task import AdversarialTask
 from vivavoce.vocoders.bigvgan import train as bigvgan
@@ -82,6 +83,34 @@ def test_a_training_begins_with_a_trained_vocoder(family: str, data: Path, tmp_p
     _, after = store.load(tmp_path / "again")
     assert before.keys() == after.keys()
     assert all(torch.allclose(before[k], after[k], rtol=1e-6, atol=1e-9) for k in before)
+
+
+@pytest.mark.parametrize("family", BUILD)
+def test_the_recipe_of_the_repository_runs(family: str, data: Path, tmp_path: Path) -> None:
+    """On other data, and with a smaller model."""
+    small = {"vocos": ["dim=16", "hidden_dim=32", "n_layers=1"]}.get(
+        family, ["width=64", "block_kernels=[3]", "block_dilations=[[1]]"]
+    )
+    settings = [
+        *(f"model.{one}" for one in small),
+        f'data.sources=[{{path = "{data}"}}]',
+        f'output="{tmp_path / "run"}"',
+        *("data.validation=1", "optim.steps=1", "loop.batch_size=1", "loop.samples=0"),
+        *("loss.discriminator_width=0.04", "loss.scale_groups=[1, 1, 2, 2, 2, 2, 1]"),
+    ]
+    chosen = [part for one in settings for part in ("--set", one)]
+    file = Path(__file__).parents[3] / "recipes" / f"{family}.toml"
+    assert main(["train", str(file), "--device", "cpu", *chosen]) == 0
+    manifest, _ = store.load(tmp_path / "run" / "export")
+    assert manifest["features"]["sample_rate"] == 24_000
+
+
+def test_the_paper_s_vocos_is_the_recipe_s() -> None:
+    file = Path(__file__).parents[3] / "recipes" / "vocos.toml"
+    loss = load_recipe(file).loss
+    assert {k: loss[k] for k in vocos.PAPER} == {
+        k: list(v) if isinstance(v, tuple) else v for k, v in vocos.PAPER.items()
+    }
 
 
 def test_the_generator_waits_for_new_discriminators() -> None:
