@@ -44,11 +44,11 @@ class XttsLoss:
     """How XTTS is trained; the defaults are the published trainer's but for `attention_dropout`.
 
     `part` is what is trained: the GPT, or the `dvae`, the discrete VAE that makes codes of
-    recordings, which lies at `dvae`. `prompt_s`: the voice is taken from
-    a crop of this many seconds of the recording itself; with `hide_prompt` what the crop holds is
-    not scored. `dropout` is of the GPT's embeddings and sums; `attention_dropout`, 0.1 when
-    published, of its attention, at the price of memory where CUDA's kernels are not. `voice` are recordings whose voice the exported model has
-    as its first speaker, called `voice_name`;
+    recordings, which lies at `dvae`. `prompt_s`: the voice is taken from a crop of this many
+    seconds of the recording itself; with `hide_prompt` what the crop holds is not scored.
+    `dropout` is of the GPT's embeddings and sums; `attention_dropout`, 0.1 when published, of its
+    attention: without CUDA's kernels it costs memory. `voice` are recordings whose voice the
+    exported model has as its first speaker, called `voice_name`.
     """
 
     part: Literal["gpt", "dvae"] = "gpt"
