@@ -104,6 +104,17 @@ def test_counted_losses_of_unequal_batches_are_those_of_all_rows(make):
     assert one["error"] == pytest.approx(one["loss"], rel=1e-5)
 
 
+def test_memory_that_runs_out_elsewhere_is_an_error_with_advice(make, monkeypatch):
+    trainer = make()
+
+    def full() -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(trainer.optimisers["model"], "step", full)
+    with pytest.raises(TrainingError, match="memory of cpu ran out at step 0"):
+        trainer.step()
+
+
 def test_it_learns(make):
     """Ten utterances by heart, dropout off."""
     trainer = make("optim.steps=120", "optim.lr=0.05", "model.dropout=0.0")

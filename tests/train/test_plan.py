@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from vivavoce.models.f5.model import F5TTS
 from vivavoce.models.f5.text import F5TextConfig
 from vivavoce.models.f5.train import F5Task
 from vivavoce.runtime.memory import bucket_length
-from vivavoce.train.plan import Load, Plan, keep, kept, plan
+from vivavoce.train import families
+from vivavoce.train.plan import Load, MemoryPlan, keep, kept, plan
 from vivavoce.train.recipe import (
     DataConfig,
     LoopConfig,
@@ -51,7 +53,7 @@ def recipe(limit_gb: float = 1000.0, start: StartConfig | None = None, **loop: f
     )
 
 
-def chosen(task: F5Task, limit_gb: float, device: torch.device = CPU, **how: object) -> Plan:
+def chosen(task: F5Task, limit_gb: float, device: torch.device = CPU, **how: object) -> MemoryPlan:
     return plan(task, recipe(limit_gb, **how), LOAD, device)  # type: ignore[arg-type]
 
 
@@ -106,8 +108,17 @@ def test_bfloat16_and_one_part_after_another(base):
     assert LOAD.part(3) == Load(1600, 800, 2)
 
 
+def test_a_family_without_a_plan_says_that_it_keeps_no_limit(toy_recipe, caplog):
+    task = families.build(toy_recipe(), ())
+    with caplog.at_level(logging.WARNING):
+        found = plan(task, toy_recipe("memory.limit_gb=4"), LOAD, CPU)
+    assert "the limit is not kept" in caplog.text
+    assert found.peak == 0
+    assert found.facts()["plan.because"] == "the family has no memory plan"
+
+
 def test_it_is_kept_for_the_same_limit_only(tmp_path):
-    made = Plan("lora", parts=4, recompute=True, asked_gb=8.0, reasons=("it must",))
+    made = MemoryPlan("lora", parts=4, recompute=True, asked_gb=8.0, reasons=("it must",))
     assert kept(tmp_path, 8.0) is None
     keep(tmp_path, made)
     assert kept(tmp_path, 8.0) == made
