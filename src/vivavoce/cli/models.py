@@ -99,9 +99,9 @@ def remove(name: Name, as_json: Json = False) -> None:
 @app.command()
 def export(
     name: Name,
-    output: Annotated[Path, typer.Option("-o", "--output", help="A file, or for hf a folder.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="A file; a folder for hf, xtts.")],
     kind: Annotated[
-        str, typer.Option("--as", metavar="FORMAT", help="piper, hf, f5 or lora.")
+        str, typer.Option("--as", metavar="FORMAT", help="piper, hf, f5, xtts or lora.")
     ] = "piper",
     as_json: Json = False,
 ) -> None:

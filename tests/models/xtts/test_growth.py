@@ -13,6 +13,8 @@ from tests.models.xtts.vocabulary import vocabulary
 from vivavoce.checkpoints import store
 from vivavoce.cli import main
 from vivavoce.errors import ConfigError
+from vivavoce.hub import library
+from vivavoce.hub.lora import Adapter
 from vivavoce.models.xtts import growth
 from vivavoce.models.xtts.merges import learned
 from vivavoce.models.xtts.text import Tokenizer, XttsTextConfig
@@ -104,3 +106,20 @@ def test_adapters_and_new_rows_are_trained_and_the_model_speaks(tmp_path: Path) 
     }  # fmt: skip
     speak = ["speak", "the cat", "-m", str(tmp_path / "run"), "-o", str(tmp_path / "haw.wav")]
     assert main([*speak, "--language", "haw", "--device", "cpu"]) == 0
+
+
+def test_an_adapter_file_merged_is_the_adapter_kept(tmp_path: Path) -> None:
+    wanted = recipe_tables(tmp_path)
+    wanted["start"] |= {"train": "lora", "adapter": {"rank": 2}}
+    wanted["optim"]["steps"] = 2
+    assert main(["train", str(write_recipe(tmp_path, wanted)), "--device", "cpu"]) == 0
+    run, file = tmp_path / "run", tmp_path / "adapter" / "me.safetensors"
+    file.parent.mkdir()
+    assert main(["models", "export", str(run), "-o", str(file), "--as", "lora"]) == 0
+    merged = library.open_model(str(tmp_path / "base"), adapters=[Adapter(str(file))]).tensors
+    _, kept = store.load(run / "export")
+    assert merged.keys() == kept.keys()
+    for name, tensor in kept.items():
+        assert torch.allclose(merged[name], tensor, atol=1e-5), name
+    _, before = store.load(tmp_path / "base")
+    assert sum(not torch.equal(before[n], kept[n]) for n in kept) == 2 * 4  # blocks, layers
