@@ -18,7 +18,8 @@ class DataSource:
 
     Columns are names (`jsonl`, `csv` with a header line) or numbers from 0 (`ljspeech`).
     `language` is that of all its rows, where the family asks for one, or `language_column` that of
-    each. `include` and `exclude` hold ids, globs (`LJ00[12]-*`) or ranges of prefixes (`a0500..a0539`).
+    each. `include` and `exclude` hold ids, globs (`LJ00[12]-*`) or ranges of prefixes
+    (`a0500..a0539`).
     """
 
     path: Path
