@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from vivavoce.config import from_dict
+from vivavoce.errors import ConfigError
 from vivavoce.nn.convolution import Conv
 from vivavoce.nn.windows import Window, WindowCutter
 from vivavoce.types import FeatureSpec
@@ -101,6 +102,16 @@ class Vocoder(nn.Module, ABC):
     def window_frames(self) -> int:
         """Frames to decode at once so that no layer sees `LONGEST_DIMENSION` steps."""
         return LONGEST_DIMENSION // self.accepts.hop_length * 15 // 16
+
+
+def require_hop(title: str, made: int, spec: FeatureSpec) -> None:
+    """Raises ConfigError unless a vocoder makes as many samples a frame as `spec` has."""
+    if made != spec.hop_length:
+        raise ConfigError(
+            f"This {title} makes {made} samples a frame, its features have a hop of "
+            f"{spec.hop_length}.",
+            "The product of `rates` (and of `bands`) must be the hop.",
+        )
 
 
 def decode_windowed(
