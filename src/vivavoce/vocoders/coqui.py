@@ -18,7 +18,9 @@ _ADVICE = "Take the config.json that came with the weights."
 
 Named = dict[str, Tensor]
 Sizes = Callable[[Named, Mapping[str, Any]], object]
-"""Our tensors and Coqui's parameters of the generator to our configuration; KeyError for half."""
+"""Our tensors and Coqui's settings, the inner ones on top, to our configuration.
+
+KeyError where a tensor is missing."""
 
 
 def coqui_importer(
@@ -60,9 +62,9 @@ def coqui_importer(
             )
         if not isinstance(audio, Mapping):
             raise BadCheckpoint("The configuration has no table 'audio'.", _ADVICE)
-        parameters = foreign.get("generator_model_params") or foreign.get("model_params") or {}
+        inner = foreign.get("generator_model_params") or foreign.get("model_params") or {}
         try:
-            config = sizes(adapt(tensors)[0], parameters)
+            config = sizes(adapt(tensors)[0], {**foreign, **inner})
         except KeyError as error:
             whole = "Take a checkpoint of all of it."
             raise BadCheckpoint(f"A part of the {kinds[0]} is missing: {error}.", whole) from error
