@@ -117,13 +117,13 @@ class Wavegrad(Vocoder):
     def refine(self, mel: Tensor, noise: Iterator[Tensor], beta: Tensor | None = None) -> Tensor:
         """Mel `[B, C, T]` and a step's noise after another, `[B, S]`, to samples (algorithm 2).
 
-        `beta` is what each step adds; by default as the configuration says. The reference computes
-        with it in single precision, whose rounding is 6 % of the first step.
+        `beta` is what each step adds; by default as the configuration says. What is left of the
+        signal is rounded to single precision, as in the reference: 6 % of the first step.
         """
         c = self.config
-        beta = torch.linspace(c.least_noise, c.most_noise, c.steps) if beta is None else beta
-        left = 1 - beta
-        kept = left.cumprod(0)
+        if beta is None:
+            beta = torch.linspace(c.least_noise, c.most_noise, c.steps, dtype=torch.float64)
+        left, kept = (1 - beta.double()).float(), (1 - beta.double()).cumprod(0).float()
         samples = next(noise).to(mel)
         for n in reversed(range(len(beta))):
             level = kept[n].sqrt().item()
