@@ -15,7 +15,19 @@ from typing import Annotated
 import typer
 
 import vivavoce
-from vivavoce.cli import audit, bench, book, doctor, edit, models, serve, speak, train, voices
+from vivavoce.cli import (
+    audit,
+    bench,
+    book,
+    convert,
+    doctor,
+    edit,
+    models,
+    serve,
+    speak,
+    train,
+    voices,
+)
 from vivavoce.cli.grouped import Grouped
 from vivavoce.cli.signals import Ended, orderly_end
 from vivavoce.cli.terminal import say
@@ -34,6 +46,7 @@ app = typer.Typer(
 )
 app.command("speak", cls=Grouped)(speak.speak)
 app.command("edit", cls=Grouped)(edit.edit)
+app.command("convert", cls=Grouped)(convert.convert)
 app.command("book", cls=Grouped)(book.book)
 app.command("serve")(serve.serve)
 app.add_typer(models.app, name="models", help="List, download, import and remove models.")

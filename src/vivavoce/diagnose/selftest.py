@@ -18,9 +18,11 @@ import torch
 from torch import Tensor
 
 from vivavoce import runtime as devices
+from vivavoce.converters import CONVERTERS
 from vivavoce.hub import library
 from vivavoce.hub import paths as cache
 from vivavoce.models import MODELS
+from vivavoce.registry import Registry
 from vivavoce.runtime import placement
 from vivavoce.runtime.placement import Measurement
 from vivavoce.types import OnProgress, Workload, no_progress
@@ -134,9 +136,16 @@ class _Marked:
         placement.remember(cache.folder(), self.device, self.stage, measured)
 
 
+_TABLES: dict[str, Registry[Any]] = {
+    "acoustic": MODELS,
+    "vocoder": VOCODERS,
+    "converter": CONVERTERS,
+}
+
+
 def _stages() -> dict[str, list[Workload]]:
     found: dict[str, list[Workload]] = {}
-    for kind, table in (("acoustic", MODELS), ("vocoder", VOCODERS)):
+    for kind, table in _TABLES.items():
         for name, work in table.workloads().items():
             family, _, own = name.partition(".")
             if own not in SKIPPED:

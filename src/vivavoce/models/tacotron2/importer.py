@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -143,7 +143,7 @@ def config_from_coqui(foreign: Mapping[str, Any], tensors: Mapping[str, Tensor])
     return from_dict(TacotronConfig, table | ({"style": to_dict(style)} if style else {}))
 
 
-def _second(rows: Any, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+def _second(rows: Callable[[str], int], tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     last = count(tensors, "postnet.convolutions.") - 1
     return {
         "n_mels": rows(f"postnet.convolutions.{last}.convolution1d.weight"),
@@ -153,7 +153,7 @@ def _second(rows: Any, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     }
 
 
-def _first(rows: Any, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+def _first(rows: Callable[[str], int], tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     n_mels = rows("postnet.cbhg.conv1d_projections.1.conv1d.weight")
     fed_back = tensors["decoder.prenet.linear_layers.0.linear_layer.weight"].shape[1] // n_mels
     return {
@@ -188,7 +188,7 @@ def _attention(
             "width": tensors[place + "query_layer.linear_layer.weight"].shape[0],
             "location": conv is not None,
             "norm": foreign.get("attention_norm", "sigmoid"),
-            "forward": bool(foreign.get("use_forward_attn")),
+            "forward_attention": bool(foreign.get("use_forward_attn")),
             "forward_mask": bool(foreign.get("forward_attn_mask")),
             "agent": place + "ta.weight" in tensors,
             "window": bool(foreign.get("attention_win" if second else "windowing")),
