@@ -38,8 +38,8 @@ def save(
 
     `manifest` needs `kind` (acoustic, vocoder or converter), `family` and `name`; `format` and
     `weights` are filled in. `dtype` is how floating-point tensors are stored (`torch.float16`
-    halves the file; loading gives float32 again); one tensor at a time is made ready for it. With `source`, the
-    address or path of a foreign file that is kept elsewhere, no tensors are written:
+    halves the file; loading gives float32 again); one tensor at a time is made ready for it. With
+    `source`, the address or path of a foreign file that is kept elsewhere, no tensors are written:
     `weights.source` tells whoever opens the folder where they are. Other files in the
     folder are kept. Raises OutputError.
     """

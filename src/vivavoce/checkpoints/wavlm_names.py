@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from vivavoce.checkpoints.remap import count
+from vivavoce.checkpoints.remap import count, renamed
 from vivavoce.errors import BadCheckpoint
 
 _RENAMES = (
@@ -52,7 +52,7 @@ def adapt_wavlm(
     dropped = ["mask_emb"] if "mask_emb" in kept else []
     if layers is not None:
         dropped += [k for k in kept if _layer(k) >= layers or k.startswith("encoder.layer_norm.")]
-    return {_rename(k): v for k, v in kept.items() if k not in set(dropped)}, dropped
+    return {renamed(k, _RENAMES): v for k, v in kept.items() if k not in set(dropped)}, dropped
 
 
 def wavlm_sizes(
@@ -84,12 +84,6 @@ def wavlm_sizes(
 def _layer(key: str) -> int:
     match = re.match(r"encoder\.layers\.(\d+)\.", key)
     return int(match[1]) if match else -1
-
-
-def _rename(key: str) -> str:
-    for pattern, replacement in _RENAMES:
-        key = re.sub(pattern, replacement, key)
-    return key
 
 
 def _without_weight_norm(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

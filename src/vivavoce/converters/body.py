@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from vivavoce.audio.specs import XTTS_LATENTS
+from vivavoce.checkpoints.remap import renamed, under
 from vivavoce.config import to_dict
 from vivavoce.errors import BadCheckpoint
 from vivavoce.types import FeatureSpec
@@ -32,11 +33,7 @@ _DECODER = "dec."
 
 def adapt_body(tensors: Mapping[str, Tensor], posterior: str) -> dict[str, Tensor]:
     """Our names of the flow, the posterior `posterior`, and behind `vocoder.` the decoder."""
-    inside = {
-        re.sub(r"^cond\.", "cond_layer.", key.removeprefix(_DECODER)): tensor
-        for key, tensor in tensors.items()
-        if key.startswith(_DECODER)
-    }
+    inside = _decoder(tensors)
     result = {f"vocoder.{key}": tensor for key, tensor in inner.adapt(inside).items()}
     for key, tensor in tensors.items():
         if key.startswith(_DECODER):
@@ -45,10 +42,13 @@ def adapt_body(tensors: Mapping[str, Tensor], posterior: str) -> dict[str, Tenso
         match = _COUPLING.match(name)
         if match:  # the publication counts the reversals between the couplings too
             name = f"flow.couplings.{int(match[1]) // 2}.{name[match.end() :]}"
-        for pattern, replacement in _RENAMES:
-            name = re.sub(pattern, replacement, name)
-        result[name] = tensor
+        result[renamed(name, _RENAMES)] = tensor
     return result
+
+
+def _decoder(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The decoder's tensors under the names that its own family knows."""
+    return {re.sub(r"^cond\.", "cond_layer.", k): v for k, v in under(tensors, _DECODER).items()}
 
 
 def body_sizes(ours: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -83,11 +83,7 @@ def body_tables(
 
     The sample rate follows from `frame_rate`, Hz: another one would change length and pitch.
     """
-    inside = {
-        re.sub(r"^cond\.", "cond_layer.", key.removeprefix(_DECODER)): tensor
-        for key, tensor in tensors.items()
-        if key.startswith(_DECODER)
-    }
+    inside = _decoder(tensors)
     family = inner.family(inside)
     sizes = VOCODERS.family(family).importer.config_from_tensors if family else None
     if sizes is None:

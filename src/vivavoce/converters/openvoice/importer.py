@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torch import Tensor
 
 from vivavoce.checkpoints.importer import Importer, Stats
-from vivavoce.checkpoints.remap import count, fold_weight_norm
+from vivavoce.checkpoints.remap import count, fold_weight_norm, renamed
 from vivavoce.config import from_dict, to_dict
 from vivavoce.converters.body import adapt_body, body_sizes, body_tables
 from vivavoce.converters.openvoice.config import OpenVoiceConfig
@@ -36,12 +35,7 @@ def adapt(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
     """Our names with weight norm folded; a text-to-speech model beside it is left out."""
     dropped = [key for key in tensors if key.startswith(_SPEAKS)]
     kept = fold_weight_norm({k: v for k, v in tensors.items() if not k.startswith(_SPEAKS)})
-    ours: dict[str, Tensor] = {}
-    for key, tensor in adapt_body(kept, "enc_q").items():
-        for pattern, replacement in _RENAMES:
-            key = re.sub(pattern, replacement, key)
-        ours[key] = tensor
-    return ours, dropped
+    return {renamed(k, _RENAMES): v for k, v in adapt_body(kept, "enc_q").items()}, dropped
 
 
 def tables(

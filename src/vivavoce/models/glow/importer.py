@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ from torch import Tensor
 from vivavoce.audio.coqui import Stats, features_from_coqui
 from vivavoce.checkpoints.glow_names import decoder_name, flat_vector
 from vivavoce.checkpoints.importer import Importer
-from vivavoce.checkpoints.remap import fold_weight_norm, require_count
+from vivavoce.checkpoints.remap import fold_weight_norm, renamed, require_count
 from vivavoce.config import from_dict, to_dict
 from vivavoce.errors import BadCheckpoint
 from vivavoce.models.glow.config import GlowConfig, GlowOptions
@@ -66,9 +65,7 @@ def adapt(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
 def _rename(key: str) -> str:
     if key.startswith(_DECODER):
         return _DECODER + decoder_name(key.removeprefix(_DECODER))
-    for pattern, replacement in _RENAMES:
-        key = re.sub(pattern, replacement, key)
-    return key.replace(".gamma", ".weight").replace(".beta", ".bias")
+    return renamed(key, _RENAMES).replace(".gamma", ".weight").replace(".beta", ".bias")
 
 
 def _reshape(name: str, tensor: Tensor) -> Tensor:
