@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from vivavoce.audio.specs import XTTS_LATENTS
-from vivavoce.checkpoints.remap import renamed, under
+from vivavoce.checkpoints.remap import count, renamed, under
 from vivavoce.config import to_dict
 from vivavoce.errors import BadCheckpoint
 from vivavoce.types import FeatureSpec
@@ -57,22 +57,18 @@ def body_sizes(ours: Mapping[str, Tensor]) -> dict[str, Any]:
     if "posterior.end.bias" not in ours or first + "start.bias" not in ours:
         raise BadCheckpoint("The posterior or the flow of the converter is missing.")
 
-    def layers(prefix: str) -> int:
-        return sum(bool(re.fullmatch(rf"{re.escape(prefix)}\d+\.bias", key)) for key in ours)
-
     inputs = "wavenet.inputs."
-    couplings = {key.split(".")[2] for key in ours if key.startswith("flow.couplings.")}
     return {
         "n_bins": ours["posterior.start.weight"].shape[1],
         "latent_width": ours["posterior.end.bias"].shape[0] // 2,
         "speaker_width": ours[first + "wavenet.condition.weight"].shape[1],
-        "n_couplings": len(couplings),
+        "n_couplings": count(ours, "flow.couplings."),
         "flow_width": ours[first + "start.bias"].shape[0],
         "flow_kernel": ours[f"{first}{inputs}0.weight"].shape[2],
-        "flow_layers": layers(first + inputs),
+        "flow_layers": count(ours, first + inputs),
         "posterior_width": ours["posterior.start.bias"].shape[0],
         "posterior_kernel": ours[f"posterior.{inputs}0.weight"].shape[2],
-        "posterior_layers": layers("posterior." + inputs),
+        "posterior_layers": count(ours, "posterior." + inputs),
     }
 
 

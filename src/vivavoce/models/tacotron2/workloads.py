@@ -90,9 +90,7 @@ def _stop_at_the_end(model: Tacotron, decoder: LSTMDecoder) -> None:
     ):
         rows = lstm.get_parameter(part)[::half]  # the first unit's four gates
         rows.copy_(torch.tensor(values))
-    count = (
-        model.config.hidden + half
-    )  # the first unit of the reversed direction, behind the decoder's own
+    count = model.config.hidden + half  # the reversed first unit, among what the frames read
     for values in (decoder.frames.weight[-1], decoder.frames.bias[-1:], decoder.stop.weight):
         values.zero_()
     decoder.frames.weight[-1, count] = 1
