@@ -15,7 +15,7 @@ MODELS: Registry[AcousticModel[Any]] = Registry(
         "f5": "vivavoce.models.f5",
         "forward": "vivavoce.models.forward",
         "glow": "vivavoce.models.glow",
-        "hmm": "vivavoce.models.hmm",
+        "overflow": "vivavoce.models.overflow",
         "tacotron2": "vivavoce.models.tacotron2",
         "vits": "vivavoce.models.vits",
         "xtts": "vivavoce.models.xtts",

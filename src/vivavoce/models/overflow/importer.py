@@ -13,7 +13,7 @@ from vivavoce.checkpoints.glow_names import decoder_name, flat_vector
 from vivavoce.checkpoints.importer import Importer
 from vivavoce.checkpoints.remap import count, fold_weight_norm, renamed, require_count
 from vivavoce.config import from_dict, to_dict
-from vivavoce.models.hmm.config import HmmConfig, HmmOptions
+from vivavoce.models.overflow.config import HmmConfig, HmmOptions
 from vivavoce.text.coqui_model import text_table
 
 _RENAMES = (
