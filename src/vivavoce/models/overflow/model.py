@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vivavoce.models.base import Sentence, Traits
-from vivavoce.models.hmm.config import HmmConfig, HmmOptions
+from vivavoce.models.overflow.config import HmmConfig, HmmOptions
 from vivavoce.models.stepwise import (
     FrameSequence,
     StepwiseModel,
@@ -55,7 +55,7 @@ class HmmSequence(FrameSequence[HmmOptions]):
 class NeuralHmm(StepwiseModel[HmmOptions]):
     """`mean` and `std` are those of the training data's mel."""
 
-    family = "hmm"
+    family = "overflow"
     options_type = HmmOptions
     config_type = HmmConfig
     text_type = CoquiTextConfig

@@ -9,8 +9,8 @@ import torch
 
 from vivavoce.audio.specs import COQUI_22K
 from vivavoce.models.base import sentences
-from vivavoce.models.hmm.config import GlowFlowConfig, HmmConfig, HmmOptions
-from vivavoce.models.hmm.model import NeuralHmm
+from vivavoce.models.overflow.config import GlowFlowConfig, HmmConfig, HmmOptions
+from vivavoce.models.overflow.model import NeuralHmm
 from vivavoce.nn.noise import Noise
 from vivavoce.types import FeatureSpec, Tokens, Workload
 

@@ -9,8 +9,8 @@ import torch
 
 from vivavoce.errors import TextError
 from vivavoce.models.base import Sentence
-from vivavoce.models.hmm.config import HmmOptions
-from vivavoce.models.hmm.workloads import TOY, TOY_FLOW, random_model
+from vivavoce.models.overflow.config import HmmOptions
+from vivavoce.models.overflow.workloads import TOY, TOY_FLOW, random_model
 from vivavoce.nn.noise import Noise
 from vivavoce.types import Tokens
 

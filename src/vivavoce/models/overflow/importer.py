@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,9 +11,9 @@ from vivavoce.audio.coqui import Stats, features_from_coqui
 from vivavoce.checkpoints.folding import fold_batch_norms, fuse_lstm_cells
 from vivavoce.checkpoints.glow_names import decoder_name, flat_vector
 from vivavoce.checkpoints.importer import Importer
-from vivavoce.checkpoints.remap import count, fold_weight_norm, require_count
+from vivavoce.checkpoints.remap import count, fold_weight_norm, renamed, require_count
 from vivavoce.config import from_dict, to_dict
-from vivavoce.models.hmm.config import HmmConfig, HmmOptions
+from vivavoce.models.overflow.config import HmmConfig, HmmOptions
 from vivavoce.text.coqui_model import text_table
 
 _RENAMES = (
@@ -58,9 +57,7 @@ def adapt(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
 def _rename(key: str) -> str:
     if key.startswith(_FLOW):
         return "flow." + decoder_name(key.removeprefix(_FLOW))
-    for pattern, replacement in _RENAMES:
-        key = re.sub(pattern, replacement, key)
-    return key
+    return renamed(key, _RENAMES)
 
 
 def tables(

@@ -10,9 +10,9 @@ from tests.tolerance import assert_within
 from vivavoce.checkpoints.remap import strict_load
 from vivavoce.config import from_dict
 from vivavoce.models.base import Sentence
-from vivavoce.models.hmm import importer
-from vivavoce.models.hmm.config import HmmOptions
-from vivavoce.models.hmm.model import NeuralHmm
+from vivavoce.models.overflow import importer
+from vivavoce.models.overflow.config import HmmOptions
+from vivavoce.models.overflow.model import NeuralHmm
 from vivavoce.types import Tokens, Voice
 
 pytestmark = pytest.mark.parity
@@ -30,7 +30,7 @@ def loaded(recording):
 
 def sentence_of(recording, options):
     ids = tuple(recording.inputs["ids"][0].tolist())
-    return Sentence(Tokens(ids), Voice("default", "hmm"), options)
+    return Sentence(Tokens(ids), Voice("default", "overflow"), options)
 
 
 def tolerance(recording, output):

@@ -1,4 +1,6 @@
-"""Latents and their prior: the posterior encoder and the flow (paper sections 2.1.3 and 2.2.1).
+"""VITS's latents and their prior: the posterior encoder and the flow.
+
+Kim et al. 2021, arXiv:2106.06103, sections 2.1.3 and 2.2.1; voice conversion is made of them too.
 
 Shapes: spectrum `[B, F, T]`, latents `[B, C, T]`, mask `[B, 1, T]` float or None when all frames
 are real, condition `[B, G, 1]`.
@@ -6,17 +8,47 @@ are real, condition `[B, G, 1]`.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 from torch import Tensor, nn
 
-from vivavoce.models.vits.config import VitsConfig
 from vivavoce.nn.wavenet import WaveNet, masked
+
+
+class LatentSizes(Protocol):
+    """What a configuration says of the latents. Widths are channel counts."""
+
+    @property
+    def latent_width(self) -> int: ...
+    @property
+    def speaker_width(self) -> int: ...
+    @property
+    def n_couplings(self) -> int: ...
+    @property
+    def flow_width(self) -> int: ...
+    @property
+    def flow_kernel(self) -> int: ...
+    @property
+    def flow_layers(self) -> int: ...
+    @property
+    def flow_dilation(self) -> int: ...
+    @property
+    def n_bins(self) -> int: ...
+    @property
+    def posterior_width(self) -> int: ...
+    @property
+    def posterior_kernel(self) -> int: ...
+    @property
+    def posterior_layers(self) -> int: ...
+    @property
+    def posterior_dilation(self) -> int: ...
 
 
 class Coupling(nn.Module):
     """Half of the channels shifts the other half; nothing is scaled."""
 
-    def __init__(self, config: VitsConfig) -> None:
+    def __init__(self, config: LatentSizes) -> None:
         super().__init__()
         c, half = config, config.latent_width // 2
         self.start = nn.Conv1d(half, c.flow_width, 1)
@@ -35,7 +67,7 @@ class Coupling(nn.Module):
 class Flow(nn.Module):
     """Volume-preserving couplings with the channels reversed between them."""
 
-    def __init__(self, config: VitsConfig) -> None:
+    def __init__(self, config: LatentSizes) -> None:
         super().__init__()
         self.couplings = nn.ModuleList(Coupling(config) for _ in range(config.n_couplings))
         reach = (config.flow_kernel - 1) // 2
@@ -67,9 +99,12 @@ class Flow(nn.Module):
 
 
 class Posterior(nn.Module):
-    """What latents a recording's linear spectrum speaks for."""
+    """What latents a recording's linear spectrum speaks for.
 
-    def __init__(self, config: VitsConfig) -> None:
+    A frame depends on `context` frames on each side. `conditioned` says whether who speaks is told.
+    """
+
+    def __init__(self, config: LatentSizes, conditioned: bool = True) -> None:
         super().__init__()
         c = config
         self.start = nn.Conv1d(c.n_bins, c.posterior_width, 1)
@@ -78,14 +113,16 @@ class Posterior(nn.Module):
             c.posterior_kernel,
             c.posterior_layers,
             c.posterior_dilation,
-            c.speaker_width,
+            c.speaker_width if conditioned else 0,
         )
+        reach = (c.posterior_kernel - 1) // 2
+        self.context = sum(reach * c.posterior_dilation**i for i in range(c.posterior_layers))
         self.end = nn.Conv1d(c.posterior_width, 2 * c.latent_width, 1)
 
     def forward(
-        self, spectrum: Tensor, mask: Tensor, condition: Tensor | None = None
+        self, spectrum: Tensor, mask: Tensor | None, condition: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Mean and logarithm of the deviation."""
-        hidden = self.wavenet(self.start(spectrum) * mask, mask, condition)
-        mean, log_scale = (self.end(hidden) * mask).chunk(2, 1)
+        hidden = self.wavenet(masked(self.start(spectrum), mask), mask, condition)
+        mean, log_scale = masked(self.end(hidden), mask).chunk(2, 1)
         return mean, log_scale

@@ -1,5 +1,7 @@
 """The decoder that every VITS has inside: which vocoder family that is, and what it is made of.
 
+Models for voice conversion have one too.
+
 Knows the names of its published tensors; the family itself is looked up by them.
 """
 

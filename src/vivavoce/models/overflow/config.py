@@ -64,9 +64,7 @@ class HmmConfig:
 class HmmOptions(Options):
     """How to speak."""
 
-    temperature: Annotated[
-        float, Opt("Deviation of the frames; 0 gives the mean of every state.", 0, 2)
-    ] = 0.0
+    temperature: Annotated[float, Opt("Sampling temperature; 0 is deterministic.", 0, 5)] = 0.0
     duration_threshold: Annotated[
         float, Opt("Quantile at which a state is left; higher speaks faster.", 0.01, 0.99)
     ] = 0.43

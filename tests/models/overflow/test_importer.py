@@ -11,8 +11,8 @@ import torch
 from vivavoce.checkpoints.remap import strict_load, without_numbers
 from vivavoce.errors import BadCheckpoint, ConfigError
 from vivavoce.models import MODELS
-from vivavoce.models.hmm import importer
-from vivavoce.models.hmm.model import NeuralHmm
+from vivavoce.models.overflow import importer
+from vivavoce.models.overflow.model import NeuralHmm
 
 MANIFESTS = Path(__file__).parents[2] / "data" / "manifests" / "zoo"
 
@@ -29,7 +29,7 @@ def official(name):
 )
 def test_official_manifest_is_consumed(name, temperature, threshold):
     foreign, tensors = official(name)
-    assert MODELS.recognise(tensors) == "hmm"
+    assert MODELS.recognise(tensors) == "overflow"
     tables = importer.tables(foreign, tensors)
     ours, dropped = importer.adapt(tensors)
     assert not dropped
