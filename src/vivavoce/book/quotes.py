@@ -66,7 +66,7 @@ def _parted(text: str, marks: dict[str, str]) -> list[Stretch]:
             parts.append(Stretch(text[begin:place], False))
             begin, closing = place, marks[character]
     parts.append(Stretch(text[begin:], bool(closing)))
-    return [part for part in parts if part.text.strip()]
+    return [part for part in parts if part.text]
 
 
 def _opens(text: str, place: int) -> bool:
@@ -80,7 +80,8 @@ def _is_apostrophe(text: str, place: int) -> bool:
     if text[place] != "’":
         return False
     before, after = text[place - 1 : place], text[place + 1 : place + 2]
-    return (before.isalnum() and after.isalnum()) or _is_elision(text, place)
+    within = before.isalnum() and after.isalnum()
+    return within or _is_elision(text, place) or text[max(0, place - 2) : place] == "’n"
 
 
 def _is_elision(text: str, place: int) -> bool:

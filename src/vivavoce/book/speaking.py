@@ -20,7 +20,7 @@ from vivavoce.book import captions, mastering, outputs
 from vivavoce.book.assembly import Assembly, Part
 from vivavoce.book.casting import ONE_VOICE, Casting
 from vivavoce.book.checking import Check
-from vivavoce.book.mastering import LOUDNESS_LUFS, Master
+from vivavoce.book.mastering import LOUDNESS_LUFS, MOST_MISSED_DB, Level, Master
 from vivavoce.book.outputs import Track
 from vivavoce.book.passages import Manuscript, Problem
 from vivavoce.book.speakers import Speakers
@@ -129,9 +129,23 @@ def speak(
         paths = output.write(book, tracks, whole, tts.sample_rate)
         beside = output.subtitles(tracks, measured.cues, subtitles)
         shutil.rmtree(folder, ignore_errors=True)
-    end_s, problems = tracks[-1].end_s, problems + found
+    end_s, problems = tracks[-1].end_s, problems + found + _too_soft(parts, levels, master)
     done = tuple(paths), tuple(tracks), tuple(problems)
     return Audiobook(*done, end_s, lufs, count, tuple(beside))
+
+
+def _too_soft(parts: tuple[Part, ...], levels: list[Level], master: Master) -> list[Problem]:
+    """Chapters that a shop may refuse."""
+    return [
+        Problem(
+            part.chapter.title,
+            "",
+            f"its level is {master.rms_db - level.missed_db:.1f} dB RMS, not {master.rms_db:g}: "
+            "it holds too much silence",
+        )
+        for part, level in zip(parts, levels, strict=True)
+        if master.rms_db is not None and level.missed_db > MOST_MISSED_DB
+    ]
 
 
 def select(book: Book, numbers: Sequence[int] | None) -> list[tuple[int, Chapter]]:
