@@ -15,7 +15,9 @@ VOCABULARY = [word for part in WORDS for word in part.split()]
 def sentence(number: int) -> str:
     """Of a length and words that follow from its number."""
     length = 2 + number * 7 % 9
-    return " ".join(VOCABULARY[(number * 3 + n * (1 + number % 4)) % 16] for n in range(length)) + "."
+    return (
+        " ".join(VOCABULARY[(number * 3 + n * (1 + number % 4)) % 16] for n in range(length)) + "."
+    )
 
 
 def lines(path: Path, tables: Sequence[Any]) -> Path:

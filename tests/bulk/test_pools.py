@@ -12,7 +12,7 @@ from tests.tiny import tiny_folders
 from vivavoce.bulk import Loading, Manner, run
 from vivavoce.bulk.ledger import Ledger
 from vivavoce.bulk.pools import ProcessPool, same
-from vivavoce.bulk.work import Batch, Hello, Item
+from vivavoce.bulk.work import Batch, BulkItem, Hello
 from vivavoce.errors import UnknownModel, UsageError, WorkerLost
 
 MANNER = Manner("wav", rows=2)
@@ -96,10 +96,10 @@ def test_an_item_that_kills_its_worker_is_an_error_of_this_item(tmp_path):
     from vivavoce.bulk.driving import Bulk, Driver
     from vivavoce.bulk.places import find
     from vivavoce.bulk.planning import Shard
-    from vivavoce.bulk.work import Row
+    from vivavoce.bulk.work import BulkRow
 
     def speak(batch: Batch):
-        return tuple(Row(item.id, f"{item.out}.wav", 1.0, 4) for item in batch.items)
+        return tuple(BulkRow(item.id, f"{item.out}.wav", 1.0, 4) for item in batch.items)
 
     tables = [{"id": name, "text": "Words."} for name in ("a", "b", "poison", "c")]
     path, pool = lines(tmp_path / "x.jsonl", tables), DeadlyPool(speak)
@@ -118,4 +118,4 @@ def test_an_item_that_kills_its_worker_is_an_error_of_this_item(tmp_path):
     }
     (error,) = read(tmp_path / "errors.jsonl")
     assert (error["id"], error["kind"]) == ("poison", "WorkerLost")
-    assert Item("x", "y").group == ("", "", "", "", "1.0", "[]")
+    assert BulkItem("x", "y").group == ("", "", "", "", "1.0", "[]")

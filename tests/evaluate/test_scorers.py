@@ -88,7 +88,7 @@ def test_transcripts_of_another_program(tmp_path):
         heard(tone(0.1), "c", "en")
 
 
-@pytest.mark.parametrize(("protocol", "carried"), [("ours", False), ("f5", True)])
+@pytest.mark.parametrize(("protocol", "carried"), [("ours", False), ("f5-tts", True)])
 def test_whisper_gets_what_the_protocol_says(tmp_path, monkeypatch, protocol, carried):
     asked = {}
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 from vivavoce import files
 from vivavoce.errors import MissingExtra, OutputError
+
+T = TypeVar("T")
 
 
 class Place(Protocol):
@@ -98,7 +101,7 @@ class UrlPlace:
     def _path(self, name: str) -> str:
         return posixpath.join(self._root, name)
 
-    def _do(self, work: Any) -> Any:
+    def _do(self, work: Callable[[], T]) -> T:
         try:
             return work()
         except FileNotFoundError:

@@ -47,7 +47,7 @@ class FasterWhisper:
 
     def __init__(self, folder: Path, protocol: str) -> None:
         whisper = _require("faster_whisper", "vivavoce[asr]")
-        self._carry = protocol == "f5"
+        self._carry = protocol == "f5-tts"
         self._model = whisper.WhisperModel(
             str(folder), device="cpu", compute_type="int8", local_files_only=True
         )
