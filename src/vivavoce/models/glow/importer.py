@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vivavoce.audio.coqui import Stats, features_from_coqui
 from vivavoce.checkpoints.importer import Importer
-from vivavoce.checkpoints.remap import fold_weight_norm, require_count
+from vivavoce.checkpoints.remap import fold_weight_norm, renamed, require_count
 from vivavoce.config import from_dict, to_dict
 from vivavoce.errors import BadCheckpoint
 from vivavoce.models.glow.config import GlowConfig, GlowOptions
@@ -73,9 +73,7 @@ def _rename(key: str) -> str:
         if index % 3 < 2:
             return f"decoder.steps.{index // 3}.{_FLOW_STEP.get(rest, rest)}"
         key = f"decoder.couplings.{index // 3}.{rest}"
-    for pattern, replacement in _RENAMES:
-        key = re.sub(pattern, replacement, key)
-    return key.replace(".gamma", ".weight").replace(".beta", ".bias")
+    return renamed(key, _RENAMES).replace(".gamma", ".weight").replace(".beta", ".bias")
 
 
 def _reshape(name: str, tensor: Tensor) -> Tensor:
