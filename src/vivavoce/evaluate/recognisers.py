@@ -86,9 +86,8 @@ class TransformersWhisper:
     def __call__(self, audio: Audio, name: str, language: str) -> str:
         samples = fft_resampled(audio, RATE)
         features = self._processor(samples, sampling_rate=RATE, return_tensors="pt").input_features
-        forced = self._processor.get_decoder_prompt_ids(language=language, task="transcribe")
         with self._torch.inference_mode():
-            ids = self._model.generate(features, forced_decoder_ids=forced)
+            ids = self._model.generate(features, language=language, task="transcribe")
         return self._processor.batch_decode(ids, skip_special_tokens=True)[0]
 
 
