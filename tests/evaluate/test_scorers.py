@@ -154,8 +154,8 @@ def test_chinese_is_put_into_simplified_characters(tmp_path, monkeypatch):
         def __init__(self, model, disable_update):
             assert (model, disable_update) == (str(tmp_path), True)
 
-        def generate(self, input, **how):
-            return [{"text": f"{len(input)} 個"}]
+        def generate(self, **how):
+            return [{"text": f"{len(how['input'])} 個"}]
 
     fake(monkeypatch, "funasr", AutoModel=Model)
     fake(monkeypatch, "zhconv", convert=lambda text, to: text.replace("個", "个") + to)

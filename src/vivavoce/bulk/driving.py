@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -76,12 +76,13 @@ class Driver:
         self.source, self.place, self.ledger, self.pool = source, place, ledger, pool
         self.manner, self.shard = manner, shard
         self.made, self.on_row = made, on_row
+        self.content = cache(_content)  # for this run: files may change until the next
         self.kept: dict[str, Known] = {}
         self.deaths: dict[int, int] = {}
         self.again: deque[Batch] = deque()
 
     def key(self, item: BulkItem) -> str:
-        return key_of_item(item, self.manner, self.pool.hello)
+        return key_of_item(item, self.manner, self.pool.hello, self.content)
 
     def begin(self, wrong: list[Wrong], retry: bool, verify: bool) -> None:
         """Finds out what is done, and writes it down anew."""
@@ -185,21 +186,23 @@ def good(source: str | Path, shard: Shard) -> Iterator[BulkItem]:
             yield each
 
 
-def key_of_item(item: BulkItem, manner: Manner, hello: Hello) -> str:
-    """What decides the bytes of its file: the text, who speaks and how, the weights, the format."""
+def key_of_item(item: BulkItem, manner: Manner, hello: Hello, content: Callable[[str], str]) -> str:
+    """What decides the bytes of its file: the text, who speaks and how, the weights, the format.
+
+    `content` is a digest of a file by its path.
+    """
     own = manner_of(item, manner)
     facts = {
         "text": item.text,
         "out": item.out,
         "facts": hello.facts,
-        "voice": [own.voice, _content(own.voice), _content(own.ref), own.transcript],
+        "voice": [own.voice, content(own.voice), content(own.ref), own.transcript],
         "how": [own.language, own.speed, own.seed, sorted(own.options.items()), own.on_problem],
         "file": [own.format, own.sample_rate],
     }
     return key_of(facts)
 
 
-@cache
 def _content(name: str) -> str:
     """A digest of the file of that name, a voice or a recording; empty for a speaker."""
     path = Path(name)

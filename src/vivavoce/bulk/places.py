@@ -73,6 +73,7 @@ class UrlPlace:
             import fsspec
 
             self._system, self._root = fsspec.core.url_to_fs(url)
+            self._folders: set[str] = set()
         except ImportError as error:
             raise MissingExtra(
                 f"{url} cannot be written to ({error}).",
@@ -83,7 +84,10 @@ class UrlPlace:
 
     def write(self, name: str, data: bytes) -> None:
         path = self._path(name)
-        self._do(lambda: self._system.makedirs(posixpath.dirname(path), exist_ok=True))
+        folder = posixpath.dirname(path)
+        if folder not in self._folders:
+            self._do(lambda: self._system.makedirs(folder, exist_ok=True))
+            self._folders.add(folder)
         self._do(lambda: self._system.pipe_file(path, data))
 
     def size(self, name: str) -> int | None:

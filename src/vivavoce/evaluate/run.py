@@ -36,12 +36,15 @@ OPTIONAL: tuple[str, ...] = ("sim", "sig", "bak", "ovrl", "utmos", "distillmos")
 
 @dataclass(frozen=True)
 class Protocol:
-    """How the words are compared and put together. Each result carries its name."""
+    """How the words are compared and put together. Each result carries its name.
+
+    `prescribes` is the recogniser of published numbers; which one was used stands with the scorers.
+    """
 
     name: str
     normaliser: str
     aggregate: str
-    recogniser: str
+    prescribes: str
 
 
 PROTOCOLS = {
