@@ -13,7 +13,7 @@ from tests.tiny import tiny_tts
 from vivavoce.audio import io
 from vivavoce.errors import UsageError
 from vivavoce.evaluate import Counts, evaluate, page, read_list
-from vivavoce.evaluate.gate import Gate
+from vivavoce.evaluate.gate import Condition
 from vivavoce.evaluate.recognisers import find
 from vivavoce.evaluate.results import Metric, Scored, metrics
 from vivavoce.types import Audio
@@ -83,7 +83,7 @@ def test_the_protocol_decides_what_an_error_is(tts, listed, heard, tmp_path):
         return evaluate(listed, out, recogniser=heard, tts=tts, protocol=protocol).results["wer"]
 
     assert wer("seed-tts").value == pytest.approx((0 + 1 / 3 + 1 / 2 + 1 / 2) / 4)
-    assert wer("f5").value == pytest.approx((0 + 1 / 3 + 1 / 2 + 0) / 4)
+    assert wer("f5-tts").value == pytest.approx((0 + 1 / 3 + 1 / 2 + 0) / 4)
     with pytest.raises(UsageError, match="'f6'"):
         evaluate(listed, tmp_path / "x", recogniser=heard, tts=tts, protocol="f6")
 
@@ -155,7 +155,7 @@ def test_the_page_stands_alone(tts, listed, heard, tmp_path):
 @pytest.mark.parametrize("text", ["wer", "wer>", "wer=3", "wer>x", "wer>baseline*2", "wer.mid>1"])
 def test_conditions_that_are_none(text):
     with pytest.raises(UsageError, match="condition"):
-        Gate.parse(text)
+        Condition.parse(text)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_conditions_that_are_none(text):
 def test_parts_of_a_condition(text, fails):
     now = {"wer": Metric(0.3, 0.1, 0.6, 9)}
     seeds = {0: now, 1: {"wer": Metric(0.5)}}
-    found = Gate.parse(text).fails(now, seeds, {"wer": Metric(0.25)})
+    found = Condition.parse(text).fails(now, seeds, {"wer": Metric(0.25)})
     assert bool(found) == fails
 
 
@@ -184,7 +184,7 @@ def test_parts_of_a_condition(text, fails):
 def test_conditions_about_nothing(text, says):
     now = {"wer": Metric(0.3, 0.1, 0.6, 9)}
     with pytest.raises(UsageError, match=says):
-        Gate.parse(text).fails(now, {0: now}, None)
+        Condition.parse(text).fails(now, {0: now}, None)
 
 
 def scored(rates, seed=0):
@@ -196,7 +196,7 @@ def test_the_interval_tells_a_worse_model_from_another_seed():
     good = metrics(scored(rng.binomial(10, 0.05, 200)), "corpus", {})
     other = metrics(scored(rng.binomial(10, 0.05, 200), seed=1), "corpus", {})
     bad = metrics(scored(rng.binomial(10, 0.12, 200)), "corpus", {})
-    gate = Gate.parse("wer.lo>baseline+0.02")
+    gate = Condition.parse("wer.lo>baseline+0.02")
     assert gate.fails(other, {}, good) is None
     assert gate.fails(bad, {}, good)
 

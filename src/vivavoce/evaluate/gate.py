@@ -26,7 +26,7 @@ Metrics = Mapping[str, Metric]
 
 
 @dataclass(frozen=True)
-class Gate:
+class Condition:
     """`metric.part op limit`: the part is an end of the interval, or a seed. With `relative` the
     limit is added to the baseline's value.
     """
@@ -39,7 +39,7 @@ class Gate:
     relative: bool
 
     @staticmethod
-    def parse(text: str) -> Gate:
+    def parse(text: str) -> Condition:
         """Raises UsageError."""
         found = _FORM.fullmatch(text)
         if found is None:
@@ -48,7 +48,7 @@ class Gate:
             )
         metric, part, op, number, sign, by = found.groups()
         limit = float(number) if number else float(f"{sign or '+'}{by or 0}")
-        return Gate(text, metric, part or "", op, limit, number is None)
+        return Condition(text, metric, part or "", op, limit, number is None)
 
     def fails(
         self, now: Metrics, seeds: Mapping[int, Metrics], baseline: Metrics | None
