@@ -154,8 +154,9 @@ class Wavegrad(Vocoder):
         known = torch.tensor(level, device=mel.device, dtype=mel.dtype)
         y = self.signal(samples[:, None, None])
         told = [self.modulations[0](y, known, place)]
-        for block, modulation in zip(self.down, list(self.modulations)[1:], strict=True):
-            y, place = block(y), place // block.rate
+        rates, later = reversed(self.config.rates), list(self.modulations)[1:]
+        for block, rate, modulation in zip(self.down, rates, later, strict=False):
+            y, place = block(y), place // rate
             told.append(modulation(y, known, place))
         x = self.mel(laid_out(mel))
         for block, way in zip(self.up, reversed(told), strict=True):
