@@ -23,7 +23,7 @@ from vivavoce.config import from_dict
 from vivavoce.errors import MissingExtra, OutputError, VivavoceError
 from vivavoce.files import write_bytes
 from vivavoce.hub import build
-from vivavoce.hub.pairs import open_pair
+from vivavoce.hub.pair import open_pair
 from vivavoce.hub.read import Stored
 from vivavoce.models import MODELS
 from vivavoce.models.base import AcousticModel, sentences

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from vivavoce import runtime as devices
 from vivavoce.errors import UsageError
-from vivavoce.hub import build, pairs
+from vivavoce.hub import build, published_pairs
 from vivavoce.hub import paths as cache
 from vivavoce.hub.fetch import Given
 from vivavoce.hub.lora import Adapter
-from vivavoce.hub.pairs import open_pair
+from vivavoce.hub.pair import open_pair
 from vivavoce.runtime.arithmetic import choose_arithmetic
 from vivavoce.runtime.memory import trim
 from vivavoce.runtime.placement import place_pair
@@ -86,7 +86,7 @@ def load(
     decoder.frugal = chosen_precision.int8  # who asks for small weights has little memory
     trim()
     defaults = manifest.get("options", {}) | (acoustic.traits.fast_options if fast else {})
-    pair = pairs.as_published(manifest["name"], its.manifest["name"])
+    pair = published_pairs.as_published(manifest["name"], its.manifest["name"])
     return TTS(manifest["name"], acoustic, decoder, selection, defaults, decoding, pair)
 
 

@@ -1,34 +1,15 @@
-"""A model and the vocoder that it speaks with; pairs that were published though they differ."""
+"""Models and vocoders that were published as pairs although their features differ."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from vivavoce.checkpoints import store
 from vivavoce.config import from_dict
-from vivavoce.hub import build, catalog, library
-from vivavoce.hub.fetch import Given
-from vivavoce.hub.lora import Adapter
-from vivavoce.hub.read import Stored
+from vivavoce.hub import catalog
 from vivavoce.hub.resolve import resolve
 from vivavoce.types import FeatureSpec
-
-
-def open_pair(
-    model: str,
-    vocoder: str = "",
-    given: Given | None = None,
-    adapters: Sequence[Adapter] = (),
-) -> tuple[Stored, Stored]:
-    """The model, and the vocoder that is asked for, brought along, or named. Raises as
-    `library.open_model`.
-    """
-    own, its = build.split(library.open_model(model, "acoustic", given, adapters))
-    if its is None or vocoder:
-        named = vocoder or build.named_vocoder(own) or library.default_vocoder(own.manifest["name"])
-        its = library.open_model(named, "vocoder")
-    return own, its
 
 
 def as_published(model: str, vocoder: str) -> bool:
