@@ -75,7 +75,7 @@ def tables(
     if kind != "hifigan_generator":
         raise BadCheckpoint(
             f"This vocoder is a '{kind}', not a HiFi-GAN.",
-            "Only Coqui's 'hifigan_generator' is implemented.",
+            "Import it without --as: the family is recognised by its tensors.",
         )
     coqui = "generator_model_params" in foreign
     sizes = foreign["generator_model_params"] if coqui else foreign
