@@ -52,7 +52,7 @@ def _decoder(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def body_sizes(ours: Mapping[str, Tensor]) -> dict[str, Any]:
-    """The table of a `BodyConfig`, from tensors under our names. Raises BadCheckpoint."""
+    """The table of a `LatentConfig`, from tensors under our names. Raises BadCheckpoint."""
     first = "flow.couplings.0."
     if "posterior.end.bias" not in ours or first + "start.bias" not in ours:
         raise BadCheckpoint("The posterior or the flow of the converter is missing.")

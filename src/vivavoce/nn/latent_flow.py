@@ -8,47 +8,17 @@ are real, condition `[B, G, 1]`.
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import torch
 from torch import Tensor, nn
 
+from vivavoce.nn.latent_config import LatentConfig
 from vivavoce.nn.wavenet import WaveNet, masked
-
-
-class LatentSizes(Protocol):
-    """What a configuration says of the latents. Widths are channel counts."""
-
-    @property
-    def latent_width(self) -> int: ...
-    @property
-    def speaker_width(self) -> int: ...
-    @property
-    def n_couplings(self) -> int: ...
-    @property
-    def flow_width(self) -> int: ...
-    @property
-    def flow_kernel(self) -> int: ...
-    @property
-    def flow_layers(self) -> int: ...
-    @property
-    def flow_dilation(self) -> int: ...
-    @property
-    def n_bins(self) -> int: ...
-    @property
-    def posterior_width(self) -> int: ...
-    @property
-    def posterior_kernel(self) -> int: ...
-    @property
-    def posterior_layers(self) -> int: ...
-    @property
-    def posterior_dilation(self) -> int: ...
 
 
 class Coupling(nn.Module):
     """Half of the channels shifts the other half; nothing is scaled."""
 
-    def __init__(self, config: LatentSizes) -> None:
+    def __init__(self, config: LatentConfig) -> None:
         super().__init__()
         c, half = config, config.latent_width // 2
         self.start = nn.Conv1d(half, c.flow_width, 1)
@@ -67,7 +37,7 @@ class Coupling(nn.Module):
 class Flow(nn.Module):
     """Volume-preserving couplings with the channels reversed between them."""
 
-    def __init__(self, config: LatentSizes) -> None:
+    def __init__(self, config: LatentConfig) -> None:
         super().__init__()
         self.couplings = nn.ModuleList(Coupling(config) for _ in range(config.n_couplings))
         reach = (config.flow_kernel - 1) // 2
@@ -104,7 +74,7 @@ class Posterior(nn.Module):
     A frame depends on `context` frames on each side. `conditioned` says whether who speaks is told.
     """
 
-    def __init__(self, config: LatentSizes, conditioned: bool = True) -> None:
+    def __init__(self, config: LatentConfig, conditioned: bool = True) -> None:
         super().__init__()
         c = config
         self.start = nn.Conv1d(c.n_bins, c.posterior_width, 1)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from vivavoce.converters.body_config import BodyConfig
+from vivavoce.nn.latent_config import LatentConfig
 from vivavoce.nn.wavlm_config import WavLmConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class FreeVcConfig(BodyConfig):
+class FreeVcConfig(LatentConfig):
     """`n_bins` is the width of WavLM's frames; `n_mels` and `speaker_layers` are those of the
     LSTM that tells who speaks.
     """
@@ -19,6 +19,5 @@ class FreeVcConfig(BodyConfig):
     wavlm: WavLmConfig = field(default_factory=WavLmConfig)
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         if self.n_bins != self.wavlm.width:
             raise ValueError(f"n_bins is {self.n_bins}; WavLM's width is {self.wavlm.width}")

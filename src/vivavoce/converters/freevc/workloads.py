@@ -9,7 +9,7 @@ from vivavoce.converters.work import converting, seeded
 from vivavoce.nn.wavlm_config import WavLmConfig
 from vivavoce.types import Workload
 
-FULL = FreeVcConfig(n_bins=1024)
+FULL = FreeVcConfig(n_bins=1024, speaker_width=256)
 TOY = FreeVcConfig(
     n_bins=16,
     latent_width=8,

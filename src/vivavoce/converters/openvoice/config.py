@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vivavoce.converters.body_config import BodyConfig
+from vivavoce.nn.latent_config import LatentConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class OpenVoiceConfig(BodyConfig):
+class OpenVoiceConfig(LatentConfig):
     """`noise_scale` is the deviation of the latents. `zero_speaker` (v2): only the flow is told
-    who speaks. `channels` and `recurrent` are those of the reference encoder, `spectrum_fft` and
-    `hop` in samples at 22,050 Hz.
+    who speaks. `channels` and `recurrent` are those of the reference encoder, `hop` is in samples.
     """
 
     noise_scale: float = 0.3

@@ -8,7 +8,7 @@ from vivavoce.converters.openvoice.model import OpenVoice
 from vivavoce.converters.work import converting, seeded
 from vivavoce.types import Workload
 
-FULL = OpenVoiceConfig(n_bins=513)
+FULL = OpenVoiceConfig(speaker_width=256)
 TOY = OpenVoiceConfig(
     n_bins=257,
     latent_width=8,
