@@ -82,8 +82,14 @@ def test_frozen_groups_keep_their_values_and_are_not_saved(make, base):
         assembled(make('start.freeze=["tekst"]'))
 
 
-def test_adapters_alone_are_trained_saved_and_merged(make, base, tmp_path):
-    folder = trained(make("start.train=lora", "start.adapter.rank=16", "optim.lr=0.01"))
+@pytest.mark.parametrize(
+    ("kind", "layer"),
+    [("v1", "transformer_blocks.0.attn.to_q"), ("e2", "layers.0.2.to_q")],
+)
+def test_adapters_alone_are_trained_saved_and_merged(kind, layer, make, tmp_path):
+    base = store_base(tmp_path / "base", kind)
+    how = ("start.train=lora", "start.adapter.rank=16", "start.adapter.lr=0.01")
+    folder = trained(make(f'start.model="{base}"', *how))
     checkpoint = exports.newest(folder)
     names = {k for k in checkpoint.tensors if k.startswith(("task/", "ema/"))}
     assert names
@@ -92,7 +98,7 @@ def test_adapters_alone_are_trained_saved_and_merged(make, base, tmp_path):
     assert [path.name for path in written] == ["lora.safetensors", "adapter_config.json"]
     assert written[0].stat().st_size < 30e6
     named, _ = safetensors_file.read(written[0])
-    assert "base_model.model.transformer.transformer_blocks.0.attn.to_q.lora_A.weight" in named
+    assert f"base_model.model.transformer.{layer}.lora_A.weight" in named
     _, merged = store.load(folder / "export")
     adapter = Adapter(str(written[0]))
     kept = library.open_model(str(base), adapters=[adapter]).tensors

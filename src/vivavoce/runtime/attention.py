@@ -9,7 +9,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
+QUERIES = 128
+"""At once in `query_blocks`."""
 BLOCK_BYTES = 2_600_000
 """Scores of one head that are computed at once."""
 
@@ -28,6 +31,8 @@ def attention(
     per head are faster than torch's fused kernel.
     """
     q, k, v = _takeable(q, k, v)
+    if keeps_scores(q.device) and torch.is_grad_enabled() and q.requires_grad:
+        return query_blocks(q, k, v, _mask(q, lengths))
     if q.device.type != "cpu":
         return F.scaled_dot_product_attention(q, k, v, attn_mask=_mask(q, lengths), scale=1.0)
     whole = blocked_attention if separate and not torch.is_grad_enabled() else fused
@@ -38,6 +43,21 @@ def attention(
         part = slice(row, row + 1)
         out[part, :, :n] = whole(q[part, :, :n], k[part, :, :n], v[part, :, :n])
     return out
+
+
+def query_blocks(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, size: int = QUERIES
+) -> Tensor:
+    """`attention` for training, some queries at a time, each block again in the backward pass.
+
+    The scores of one block are alive at once, where autograd would keep all N x N of them.
+    """
+
+    def block(some: Tensor) -> Tensor:
+        return F.scaled_dot_product_attention(some, k, v, attn_mask=mask, scale=1.0)
+
+    parts = [checkpoint(block, some, use_reentrant=False) for some in q.split(size, dim=2)]
+    return torch.cat([part for part in parts if part is not None], dim=2)
 
 
 def cached_attention(

@@ -47,7 +47,7 @@ def store_base(folder: Path, kind: str = "v1") -> Path:
         "config": config.to_dict(model.config),
         "features": config.to_dict(model.spec),
         "text": config.to_dict(model.text),
-        "variant": {"name": "v1", "reason": "it is a toy"},
+        "variant": {"name": "v1" if model.config.mask_text else "v0", "reason": "it is a toy"},
     }
     store.save(folder, manifest, fresh)
     return folder
