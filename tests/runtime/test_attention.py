@@ -6,7 +6,12 @@ import pytest
 import torch
 
 from tests.tolerance import PRODUCT, assert_near, assert_precise
-from vivavoce.runtime.attention import attention, cached_attention, query_blocks
+from vivavoce.runtime.attention import (
+    attention,
+    cached_attention,
+    causal_blocks,
+    query_blocks,
+)
 
 
 def formula(q, k, v):
@@ -112,3 +117,19 @@ def test_query_blocks_keep_no_scores():
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         query_blocks(q, k, v, None, 64)
     assert sum(kept) <= 4 * q.numel()
+
+
+def test_causal_blocks_have_the_same_values_and_gradients():
+    generator = torch.Generator().manual_seed(0)
+    parts = [torch.randn(2, 3, 70, 8, generator=generator) for _ in range(3)]
+    results = []
+    for work in (
+        lambda *qkv: cached_attention(*qkv, causal=True),
+        lambda *x: causal_blocks(*x, 32),
+    ):
+        q, k, v = (part.clone().requires_grad_(True) for part in parts)
+        out = work(q, k, v)
+        out.square().sum().backward()
+        results.append([out, q.grad, k.grad, v.grad])
+    for one, other in zip(*results, strict=True):
+        assert_near(one, other)

@@ -59,7 +59,7 @@ def test_what_cannot_be_said_is_a_warning(task, tmp_path, caplog):
 def test_mistakes_are_named_before_training(task):
     with pytest.raises(ConfigError, match=r"speak\.options\.stepps"):
         SampleSpeaker(SpeakConfig(vocoder="kathleen-vocos", options={"stepps": 2}), task, CPU)
-    task.spec = config.from_dict(type(task.spec), {"n_mels": 80})
+    task.exported.spec = config.from_dict(type(task.spec), {"n_mels": 80})
     with pytest.raises(IncompatibleFeatures):
         SampleSpeaker(SpeakConfig(vocoder="kathleen-vocos"), task, CPU)
     task.exported = nn.Linear(1, 1)

@@ -85,6 +85,20 @@ def test_a_training_begins_with_a_trained_vocoder(family: str, data: Path, tmp_p
     assert all(torch.allclose(before[k], after[k], rtol=1e-6, atol=1e-9) for k in before)
 
 
+def test_a_recipe_continues_a_trained_vocoder(data: Path, tmp_path: Path) -> None:
+    """While the generator waits for its discriminators it stays what it was."""
+    small("hifigan").export(tmp_path / "base")
+    start = {"model": str(tmp_path / "base")}
+    file = recipe(tmp_path, data, "hifigan", start=start, optim={"steps": 2, "lr": 1e-4})
+    assert main(["train", str(file), "--device", "cpu", "--set", "loss.generator_from_step=2"]) == 0
+    _, before = store.load(tmp_path / "base")
+    _, after = store.load(tmp_path / "run" / "export")
+    assert all(torch.allclose(before[k], after[k], rtol=1e-6, atol=1e-9) for k in before)
+    train = records(tmp_path / "run", "train")
+    assert train[-1]["discriminator.loss"] > 0
+    assert "generator.loss" not in train[-1]
+
+
 @pytest.mark.parametrize("family", BUILD)
 def test_the_recipe_of_the_repository_runs(family: str, data: Path, tmp_path: Path) -> None:
     """On other data, and with a smaller model."""

@@ -23,6 +23,7 @@ from vivavoce.errors import AudioError, ConfigError, TextError
 from vivavoce.models.xtts import growth, prompt
 from vivavoce.models.xtts.coder import Coder, read_dvae
 from vivavoce.models.xtts.config import XttsConfig
+from vivavoce.models.xtts.dvae import Dvae
 from vivavoce.models.xtts.dvae_train import DvaeTask
 from vivavoce.models.xtts.model import Xtts
 from vivavoce.models.xtts.official_export import official_name
@@ -139,6 +140,7 @@ class XttsTask(CountedTask):
         self.hear = FeatureExtractor(XTTS_COND_V2 if model.config.perceiver else XTTS_COND_V1)
         self.manifest: dict[str, Any] = {}
         self.beside: dict[str, Tensor] = {}
+        self.dvae: list[Dvae] = []  # in a list: no part of this module
 
     def parts(self) -> dict[str, nn.Module]:
         return {"model": self.exported}
@@ -167,10 +169,10 @@ class XttsTask(CountedTask):
         return codes
 
     def _coder(self) -> Coder:
-        if not hasattr(self, "_made"):
-            self._made = (read_dvae(_required(self.loss)),)  # in a tuple: no part of this module
+        if not self.dvae:
+            self.dvae.append(read_dvae(_required(self.loss)))
         config = self.exported.config
-        return Coder(self._made[0], self.exported.mel_stats, config.code_samples)
+        return Coder(self.dvae[0], self.exported.mel_stats, config.code_samples)
 
     def decayed(self, name: str, parameter: nn.Parameter) -> bool:
         """As published: no biases, and no weight of a norm or an embedding."""
@@ -198,6 +200,7 @@ class XttsTask(CountedTask):
 
     def draw(self, batch: Batch) -> Batch:
         """The samples give way to a crop of each row, which its voice is taken from."""
+        self.dvae.clear()  # all codes are made by now
         lengths, bounds = batch["sample_lengths"].tolist(), self.loss.prompt_s
         found = prompt.spans(lengths, bounds, self.training)
         heard = prompt.crops(batch["samples"], found, bounds)

@@ -143,10 +143,12 @@ def _training(device: torch.device, full: bool = False) -> Callable[[], object]:
     }
     batch = {name: tensor.to(device) for name, tensor in batch.items()}
 
-    def update() -> None:
+    def update() -> torch.Tensor:
         optimiser.zero_grad()
-        task("model", batch, 0)[0].backward()
+        loss, _ = task("model", batch, 0)
+        loss.backward()
         optimiser.step()
+        return loss.detach()
 
     return update
 
