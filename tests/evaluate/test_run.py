@@ -104,8 +104,12 @@ def test_audio_that_is_missing_is_an_error_and_not_left_out(listed, heard, tmp_p
 def test_without_a_recogniser_there_are_no_word_errors(tts, listed, tmp_path):
     made = evaluate(listed, tmp_path / "out", recogniser=None, scorers=[Loud()], tts=tts)
     assert made.results["wer"] == Metric(None, reason="no recogniser was asked for")
-    with pytest.raises(UsageError, match="wer was not measured: no recogniser"):
-        evaluate(listed, tmp_path / "out", recogniser=None, tts=tts, conditions=["wer>0.1"])
+    for text, says in (("wer>0.1", "recogniser"), ("peak>baseline", "baseline")):
+        with pytest.raises(UsageError, match=f"needs a {says}"):
+            evaluate(listed, tmp_path / "no", recogniser=None, tts=tts, conditions=[text])
+    assert not (tmp_path / "no").exists()
+    with pytest.raises(UsageError, match="utmos was not measured: no scorer was asked for"):
+        evaluate(listed, tmp_path / "out", recogniser=None, tts=tts, conditions=["utmos<3"])
 
 
 def test_conditions_and_a_baseline(tts, listed, heard, tmp_path):
