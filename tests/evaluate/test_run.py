@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from tests.bulk.lists import read
-from tests.tiny import tiny_tts
+from tests.speechlike import speechlike
+from tests.tiny import F5_WORDS, tiny_f5, tiny_tts
 from vivavoce.audio import io
 from vivavoce.errors import UsageError
 from vivavoce.evaluate import Counts, evaluate, page, read_list
@@ -212,3 +213,19 @@ def test_a_picture_has_a_band_for_each_row():
     assert levels.shape[1] <= page.WIDEST + 1
     loudest = levels.mean(axis=1).argmax()
     assert 18 <= loudest <= 26  # 1000 mel of 2840
+
+
+def test_prompts_are_cloned_and_compared_with(heard, tmp_path):
+    class Prompted:
+        facts = {"prompted": "length"}  # noqa: RUF012 - as the protocol has it
+
+        def score(self, audio, prompt):
+            return {} if prompt is None else {"prompted": prompt.duration_s}
+
+    (tmp_path / "p.lst").write_text(f"a|{F5_WORDS}|a.wav|It turns slowly.\n")
+    io.write(tmp_path / "a.wav", speechlike(3.0, level=0.1))
+    listed = read_list(tmp_path / "p.lst")
+    made = evaluate(listed, tmp_path / "o", recogniser=heard, scorers=[Prompted()], tts=tiny_f5())
+    assert made.results["prompted"].value == pytest.approx(3.0)
+    page.write(tmp_path / "o" / "r.html", made)
+    assert 'src="../a.wav"' in (tmp_path / "o" / "r.html").read_text()
