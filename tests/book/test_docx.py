@@ -106,6 +106,19 @@ def test_notes_and_pictures_are_read_when_asked_for(tmp_path):
     assert [p.text for p in chapter.paragraphs][-2:] == ["Text. A note.", "A mill"]
 
 
+def test_damaged_bytes_are_a_typed_error_or_a_book(tmp_path):
+    blocks = paragraph(run("One"), style="Kop1"), paragraph(run("It turns."))
+    whole = docx(tmp_path / "x.docx", *blocks, more={"word/styles.xml": STYLES}).read_bytes()
+    path, outcomes = tmp_path / "d.docx", set()
+    for place in range(0, len(whole), 3):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x5A]) + whole[place + 1 :])
+        try:
+            outcomes.add(type(read(path)).__name__)
+        except BookError:
+            outcomes.add("BookError")
+    assert outcomes == {"Book", "BookError"}
+
+
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04rubbish", b"\xd0\xcf\x11\xe0"])
 def test_files_that_are_none(tmp_path, data):
     (tmp_path / "x.docx").write_bytes(data)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tests.bulk.lists import audio, lines, numbered, read, sentence
-from tests.tiny import tiny_tts
+from tests.speechlike import speechlike
+from tests.tiny import F5_WORDS, tiny_f5, tiny_tts
 from vivavoce.audio import io
 from vivavoce.bulk import Manner, run
 from vivavoce.bulk.planning import Shard
@@ -247,3 +248,25 @@ def test_a_batch_that_is_too_large_is_halved(tts, tmp_path, monkeypatch):
     results = read(tmp_path / "out" / "results.jsonl")
     assert len(results) == 8
     assert {row["split"] for row in results} == {2}
+
+
+def test_recordings_are_cloned_line_by_line(tmp_path):
+    path = lines(
+        tmp_path / "x.jsonl",
+        [
+            {"id": "a", "text": "It turns slowly.", "ref": "a.wav", "transcript": F5_WORDS},
+            {"id": "b", "text": "It turns slowly.", "ref": "b.wav", "transcript": F5_WORDS},
+            {"id": "none", "text": "It turns.", "ref": "c.wav", "transcript": F5_WORDS},
+            {"id": "nobody", "text": "It turns."},
+        ],
+    )
+    for seed, name in enumerate("ab"):
+        io.write(tmp_path / f"{name}.wav", speechlike(3.0, level=0.1, seed=seed))
+    tts = tiny_f5()
+    made = run(path, tmp_path / "out", tts=tts, manner=Manner("wav"))
+    assert (made.done, made.failed) == (2, 2)
+    assert len(set(audio(tmp_path / "out").values())) == 2
+    kinds = {row["id"]: row["kind"] for row in read(tmp_path / "out" / "errors.jsonl")}
+    assert kinds == {"none": "AudioError", "nobody": "UnknownVoice"}
+    io.write(tmp_path / "b.wav", speechlike(3.0, level=0.1, seed=7))
+    assert run(path, tmp_path / "out", tts=tts, manner=Manner("wav")).spoken == 1

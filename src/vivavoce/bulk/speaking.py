@@ -49,8 +49,9 @@ class BulkWorker:
         self.name = str(os.getpid())
         self._voices: dict[tuple[str, ...], Voice] = {}
         self._facts = identity.of_engine(self.tts)
-        defaults = {"defaults": repr(sorted(self.tts.defaults.items()))}
-        self.hello = Hello(self._facts | defaults, str(self.tts.selection.device))
+        where = self.tts.selection
+        how = {"defaults": repr(sorted(self.tts.defaults.items())), "precision": str(where.dtype)}
+        self.hello = Hello(self._facts | how, str(where.device))
 
     def speak(self, batch: Batch) -> tuple[BulkRow, ...]:
         """A row for each item that is not done, its file written."""

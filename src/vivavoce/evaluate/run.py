@@ -106,6 +106,8 @@ def evaluate(
         raise UsageError(f"There is no protocol '{protocol}'.", near_misses(protocol, PROTOCOLS))
     how, out = PROTOCOLS[protocol], Path(out)
     gates = [Condition.parse(text) for text in conditions]
+    for gate in gates:
+        gate.require(recogniser is not None, against is not None)
     spoken: dict[str, str] = {}
     device = ""
     found: list[Scored] = []
