@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from vivavoce.config import from_dict
 from vivavoce.errors import UnknownVoice, VivavoceError, VoiceError, near_misses
 from vivavoce.nn.noise import Noise
-from vivavoce.runtime.arithmetic import Arithmetic
+from vivavoce.runtime.arithmetic import Arithmetic, portable
 from vivavoce.types import Audio, Chunk, Features, FeatureSpec, Tokens, Voice
 
 OnStep = Callable[[int, int], None]
@@ -213,7 +213,7 @@ class AcousticModel(nn.Module, ABC, Generic[O]):
 
     def freeze(self, arithmetic: Arithmetic | None = None) -> Self:
         """Evaluation mode; work on the weights done once, products as `arithmetic` says."""
-        return self.eval().requires_grad_(False)
+        return portable(self.eval().requires_grad_(False))
 
 
 class StaticBatcher:

@@ -13,8 +13,11 @@ from vivavoce.errors import UnsupportedDevice, near_misses
 if TYPE_CHECKING:
     import torch
 
-MIN_TORCH_MPS = (2, 8)
-"""Oldest torch whose MPS kernels cover this package; pyproject.toml asks for the same."""
+MIN_TORCH_MPS = (2, 13)
+"""Oldest torch whose MPS kernels give right numbers for attention and linear layers.
+
+Before it: pytorch issues 162730 (2.8), 174861 (to 2.10), 182285 (to 2.11), 184180 (to 2.12). Other
+devices take what pyproject.toml asks for."""
 
 
 @dataclass(frozen=True)

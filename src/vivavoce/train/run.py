@@ -20,6 +20,7 @@ import torch
 from vivavoce import config, files
 from vivavoce import runtime as devices
 from vivavoce.errors import ConfigError, OutputError, TrainingError, near_misses
+from vivavoce.runtime.arithmetic import portable
 from vivavoce.runtime.memory import bucket_length
 from vivavoce.train import checkpoint, data, distributed, exports, families, manifest
 from vivavoce.train.cache import FeatureCache
@@ -99,7 +100,7 @@ def assemble(
         on_progress,
     )
     found = replace(found, bucket=lambda n: bucket_length(n, place))
-    return Trainer(task.to(place), found, recipe, place, group), speakers
+    return Trainer(portable(task.to(place)), found, recipe, place, group), speakers
 
 
 class Run:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from vivavoce.config import from_dict
 from vivavoce.nn.convolution import Conv
 from vivavoce.nn.windows import Window, WindowCutter
+from vivavoce.runtime.arithmetic import portable
 from vivavoce.types import FeatureSpec
 
 # Apple's convolutions refuse (before macOS 15.1) or have miscomputed (before torch 2.4) tensors
@@ -89,7 +90,7 @@ class Vocoder(nn.Module, ABC):
         for layer in self.modules():
             if isinstance(layer, Conv):
                 layer.freeze()
-        return self
+        return portable(self)
 
     def n_samples(self, n_frames: int) -> int:
         """How many samples an utterance of `n_frames` becomes, edges included."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from vivavoce.runtime.arithmetic import portable
 from vivavoce.types import Workload
 from vivavoce.vocoders.base import Vocoder, decode_windowed, stream_windows
 
@@ -39,5 +40,5 @@ def _parts(
         vocoder = make(full)
         features = torch.randn(rows, vocoder.accepts.n_channels, frames)
         speaker = torch.randn(rows, vocoder.condition_width, 1).to(device)
-    frozen = vocoder.to(device).eval().requires_grad_(False)
+    frozen = portable(vocoder.to(device).eval().requires_grad_(False))
     return frozen, features.to(device), speaker if vocoder.condition_width else None

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from vivavoce.models.f5.config import F5Config
 from vivavoce.models.f5.layers import InputEmbedding, TextEmbedding, TimeEmbedding
 from vivavoce.runtime.arithmetic import Arithmetic
+from vivavoce.runtime.attention import RowLengths
 from vivavoce.runtime.rotary import rotary_table
 
 
@@ -24,13 +25,13 @@ class Context:
     """What stays the same along a trajectory.
 
     `constant` `[R, N, D]` is the input layer's share of reference and text; with guidance R is 2 B,
-    the unconditioned rows last. `real` `[R, N]` and `lengths` only where rows differ in length.
+    the unconditioned rows last. `real` `[R, N]` and `rows` only where rows differ in length.
     """
 
     constant: Tensor
     rotary: Tensor
     real: Tensor | None = None
-    lengths: tuple[int, ...] | None = None
+    rows: RowLengths | None = None
 
 
 class F5Backbone(nn.Module, ABC):
@@ -79,7 +80,10 @@ class F5Backbone(nn.Module, ABC):
         every = list(lengths) * len(rows)
         ends = torch.tensor(every, device=reference.device)
         real = torch.arange(n_frames, device=reference.device) < ends[:, None]
-        return Context(constant, rotary, real, tuple(n + self.extra_frames for n in every))
+        seen = [n + self.extra_frames for n in every]
+        among = n_frames + self.extra_frames
+        attended = RowLengths.of(seen, among, reference.device, self.dtype)
+        return Context(constant, rotary, real, attended)
 
     def _texts(
         self, ids: Sequence[Tensor], lengths: Sequence[int], n_frames: int, drop: bool

@@ -26,7 +26,7 @@ from vivavoce.models.f5.unett import UNetT
 from vivavoce.models.f5.voice import describe_voice, make_voice, reference
 from vivavoce.nn.noise import Noise
 from vivavoce.runtime import bucket_length
-from vivavoce.runtime.arithmetic import Arithmetic
+from vivavoce.runtime.arithmetic import Arithmetic, portable
 from vivavoce.text.split import chunks
 from vivavoce.text.vocabulary import Vocabulary
 from vivavoce.text.written import known_language
@@ -223,7 +223,7 @@ class F5TTS(AcousticModel[F5Options]):
     def freeze(self, arithmetic: Arithmetic | None = None) -> Self:
         self.eval().requires_grad_(False)
         self.backbone.freeze(arithmetic or Arithmetic())
-        return self
+        return portable(self)
 
     def _continuation(self, prompt: F5Prompt, sentence: Sentence[F5Options]) -> Gap:
         """The reference's mel, and room behind it for the sentence."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from vivavoce.models.xtts.cache import KVCache, Span
 from vivavoce.models.xtts.config import XttsConfig
 from vivavoce.runtime.arithmetic import Arithmetic, RowLayout, linear_gelu
-from vivavoce.runtime.attention import cached_attention
+from vivavoce.runtime.attention import additive, cached_attention
 from vivavoce.runtime.memory import trim
 
 MLP_FACTOR = 4
@@ -115,6 +115,8 @@ class Gpt(nn.Module):
 
         With a cache, `span` says which positions these are.
         """
+        if span is not None and span.mask is not None:
+            span = replace(span, mask=additive(span.mask, self.layers[0].attention_dtype))
         for layer, block in enumerate(self.blocks):
             x = block(x, layer, cache, span)
         return self.final_norm(self.norm(x))

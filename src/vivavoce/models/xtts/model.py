@@ -25,7 +25,7 @@ from vivavoce.models.xtts.frames import LatentResampler
 from vivavoce.models.xtts.gpt import Gpt
 from vivavoce.models.xtts.speaker import SpeakerEncoder
 from vivavoce.nn.noise import Noise
-from vivavoce.runtime.arithmetic import Arithmetic
+from vivavoce.runtime.arithmetic import Arithmetic, portable
 from vivavoce.text.multilingual import LANGUAGES
 from vivavoce.text.multilingual.detect import detect
 from vivavoce.types import Audio, Chunk, Features, FeatureSpec, Tokens, Voice
@@ -187,7 +187,7 @@ class Xtts(AcousticModel[XttsOptions]):
     def freeze(self, arithmetic: Arithmetic | None = None) -> Self:
         self.eval().requires_grad_(False)
         self.gpt.freeze(arithmetic or Arithmetic())
-        return self
+        return portable(self)
 
     def _pieces(
         self, decoding: GptDecoder, growing: GrowingSentence, on_step: OnStep | None
