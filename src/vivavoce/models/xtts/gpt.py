@@ -11,7 +11,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from vivavoce.models.xtts.cache import KVCache, Span
+from vivavoce.models.xtts.cache import KVCache, Spaces, Span
 from vivavoce.models.xtts.config import XttsConfig
 from vivavoce.runtime.arithmetic import Arithmetic, RowLayout, linear_gelu
 from vivavoce.runtime.attention import additive, cached_attention
@@ -76,6 +76,7 @@ class Gpt(nn.Module):
         self.code_head: nn.Module = nn.Linear(width, config.code_tokens)
         self.text_head = nn.Linear(width, config.text_tokens)
         self.row_layout: RowLayout | None = None  # once frozen
+        self.spaces = Spaces()
 
     @property
     def layers(self) -> list[GptBlock]:
@@ -88,6 +89,13 @@ class Gpt(nn.Module):
         exact = replace(arithmetic, dtype=torch.float32, int8=False)
         self.code_head = exact.linear(self.code_head, few_rows=True)
         self.row_layout = RowLayout(self)
+
+    @property
+    def most_positions(self) -> int:
+        """Of the longest utterance, whole: voice, text and codes."""
+        config = self.config
+        voice = config.n_latents if config.perceiver else config.max_prompt
+        return voice + config.max_text + 2 + config.max_codes + 3
 
     def cache(self, rows: int) -> KVCache:
         like = self.norm.weight.to(self.layers[0].attention_dtype)
