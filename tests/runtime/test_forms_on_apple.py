@@ -1,4 +1,4 @@
-"""The forms that only Apple's GPUs get, on a stand-in for one: no call that a version gets wrong."""
+"""Forms that only Apple's GPUs get, on a stand-in: no call that a version gets wrong."""
 
 from __future__ import annotations
 

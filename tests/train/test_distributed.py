@@ -51,8 +51,29 @@ def test_the_environment_decides(monkeypatch):
     group = distributed.from_environment()
     assert group == Group(rank=3, world=4, local_rank=3)
     assert not group.leads
-    assert group.device(torch.device("cpu")) == torch.device("cpu")
-    assert group.device(torch.device("meta", 0)) == torch.device("meta", 3)
+    assert group.device("cpu") == torch.device("cpu")
+
+
+def test_a_process_touches_no_device_but_its_own(monkeypatch):
+    """Half a gigabyte on the first GPU for each of the others, else."""
+    done, ones = [], torch.ones
+    monkeypatch.setattr(torch.backends.cuda, "is_built", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: f"GPU {index}")
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: done.append(("current", device)))
+
+    def probe(*shape, device):
+        done.append(("probe", device))
+        return ones(*shape)
+
+    monkeypatch.setattr(torch, "ones", probe)
+    third = torch.device("cuda", 2)
+    assert Group(rank=6, world=8, local_rank=2).device("auto") == third
+    assert done == [("current", third), ("probe", third)]
+    done.clear()
+    assert Group().device("cuda:1") == torch.device("cuda", 1)
+    assert done == [("probe", torch.device("cuda", 1))], "a process alone keeps its current device"
 
 
 def test_buckets_hold_neighbours_of_one_type(monkeypatch):

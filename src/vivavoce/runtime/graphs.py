@@ -81,7 +81,10 @@ def _captured(
     gc.disable()
     try:
         with torch.cuda.stream(aside):
-            graph.capture_begin(memory, capture_error_mode="thread_local")
+            graph.capture_begin(
+                memory,  # pyright: ignore[reportArgumentType] - torch's name for it is private
+                capture_error_mode="thread_local",
+            )
             try:
                 yield
             finally:

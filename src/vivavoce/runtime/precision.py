@@ -105,7 +105,7 @@ def full_precision(
     import torch
 
     device = where.device if isinstance(where, torch.Tensor) else torch.device(where)
-    if not torch.is_autocast_enabled(device.type):
+    if device.type == "meta" or not torch.is_autocast_enabled(device.type):
         return nullcontext()
     return torch.autocast(device.type, enabled=False)
 

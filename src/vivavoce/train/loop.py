@@ -104,6 +104,8 @@ class Trainer:
         self.task.train()
         _seed(self.recipe.seed, self.state.step, self.group.rank)
         finite = [self._phase(phase, batches) for phase in self.task.phases]
+        if self.state.step == 0:  # what a task started from its own share of the data
+            self.group.average(list(self.task.parameters()))
         self.scaler.update()
         if all(finite):
             self.state.skipped_in_a_row = 0

@@ -18,9 +18,9 @@ from types import FrameType
 import torch
 
 from vivavoce import config, files
-from vivavoce import runtime as devices
 from vivavoce.errors import ConfigError, OutputError, TrainingError, near_misses
 from vivavoce.runtime.arithmetic import portable
+from vivavoce.runtime.float32 import set_float32
 from vivavoce.runtime.memory import bucket_length
 from vivavoce.train import checkpoint, data, distributed, exports, families, manifest
 from vivavoce.train.cache import FeatureCache
@@ -81,7 +81,8 @@ def assemble(
     """Task, data and trainer on their device, and the speakers; fills the cache on the way."""
     if recipe.loop.threads:
         torch.set_num_threads(recipe.loop.threads)
-    place = group.device(devices.select(device).device)
+    place = group.device(device)
+    set_float32(place, recipe.loop.precision == "tf32")
     distributed.join(group, place)
     rows = manifest.read(recipe.data.sources)
     speakers = data.speakers(rows)
