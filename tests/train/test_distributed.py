@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import json
 import socket
+import subprocess
+import sys
+from importlib.util import find_spec
 
 import pytest
 import torch
 
 from tests.train.records import records
+from vivavoce.models import MODELS
 from vivavoce.train import distributed, train
 from vivavoce.train.distributed import Group
+from vivavoce.vocoders import VOCODERS
 
 
 def environments(world: int) -> list[dict[str, str]]:
@@ -35,6 +41,17 @@ def test_two_processes_train_as_one_that_accumulates(kind, attempt, toy_file, tm
     for mine, theirs in zip(records(alone, "train"), records(shared, "train"), strict=True):
         assert {k: mine[k] for k in exact} == pytest.approx({k: theirs[k] for k in exact}, rel=1e-6)
     assert records(alone, "validate") == records(shared, "validate")
+
+
+def test_two_processes_keep_equal_parameters_whatever_the_family():
+    """Also what a family starts from its own share of the data, as Glow-TTS does its scales."""
+    code = [sys.executable, "-m", "tests.train.two_ranks"]
+    done = subprocess.run(code, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    folders = MODELS.folders | VOCODERS.folders
+    trainable = {name for name in folders if find_spec(f"{folders[name]}.train")}
+    assert found == {family: {"equal": True, "moved": True} for family in trainable}
 
 
 def test_one_process_alone_needs_no_group():

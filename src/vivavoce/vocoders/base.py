@@ -20,6 +20,7 @@ from vivavoce.runtime.arithmetic import portable
 from vivavoce.runtime.memory import longest_dimension
 from vivavoce.types import FeatureSpec
 
+
 class Preparation:
     """Adds to one utterance's features whatever depends on all that came before.
 

@@ -63,7 +63,10 @@ class Snake(nn.Module):
             for p in (self.alpha, self.alpha if self.beta is None else self.beta)
         )
         scales = alpha, 1 / (beta + TINY)
-        taps = constant(alternate, 0, x.shape[1], like=x), constant(alternate, 1, x.shape[1], like=x)
+        taps = (
+            constant(alternate, 0, x.shape[1], like=x),
+            constant(alternate, 1, x.shape[1], like=x),
+        )
         if x.device.type != "cpu" or torch.is_grad_enabled():
             return _steps(x, 0, x.shape[-1], taps, scales)
         result = torch.empty_like(x)
