@@ -24,7 +24,7 @@ from vivavoce.models.forward.train import ForwardTask
 from vivavoce.models.glow import workloads as glow
 from vivavoce.models.glow.train import GlowTask
 from vivavoce.models.vits import workloads as vits
-from vivavoce.models.vits.train import VitsLoss, VitsTask, VitsVoice, VitsTTS, decoders
+from vivavoce.models.vits.train import VitsLoss, VitsTask, VitsTTS, VitsVoice, decoders
 from vivavoce.nn.task import Batch, Task
 from vivavoce.train import distributed
 from vivavoce.train.cache import FeatureCache

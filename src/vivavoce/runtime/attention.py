@@ -47,8 +47,8 @@ def additive(allowed: Tensor, dtype: torch.dtype) -> Tensor:
     Every kernel takes it. A bool mask is turned into it in every layer anew, and up to torch 2.12
     Apple's kernel for few queries read one wrongly (pytorch issues 184180 and 182285).
     """
-    zeros = torch.zeros(allowed.shape, dtype=dtype, device=allowed.device)
-    return zeros.masked_fill_(~allowed, -torch.inf)
+    hidden = torch.full(allowed.shape, -torch.inf, dtype=dtype, device=allowed.device)
+    return hidden.masked_fill_(allowed, 0)
 
 
 def attention(

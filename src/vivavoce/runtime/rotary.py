@@ -9,7 +9,7 @@ BASE = 10000.0
 
 
 BLOCK = 1024
-"""Tables on devices are for whole blocks of positions, and kept: moving one waits for the device."""
+"""Tables on devices are of whole blocks of positions, and kept: a copy waits for the device."""
 _longest: dict[tuple[int, torch.device], Tensor] = {}
 
 

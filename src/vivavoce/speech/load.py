@@ -14,11 +14,14 @@ from vivavoce.hub import paths as cache
 from vivavoce.hub.fetch import Given
 from vivavoce.hub.lora import Adapter
 from vivavoce.runtime.arithmetic import choose_arithmetic
+from vivavoce.runtime.float32 import set_float32
 from vivavoce.runtime.memory import trim
-from vivavoce.runtime.placement import place
+from vivavoce.runtime.placement import place, recall
 from vivavoce.speech.engine import TTS
 
 if TYPE_CHECKING:
+    import torch
+
     from vivavoce.models.base import AcousticModel
     from vivavoce.vocoders.base import Vocoder
 
@@ -30,7 +33,7 @@ def load(
     *,
     vocoder: str | Path | None = None,
     device: str = "auto",
-    precision: str = "float32",
+    precision: str = "auto",
     fast: bool = False,
     lora: str | Path | Sequence[str | Path] = (),
     config: str | Path | None = None,
@@ -43,12 +46,13 @@ def load(
     `vocoder` replaces the one that the model names or brings along. `device` is auto, cpu,
     cuda[:n] or mps; `TTS.selection.reason` says why it was chosen. With auto each stage goes where
     `vivavoce doctor --self-test` measured it to be right and faster; `TTS.vocoder_selection` is the
-    vocoder's place. `precision` is float32, bfloat16, float16, int8, auto or fastest; lower ones
-    are for the large products of models that have measured what they cost, everything else stays in
-    float32. `lora` are adapters, each a file, folder or address, with `:SCALE` where they are to
-    be weaker or stronger than they were trained; they are merged into the weights. `config` and
-    `vocabulary` are files of a foreign checkpoint that do not lie beside it. `fast` asks for the
-    model's quick settings as defaults (fewer steps) and, where no lower precision is named, for
+    vocoder's place. `precision` is auto, float32, tf32, bfloat16, float16, int8 or fastest;
+    lower ones are for the large products of models that have measured what they cost, everything
+    else stays in float32. auto takes bfloat16 where the device is made for it and it is right.
+    `lora` are adapters, each a file, folder or address, with `:SCALE` where they are to be weaker
+    or stronger than they were trained; they are merged into the weights. `config` and `vocabulary`
+    are files of a foreign checkpoint that do not lie beside it. `fast` asks for the
+    model's quick settings as defaults (fewer steps) and, where no precision is named, for
     the one that is fastest here; never for int8, which costs more.
 
     Raises UnknownModel, BadCheckpoint, IncompatibleFeatures, UnsupportedDevice, UsageError.
@@ -61,8 +65,7 @@ def load(
     manifest, acoustic, its, decoder = _modules(name, vocoder, files, adapters)
     selection = place(f"acoustic.{manifest['family']}", device, found, cache.folder())
     decoding = place(f"vocoder.{its['family']}", device, found, cache.folder())
-    wanted = "fastest" if fast and precision in ("auto", "float32") else precision
-    chosen_precision = devices.choose_precision(wanted, selection.device, cache.folder())
+    chosen_precision = _precision(acoustic, precision, fast, selection.device)
     if chosen_precision.int8 and not acoustic.traits.int8:
         raise UsageError(
             f"'{manifest['name']}' does not compute with int8 weights.",
@@ -71,6 +74,8 @@ def load(
     arithmetic = choose_arithmetic(selection.device, chosen_precision, cache.folder())
     reason = f"{selection.reason}; {chosen_precision.reason}"
     selection = replace(selection, dtype=chosen_precision.dtype, reason=reason)
+    for used in (selection.device, decoding.device):
+        set_float32(used, chosen_precision.tf32)
     acoustic = acoustic.to(selection.device).freeze(arithmetic)
     decoder = decoder.to(decoding.device).freeze()
     if decoding.device.type == "cpu":
@@ -79,6 +84,22 @@ def load(
     trim()
     defaults = manifest.get("options", {}) | (acoustic.traits.fast_options if fast else {})
     return TTS(manifest["name"], acoustic, decoder, selection, defaults, decoding)
+
+
+def _precision(
+    acoustic: AcousticModel[Any], asked: str, fast: bool, device: torch.device
+) -> devices.Precision:
+    """What is asked for; where it is to be chosen, what this model gains by and is right here."""
+    wanted = "fastest" if fast and asked == "auto" else asked
+    if asked != "auto":
+        return devices.choose_precision(wanted, device, cache.folder())
+    full = devices.choose_precision("float32", device)
+    if not acoustic.traits.large_products:
+        return replace(full, reason="float32: this model has no large products")
+    measured = recall(cache.folder(), device, f"acoustic.{acoustic.family}")
+    if measured is not None and measured.lower_fault:
+        return replace(full, reason=f"float32: {measured.lower_fault}")
+    return devices.choose_precision(wanted, device, cache.folder())
 
 
 def _modules(

@@ -60,7 +60,9 @@ class F5TTS(AcousticModel[F5Options]):
     options_type = F5Options
     config_type = F5Config
     text_type = f5_text.F5TextConfig
-    traits = Traits(clones=True, paced_by_reference=True, fast_options={"steps": 7})
+    traits = Traits(
+        clones=True, large_products=True, paced_by_reference=True, fast_options={"steps": 7}
+    )
     describe_voice = staticmethod(describe_voice)
 
     def __init__(

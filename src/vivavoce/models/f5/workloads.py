@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import torch
 
@@ -86,9 +87,11 @@ def _speaking(
     e2: bool = False,
     lower: bool = False,
 ) -> Workload:
-    def build(device: torch.device, full: bool = False) -> Callable[[], object]:
+    def build(
+        device: torch.device, full: bool = False, exact: bool = False
+    ) -> Callable[[], object]:
         config = (FULL_E2 if full else TOY_E2) if e2 else (FULL if full else TOY)
-        arithmetic = Arithmetic(torch.bfloat16) if lower else None
+        arithmetic = Arithmetic(torch.bfloat16) if lower and not exact else None
         model, voice = random_model(config, device, arithmetic), random_voice(reference_s)
         options = replace(QUICK, method="midpoint") if midpoint else QUICK
         texts = [text[: len(text) - 7 * row] for row in range(rows)]
@@ -97,7 +100,7 @@ def _speaking(
             model.generate(sentences(tokens, voice, options), Noise(0, range(rows)))
         )
 
-    return Workload(name, description, build)
+    return Workload(name, description, build, partial(build, exact=True) if lower else None)
 
 
 def _recording(device: torch.device, full: bool = False) -> Callable[[], object]:

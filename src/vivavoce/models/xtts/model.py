@@ -56,7 +56,9 @@ class Xtts(AcousticModel[XttsOptions]):
     options_type = XttsOptions
     config_type = XttsConfig
     text_type = xtts_text.XttsTextConfig
-    traits = Traits(clones=True, emits_parts=True, int8=True, stream_frames=214)
+    traits = Traits(
+        clones=True, emits_parts=True, large_products=True, int8=True, stream_frames=214
+    )
     describe_voice = staticmethod(voices.describe_voice)
     mel_stats: Tensor
     speaker_latents: Tensor
