@@ -172,7 +172,7 @@ def run(bench: Bench, budget_s: float, log: Log, only: list[str]) -> None:
                 raise TimeoutError("no time is left")
             for result in section(bench):
                 log.add(name, result)
-        except Exception as problem:  # the next section may still say something
+        except Exception as problem:  # noqa: BLE001 - the next section may still say something
             first = (str(problem).strip() or repr(problem)).splitlines()[0]
             log.add(
                 name, Result("failed", 0.0, "", 0.0, error=f"{type(problem).__name__}: {first}")

@@ -17,6 +17,7 @@ from vivavoce.runtime.arithmetic import choose_arithmetic
 from vivavoce.runtime.float32 import set_float32
 from vivavoce.runtime.memory import trim
 from vivavoce.runtime.placement import place, recall
+from vivavoce.runtime.threads import use_measured_threads
 from vivavoce.speech.engine import TTS
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ def load(
     manifest, acoustic, its, decoder = _modules(name, vocoder, files, adapters)
     selection = place(f"acoustic.{manifest['family']}", device, found, cache.folder())
     decoding = place(f"vocoder.{its['family']}", device, found, cache.folder())
+    if "cpu" in (selection.device.type, decoding.device.type):
+        use_measured_threads(cache.folder())
     chosen_precision = _precision(acoustic, precision, fast, selection.device)
     if chosen_precision.int8 and not acoustic.traits.int8:
         raise UsageError(
