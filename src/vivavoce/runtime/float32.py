@@ -56,7 +56,8 @@ def _tell_torch(form: str) -> None:
     The new ones alone would do, but then torch raises when anybody asks by an old one.
     """
     cudnn, products = torch.backends.cudnn, torch.backends.cuda.matmul
-    cudnn.allow_tf32 = products.allow_tf32 = form == "tf32"
+    cudnn.allow_tf32 = form == "tf32"  # pyright: ignore[reportAttributeAccessIssue]
+    products.allow_tf32 = form == "tf32"
     if hasattr(cudnn, "conv"):
         cudnn.conv.fp32_precision = form
         cudnn.rnn.fp32_precision = form
