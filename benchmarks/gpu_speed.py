@@ -13,6 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from benchmarks.gpu_check import Bench, Result
 from benchmarks.gpu_right import LENGTHS, in_form, speaker, spoken
 from vivavoce.audio.specs import BIGVGAN_24K, HIFIGAN_22K, XTTS_LATENTS
+from vivavoce.config import to_dict
 from vivavoce.models.base import sentences
 from vivavoce.models.f5 import workloads as works
 from vivavoce.models.f5.config import F5Options
@@ -36,7 +37,7 @@ from vivavoce.vocoders.hifigan.model import Hifigan
 from vivavoce.vocoders.vocos import workloads as vocos
 from vivavoce.vocoders.vocos.config import VocosConfig
 from vivavoce.vocoders.vocos.model import Vocos
-from vivavoce.vocoders.vocos.train import VocosLoss, VocosTask
+from vivavoce.vocoders.vocos.train import build_task as vocos_task
 
 FORMS = ("bfloat16", "float32")
 FRAMES = (1125, 1875)
@@ -288,9 +289,9 @@ def glow_step(bench: Bench) -> tuple[Task, Batch]:
 
 def vocos_step(bench: Bench) -> tuple[Task, Batch]:
     config = vocos.TOY if bench.toy else VocosConfig()
-    loss = VocosLoss(discriminator_width=0.05) if bench.toy else VocosLoss()
-    task = portable(VocosTask(config, FeatureSpec(), loss).to(bench.device))
-    rows, n = bench.size(16, 2), task.segment_frames * task.spec.hop_length
+    narrow = {"discriminator_width": 0.05} if bench.toy else {}
+    task = portable(vocos_task({"model": to_dict(config), "loss": narrow}).to(bench.device))
+    rows, n = bench.size(16, 2), (task.segment_frames or 0) * task.spec.hop_length
     samples = 0.1 * torch.randn(rows, n, device=bench.device)
     lengths = torch.full((rows,), n, device=bench.device)
     return task, {"samples": samples, "sample_lengths": lengths}

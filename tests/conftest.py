@@ -71,6 +71,9 @@ TOO_LARGE = (
     *("vits_dp_tiny", "vits_sdp_tiny", "vits_multispeaker_tiny", "vits_multispeaker_sdp_tiny"),
     *("vits_original_speakers_tiny", "vits_train_dp_speakers_tiny", "yourtts_tiny"),
     *("piper_onnx_speakers_high_tiny", "piper_joe_parity"),
+    *("train_hifigan_gan_tiny", "train_vocos_gan_tiny", "train_xtts_gpt_tiny"),
+    "train_xtts_dvae_tiny",
+    *("train_f5_dit_v1_tiny", "train_f5_dit_v0_tiny", "train_e2_unett_tiny"),
 )
 """Recordings of over 1 MB each: a smaller one of the same kind lies in the repository."""
 

@@ -32,10 +32,56 @@ def tiny_forward() -> TTS:
     return TTS("forward", random_model(TOY, "cpu").freeze(), tiny_vocoder(), select("cpu"), {})
 
 
+def tiny_fastpitch() -> TTS:
+    """Two speakers, about five frames a token."""
+    from dataclasses import replace
+
+    from tests.tiny import tiny_vocoder
+    from vivavoce.audio.specs import VOCOS_24K
+    from vivavoce.models.fastpitch.workloads import TOY, random_model
+    from vivavoce.runtime import select
+    from vivavoce.speech.engine import TTS
+
+    config = replace(TOY, n_mels=VOCOS_24K.n_mels, n_speakers=2)
+    model = random_model(config, "cpu", VOCOS_24K)
+    return TTS("fastpitch", model, tiny_vocoder(), select("cpu"), {})
+
+
+def tiny_tacotron2() -> TTS:
+    """It reads a token a step and stops behind the last."""
+    from dataclasses import replace
+
+    from tests.tiny import tiny_vocoder
+    from vivavoce.audio.specs import VOCOS_24K
+    from vivavoce.models.tacotron2.workloads import DYNAMIC, TOY, random_model
+    from vivavoce.runtime import select
+    from vivavoce.speech.engine import TTS
+
+    config = replace(TOY, n_mels=VOCOS_24K.n_mels, attention=DYNAMIC)
+    model = random_model(config, "cpu", VOCOS_24K)
+    return TTS("tacotron2", model, tiny_vocoder(), select("cpu"), {})
+
+
+def tiny_hmm() -> TTS:
+    from dataclasses import replace
+
+    from tests.tiny import tiny_vocoder
+    from vivavoce.audio.specs import VOCOS_24K
+    from vivavoce.models.hmm.workloads import TOY, random_model
+    from vivavoce.runtime import select
+    from vivavoce.speech.engine import TTS
+
+    model = random_model(replace(TOY, n_mels=VOCOS_24K.n_mels), "cpu", VOCOS_24K)
+    return TTS("hmm", model, tiny_vocoder(), select("cpu"), {"temperature": 0.3})
+
+
 ENGINES: dict[str, Callable[[], TTS]] = {
     "f5": tiny_f5,
+    "fastpitch": tiny_fastpitch,
     "forward": tiny_forward,
     "glow": tiny_tts,
+    "hmm": tiny_hmm,
+    "tacotron2": tiny_tacotron2,
     "vits": tiny_vits,
     "xtts": tiny_xtts,
 }

@@ -19,7 +19,10 @@ NAMES = {
     "Word",
     "__version__",
     "book",
+    "bulk",
+    "data",
     "errors",
+    "evaluate",
     "load",
     "load_voice",
     "make_voice",
@@ -50,6 +53,7 @@ ERRORS = {
     "UsageError",
     "VivavoceError",
     "VoiceError",
+    "WorkerLost",
 }
 
 

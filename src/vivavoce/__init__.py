@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vivavoce import book as book
+    from vivavoce import bulk as bulk
+    from vivavoce import data as data
     from vivavoce import errors as errors
+    from vivavoce import evaluate as evaluate
     from vivavoce import train as train
     from vivavoce.audio.io import read as read_audio
     from vivavoce.audio.io import write as write_audio
@@ -36,7 +39,10 @@ __all__ = [
     "Word",
     "__version__",
     "book",
+    "bulk",
+    "data",
     "errors",
+    "evaluate",
     "load",
     "load_voice",
     "make_voice",
@@ -56,7 +62,10 @@ _PLACES = {
     "Voice": ("vivavoce.types", "Voice"),
     "Word": ("vivavoce.types", "Word"),
     "book": ("vivavoce.book", ""),
+    "bulk": ("vivavoce.bulk", ""),
+    "data": ("vivavoce.data", ""),
     "errors": ("vivavoce.errors", ""),
+    "evaluate": ("vivavoce.evaluate", ""),
     "load": ("vivavoce.speech.load", "load"),
     "load_voice": ("vivavoce.speech.voices", "load_voice"),
     "make_voice": ("vivavoce.speech.voices", "make_voice"),

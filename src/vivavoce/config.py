@@ -150,7 +150,7 @@ def _float(value: int, path: str) -> float:
     return float(value)
 
 
-def _convert_table(hint: Any, value: object, path: str) -> dict[str, Any]:
+def _convert_table(hint: object, value: object, path: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ConfigError(f"'{path}' is {describe(value)}; it must be a table.")
     return {k: _convert(hint, v, f"{path}.{k}") for k, v in value.items()}

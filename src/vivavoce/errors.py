@@ -105,6 +105,10 @@ class GuardError(VivavoceError):
     """The model produced something that is not speech (NaN, silence, absurd length)."""
 
 
+class WorkerLost(VivavoceError):
+    """Processes that speak ended by themselves, again and again."""
+
+
 class TrainingError(VivavoceError):
     """Training cannot start or go on."""
 

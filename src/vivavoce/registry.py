@@ -6,9 +6,10 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
-from vivavoce.errors import ConfigError, UnknownModel, near_misses
+from vivavoce.errors import ConfigError, UnknownModel, UsageError, near_misses
 from vivavoce.types import Voice, Workload
 
 if TYPE_CHECKING:
@@ -70,13 +71,30 @@ class Registry(Generic[M]):
 
     def build_task(self, name: str) -> Callable[..., Any]:
         """The family's `build_task`. Raises ConfigError where it has no training."""
+        return self.training(name).build_task
+
+    def training(self, name: str) -> ModuleType:
+        """The family's module `train`. Raises ConfigError where it has none."""
         module = f"{self._folder(name)}.train"
         try:
-            return importlib.import_module(module).build_task
+            return importlib.import_module(module)
         except ModuleNotFoundError as error:
             if error.name != module:
                 raise
             raise ConfigError(f"The family '{name}' cannot be trained yet.") from error
+
+    def graph(self, name: str) -> Any:
+        """The family's module `onnx`. Raises UsageError where it has none."""
+        module = f"{self._folder(name)}.onnx"
+        try:
+            return importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name != module:
+                raise
+            raise UsageError(
+                f"The {self.kind} family '{name}' cannot be exported to ONNX.",
+                "`vivavoce models list` shows the family of each model.",
+            ) from error
 
     def recognise(self, names: Iterable[str]) -> str:
         """The first family whose importer recognises tensors of these names, or ""."""

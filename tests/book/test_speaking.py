@@ -13,7 +13,7 @@ from vivavoce import files
 from vivavoce.audio import io
 from vivavoce.audio.loudness import integrated_lufs
 from vivavoce.book import Book, Chapter, Paragraph, read, speak
-from vivavoce.book.assembly import HEAD_S, TAIL_S
+from vivavoce.book.mastering import HEAD_S, TAIL_S
 from vivavoce.book.passages import LONGEST, Passage, passages
 from vivavoce.book.speaking import unfinished
 from vivavoce.errors import TextError, UnknownFormat, UsageError
@@ -136,7 +136,10 @@ def test_text_that_the_voice_cannot_say(tts, tmp_path):
         ("One", "日本語", "left out"),
         ("Two", "日", "left out"),
     ]
-    assert [track.title for track in made.tracks] == ["One"]
+    assert [track.title for track in made.tracks] == ["One", "Two"]
+    assert made.tracks[1].end_s - made.tracks[1].start_s == pytest.approx(HEAD_S + TAIL_S, abs=0.01)
+    with pytest.raises(TextError, match="nothing of the book"):
+        speak(tts, book, tmp_path / "none", chapters=[2], on_problem="skip")
 
 
 def test_two_processes_do_not_make_one_audiobook(tts, book, tmp_path):

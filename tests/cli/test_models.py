@@ -122,3 +122,15 @@ def test_path_of_what_is_not_here(cli):
     result = cli("models", "path", "f5-v1")
     assert result.code == 2
     assert "Run: vivavoce models get f5-v1" in result.err
+
+
+def test_list_of_one_family(cli):
+    shown = cli("models", "list", "--family", "fastpitch")
+    names = [line.split()[0] for line in shown.out.splitlines()[1:]]
+    assert names == ["speedy-speech-ljspeech", "fast-pitch-ljspeech", "fast-pitch-vctk"]
+    assert shown.err == ""
+    vocoders = cli("models", "list", "--family", "melgan").out
+    assert "multiband-melgan-ljspeech" in vocoders
+    refused = cli("models", "list", "--family", "melgen")
+    assert refused.code == 2
+    assert "There is no family 'melgen'. Did you mean 'melgan'" in refused.err

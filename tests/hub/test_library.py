@@ -78,7 +78,7 @@ def test_models_that_can_speak_here(stored):
 
 
 def test_what_is_not_here_says_how_to_get_it(home):
-    with pytest.raises(UnknownModel, match="models import FILE --as glow"):
+    with pytest.raises(UnknownModel, match="models get glow-tts-ljspeech"):
         library.path("glow-tts-ljspeech")
     with pytest.raises(UnknownModel, match=r"'f5-v1' is not downloaded\. Run: vivavoce models get"):
         library.path("F5TTS_v1_Base")
@@ -98,7 +98,7 @@ def test_a_model_is_got_with_its_vocoder(hub, tmp_path):
     hub.put(entry.repo, entry.files[1], VOCABULARY.encode())
     assert library.get("E2TTS_Base") == paths.models() / "e2"
     here = {row.name for row in library.installed() if row.installed}
-    bundled = {"linnet", "linnet-pulse", "kathleen", "kathleen-vocos"}
+    bundled = {"linnet", "linnet-pulse", "kathleen", "kathleen-vocos", "griffin-lim"}
     assert here == bundled | {"e2", "vocos-mel-24khz"}
 
 

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from vivavoce.models import MODELS
+from vivavoce.nn.task import Task
 from vivavoce.types import FeatureSpec, Tokens
 
 SPEC = FeatureSpec(sample_rate=8000, hop_length=80, n_fft=160, win_length=160, n_mels=8)
@@ -42,7 +43,7 @@ class Model(nn.Module):
         return self.net((self.table(tokens) * mask).sum(1) / mask.sum(1))
 
 
-class OnePhase(nn.Module):
+class OnePhase(Task):
     phases: tuple[str, ...] = ("model",)
     needs = frozenset({"tokens", "features"})
     segment_frames: int | None = None
@@ -84,7 +85,7 @@ class OnePhase(nn.Module):
         (folder / "model.json").write_text(json.dumps(numbers))
 
 
-class TwoPhases(nn.Module):
+class TwoPhases(Task):
     """Noise to samples against a critic, on random crops."""
 
     phases = ("critic", "generator")

@@ -51,6 +51,16 @@ def test_jsonl_and_csv_say_the_same(folder):
     assert first[1].where.endswith("a.jsonl:3")
 
 
+def test_a_prepared_folder_says_who_speaks_and_what_is_held_out(folder):
+    row = '{{"audio": "wavs/a000{0}.wav", "text": "t", "speaker": "s{0}", "split": "{1}"}}\n'
+    (folder / "wavs" / "a0002.wav").write_bytes(b"sound")
+    (folder / "prepared.json").write_text("{}")
+    (folder / "manifest.jsonl").write_text(row.format(1, "train") + row.format(2, "validation"))
+    rows = manifest.read([source(folder)])
+    assert [(r.speaker, r.held_out) for r in rows] == [("s1", False), ("s2", True)]
+    assert [r.speaker for r in manifest.read([source(folder, speaker="me")])] == ["me", "me"]
+
+
 def test_every_broken_row_is_named_with_its_line(folder):
     (folder / "metadata.csv").write_text("a0001|one\nmissing|two\na0002\nb0001| \na0001|again\n")
     with pytest.raises(TrainingError) as caught:

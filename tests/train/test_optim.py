@@ -57,10 +57,10 @@ def test_state_survives_exactly(name):
     config = PhaseOptim(name=name, weight_decay=0.1)
     torch.manual_seed(0)
     one, other = nn.Linear(3, 2), nn.Linear(3, 2)
-    first = optim.build(config, one.parameters())
+    first = optim.build(config, dict(one.named_parameters()))
     steps(one, first, 1)
     other.load_state_dict(one.state_dict())
-    second = optim.build(config, other.parameters())
+    second = optim.build(config, dict(other.named_parameters()))
     saved = {
         k: v.clone() for k, v in optim.state_tensors(first, dict(one.named_parameters())).items()
     }
@@ -76,7 +76,7 @@ def test_decay_spares_biases():
     layer = nn.Linear(3, 2)
     nn.init.ones_(layer.weight)
     nn.init.ones_(layer.bias)
-    optimiser = optim.build(PhaseOptim(lr=0.1, weight_decay=0.5), layer.parameters())
+    optimiser = optim.build(PhaseOptim(lr=0.1, weight_decay=0.5), dict(layer.named_parameters()))
     layer.weight.grad, layer.bias.grad = torch.zeros(2, 3), torch.zeros(2)
     optimiser.step()
     assert layer.weight[0, 0].item() == pytest.approx(0.95)

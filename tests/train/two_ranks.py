@@ -13,18 +13,27 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from tests.train.test_distributed import environments
-from vivavoce.audio.specs import HIFIGAN_22K, XTTS_LATENTS
+from vivavoce.audio.specs import HIFIGAN_22K, VOCOS_24K, XTTS_LATENTS
+from vivavoce.config import to_dict
+from vivavoce.models.f5 import workloads as f5
+from vivavoce.models.f5.model import F5TTS
+from vivavoce.models.f5.text import F5TextConfig
+from vivavoce.models.f5.train import F5Task
 from vivavoce.models.forward import workloads as forward
 from vivavoce.models.forward.train import ForwardTask
 from vivavoce.models.glow import workloads as glow
 from vivavoce.models.glow.train import GlowTask
 from vivavoce.models.vits import workloads as vits
 from vivavoce.models.vits.train import VitsLoss, VitsTask, VitsTTS, VitsVoice, decoders
+from vivavoce.models.xtts import workloads as xtts
+from vivavoce.models.xtts.model import Xtts
+from vivavoce.models.xtts.train import XttsTask
 from vivavoce.nn.task import Batch, Task
 from vivavoce.train import distributed
 from vivavoce.train.cache import FeatureCache
@@ -33,19 +42,24 @@ from vivavoce.train.distributed import Group
 from vivavoce.train.loop import Trainer
 from vivavoce.train.recipe import DataConfig, LoopConfig, OptimConfig, Recipe
 from vivavoce.types import FeatureSpec
+from vivavoce.vocoders.bigvgan import workloads as bigvgan
+from vivavoce.vocoders.bigvgan.train import build_task as bigvgan_task
+from vivavoce.vocoders.hifigan import workloads as hifigan
+from vivavoce.vocoders.hifigan.config import V1
+from vivavoce.vocoders.hifigan.train import build_task as hifigan_task
 from vivavoce.vocoders.pulse import workloads as pulse
 from vivavoce.vocoders.pulse.train import PulseLoss, PulseTask
 from vivavoce.vocoders.vocos import workloads as vocos
-from vivavoce.vocoders.vocos.train import VocosLoss, VocosTask
+from vivavoce.vocoders.vocos.train import build_task as vocos_task
 
 CPU = torch.device("cpu")
 STEPS = 5
 HOP = 256
 
 
-def texts(rows: int, length: int) -> Batch:
+def texts(rows: int, length: int, letters: int = 70) -> Batch:
     return {
-        "tokens": torch.randint(3, 70, (rows, length)),
+        "tokens": torch.randint(3, letters, (rows, length)),
         "token_lengths": torch.arange(length, length - rows, -1),
         "speakers": torch.zeros(rows, dtype=torch.long),
     }
@@ -59,6 +73,23 @@ def sounds(frames: int, rows: int = 2) -> Batch:
 def mels(rows: int, n_mels: int, frames: int) -> Batch:
     lengths = torch.arange(frames, frames - 2 * rows, -2)
     return {"features": 3 + 2 * torch.randn(rows, n_mels, frames), "feature_lengths": lengths}
+
+
+def small(config: object, **loss: float) -> dict[str, dict[str, Any]]:
+    """The tables of a recipe."""
+    return {"model": to_dict(config), "loss": loss}
+
+
+def f5_task() -> Task:
+    text = F5TextConfig(f5.LETTERS, normalise=False)
+    return F5Task(F5TTS(replace(f5.TOY, n_tokens=len(f5.LETTERS)), VOCOS_24K, text))
+
+
+def xtts_batch() -> Batch:
+    codes = {"codes": torch.randint(0, 1000, (2, 9)), "code_lengths": torch.tensor([9, 7])}
+    samples = 0.1 * torch.randn(2, 2 * 22_050)
+    lengths = {"sample_lengths": torch.full((2,), 2 * 22_050)}
+    return texts(2, 12) | codes | {"samples": samples} | lengths
 
 
 def forward_batch() -> Batch:
@@ -100,10 +131,17 @@ FAMILIES: dict[str, tuple[Callable[[], Task], Callable[[], Batch]]] = {
         pulse_batch,
     ),
     "vits": (vits_task, lambda: texts(2, 12) | sounds(80)),
-    "vocos": (
-        lambda: VocosTask(vocos.TOY, FeatureSpec(), VocosLoss(discriminator_width=0.05)),
-        lambda: sounds(64),
+    "vocos": (lambda: vocos_task(small(vocos.TOY, discriminator_width=0.05)), lambda: sounds(64)),
+    "hifigan": (
+        lambda: hifigan_task(small(replace(V1, **hifigan.TOY), discriminator_width=0.05)),
+        lambda: sounds(32),
     ),
+    "bigvgan": (
+        lambda: bigvgan_task(small(bigvgan.TOY, discriminator_width=0.05)),
+        lambda: sounds(32),
+    ),
+    "f5": (f5_task, lambda: texts(3, 12, 20) | mels(3, VOCOS_24K.n_mels, 60)),
+    "xtts": (lambda: XttsTask(Xtts(xtts.TOY)), xtts_batch),
 }
 """A small task, and a batch for it: what is drawn differs between the processes."""
 

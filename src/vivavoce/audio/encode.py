@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -27,7 +29,21 @@ class Encoder(Protocol):
     def close(self) -> None: ...
 
 
-def open_encoder(form: Format, sink: Sink, sample_rate: int) -> Encoder:
+@dataclass(frozen=True)
+class Encoding:
+    """What else a file has: `bit_rate` is that of MP3, constant; `tags` by libsndfile's names
+    (title, artist, album, tracknumber, genre, comment, date), where a format has them.
+    """
+
+    bit_rate: int | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+PLAIN = Encoding()
+LOWEST_MP3, HIGHEST_MP3 = 32_000, 320_000
+
+
+def open_encoder(form: Format, sink: Sink, sample_rate: int, encoding: Encoding = PLAIN) -> Encoder:
     """Raises MissingExtra when the format needs FFmpeg and it is not installed."""
     if form.media:
         return MediaEncoder(form, sink, sample_rate)
@@ -35,7 +51,7 @@ def open_encoder(form: Format, sink: Sink, sample_rate: int) -> Encoder:
         return RawStream(sink)
     if form.container == "WAV" and not sink.seekable():
         return WavStream(form, sink, sample_rate)
-    return FileEncoder(form, sink, sample_rate)
+    return FileEncoder(form, sink, sample_rate, encoding)
 
 
 def to_int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
@@ -47,10 +63,14 @@ def to_int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
 class FileEncoder:
     """Every format of libsndfile."""
 
-    def __init__(self, form: Format, sink: Sink, sample_rate: int) -> None:
+    def __init__(
+        self, form: Format, sink: Sink, sample_rate: int, encoding: Encoding = PLAIN
+    ) -> None:
         self._integer = form.integer
         # A stream has no table of contents, without which only a constant rate tells the length.
-        constant = form.container == "MP3" and not sink.seekable()
+        asked = encoding.bit_rate if form.container == "MP3" else None
+        constant = asked is not None or (form.container == "MP3" and not sink.seekable())
+        level = 0.5 if asked is None else (HIGHEST_MP3 - asked) / (HIGHEST_MP3 - LOWEST_MP3)
         self._file = soundfile.SoundFile(
             sink,  # type: ignore[arg-type] - a file to write to needs no more than a Sink has
             "w",
@@ -58,9 +78,11 @@ class FileEncoder:
             channels=1,
             subtype=form.subtype,
             format=form.container,
-            compression_level=0.5 if constant else None,
+            compression_level=level if constant else None,
             bitrate_mode="CONSTANT" if constant else None,
         )
+        for name, value in encoding.tags.items():
+            setattr(self._file, name, value)
 
     def write(self, samples: NDArray[np.float32]) -> None:
         for start in range(0, len(samples), BLOCK):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from vivavoce.audio import stft, tables
 from vivavoce.errors import ConfigError
@@ -136,14 +137,30 @@ def _limits(norm: Normalisation) -> tuple[float, float]:
     return (-norm.max_norm if norm.symmetric else 0.0), norm.max_norm
 
 
-def convert(features: Tensor, have: FeatureSpec, want: FeatureSpec) -> Tensor:
+USUAL = ("normalisation",)
+AS_PUBLISHED = (*USUAL, "sample_rate", "f_min", "f_max", "preemphasis")
+"""Fields that may differ between a model and its vocoder; the second list for published pairs."""
+
+
+def convert(
+    features: Tensor, have: FeatureSpec, want: FeatureSpec, as_published: bool = False
+) -> Tensor:
     """Features `[B, C, T]` of one spec as the other means them: only `normalisation` may differ.
 
+    `as_published` does what Coqui does for pairs that it released although more differs: where the
+    sample rates do, the frames are stretched in time by their ratio, and bands stay what they are.
     Raises IncompatibleFeatures, naming each other field that differs.
     """
-    have.require(want, ignore=("normalisation",))
-    if have.normalisation == want.normalisation:
-        return features
-    if have.normalisation is not None:
-        features = denormalise(features, have.normalisation)
-    return features if want.normalisation is None else normalise(features, want.normalisation)
+    have.require(want, ignore=AS_PUBLISHED if as_published else USUAL)
+    if have.normalisation != want.normalisation:
+        if have.normalisation is not None:
+            features = denormalise(features, have.normalisation)
+        if want.normalisation is not None:
+            features = normalise(features, want.normalisation)
+    return features if have.sample_rate == want.sample_rate else _stretched(features, have, want)
+
+
+def _stretched(features: Tensor, have: FeatureSpec, want: FeatureSpec) -> Tensor:
+    bands, frames = features.shape[-2:]
+    size = bands, max(1, int(frames * want.sample_rate / have.sample_rate))
+    return F.interpolate(features.unsqueeze(1), size, mode="bilinear").squeeze(1)

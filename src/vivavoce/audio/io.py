@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from vivavoce.audio import formats, kept, restored
 from vivavoce.audio.containers import cut_off
 from vivavoce.audio.decode import decode, guarded, opened
-from vivavoce.audio.encode import BLOCK, open_encoder
+from vivavoce.audio.encode import BLOCK, PLAIN, Encoding, open_encoder
 from vivavoce.audio.findings import Finding, Recorded
 from vivavoce.audio.kept import Kept, Mark
 from vivavoce.audio.limits import LONGEST_S, Limits
@@ -122,6 +122,7 @@ class StreamWriter:
         *,
         file_rate: int | None = None,
         request: Mapping[str, str] | None = None,
+        encoding: Encoding = PLAIN,
     ) -> None:
         self.format = formats.find(target, format)
         self.clipped = 0
@@ -137,7 +138,7 @@ class StreamWriter:
         self._sink = Sink(target)
         self._open = True
         with self._giving_up_on_error():
-            self._encoder = open_encoder(self.format, self._sink, self.sample_rate)
+            self._encoder = open_encoder(self.format, self._sink, self.sample_rate, encoding)
             self._sink.check()
 
     @property

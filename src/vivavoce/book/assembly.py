@@ -5,44 +5,23 @@ Reads the store whenever samples are needed, so that memory does not grow with t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vivavoce.audio.loudness import Meter, from_db
-from vivavoce.book.limiter import limited
+from vivavoce.audio.loudness import Meter, to_db
+from vivavoce.book.captions import Cue
+from vivavoce.book.mastering import AS_SPOKEN, HEAD_S, MARGIN_DB, TAIL_S, Level, Master
 from vivavoce.book.outputs import Track
-from vivavoce.book.passages import Passage, Store
+from vivavoce.book.passages import Passage
 from vivavoce.book.types import Chapter
 from vivavoce.errors import OutputError
+from vivavoce.speech.store import Spoken
 
-HEAD_S, TAIL_S = 0.75, 1.5
-"""Silence before and after each chapter."""
-
-PEAK_LIMIT_DB = -3.0
-"""Of true peaks: what audiobook shops ask for."""
-CODING_DB = 0.7
-"""What AAC at 64 kb/s added to the peaks of an hour of limited speech; the limiter stays below."""
-LIMITER_DB = PEAK_LIMIT_DB - CODING_DB
-MARGIN_DB = 1.0
-"""True peaks are so much above the largest sample, or less."""
-
-
-@dataclass(frozen=True)
-class Level:
-    """A gain in dB, and a ceiling for peaks where one is needed."""
-
-    gain_db: float
-    ceiling_db: float | None
-
-    def applied(self, samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
-        louder = samples * np.float32(from_db(self.gain_db))
-        return louder if self.ceiling_db is None else limited(louder, rate, self.ceiling_db)[0]
-
-
-AS_SPOKEN = Level(0.0, None)
+TOLERANCE_DB = 0.05
+MOST_PASSES = 4
 
 
 @dataclass(frozen=True)
@@ -55,59 +34,110 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Assembly:
-    """Parts whose passages are all in the store, at `rate` Hz."""
+class Measured:
+    """Where the chapters and the sentences lie, and how loud everything is.
 
-    store: Store
+    `meter` has heard all of it; `rms_db` are the chapters' levels, with their peaks in dB.
+    """
+
+    tracks: list[Track]
+    cues: list[Cue]
+    meter: Meter
+    rms_db: list[float]
+    peaks_db: list[float]
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """Parts whose passages `get` has, at `rate` Hz."""
+
+    get: Callable[[Passage], Spoken | None]
     rate: int
     parts: tuple[Part, ...]
 
-    def measured(self) -> tuple[list[Track], Meter]:
-        """Where the chapters lie, counted in samples, and how loud all of it is."""
-        meter = Meter(self.rate)
-        tracks: list[Track] = []
+    def measured(self) -> Measured:
+        """Counted in samples, and heard as it was spoken."""
+        found = Measured([], [], Meter(self.rate), [], [])
         begin = 0
         for part in self.parts:
-            end = begin
-            for samples in self.samples(part, AS_SPOKEN):
-                meter.add(samples)
+            end, energy, peak = begin, 0.0, 0.0
+            silences = (None, *part.passages, None)
+            for passage, samples in zip(silences, self.samples(part, AS_SPOKEN), strict=True):
+                found.meter.add(samples)
+                if passage is not None:
+                    pause = round(passage.pause_s * self.rate)
+                    place = end / self.rate, max(end, end + len(samples) - pause) / self.rate
+                    found.cues.append(Cue(part.number, passage.text, *place))
+                energy += float(np.square(samples, dtype=np.float64).sum())
+                peak = max(peak, float(np.abs(samples).max(initial=0.0)))
                 end += len(samples)
             place = begin / self.rate, end / self.rate
-            tracks.append(Track(part.number, part.chapter.title, *place))
+            found.tracks.append(Track(part.number, part.chapter.title, *place))
+            found.rms_db.append(to_db((energy / max(1, end - begin)) ** 0.5))
+            found.peaks_db.append(to_db(peak))
             begin = end
-        return tracks, meter
+        return found
 
-    def level(self, spoken: Meter, target_lufs: float | None) -> tuple[Level, float]:
-        """What brings the book to the loudness, and the loudness that it then has, in LUFS.
+    def levels(self, spoken: Measured, master: Master) -> tuple[list[Level], float]:
+        """What brings each part to the level that is wanted, and the loudness of all in LUFS.
 
-        `spoken` has measured all of it. Limiting peaks takes a little away, so what is limited is
-        measured again.
+        Limiting peaks takes a little away, so what is limited is measured again.
         """
-        if target_lufs is None or not np.isfinite(spoken.lufs):
-            return AS_SPOKEN, spoken.lufs
-        gain_db = target_lufs - spoken.lufs
-        if spoken.peak_db + gain_db <= LIMITER_DB - MARGIN_DB:
-            return Level(gain_db, None), target_lufs
-        missing_db = target_lufs - self._lufs(Level(gain_db, LIMITER_DB))
-        level = Level(gain_db + missing_db, LIMITER_DB)
-        return level, self._lufs(level)
+        if master.rms_db is not None:
+            rows = zip(self.parts, spoken.rms_db, spoken.peaks_db, strict=True)
+            levels = [self._by_rms(part, rms, peak, master) for part, rms, peak in rows]
+            return levels, self._lufs(levels)
+        level, lufs = self._by_loudness(spoken, master)
+        return [level] * len(self.parts), lufs
+
+    def _by_loudness(self, spoken: Measured, master: Master) -> tuple[Level, float]:
+        target, lufs = master.loudness_lufs, spoken.meter.lufs
+        if target is None or not np.isfinite(lufs):
+            return AS_SPOKEN, lufs
+        gain_db, ceiling = target - lufs, master.ceiling_db
+        if spoken.meter.peak_db + gain_db <= ceiling - MARGIN_DB:
+            return Level(gain_db, None), target
+        first = Level(gain_db, ceiling)
+        missing_db = target - self._lufs([first] * len(self.parts))
+        level = Level(gain_db + missing_db, ceiling)
+        return level, self._lufs([level] * len(self.parts))
+
+    def _by_rms(self, part: Part, rms_db: float, peak_db: float, master: Master) -> Level:
+        if master.rms_db is None or not np.isfinite(rms_db):
+            return AS_SPOKEN
+        gain_db = master.rms_db - rms_db
+        if peak_db + gain_db <= master.ceiling_db - MARGIN_DB:
+            return Level(gain_db, None)
+        for _ in range(MOST_PASSES):
+            reached = self._rms_db(part, Level(gain_db, master.ceiling_db))
+            gain_db += master.rms_db - reached
+            if abs(master.rms_db - reached) < TOLERANCE_DB:
+                break
+        return Level(gain_db, master.ceiling_db)
 
     def samples(self, part: Part, level: Level) -> Iterator[NDArray[np.float32]]:
         """Those of a chapter, passage by passage, with the silence around it."""
         yield np.zeros(round(HEAD_S * self.rate), np.float32)
         for passage in part.passages:
-            spoken = self.store.get(passage, self.rate)
+            spoken = self.get(passage)
             if spoken is None:
                 raise OutputError(
-                    f"{self.store.folder} has lost what was spoken.",
+                    f"What was spoken of '{passage.text[:60]}' is lost.",
                     "Run the same command again.",
                 )
             yield level.applied(spoken.samples, self.rate)
         yield np.zeros(round(TAIL_S * self.rate), np.float32)
 
-    def _lufs(self, level: Level) -> float:
+    def _lufs(self, levels: list[Level]) -> float:
         meter = Meter(self.rate)
-        for part in self.parts:
+        for part, level in zip(self.parts, levels, strict=True):
             for samples in self.samples(part, level):
                 meter.add(samples)
         return meter.lufs
+
+    def _rms_db(self, part: Part, level: Level) -> float:
+        energy, count = 0.0, 0
+        for samples in self.samples(part, level):
+            energy += float(np.square(samples, dtype=np.float64).sum())
+            count += len(samples)
+        return to_db((energy / max(1, count)) ** 0.5)

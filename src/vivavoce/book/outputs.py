@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 
 from vivavoce import files
 from vivavoce.audio import formats, media
+from vivavoce.audio.encode import Encoding
 from vivavoce.audio.io import StreamWriter
-from vivavoce.book import m4b
+from vivavoce.book import captions, m4b
+from vivavoce.book.captions import Cue
+from vivavoce.book.mastering import Master
 from vivavoce.book.types import Book
 from vivavoce.errors import OutputError, UsageError
 
@@ -48,8 +51,19 @@ class Output(Protocol):
         """Writes everything; the paths of the audio files."""
         ...
 
+    def subtitles(
+        self, tracks: Sequence[Track], cues: Sequence[Cue], kinds: Sequence[str]
+    ) -> list[Path]:
+        """Writes subtitles beside the audio files; their paths."""
+        ...
 
-def find(target: Path, format: str | None) -> Output:  # noqa: A002 - the word everybody uses
+
+def find(
+    target: Path,
+    format: str | None,  # noqa: A002 - the word everybody uses
+    master: Master | None = None,
+    chapters: int = 1,
+) -> Output:
     """By the suffix: .m4b is one file, anything else a folder.
 
     Raises UnknownFormat, UsageError, MissingExtra, OutputError for what cannot be written.
@@ -75,7 +89,7 @@ def find(target: Path, format: str | None) -> Output:  # noqa: A002 - the word e
     found = formats.find(target, format or DEFAULT_FORMAT)
     if found.media:
         media.require_av()
-    return Folder(target, found.name)
+    return Folder(target, found.name, master or Master(), max(2, len(str(chapters))))
 
 
 @dataclass(frozen=True)
@@ -92,6 +106,14 @@ class OneFile:
             m4b.write(path, book, tracks, pieces, sample_rate)
         return [self.target]
 
+    def subtitles(
+        self, tracks: Sequence[Track], cues: Sequence[Cue], kinds: Sequence[str]
+    ) -> list[Path]:
+        paths = [self.target.with_suffix(f".{kind}") for kind in kinds]
+        for path, kind in zip(paths, kinds, strict=True):
+            files.write_text(path, captions.written(cues, kind))
+        return paths
+
 
 @dataclass(frozen=True)
 class Folder:
@@ -99,6 +121,8 @@ class Folder:
 
     target: Path
     format: str
+    master: Master
+    digits: int = 2
 
     def write(
         self, book: Book, tracks: Sequence[Track], chapters: Iterable[Samples], sample_rate: int
@@ -109,12 +133,13 @@ class Folder:
             raise OutputError(
                 f"Cannot make {self.target}: {error.strerror}.", "Choose another folder."
             ) from error
-        width = max(2, len(str(len(book.chapters))))
         paths = []
         for track, chapter in zip(tracks, chapters, strict=True):
-            name = f"{track.number:0{width}}-{slug(track.title)}.{self.format}"
-            path = self.target / name
-            with StreamWriter(path, sample_rate, self.format) as writer:
+            path = self.target / f"{self._name(track)}.{self.format}"
+            encoding = Encoding(self.master.bit_rate, tags(book, track))
+            rate = self.master.sample_rate
+            how = StreamWriter(path, sample_rate, self.format, file_rate=rate, encoding=encoding)
+            with how as writer:
                 for samples in chapter:
                     writer.write(samples)
             paths.append(path)
@@ -122,6 +147,35 @@ class Folder:
             suffix = book.cover.media_type.partition("/")[2]
             files.write_bytes(self.target / f"cover.{suffix}", book.cover.data)
         return paths
+
+    def subtitles(
+        self, tracks: Sequence[Track], cues: Sequence[Cue], kinds: Sequence[str]
+    ) -> list[Path]:
+        paths = []
+        for track in tracks:
+            own = [cue for cue in cues if cue.chapter == track.number]
+            for kind in kinds:
+                path = self.target / f"{self._name(track)}.{kind}"
+                files.write_text(path, captions.written(own, kind, track.start_s))
+                paths.append(path)
+        return paths
+
+    def _name(self, track: Track) -> str:
+        return f"{track.number:0{self.digits}}-{slug(track.title)}"
+
+
+def tags(book: Book, track: Track) -> dict[str, str]:
+    """Of one chapter's file."""
+    found = {
+        "title": track.title,
+        "album": book.title,
+        "artist": ", ".join(book.authors),
+        "tracknumber": str(track.number),
+        "date": book.date[:4],
+        "genre": "Audiobook",
+        "comment": "Read by a synthetic voice (vivavoce).",
+    }
+    return {name: " ".join(value.split()) for name, value in found.items() if value.strip()}
 
 
 def slug(title: str) -> str:

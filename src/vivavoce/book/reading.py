@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from vivavoce.book import epub, pdf, plain
+from vivavoce.book import docx, epub, pdf, plain
 from vivavoce.book.markup import Reading
 from vivavoce.book.types import Book
 from vivavoce.errors import BookError, UsageError, near_misses
 
 READERS: dict[str, Callable[[Path, Reading], Book]] = {
     "epub": epub.read,
+    "docx": docx.read,
     "pdf": pdf.read,
     "txt": plain.read_text,
     "md": plain.read_markdown,
@@ -20,12 +21,12 @@ READERS: dict[str, Callable[[Path, Reading], Book]] = {
     "htm": plain.read_html,
     "xhtml": plain.read_html,
 }
-OTHERS = frozenset({"mobi", "azw", "azw3", "fb2", "odt", "rtf", "doc", "docx", "lit", "kfx"})
+OTHERS = frozenset({"mobi", "azw", "azw3", "fb2", "odt", "rtf", "doc", "lit", "kfx"})
 """Formats of books that are not read, but that other programs convert."""
 
 
 def read(path: str | Path, reading: Reading | None = None) -> Book:
-    """The book in an .epub, .pdf, .txt, .md or .html file.
+    """The book in an .epub, .docx, .pdf, .txt, .md or .html file.
 
     `reading` says what is read beside the text. Raises UsageError for a file that is not there or
     of another kind, BookError for one that is damaged, locked or empty, MissingExtra for a PDF

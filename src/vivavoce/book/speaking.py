@@ -16,21 +16,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vivavoce import files
-from vivavoce.book import identity, outputs
+from vivavoce.book import captions, mastering, outputs
 from vivavoce.book.assembly import Assembly, Part
+from vivavoce.book.casting import ONE_VOICE, Casting
+from vivavoce.book.checking import Check
+from vivavoce.book.mastering import LOUDNESS_LUFS, Master
 from vivavoce.book.outputs import Track
-from vivavoce.book.passages import Passage, Problem, Spoken, Store, passages
+from vivavoce.book.passages import Manuscript, Problem
+from vivavoce.book.speakers import Speakers
 from vivavoce.book.types import Book, Chapter
-from vivavoce.errors import GuardError, OutputError, TextError, UsageError
+from vivavoce.errors import OutputError, TextError, UsageError
+from vivavoce.text.lexicon import Lexicon
 from vivavoce.text.passages import Style
-from vivavoce.types import Audio
 
 if TYPE_CHECKING:
     from vivavoce.speech.engine import TTS
     from vivavoce.types import Voice
 
 LOCK = ".lock"
-LOUDNESS_LUFS = -20.0
 OnProgress = Callable[[int, int, str, int], None]
 """Called with the characters that are done, of how many, the chapter's title, and how many of the
 characters were spoken by this call: the others were in the store."""
@@ -46,11 +49,13 @@ class Audiobook:
     seconds: float
     lufs: float
     spoken: int
+    subtitles: tuple[Path, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """As plain data, for JSON."""
         return {
             "files": [str(path) for path in self.files],
+            "subtitles": [str(path) for path in self.subtitles],
             "seconds": round(self.seconds, 3),
             "lufs": round(self.lufs, 2) if np.isfinite(self.lufs) else None,
             "chapters": [asdict(track) for track in self.tracks],
@@ -74,45 +79,59 @@ def speak(
     chapters: Sequence[int] | None = None,
     format: str | None = None,  # noqa: A002 - the word everybody uses
     loudness_lufs: float | None = LOUDNESS_LUFS,
+    preset: str | None = None,
     on_problem: str = "error",
     speed: float = 1.0,
     seed: int = 0,
     style: Style | None = None,
+    cast: Casting | None = None,
+    lexicon: Lexicon | None = None,
+    subtitles: Sequence[str] = (),
+    check: Check | None = None,
+    retry: bool = False,
+    store: str | Path | None = None,
     on_progress: OnProgress | None = None,
     **options: Any,
 ) -> Audiobook:
     """Speaks the book into `target`: one file where that ends in .m4b, else a folder of files.
 
     What is spoken is kept in `unfinished(target)` until the audiobook is complete: a call that was
-    interrupted is repeated, and goes on. `chapters` are numbers from 1; all by default. `format`
-    is that of the files in a folder. `loudness_lufs` is that of the whole book, with peaks below
-    -3 dB; None leaves the samples as they are. `on_problem` is as in `TTS.speak`; text that the
-    voice cannot say counts as a problem too. `options` are the model's.
+    interrupted is repeated, and goes on. In a `store` it stays, for other books and later calls.
+    `chapters` are numbers from 1; all by default. `format` is that of the files in a folder.
+    `loudness_lufs` is that of the whole book, with peaks below -3 dB; None leaves the samples as
+    they are; `preset` (acx, audible, podcast) replaces it. `on_problem` is as in `TTS.speak`; text
+    that the voice cannot say counts as a problem too. `cast` says who reads what, `lexicon` how
+    words are said. `subtitles` are srt, vtt, lrc or json. `check` listens; `retry` speaks again
+    what had a problem in an earlier call. `options` are the model's.
 
     Raises UsageError (chapters, a second process at the same target), TextError, GuardError,
-    OutputError, UnknownFormat, MissingExtra.
+    OutputError, UnknownFormat, MissingExtra, VoiceError.
     """
     target = Path(target)
-    output = outputs.find(target, format)
+    master = mastering.preset(preset) if preset else Master(loudness_lufs)
+    output = outputs.find(target, format or master.format, master, len(book.chapters))
+    captions.require(subtitles, isinstance(output, outputs.OneFile))
     chosen = select(book, chapters)
     style = replace(style or Style(), markup=False)
-    how = options | {"speed": speed, "on_problem": on_problem}
-    request = tts.request(voice, seed=seed, **how)
-    known = identity.facts(tts, request) | {"style": repr(style)}
+    how = options | {"speed": speed, "on_problem": on_problem, "seed": seed, "style": style}
+    reads = tts.model.reads_phonemes
+    manuscript = Manuscript(cast or ONE_VOICE, lexicon, style.paragraph_s, reads, book.language)
     with _alone(unfinished(target)) as folder:
-        parts = tuple(Part(n, c, tuple(passages(c, style.paragraph_s))) for n, c in chosen)
-        speaker = _Speaker(tts, request.voice, how | {"seed": seed, "style": style})
-        store = Store(folder, known)
-        parts, problems = _speakable(speaker, store, parts, on_problem == "error")
-        assembly = Assembly(store, tts.sample_rate, parts)
-        count, found = _speak_all(speaker, assembly, on_progress or _silent)
-        tracks, meter = assembly.measured()
-        level, lufs = assembly.level(meter, loudness_lufs)
-        whole = (assembly.samples(part, level) for part in parts)
+        speakers = Speakers(tts, voice, how, Path(store) if store else folder, check)
+        parts = tuple(Part(n, c, tuple(manuscript.passages(n, c))) for n, c in chosen)
+        parts, problems = _speakable(speakers, parts, on_problem == "error")
+        count, found = _speak_all(speakers, parts, retry, on_progress or _silent)
+        work = Assembly(speakers.get, tts.sample_rate, parts)
+        measured = work.measured()
+        levels, lufs = work.levels(measured, master)
+        tracks = measured.tracks
+        whole = (work.samples(part, level) for part, level in zip(parts, levels, strict=True))
         paths = output.write(book, tracks, whole, tts.sample_rate)
+        beside = output.subtitles(tracks, measured.cues, subtitles)
         shutil.rmtree(folder, ignore_errors=True)
-    end_s = tracks[-1].end_s
-    return Audiobook(tuple(paths), tuple(tracks), tuple(problems + found), end_s, lufs, count)
+    end_s, problems = tracks[-1].end_s, problems + found
+    done = tuple(paths), tuple(tracks), tuple(problems)
+    return Audiobook(*done, end_s, lufs, count, tuple(beside))
 
 
 def select(book: Book, numbers: Sequence[int] | None) -> list[tuple[int, Chapter]]:
@@ -155,18 +174,20 @@ def _alone(folder: Path) -> Iterator[Path]:
 
 
 def _speakable(
-    speaker: _Speaker, store: Store, parts: tuple[Part, ...], strict: bool
+    speakers: Speakers, parts: tuple[Part, ...], strict: bool
 ) -> tuple[tuple[Part, ...], list[Problem]]:
     """Without the passages that the voice cannot say at all. Raises TextError when `strict`.
 
-    This is found out before hours of work, not after.
+    This is found out before hours of work, not after. A chapter of which nothing is left stays, as
+    a moment of silence with its title: the numbers and the contents are those of the book.
     """
     problems: list[Problem] = []
     kept = []
     for part in parts:
         good = []
         for passage in part.passages:
-            error = None if passage in store else speaker.fault(passage)
+            speaker = speakers.of(passage)
+            error = None if passage.marked in speaker.store else speaker.fault(passage)
             if error is None:
                 good.append(passage)
                 continue
@@ -176,56 +197,30 @@ def _speakable(
                 raise TextError(str(found), advice) from error
             reason = f"left out: {error.message}"
             problems.append(Problem(part.chapter.title, passage.text, reason))
-        if good:
+        if part.passages:
             kept.append(replace(part, passages=tuple(good)))
-    if not kept:
+    if not any(part.passages for part in kept):
         raise TextError("This voice can say nothing of the book.", "Choose another voice.")
     return tuple(kept), problems
 
 
 def _speak_all(
-    speaker: _Speaker, work: Assembly, on_progress: OnProgress
+    speakers: Speakers, parts: tuple[Part, ...], retry: bool, on_progress: OnProgress
 ) -> tuple[int, list[Problem]]:
     """Speaks what is missing in the store. How many passages that were, and their problems."""
-    total = sum(len(passage.text) for part in work.parts for passage in part.passages)
+    total = sum(len(passage.text) for part in parts for passage in part.passages)
     done, said, count = 0, 0, 0
     problems: list[Problem] = []
-    for part in work.parts:
+    for part in parts:
         title = part.chapter.title
         for passage in part.passages:
             on_progress(done, total, title, said)
-            spoken = work.store.get(passage, work.rate)
-            if spoken is None:
-                spoken = speaker.spoken(passage, work.store.key(passage))
-                work.store.put(passage, Audio(spoken.samples, work.rate), spoken.warnings)
+            spoken = speakers.get(passage)
+            again = retry and spoken is not None and bool(spoken.warnings)
+            if spoken is None or again:
+                spoken = speakers.speak(passage, again)
                 count, said = count + 1, said + len(passage.text)
             problems += [Problem(title, passage.text, warning) for warning in spoken.warnings]
             done += len(passage.text)
     on_progress(done, total, "", said)
     return count, problems
-
-
-@dataclass(frozen=True)
-class _Speaker:
-    """A voice, and how it speaks."""
-
-    tts: TTS
-    voice: Voice
-    how: dict[str, Any]
-
-    def fault(self, passage: Passage) -> TextError | None:
-        """Why the voice cannot say it."""
-        try:
-            next(iter(self.tts.plan(passage.marked, self.tts.request(self.voice))))
-        except TextError as error:
-            return error
-        return None
-
-    def spoken(self, passage: Passage, key: str) -> Spoken:
-        """The seed follows from the text: what stands before a passage does not change it."""
-        how: dict[str, Any] = {**self.how, "seed": int(key[:12], 16)}
-        try:
-            speech = self.tts.speak(passage.marked, self.voice, **how)
-        except GuardError as error:
-            raise GuardError(f"'{passage.text[:60]}': {error.message}", error.advice) from error
-        return Spoken(speech.samples, speech.warnings)

@@ -45,6 +45,7 @@ class GraphWriter:
         self.tensors: dict[str, bytes] = {}
         self.constants: dict[tuple[str, bytes, tuple[int, ...]], str] = {}
         self.ends: list[bytes] = []
+        self.stand_ins: dict[str, str] = {}  # values in place of inputs of these names
 
     def op(
         self,
@@ -87,6 +88,8 @@ class GraphWriter:
         return self.constants[key]
 
     def input(self, name: str, kind: int, shape: Sequence[int | str]) -> str:
+        if name in self.stand_ins:
+            return self.stand_ins[name]
         self.ends.append(content(11, _value_info(name, kind, shape)))
         return name
 

@@ -36,7 +36,7 @@ class OpaqueObject:
 
     name: str
     args: tuple[Any, ...] = ()
-    state: Any = None
+    state: object = None
     items: list[Any] = field(default_factory=list)
     entries: dict[Any, Any] = field(default_factory=dict)
 
@@ -85,7 +85,7 @@ def plain_set(items: Iterable[Any]) -> set[Any]:
     return set(result)
 
 
-def call(function: object, args: Any, budget: Budget) -> Any:
+def call(function: object, args: object, budget: Budget) -> Any:
     """Our own equivalent of `function(*args)`, or an opaque object that keeps the arguments."""
     if not isinstance(function, (GlobalName, OpaqueObject)):
         raise BadCheckpoint(f"A {type(function).__name__} is called like a function.")
@@ -96,7 +96,7 @@ def call(function: object, args: Any, budget: Budget) -> Any:
     return builder(budget, *args) if builder else OpaqueObject(function.name, args)
 
 
-def finish(pending: Pending, state: Any, budget: Budget) -> Any:
+def finish(pending: Pending, state: object, budget: Budget) -> Any:
     """The numpy value that `pending` becomes with its state; itself when it is not numbers."""
     if type(state) is not tuple or len(state) < 2:
         raise BadCheckpoint("A numpy value has no proper state.")
@@ -122,7 +122,7 @@ def _table(budget: Budget, pairs: Any) -> dict[Any, Any]:
     return result
 
 
-def _ordered_dict(budget: Budget, pairs: Any = ()) -> dict[Any, Any]:
+def _ordered_dict(budget: Budget, pairs: object = ()) -> dict[Any, Any]:
     return _table(budget, pairs)
 
 
@@ -130,7 +130,7 @@ def _counter(budget: Budget, counts: object = ()) -> dict[Any, Any]:
     return dict(_table(budget, counts))
 
 
-def _default_dict(budget: Budget, _factory: object = None, pairs: Any = ()) -> dict[Any, Any]:
+def _default_dict(budget: Budget, _factory: object = None, pairs: object = ()) -> dict[Any, Any]:
     return dict(_table(budget, pairs))
 
 
@@ -171,7 +171,9 @@ def _sizes(values: Any, what: str) -> tuple[int, ...]:
     return tuple(values)
 
 
-def _tensor(budget: Budget, storage: Any, offset: object, size: object, stride: object) -> Tensor:
+def _tensor(
+    budget: Budget, storage: object, offset: object, size: object, stride: object
+) -> Tensor:
     """A view of a storage `[N]`, after checking that no index can leave it."""
     if not isinstance(storage, Storage):
         raise BadCheckpoint(f"A tensor is made from {describe(storage)}.")
@@ -197,13 +199,13 @@ def _tensor(budget: Budget, storage: Any, offset: object, size: object, stride: 
 
 def _tensor_v2(
     budget: Budget,
-    storage: Any,
+    storage: object,
     offset: object,
     size: object,
     stride: object,
     _requires_grad: object = False,
     _hooks: object = None,
-    metadata: Any = None,
+    metadata: object = None,
 ) -> Tensor:
     if metadata:
         raise BadCheckpoint("A tensor is stored conjugated or negated, which is not supported.")
@@ -212,14 +214,14 @@ def _tensor_v2(
 
 def _tensor_v3(
     budget: Budget,
-    storage: Any,
+    storage: object,
     offset: object,
     size: object,
     stride: object,
     _requires_grad: object,
     _hooks: object,
-    dtype: Any,
-    metadata: Any = None,
+    dtype: object,
+    metadata: object = None,
 ) -> Tensor:
     known = DTYPES.get(getattr(dtype, "name", ""))
     if known is None or not isinstance(storage, Storage):
@@ -231,16 +233,18 @@ def _size(budget: Budget, size: object = ()) -> tuple[int, ...]:
     return _sizes(size, "shape")
 
 
-def _parameter(_budget: Budget, data: Any, *_rest: object) -> Any:
+def _parameter(_budget: Budget, data: object, *_rest: object) -> Any:
     return data
 
 
-def _from_type(budget: Budget, function: object, _type: object, args: Any, _state: object) -> Any:
+def _from_type(
+    budget: Budget, function: object, _type: object, args: object, _state: object
+) -> Any:
     """A tensor subclass: the tensor in it."""
     return call(function, args, budget)
 
 
-def _reconstructor(_budget: Budget, cls: object, _base: object, state: Any) -> OpaqueObject:
+def _reconstructor(_budget: Budget, cls: object, _base: object, state: object) -> OpaqueObject:
     return OpaqueObject(cls.name if isinstance(cls, GlobalName) else "object", (state,))
 
 
@@ -259,17 +263,19 @@ def _numpy_array(_budget: Budget, *_args: object) -> Pending:
     return Pending("numpy.ndarray")
 
 
-def _numpy_scalar(budget: Budget, dtype: Any, raw: object) -> Any:
+def _numpy_scalar(budget: Budget, dtype: object, raw: object) -> Any:
     return _from_bytes(budget, raw, dtype, (1,), "C")[0]
 
 
 def _numpy_frombuffer(
-    budget: Budget, raw: object, dtype: Any, shape: object, order: object
+    budget: Budget, raw: object, dtype: object, shape: object, order: object
 ) -> np.ndarray:
     return _from_bytes(budget, raw, dtype, shape, "F" if order == "F" else "C")
 
 
-def _from_bytes(budget: Budget, raw: object, dtype: Any, shape: object, order: str) -> np.ndarray:
+def _from_bytes(
+    budget: Budget, raw: object, dtype: object, shape: object, order: str
+) -> np.ndarray:
     if not isinstance(dtype, np.dtype):
         raise BadCheckpoint("A numpy value holds objects, not numbers.")
     if not isinstance(raw, (bytes, bytearray, str)):

@@ -5,6 +5,7 @@ Each family's `convert.py` says which names become which.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
@@ -73,6 +74,13 @@ def count(names: Iterable[str], prefix: str) -> int:
     """
     numbers = (name[len(prefix) :].partition(".")[0] for name in names if name.startswith(prefix))
     return 1 + max((int(n) for n in numbers if n.isdecimal() and len(n) < 7), default=-1)
+
+
+def renamed(name: str, table: Iterable[tuple[str, str]]) -> str:
+    """`name` after every (pattern, replacement) of `table`, one behind the other."""
+    for pattern, replacement in table:
+        name = re.sub(pattern, replacement, name)
+    return name
 
 
 def require_count(names: Iterable[str], prefix: str, expected: Any, setting: str) -> None:

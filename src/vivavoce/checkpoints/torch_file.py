@@ -62,7 +62,7 @@ def _what_it_is(start: bytes) -> str:
     return "It is empty." if not start else DAMAGED
 
 
-def _storage_id(pid: Any) -> tuple[torch.dtype, str, int, Any]:
+def _storage_id(pid: object) -> tuple[torch.dtype, str, int, Any]:
     """dtype, key, count and view of a persistent id. The device it names is ignored."""
     if not isinstance(pid, tuple) or len(pid) < 5 or pid[0] != "storage":
         raise BadCheckpoint("It refers to something that is not a tensor's storage.")
@@ -88,7 +88,7 @@ def _read_zip(file: IO[bytes], budget: Budget) -> Pickled:
         _check_byte_order(archive.read(f"{root}byteorder", 100) == b"little")
     storages: dict[str, torch.Tensor] = {}
 
-    def storage(pid: Any) -> Storage:
+    def storage(pid: object) -> Storage:
         dtype, key, count, _ = _storage_id(pid)
         if key not in storages:
             content = archive.entry(f"{root}data/{key}")
@@ -149,7 +149,7 @@ class _LegacyStorages:
         self.left, self.budget = file_size, budget
         self.found: dict[str, tuple[torch.dtype, torch.Tensor]] = {}
 
-    def view(self, pid: Any) -> Storage | GlobalName:
+    def view(self, pid: object) -> Storage | GlobalName:
         if isinstance(pid, tuple) and len(pid) == 4 and pid[0] == "module":
             if not isinstance(pid[1], GlobalName):
                 raise BadCheckpoint("A module has no class.")

@@ -15,7 +15,21 @@ from typing import Annotated
 import typer
 
 import vivavoce
-from vivavoce.cli import audit, bench, book, doctor, edit, models, serve, speak, train, voices
+from vivavoce.cli import (
+    audit,
+    bench,
+    book,
+    bulk,
+    data,
+    doctor,
+    edit,
+    evaluate,
+    models,
+    serve,
+    speak,
+    train,
+    voices,
+)
 from vivavoce.cli.grouped import Grouped
 from vivavoce.cli.signals import Ended, orderly_end
 from vivavoce.cli.terminal import say
@@ -35,12 +49,15 @@ app = typer.Typer(
 app.command("speak", cls=Grouped)(speak.speak)
 app.command("edit", cls=Grouped)(edit.edit)
 app.command("book", cls=Grouped)(book.book)
+app.command("bulk", cls=Grouped)(bulk.bulk)
+app.command("eval", cls=Grouped)(evaluate.evaluate)
 app.command("serve")(serve.serve)
 app.add_typer(models.app, name="models", help="List, download, import and remove models.")
 app.add_typer(voices.app, name="voices", help="List, make and remove voices.")
 app.command("doctor")(doctor.doctor)
 app.command("audit")(audit.audit)
 app.command("bench")(bench.bench)
+app.add_typer(data.app, name="data", help="Prepare recordings for training.")
 app.command("train")(train.train)
 app.command("export")(train.export)
 

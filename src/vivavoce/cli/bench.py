@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from vivavoce.cli.options import Device, Fast, Json, Model, Precision, Vocoder
-from vivavoce.cli.terminal import Progress, emit, facts
+from vivavoce.cli.terminal import Progress, emit, facts, write_report
 from vivavoce.errors import UsageError
 
 FLAT = 0.05
@@ -29,6 +30,9 @@ def bench(
     soak: Annotated[
         int, typer.Option(metavar="COUNT", help="Speak COUNT utterances and watch memory instead.")
     ] = 0,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write the result as JSON to a file.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Measure speed and memory.
@@ -55,6 +59,8 @@ def bench(
             runs=runs,
             on_progress=progress,
         )
+    if output is not None:
+        write_report(output, found)
     emit(found, as_json, _render)
 
 

@@ -11,6 +11,7 @@ import typer
 
 from vivavoce.cli import model_flags
 from vivavoce.cli import options as o
+from vivavoce.cli.book_extras import Asked, extras
 from vivavoce.cli.book_report import Teller, plan_text, report
 from vivavoce.cli.terminal import emit, say
 from vivavoce.errors import UsageError
@@ -21,27 +22,38 @@ if TYPE_CHECKING:
     from vivavoce.speech.engine import TTS
     from vivavoce.types import Voice
 
-_OUTPUT = typer.Option(
-    "--output", "-o", metavar="FILE|FOLDER", rich_help_panel="Output",
-    help="An .m4b file with chapters, or a folder for a file per chapter.",
+
+def _in(panel: str, text: str, *names: str, metavar: str | None = None) -> Any:
+    return typer.Option(*names, help=text, rich_help_panel=panel, metavar=metavar)
+
+
+_OUTPUT = _in(
+    "Output", "An .m4b file with chapters, or a folder for a file per chapter.",
+    "--output", "-o", metavar="FILE|FOLDER",
 )  # fmt: skip
-_PLAN = typer.Option("--plan", rich_help_panel="Output", help="Show what would be read; no speech.")
-_CHAPTERS = typer.Option(
-    metavar="3-5,9", rich_help_panel="Text", help="Chapters, as --plan counts."
-)
-_NOTES = typer.Option("--notes", rich_help_panel="Text", help="Read footnotes where they stand.")
-_ALT = typer.Option("--alt", rich_help_panel="Text", help="Read the descriptions of pictures.")
-_RUBY = typer.Option(
-    metavar="reading|base", rich_help_panel="Text", help="What to read of annotated words."
-)
-_LOUDNESS = typer.Option(
-    metavar="LUFS|off", rich_help_panel="Output", help="Loudness of the whole book."
-)
+_PLAN = _in("Output", "Show what would be read; no speech.", "--plan")
+_CHAPTERS = _in("Text", "Chapters, as --plan counts.", metavar="3-5,9")
+_NOTES = _in("Text", "Read footnotes where they stand.", "--notes")
+_ALT = _in("Text", "Read the descriptions of pictures.", "--alt")
+_RUBY = _in("Text", "What to read of annotated words.", metavar="reading|base")
+_LEXICON = _in("Text", "TOML file with words that are said otherwise.", metavar="FILE")
+_VOICES = _in("Voice", "TOML file with voices by chapter and for dialogue.", metavar="FILE")
+_LOUDNESS = _in("Output", "Loudness of the whole book [default: -20].", metavar="LUFS|off")
+_PRESET = _in("Output", "Loudness and format for acx, audible or podcast.", metavar="NAME")
+_SUBTITLES = _in("Output", "srt, vtt, lrc, json; several with commas.", metavar="KINDS")
+_STORE = _in("Output", "Keep what is spoken there, for later runs.", metavar="FOLDER")
+_CHECK = _in("Advanced", "Have a recogniser listen (needs vivavoce[asr]).", "--check")
+_LISTENER = _in("Advanced", "Its name or folder.", "--recogniser", metavar="NAME")
+_TRIES = _in("Advanced", "Attempts at what --check does not understand.", metavar="COUNT")
+_RETRY = _in("Advanced", "Speak again what had a problem and is kept.", "--retry")
+_STRICT = _in("Advanced", "Exit with 1 if there are problems.", "--strict")
 
 
 @model_flags.with_model_options
 def book(
-    source: Annotated[Path, typer.Argument(metavar="BOOK", help=".epub, .pdf, .txt, .md, .html")],
+    source: Annotated[
+        Path, typer.Argument(metavar="BOOK", help=".epub, .docx, .pdf, .txt, .md, .html")
+    ],
     output: Annotated[Path | None, _OUTPUT] = None,
     plan: Annotated[bool, _PLAN] = False,
     chapters: Annotated[str | None, _CHAPTERS] = None,
@@ -65,7 +77,17 @@ def book(
     precision: o.Precision = "auto",
     fast: o.Fast = False,
     audio_format: o.Format = None,
-    loudness: Annotated[str, _LOUDNESS] = "-20",
+    loudness: Annotated[str | None, _LOUDNESS] = None,
+    preset: Annotated[str | None, _PRESET] = None,
+    subtitles: Annotated[str | None, _SUBTITLES] = None,
+    voices: Annotated[Path | None, _VOICES] = None,
+    lexicon: Annotated[Path | None, _LEXICON] = None,
+    check: Annotated[bool, _CHECK] = False,
+    recogniser: Annotated[str | None, _LISTENER] = None,
+    tries: Annotated[int, _TRIES] = 3,
+    retry: Annotated[bool, _RETRY] = False,
+    strict: Annotated[bool, _STRICT] = False,
+    store: Annotated[Path | None, _STORE] = None,
     settings: o.Settings = None,
     as_json: o.Json = False,
     *,
@@ -75,42 +97,50 @@ def book(
 
     A run that was interrupted is repeated with the same command, and goes on.
     """
-    from vivavoce.book import overview, reading
+    given = locals()  # sixteen of them go on as they are
+    asked = Asked(**{name: given[name] for name in Asked.__dataclass_fields__})
+    found = _read(source, notes, alt, ruby)
+    how = model_flags.merged(options, settings)
+    how |= {"speed": speed, "seed": seed, "style": _style(sentence_silence, paragraph_silence)}
+    who = (voice, ref, transcript, transcript_file, language, transcribe, None)
+    what = (model, vocoder, device, precision, fast)
+    _make(found, asked, who, what, options, how | {"on_problem": on_problem})
+
+
+def _read(source: Path, notes: bool, alt: bool, ruby: str) -> Book:
+    from vivavoce.book import reading
     from vivavoce.book.markup import Reading
 
     if ruby not in ("reading", "base"):
         raise UsageError(f"--ruby is '{ruby}'.", "Use reading or base.")
-    found = reading.read(source, Reading(notes=notes, alt=alt, ruby=ruby))
-    numbers = overview.numbers(chapters, len(found.chapters))
-    if plan:
+    return reading.read(source, Reading(notes=notes, alt=alt, ruby=ruby))
+
+
+def _make(
+    found: Book,
+    asked: Asked,
+    who: tuple[Any, ...],
+    what: tuple[Any, ...],
+    options: dict[str, Any],
+    how: dict[str, Any],
+) -> None:
+    """The plan, or the audiobook."""
+    from vivavoce.book import overview
+
+    numbers = overview.numbers(asked.chapters, len(found.chapters))
+    if asked.plan:
         chosen = [found.chapters[n - 1] for n in numbers] if numbers else found.chapters
-        emit(overview.overview(found, chosen, speed), as_json, plan_text)
+        emit(overview.overview(found, chosen, how["speed"]), asked.as_json, plan_text)
         return
-    if output is None:
+    if asked.output is None:
         raise UsageError("No output is given.", "Use -o book.m4b, or --plan to look first.")
-    how = model_flags.merged(options, settings)
-    how |= {"loudness_lufs": _lufs(loudness), "format": audio_format, "on_problem": on_problem}
-    how |= {"speed": speed, "seed": seed, "style": _style(sentence_silence, paragraph_silence)}
-    who = (voice, ref, transcript, transcript_file, language, transcribe, None)
-    tts, spoken_by, extra = _speaker(who, (model, vocoder, device, precision, fast), options)
-    _check_language(found, tts, spoken_by, language)
-    made = _perform(tts, found, output, {"voice": spoken_by, "chapters": numbers} | how | extra)
-    report(made, output, as_json)
-
-
-def _lufs(written: str) -> float | None:
-    from vivavoce.cli.writing import LOUDNESS_LUFS
-
-    if written == "off":
-        return None
-    low, high = LOUDNESS_LUFS
-    try:
-        value = float(written)
-    except ValueError:
-        value = high + 1.0
-    if not low <= value <= high:
-        raise UsageError(f"--loudness is '{written}'.", f"Give {low:g} to {high:g} LUFS, or off.")
-    return value
+    how |= {"chapters": numbers, **extras(asked, found)}
+    tts, spoken_by, extra = _speaker(who, what, options)
+    _check_language(found, tts, spoken_by, who[4])
+    made = _perform(tts, found, asked.output, {"voice": spoken_by} | how | extra)
+    report(made, asked.output, asked.as_json)
+    if asked.strict and made.problems:
+        raise typer.Exit(1)
 
 
 def _style(sentence_s: float | None, paragraph_s: float | None) -> Any:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import platform
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from vivavoce.cli.options import Device, Json
-from vivavoce.cli.terminal import Progress, emit, table
+from vivavoce.cli.terminal import Progress, emit, table, write_report
 from vivavoce.errors import UsageError
 
 
@@ -20,6 +21,9 @@ def doctor(
     self_test: Annotated[
         bool, typer.Option("--self-test", help="Compare every stage on the device with the CPU.")
     ] = False,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write it all as JSON, without folders.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Check this machine: devices, precision, bundled voice.
@@ -40,6 +44,8 @@ def doctor(
         with Progress("comparing", "steps") as progress:
             facts["self_test"] = selftest.self_test(device, on_progress=progress)
     facts["bundled_voice"] = check_bundled(device)
+    if output is not None:
+        write_report(output, {part: told for part, told in facts.items() if part != "folders"})
     emit(facts, as_json, _render)
     stages = facts.get("self_test", {}).get("stages", ())
     if "error" in facts["bundled_voice"] or not all(stage["right"] for stage in stages):

@@ -85,7 +85,7 @@ def _summary(place: Path | None, tts: TTS, speech: Speech) -> dict[str, Any]:
         "seconds": round(speech.duration_s, 3),
         "model": tts.name,
         "seed": speech.seed,
-        "device": str(tts.selection.device),
+        "device": tts.selection.name,
         "warnings": list(speech.warnings),
     }
 

@@ -21,7 +21,19 @@ ELSEWHERE = {
 """Flags of `f5-tts_infer-cli` and `tts`, and ours."""
 
 
-ORDER = ("Arguments", "Text", "Voice", "Output", "Model options", "Advanced", "Other")
+ORDER = (
+    *(
+        "Arguments",
+        "List",
+        "Text",
+        "Voice",
+        "Scores",
+        "Output",
+        "Model options",
+        "Advanced",
+        "Other",
+    ),
+)
 
 
 class Grouped(TyperCommand):

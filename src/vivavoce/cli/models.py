@@ -9,6 +9,7 @@ import typer
 
 from vivavoce.cli.options import Json, Offline
 from vivavoce.cli.terminal import Progress, emit, facts, say, table
+from vivavoce.errors import UnknownModel, near_misses
 
 if TYPE_CHECKING:
     from vivavoce.hub.library import Row
@@ -22,6 +23,7 @@ MANY = 4  # languages; more are counted
 @app.command("list")
 def list_models(
     vocoders: Annotated[bool, typer.Option("--vocoders", help="List the vocoders.")] = False,
+    family: Annotated[str, typer.Option("--family", help="List those of one family.")] = "",
     as_json: Json = False,
 ) -> None:
     """List the known models and which are on this machine.
@@ -31,10 +33,12 @@ def list_models(
     from vivavoce.hub import library
 
     rows = sorted(library.installed(), key=lambda row: row.kind == "vocoder")
+    if family:
+        rows, vocoders = _of_family(rows, family)
     shown = [row for row in rows if (row.kind == "vocoder") == vocoders]
     listed = shown if vocoders or not as_json else rows
     emit([row.plain() for row in listed], as_json, lambda _: table(_cells(shown), COLUMNS))
-    if not (vocoders or as_json):
+    if not (vocoders or family or as_json):
         say(f"{len(rows) - len(shown)} vocoders: vivavoce models list --vocoders")
 
 
@@ -99,14 +103,32 @@ def remove(name: Name, as_json: Json = False) -> None:
 @app.command()
 def export(
     name: Name,
-    output: Annotated[Path, typer.Option("-o", "--output", help="A file, or for hf a folder.")],
-    kind: Annotated[str, typer.Option("--as", metavar="FORMAT", help="piper or hf.")] = "piper",
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="A file; for sherpa and hf a folder.")
+    ],
+    kind: Annotated[
+        str, typer.Option("--as", metavar="FORMAT", help="onnx, sherpa, piper, hf, f5 or lora.")
+    ] = "piper",
+    words: Annotated[
+        Path | None, typer.Option(help="A text whose words join the lexicon of sherpa.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write a model as files of another program: Piper's, or Hugging Face's."""
-    from vivavoce.hub.export import export as write
+    """Write a model, or the newest checkpoint of a run, as files of another program.
 
-    files = [str(file) for file in write(name, output, kind)]
+    onnx and sherpa hold model and vocoder in one graph, which is run before it is written. lora
+    writes the adapters of a run alone.
+    """
+    from vivavoce.hub.export import export as write
+    from vivavoce.hub.resolve import is_run
+
+    if is_run(Path(name)):
+        from vivavoce.train import exports
+
+        written = exports.convert(Path(name), output, kind)
+    else:
+        written = write(name, output, kind, words)
+    files = [str(file) for file in written]
     emit({"name": name, "files": files}, as_json, lambda data: "\n".join(data["files"]))
 
 
@@ -117,6 +139,18 @@ def path(name: Name, as_json: Json = False) -> None:
 
     data = {"name": name, "path": str(library.path(name))}
     emit(data, as_json, lambda found: found["path"])
+
+
+def _of_family(rows: list[Row], family: str) -> tuple[list[Row], bool]:
+    """The rows of a family, and whether it is one of vocoders. Raises UnknownModel."""
+    from vivavoce.models import MODELS
+    from vivavoce.vocoders import VOCODERS
+
+    if family not in MODELS and family not in VOCODERS:
+        known = (*MODELS.names, *VOCODERS.names)
+        advice = near_misses(family, known) or f"Known: {', '.join(known)}."
+        raise UnknownModel(f"There is no family '{family}'.", advice)
+    return [row for row in rows if row.family == family], family in VOCODERS
 
 
 def _report(folder: Path, name: str, as_json: bool, render: Any) -> None:

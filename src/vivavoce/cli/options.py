@@ -89,7 +89,7 @@ OnProblem = Annotated[str, _PROBLEM]
 Settings = Annotated[list[str] | None, _advanced("Model option.", "--set", metavar="NAME=VALUE")]
 Precision = Annotated[str, _NUMBERS]
 Fast = Annotated[bool, _advanced("Quick settings and the fastest precision.", "--fast")]
-Device = Annotated[str, _advanced("auto, cpu, cuda, cuda:N or mps.", metavar="NAME")]
+Device = Annotated[str, _advanced("auto, cpu, cuda, cuda:N, mps or mlx.", metavar="NAME")]
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Use local files only.")]

@@ -47,9 +47,16 @@ def subtitle_files(paths: list[Path]) -> list[Path]:
 
 
 def download(model: str | None, vocoder: str | None = None, given: Given | None = None) -> None:
-    """Download what is named by an address, with a bar: the first time it may take minutes."""
-    from vivavoce.hub import library
+    """Download what is named by an address, with a bar: the first time it may take minutes.
 
+    The model of a training run is brought up to its newest checkpoint.
+    """
+    from vivavoce.hub import library, resolve
+
+    if model and resolve.is_run(Path(model)):
+        from vivavoce.train import exports
+
+        exports.refreshed(Path(model))
     for place, files in ((model, given), (vocoder, None)):
         if place and "://" in place:
             with Progress(place, "bytes") as progress:

@@ -115,9 +115,9 @@ def loaded(model: str | None, loading: dict[str, Any], verbose: bool, captions: 
             "Leave --subtitles out, or use a model with its own speakers.",
         )
     if verbose:
-        say(f"acoustic  {tts.name} on {tts.selection.device}: {tts.selection.reason}")
+        say(f"acoustic  {tts.name} on {tts.selection.name}: {tts.selection.reason}")
         decoding, kind = tts.vocoder_selection, type(tts.vocoder).__name__.lower()
-        say(f"vocoder   {kind} on {decoding.device}: {decoding.reason}")
+        say(f"vocoder   {kind} on {decoding.name}: {decoding.reason}")
     return tts
 
 
@@ -185,7 +185,7 @@ def _summary(tts: TTS, stages: Stages) -> dict[str, Any]:
     return {
         "stages_s": {name: round(spent, 4) for name, spent in stages.seconds.items()},
         "model": tts.name,
-        "device": str(tts.selection.device),
+        "device": tts.selection.name,
         "reason": tts.selection.reason,
         "vocoder_device": str(tts.vocoder_selection.device),
         "vocoder_reason": tts.vocoder_selection.reason,

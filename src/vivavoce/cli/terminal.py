@@ -8,9 +8,11 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
+from vivavoce import files
 from vivavoce.errors import printable
 
 if TYPE_CHECKING:
@@ -35,6 +37,11 @@ def emit(data: T, as_json: bool, render: Callable[[T], str]) -> None:
     if text:
         # In JSON a control can only stand inside a string, where its escape means the same.
         print(_BARE.sub(lambda c: f"\\u{ord(c[0]):04x}", text) if as_json else printable(text))
+
+
+def write_report(file: Path, data: Mapping[str, Any]) -> None:
+    """What a person may send to somebody: JSON in a file. Raises OutputError."""
+    files.write_text(file, json.dumps(data, ensure_ascii=False, indent=1, default=str) + "\n")
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:

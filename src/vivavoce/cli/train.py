@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ import typer
 
 from vivavoce.cli.options import Device, Json
 from vivavoce.cli.terminal import Progress, emit, facts, say
+from vivavoce.errors import UsageError
 from vivavoce.types import OnProgress
 
 LINE_EVERY_S = 30.0
@@ -23,20 +25,27 @@ def train(
         typer.Option("--set", metavar="KEY=VALUE", help="Override a recipe value."),
     ] = None,
     device: Device = "auto",
+    max_memory: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Largest memory to use, such as 14GB. [default: free]"),
+    ] = None,
     dry_run: Annotated[bool, typer.Option(help="Estimate memory and time, train nothing.")] = False,
     resume: Annotated[bool, typer.Option(help="Continue from the newest checkpoint.")] = True,
     as_json: Json = False,
 ) -> None:
     """Train a model from a recipe. An interrupted run continues with the same command."""
+    overrides = list(settings or ())
+    if max_memory:
+        overrides.append(f"memory.limit_gb={gigabytes(max_memory)}")
     if dry_run:
         from vivavoce.train import dry_run as estimate
 
-        emit(estimate(recipe, settings or (), device), as_json, facts)
+        emit(estimate(recipe, overrides, device), as_json, facts)
         return
     from vivavoce.train import train as run
 
     with Progress("training", "steps") as bar:
-        folder = run(recipe, settings or (), device, resume, ProgressPrinter(bar))
+        folder = run(recipe, overrides, device, resume, ProgressPrinter(bar))
     emit({"run": str(folder)}, as_json, lambda data: data["run"])
 
 
@@ -52,6 +61,14 @@ def export(
     from vivavoce.train import export as write
 
     emit({"model": str(write(run, folder))}, as_json, lambda data: data["model"])
+
+
+def gigabytes(text: str) -> float:
+    """`14GB`, `900 MB` or `14` as a number of GB (10^9 bytes). Raises UsageError."""
+    found = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*(GB|MB|G|M)?", text.strip(), re.IGNORECASE)
+    if not found or not float(found[1]):
+        raise UsageError(f"'{text}' is no size of memory.", "Write for example 14GB.")
+    return float(found[1]) / (1000 if (found[2] or "g").lower().startswith("m") else 1)
 
 
 class ProgressPrinter:

@@ -40,6 +40,7 @@ def bench(
 
     imported = time.perf_counter()
     from vivavoce.runtime import memory, peak_memory
+    from vivavoce.runtime.placement import machine
     from vivavoce.speech.load import load
 
     tts = load(model, vocoder=vocoder, device=device, precision=precision, fast=fast)
@@ -53,9 +54,10 @@ def bench(
     place = tts.selection.device
     return {
         "model": tts.name,
-        "device": str(place),
+        "device": tts.selection.name,
         "reason": tts.selection.reason,
-        "vocoder_device": str(tts.vocoder_selection.device),
+        "vocoder_device": tts.vocoder_selection.name,
+        "machine": machine(tts.selection.name if tts.selection.engine == "mlx" else place),
         "text": text,
         "runs": runs,
         "audio_s": timed[0]["audio_s"],

@@ -17,6 +17,8 @@ EXTRAS = {
     "ja": ("cutlet", "fugashi", "unidic-lite"),
     "languages": ("num2words",),
     "media": ("av",),
+    "mlx": ("mlx",),
+    "onnx": ("onnxruntime",),
     "phonemes": ("espeakng-loader",),
     "romanise": ("uroman",),
     "server": ("starlette", "uvicorn", "websockets", "python-multipart", "av", "prometheus-client"),
@@ -112,7 +114,7 @@ def _selected(name: str) -> dict[str, str]:
         return {"asked": name, "error": str(error)}
     return {
         "asked": name,
-        "device": str(choice.device),
+        "device": choice.name,
         "reason": choice.reason,
         "speaks_in": str(choice.dtype).removeprefix("torch."),
         "trains_in": precision.reason,

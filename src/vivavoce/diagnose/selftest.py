@@ -6,9 +6,10 @@ on them. Prints nothing.
 
 from __future__ import annotations
 
+import re
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, fields, is_dataclass
 from statistics import median
 from types import TracebackType
@@ -21,17 +22,23 @@ from vivavoce import runtime as devices
 from vivavoce.hub import library
 from vivavoce.hub import paths as cache
 from vivavoce.models import MODELS
+from vivavoce.models.base import AcousticModel
 from vivavoce.runtime import placement
 from vivavoce.runtime.float32 import exact_float32
-from vivavoce.runtime.placement import Measurement
+from vivavoce.runtime.measurements import cpu_model
+from vivavoce.runtime.placement import MLX, Measurement
+from vivavoce.runtime.turns import turn
 from vivavoce.types import OnProgress, Workload, no_progress
 from vivavoce.vocoders import VOCODERS
+from vivavoce.vocoders.base import Vocoder
 
 TOLERANCE = 1e-4
 """Largest difference that rounding in float32 explains, relative to the peak of the CPU's result.
 
 Other roundings on the CPU came to 7e-6. On CUDA float32 is told to be exact meanwhile.
 """
+TF32_TOLERANCE = 5e-3
+"""The same where products are rounded to TF32, as MLX' are on chips from the M5 on."""
 LOWER_SHARE = 2.0
 """Work in a lower format may be so many times as far from float32 as it is on the CPU."""
 
@@ -40,6 +47,8 @@ RUNS = 5
 BUDGET_S = 2.0
 SKIPPED = ("training",)  # no part of speaking
 CPU = torch.device("cpu")
+Where = torch.device | str
+"""A device of torch's, or "mlx"."""
 PROCESS_DIED = Measurement(failure="the process ended within it")
 FALLBACK_WARNING = r".*(fall back|falling back).*CPU"
 
@@ -51,18 +60,22 @@ def self_test(device: str = "auto", on_progress: OnProgress = no_progress) -> di
     of the family's typical work at its official size, as toys say nothing about speed. Without a
     device to compare with the CPU there are no stages. Raises UnsupportedDevice, OutputError.
     """
-    chosen = devices.select(device).device
-    if chosen.type == "cpu":
+    selection = devices.select(device)
+    chosen: Where = MLX if selection.engine == MLX else selection.device
+    if chosen == CPU:
         return {"device": "cpu", "note": "There is no device here to compare with the CPU."}
     works, here = _stages(), _installed()
+    if chosen == MLX:
+        works = {stage: works[stage] for stage in on_mlx(works)}
     done, total = 0, sum(map(len, works.values()))
     rows = []
     for stage, group in works.items():
         with _Marked(chosen, stage) as keep:
-            with exact_float32(chosen):
+            with turn(selection), exact_float32(selection.device):
                 row = _compared(group, chosen)
-            if stage in here and not row["failure"]:
-                row |= _raced(group, chosen)
+            with turn(selection):
+                if stage in here and not row["failure"]:
+                    row |= _raced(group, chosen)
             measured = Measurement(**{k: row[k] for k in asdict(PROCESS_DIED) if k in row})
             keep(measured)
         verdict = {"stage": stage, "right": measured.right, "gain": measured.gain}
@@ -102,7 +115,7 @@ def difference(expected: list[Tensor], found: list[Tensor]) -> float:
     return largest
 
 
-def lower_fault(work: Workload, exact: Workload, device: torch.device) -> str:
+def lower_fault(work: Workload, exact: Workload, device: Where) -> str:
     """What is wrong with work in a lower format there; "" where it is as right as on the CPU.
 
     Its error is the distance to the `exact` work, in float32, which the CPU has too.
@@ -115,10 +128,21 @@ def lower_fault(work: Workload, exact: Workload, device: torch.device) -> str:
         return _said(work, problem)
     if error <= LOWER_SHARE * own:
         return ""
-    return f"{work.name} on {device.type} is {error / own:.1f} times as wrong as on the CPU"
+    return f"{work.name} on {device} is {error / own:.1f} times as wrong as on the CPU"
 
 
-def built(work: Workload, device: torch.device, full: bool = False) -> Callable[[], Any]:
+def tolerance(device: Where) -> float:
+    """What rounding may make of work in float32 there."""
+    return TF32_TOLERANCE if device == MLX and rounds_to_tf32(cpu_model()) else TOLERANCE
+
+
+def rounds_to_tf32(chip: str) -> bool:
+    """Whether MLX multiplies float32 at TF32's precision there: on the M5 and newer by default."""
+    named = re.search(r"Apple M(\d+)", chip)
+    return named is not None and int(named[1]) >= 5
+
+
+def built(work: Workload, device: Where, full: bool = False) -> Callable[[], Any]:
     """The work, ready to be done on the device."""
     return work.build(device, full)
 
@@ -126,7 +150,7 @@ def built(work: Workload, device: torch.device, full: bool = False) -> Callable[
 class _Marked:
     """Keeps a note that the stage ended the process, until there is something better to keep."""
 
-    def __init__(self, device: torch.device, stage: str) -> None:
+    def __init__(self, device: Where, stage: str) -> None:
         self.device, self.stage = device, stage
 
     def __enter__(self) -> Callable[[Measurement], None]:
@@ -146,6 +170,19 @@ class _Marked:
         placement.remember(cache.folder(), self.device, self.stage, measured)
 
 
+def on_mlx(stages: Iterable[str]) -> list[str]:
+    """Those whose families MLX computes."""
+    found = []
+    for stage in stages:
+        kind, _, family = stage.partition(".")
+        if kind == "acoustic":
+            able = MODELS.family(family).model.on_mlx is not AcousticModel.on_mlx
+        else:
+            able = VOCODERS.family(family).model.on_mlx is not Vocoder.on_mlx
+        found += [stage] * able
+    return found
+
+
 def _stages() -> dict[str, list[Workload]]:
     found: dict[str, list[Workload]] = {}
     for kind, table in (("acoustic", MODELS), ("vocoder", VOCODERS)):
@@ -160,7 +197,7 @@ def _installed() -> set[str]:
     return {f"{row.kind}.{row.family}" for row in library.installed() if row.installed}
 
 
-def _compared(works: list[Workload], device: torch.device) -> dict[str, Any]:
+def _compared(works: list[Workload], device: Where) -> dict[str, Any]:
     """The work in float32 with the largest difference, and the differences of all.
 
     The first that fails ends it: what a device does after an error is anybody's guess.
@@ -180,23 +217,23 @@ def _compared(works: list[Workload], device: torch.device) -> dict[str, Any]:
         differences[work.name] = error
         if error > worst:
             worst = error
-            row |= {"work": work.name, "error": error, "tolerance": TOLERANCE}
+            row |= {"work": work.name, "error": error, "tolerance": tolerance(device)}
     return row
 
 
 @torch.inference_mode()
-def _results(work: Workload, device: torch.device) -> list[Tensor]:
+def _results(work: Workload, device: Where) -> list[Tensor]:
     return list(tensors(built(work, device)()))
 
 
-def _without_the_cpu(work: Workload, device: torch.device) -> list[Tensor]:
+def _without_the_cpu(work: Workload, device: Where) -> list[Tensor]:
     """The results there. Raises UserWarning where an operator leaves the device."""
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message=FALLBACK_WARNING)
         return _results(work, device)
 
 
-def _raced(works: list[Workload], device: torch.device) -> dict[str, Any]:
+def _raced(works: list[Workload], device: Where) -> dict[str, Any]:
     (work,) = (w for w in works if w.name.endswith(f".{TIMED}"))
     cpu_s = _median_s(work, CPU)
     try:
@@ -210,14 +247,14 @@ def _said(work: Workload, problem: Exception) -> str:
 
 
 @torch.inference_mode()
-def _median_s(work: Workload, device: torch.device) -> float:
+def _median_s(work: Workload, device: Where) -> float:
     """Of a few runs after one to warm up."""
     run = built(work, device, full=True)
 
     def once() -> float:
         begin = time.perf_counter()
         run()
-        devices.synchronise(device)
+        devices.synchronise(CPU if device == MLX else device)
         return time.perf_counter() - begin
 
     once()

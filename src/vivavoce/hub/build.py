@@ -13,12 +13,14 @@ from typing import Any
 from torch import Tensor
 
 from vivavoce.checkpoints.remap import strict_load, under, without_numbers
+from vivavoce.config import to_dict
 from vivavoce.errors import BadCheckpoint
 from vivavoce.hub.address import parse
 from vivavoce.hub.read import Stored
 from vivavoce.limits import guard
 from vivavoce.models import MODELS
 from vivavoce.models.base import AcousticModel
+from vivavoce.types import FeatureSpec
 from vivavoce.vocoders import VOCODERS
 from vivavoce.vocoders.base import Vocoder
 
@@ -64,6 +66,13 @@ def vocoder(stored: Stored) -> Vocoder:
         module = VOCODERS.family(stored.manifest["family"]).model.build(stored.manifest)
     strict_load(module, stored.tensors)
     return module
+
+
+def fitted(stored: Stored, features: FeatureSpec) -> Stored:
+    """A vocoder that fits any model, for a model of these features; another as it is."""
+    if not VOCODERS.family(stored.manifest["family"]).model.fits_any:
+        return stored
+    return Stored({**stored.manifest, "features": to_dict(features)}, stored.tensors)
 
 
 def checked(stored: Stored) -> Stored:

@@ -1,4 +1,7 @@
-"""The models known by name: `catalog.toml` as strict values. Imports neither torch nor the Hub."""
+"""The models known by name: `catalog.toml` and `coqui.toml` as strict values.
+
+Imports neither torch nor the Hub.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import Literal
 
 from vivavoce import config
 from vivavoce.errors import ConfigError, near_misses
+from vivavoce.hub import coqui
 from vivavoce.hub.address import Source, hf
 
 CATALOG = "catalog.toml"
@@ -22,8 +26,11 @@ class Entry:
 
     `languages` are BCP 47 codes, `sample_rate` is in Hz (0: see the model's own configuration),
     `parameters` counts weights, `vocoder` names another entry. `files` lie in the Hugging Face
-    repository `repo` at `revision`; `sha256` maps some of them to their checksums. `bundled`
-    names a folder inside this package instead. An entry with neither has to be imported by path.
+    repository `repo` at `revision`; `sha256` maps some of them to their checksums. Where
+    `all_files`, their names are not known and the repository is asked for them. `bundled` names a
+    folder inside this package instead, `archive` the address of a zip. An entry with none of these
+    has to be imported by path. `as_published`: its maker runs it with its vocoder although their
+    features differ.
     `variant` is a word for the family's own use, where the weights alone do not tell what they are.
     `aliases` are the names that other toolkits give to the same model.
     """
@@ -42,13 +49,18 @@ class Entry:
     parameters: int = 0
     notes: str = ""
     bundled: str = ""
+    all_files: bool = False
+    archive: str = ""
+    as_published: bool = False
     variant: str = ""
     aliases: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.repo and self.bundled:
-            raise ValueError(f"'{self.name}' is both bundled and in a repository.")
-        if bool(self.repo) != bool(self.files):
+        if sum(map(bool, (self.repo, self.bundled, self.archive))) > 1:
+            raise ValueError(
+                f"'{self.name}' is both bundled and in a repository, or in an archive."
+            )
+        if bool(self.repo) != (bool(self.files) or self.all_files):
             raise ValueError(f"'{self.name}' needs a repository and files, or neither.")
         if not set(self.sha256) <= set(self.files):
             raise ValueError(f"'{self.name}' has a checksum of a file it does not list.")
@@ -57,6 +69,11 @@ class Entry:
     def sources(self) -> tuple[Source, ...]:
         """Where the files are fetched from; empty when bundled or only importable."""
         return tuple(hf(self.repo, file, self.revision) for file in self.files)
+
+    @property
+    def fetchable(self) -> bool:
+        """Whether an address is known for it."""
+        return bool(self.repo or self.archive)
 
     @property
     def folder(self) -> Path | None:
@@ -76,6 +93,10 @@ def entries(file: Path | None = None) -> tuple[Entry, ...]:
     Raises ConfigError where it contradicts itself.
     """
     found = config.load(_Catalog, file or Path(str(files("vivavoce.hub"))) / CATALOG).model
+    if file is None:
+        rows = coqui.usable()
+        vocoders = {*(row.name for row in rows), *(one.name for one in found)}
+        found += tuple(Entry(**row.facts(vocoders)) for row in rows)
     names = Counter(name for entry in found for name in (entry.name, *entry.aliases))
     vocoders = {entry.name for entry in found if entry.kind == "vocoder"}
     for name, count in names.items():

@@ -16,7 +16,7 @@ from urllib.parse import urljoin, urlsplit
 
 from vivavoce.checkpoints.companions import WEIGHT_SUFFIXES
 from vivavoce.errors import BadCheckpoint, DownloadError, UsageError
-from vivavoce.hub import families, lora, remote
+from vivavoce.hub import archive, families, lora, paths, remote
 from vivavoce.hub.address import Source, hf
 from vivavoce.hub.catalog import Entry
 from vivavoce.hub.download import Absent
@@ -115,12 +115,16 @@ def is_weights(name: str) -> bool:
 def _listed(location: Location, progress: OnProgress | None, offline: bool | None) -> Files:
     """The files that the catalogue lists, at its revision."""
     entry = location.entry
-    if entry is None or not entry.sources:
+    if entry is None or not entry.fetchable:
         notes = f" {entry.notes}" if entry else ""
         raise DownloadError(
             f"No download address is known for '{location.name}'.{notes}",
             f"Get its files and run: {location.command}",
         )
+    if entry.archive:
+        return _in_archive(entry.archive, progress, offline)
+    if entry.all_files:
+        return _on_hub(hf(entry.repo, "", entry.revision), None, progress, offline)
     fetched = {
         source: remote.fetch_file(source, entry.sha256.get(source.file, ""), progress, offline)
         for source in sorted(entry.sources, key=lambda source: is_weights(source.file))
@@ -128,6 +132,19 @@ def _listed(location: Location, progress: OnProgress | None, offline: bool | Non
     weights = next(source for source in entry.sources if is_weights(source.file))
     beside = tuple(path for source, path in fetched.items() if source != weights)
     return Files((fetched[weights],), remote.pinned(weights, fetched[weights]), beside)
+
+
+def _in_archive(address: str, progress: OnProgress | None, offline: bool | None) -> Files:
+    """The files of a zip: what is unpacked is kept, and the zip is not."""
+    source = Source("url", url=address)
+    folder = paths.download_path(address).with_suffix("")
+    if not folder.is_dir():
+        file = remote.fetch_file(source, "", progress, offline)
+        try:
+            archive.unpack(file, folder)
+        finally:
+            remote.drop(file)
+    return replace(_on_disk(folder), source=source)
 
 
 def _on_disk(path: Path) -> Files:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vivavoce.checkpoints import store
 from vivavoce.errors import BadCheckpoint, OutputError, UnknownModel, UsageError
 from vivavoce.files import remove as remove_path
-from vivavoce.hub import catalog, paths, remote
+from vivavoce.hub import catalog, pairs, paths, remote
 from vivavoce.hub.catalog import Entry
 from vivavoce.hub.fetch import Files, Given, fetch
 from vivavoce.hub.resolve import Location, bundled_folder, folder_name, resolve, stored_folders
@@ -217,9 +217,14 @@ def remove(name: str) -> Removed:
 
 
 def remark(folder: Path) -> str:
-    """How weights that do not say it themselves were read, and why; else nothing."""
-    variant = store.read_manifest(folder).get("variant")
-    return f"Read as {variant['name']}: {variant['reason']}." if variant else ""
+    """How weights that do not say it themselves were read, and why; else nothing.
+
+    And how its features differ from those of the vocoder that it was published with.
+    """
+    manifest = store.read_manifest(folder)
+    variant = manifest.get("variant")
+    read = f"Read as {variant['name']}: {variant['reason']}." if variant else ""
+    return f"{read} {pairs.remark(manifest)}".strip()
 
 
 def _read(files: Files, family: str = "") -> Stored:
@@ -326,7 +331,7 @@ def _row(entry: Entry | None, manifest: Mapping[str, Any], folder: Path | None =
         languages=languages or entry.languages,
         licence=entry.licence or row.licence,
         vocoder=entry.vocoder,
-        source=entry.repo or ("bundled" if entry.bundled else "import"),
+        source=entry.repo or entry.archive or ("bundled" if entry.bundled else "import"),
         notes=entry.notes,
         parameters=entry.parameters or parameters,
     )

@@ -33,8 +33,8 @@ class Raw:
     """What the files of a checkpoint say, under their makers' names.
 
     `config` is the configuration, `found` the other things an importer may ask for by name: the
-    text of a vocabulary, `source`, the catalogue's `variant`, and what the wiring of an ONNX
-    `graph` tells.
+    text of a vocabulary, `source`, the catalogue's `variant`, what the wiring of an ONNX `graph`
+    tells, and in `checkpoint` the plain values beside the tensors.
     """
 
     family: str
@@ -68,7 +68,7 @@ def read_stored(folder: Path) -> Stored:
             f"Run: vivavoce models get {folder.name}",
         )
     files = Files((file,), source, tuple(file.parent.glob(lora.CONFIG)))
-    tensors, _ = _tensors(files, check=False)
+    tensors, *_ = _tensors(files, check=False)
     return Stored(manifest, _adapted(manifest["family"], tensors, file))
 
 
@@ -80,7 +80,7 @@ def read(files: Files, family: str = "") -> Raw:
     """
     if family:
         families.kind_of(family)
-    tensors, graph = _tensors(files)
+    tensors, graph, other = _tensors(files)
     family = _family(family, files.weights[0], tensors)
     importer = families.importer(family)
     file = _config(files, importer.config_needed)
@@ -91,7 +91,7 @@ def read(files: Files, family: str = "") -> Raw:
         )
     config = read_table(file) if file else {}
     folder = (file or files.weights[0]).parent
-    found: dict[str, Any] = {"source": str(files.source), "graph": graph}
+    found: dict[str, Any] = {"source": str(files.source), "graph": graph, "checkpoint": other}
     found["variant"] = files.entry.variant if files.entry else ""
     for key, wanted in importer.companions.items():
         if wanted.unless and any(name.endswith(wanted.unless) for name in tensors):
@@ -138,10 +138,12 @@ def with_adapter(stored: Stored, files: Files, scale: float | None = None) -> St
     return Stored(stored.manifest, merged)
 
 
-def _tensors(files: Files, check: bool = True) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _tensors(
+    files: Files, check: bool = True
+) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Any]]:
     """The tensors of all shards, under their own names but for the wrappers of an adapter.
 
-    And what the wiring of an ONNX graph tells; of other files nothing.
+    And what the wiring of an ONNX graph tells, and the plain values beside the tensors.
     """
     tensors: dict[str, Tensor] = {}
     other: dict[str, Any] = {}
@@ -155,8 +157,8 @@ def _tensors(files: Files, check: bool = True) -> tuple[dict[str, Tensor], dict[
         tensors |= found.tensors
         other |= found.other
     if not lora.is_adapter(tensors) or not families.recognise(map(lora.bare, tensors)):
-        return tensors, graph
-    return lora.unwrapped(tensors, _adapter_settings(files, other), files.weights[0]), graph
+        return tensors, graph, other
+    return lora.unwrapped(tensors, _adapter_settings(files, other), files.weights[0]), graph, other
 
 
 def _read_graph(file: Path) -> checkpoint.Checkpoint:

@@ -11,7 +11,7 @@ from pathlib import Path
 from vivavoce import files
 from vivavoce.checkpoints import store
 from vivavoce.errors import UnknownModel, UsageError, near_misses
-from vivavoce.hub import address, catalog, collections, paths
+from vivavoce.hub import address, catalog, collections, coqui, paths
 from vivavoce.hub.address import Source
 from vivavoce.hub.catalog import Entry
 
@@ -37,7 +37,7 @@ class Location:
         """What brings a model of the catalogue to this machine."""
         if self.entry and self.entry.bundled:
             return "pip install --force-reinstall vivavoce"
-        if self.entry is None or self.entry.sources:
+        if self.entry is None or self.entry.fetchable:
             return f"vivavoce models get {self.name}"
         return f"vivavoce models import FILE --as {self.entry.family} --name {self.name}"
 
@@ -51,6 +51,7 @@ def resolve(text: str, kind: str = "") -> Location:
     """
     if known := _known(text):
         return known
+    coqui.refuse_missing(text)
     source = address.parse(text)
     if source is None:
         return _by_repository(text) or _by_likeness(text, kind)
@@ -69,6 +70,11 @@ def bundled_folder(entry: Entry) -> Path | None:
     """The folder of a model that comes with this package, if it is there."""
     folder = entry.folder
     return folder if folder is not None and (folder / store.MANIFEST).is_file() else None
+
+
+def is_run(path: Path) -> bool:
+    """Whether a folder is that of a training run, whose model is in its folder `export`."""
+    return (path / "recipe.toml").is_file() and (path / "checkpoints").is_dir()
 
 
 def match_name(name: str, known: Iterable[str]) -> str | None:
@@ -90,8 +96,9 @@ def folder_name(name: str) -> str:
 
 def _known(text: str) -> Location | None:
     """By a name of the catalogue, ours or another toolkit's, or of a model that is stored."""
-    known = {name: entry for entry in catalog.entries() for name in (entry.name, *entry.aliases)}
-    entry = known.get(text) or known.get(text.replace("--", "/"))  # as Coqui's folders have it
+    named = ((name, entry) for entry in catalog.entries() for name in (entry.name, *entry.aliases))
+    known = {name.replace("/", "--"): entry for name, entry in named}  # as Coqui's folders have it
+    entry = known.get(text.replace("/", "--"))
     entry = entry or collections.entry(text)
     if entry and (bundled := bundled_folder(entry)):
         return Location(entry.name, entry, bundled)
@@ -110,6 +117,12 @@ def _by_path(path: Path) -> Location:
     files.recover(folder)
     if (folder / store.MANIFEST).is_file():
         return Location(folder.name, folder=folder)
+    if is_run(folder):
+        if not (folder / "export" / store.MANIFEST).is_file():
+            raise UsageError(
+                f"{folder} is a training run without a model.", f"Run: vivavoce export {folder} DIR"
+            )
+        return Location(folder.name, folder=folder / "export")
     if not path.exists():
         raise UsageError(f"There is no file or folder {path}.", "Check the path.")
     return Location(path.stem, source=Source("path", path=path))

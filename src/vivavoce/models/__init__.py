@@ -13,8 +13,11 @@ MODELS: Registry[AcousticModel[Any]] = Registry(
     "model",
     {
         "f5": "vivavoce.models.f5",
+        "fastpitch": "vivavoce.models.fastpitch",
         "forward": "vivavoce.models.forward",
         "glow": "vivavoce.models.glow",
+        "hmm": "vivavoce.models.hmm",
+        "tacotron2": "vivavoce.models.tacotron2",
         "vits": "vivavoce.models.vits",
         "xtts": "vivavoce.models.xtts",
     },

@@ -14,7 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from vivavoce.config import from_dict
-from vivavoce.errors import UnknownVoice, VivavoceError, VoiceError, near_misses
+from vivavoce.errors import (
+    UnknownVoice,
+    UnsupportedDevice,
+    VivavoceError,
+    VoiceError,
+    near_misses,
+)
 from vivavoce.nn.noise import Noise
 from vivavoce.runtime.arithmetic import Arithmetic, portable
 from vivavoce.types import Audio, Chunk, Features, FeatureSpec, Tokens, Voice
@@ -70,7 +76,8 @@ class Job(Generic[O]):
     """A sentence to be generated for somebody: compared by identity.
 
     The noise of the row is seeded by `(seed, row)`. `parts` asks for features as soon as they are
-    there, where the family can. `on_step` is called where it works in steps.
+    there, where the family can. `on_step` is called where it works in steps. `attempt` counts what
+    was tried before: a model that draws no noise must then do something else, or it fails again.
     """
 
     sentence: Sentence[O]
@@ -78,6 +85,7 @@ class Job(Generic[O]):
     row: int = 0
     parts: bool = False
     on_step: OnStep | None = None
+    attempt: int = 0
 
 
 Part = tuple[Job[Any], Features | None, bool]
@@ -208,6 +216,11 @@ class AcousticModel(nn.Module, ABC, Generic[O]):
         """
         return ()
 
+    @property
+    def reads_phonemes(self) -> bool:
+        """Whether `[[…]]` in a text are phonemes in IPA to the model."""
+        return False
+
     @staticmethod
     def describe_voice(voice: Voice) -> dict[str, Any]:
         """Facts about a voice of this family, for people."""
@@ -216,6 +229,26 @@ class AcousticModel(nn.Module, ABC, Generic[O]):
     def freeze(self, arithmetic: Arithmetic | None = None) -> Self:
         """Evaluation mode; work on the weights done once, products as `arithmetic` says."""
         return portable(self.eval().requires_grad_(False))
+
+    def on_mlx(self, dtype: torch.dtype = torch.float32, int8: bool = False) -> Self:
+        """In place of `freeze`: the large products are MLX's, all else stays torch's on the CPU.
+
+        Raises UnsupportedDevice for a family that has no such engine.
+        """
+        raise UnsupportedDevice(
+            f"Models of the family '{self.family}' do not compute with MLX.",
+            "Use device 'mps' or 'cpu'.",
+        )
+
+
+A = TypeVar("A", bound=AcousticModel[Any])
+
+
+def placed(model: A, where: torch.device | str, arithmetic: Arithmetic | None = None) -> A:
+    """A model ready for inference on a device, or with "mlx" by that engine."""
+    if where == "mlx":
+        return model.on_mlx(arithmetic.dtype if arithmetic else torch.float32)
+    return model.to(where).freeze(arithmetic)
 
 
 class StaticBatcher:

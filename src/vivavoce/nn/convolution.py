@@ -52,11 +52,12 @@ class Conv(nn.Conv1d):
 
 
 class Upsampling(nn.ConvTranspose1d):
-    """`[B, C, 1, T]` to `[B, C', 1, rate T]`."""
+    """`[B, C, 1, T]` to `[B, C', 1, rate T]`; of an odd surplus the beginning loses more."""
 
     def __init__(self, channels: int, out_channels: int, kernel: int, rate: int) -> None:
         super().__init__(channels, out_channels, kernel, rate)
-        self.trim = (kernel - rate) // 2
+        self.spare = (kernel - rate) % 2
+        self.trim = (kernel - rate + self.spare) // 2
 
     def forward(
         self,
@@ -69,6 +70,7 @@ class Upsampling(nn.ConvTranspose1d):
             self.bias,
             stride=(1, self.stride[0]),
             padding=(0, self.trim),
+            output_padding=(0, self.spare),
         )
 
 

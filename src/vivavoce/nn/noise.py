@@ -25,6 +25,12 @@ class Noise:
         noise.generators = [_generator(seed, row) for seed, row in rows]
         return noise
 
+    def alone(self, row: int) -> Noise:
+        """The stream of one row, for its own object: both draw from the same generator."""
+        noise = Noise(0, ())
+        noise.generators = [self.generators[row]]
+        return noise
+
     def normal(self, lengths: Sequence[int], n_channels: int) -> Tensor:
         """`[B, C, T]` with T the longest of `lengths`; zero past a row's length.
 

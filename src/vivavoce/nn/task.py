@@ -7,7 +7,8 @@ A family's `train.py` offers `build_task(tables, speakers)`, where `tables` are 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +24,28 @@ Batch = dict[str, Tensor]
 """
 
 
+@dataclass(frozen=True, kw_only=True)
+class ActivationShape:
+    """What the backward pass keeps, computed from a model's sizes; bytes in float32.
+
+    A position is what the blocks count: a frame, a code. `block` is kept per position and block,
+    `boundary` instead of it where blocks are recomputed, `outside` per position beside the blocks,
+    `scores` per position and block for each position of its row, where a device keeps attention.
+    `lower` is what remains of `block` under bfloat16 autocast, `lower_weights` the copies of one
+    block's weights that autocast keeps. `row` is kept per row, whatever its length.
+    """
+
+    blocks: int
+    block: float
+    boundary: float
+    outside: float
+    scores: float
+    lower: float
+    lower_weights: float
+    positions_per_second: float
+    row: float = 0.0
+
+
 class Task(nn.Module, ABC):
     """Randomness in `forward` comes from torch's global generators.
 
@@ -31,6 +54,11 @@ class Task(nn.Module, ABC):
     its own. `needs` are those of `tokens`, `features`, `samples` that a batch must hold.
     `segment_frames` is the length of the random crops (None: whole utterances). `exported` is
     what the moving average follows and `export` writes.
+
+    What a task need not offer: `groups` are names for patterns of parameters of `exported`, which
+    a recipe freezes by; `adapter_targets` are patterns of the linear layers that an adapter is for;
+    `new_parts` are patterns of what is trained beside adapters because the starting weights lack
+    it, set by `take`.
     """
 
     phases: tuple[str, ...]
@@ -38,6 +66,9 @@ class Task(nn.Module, ABC):
     segment_frames: int | None
     spec: FeatureSpec
     exported: nn.Module
+    groups: Mapping[str, tuple[str, ...]] = {}
+    adapter_targets: tuple[str, ...] = ()
+    new_parts: tuple[str, ...] = ()
 
     @abstractmethod
     def parts(self) -> dict[str, nn.Module]:
@@ -45,6 +76,20 @@ class Task(nn.Module, ABC):
 
     def encode_text(self, text: str) -> Tokens:
         """A transcript as ids, asked for where `needs` holds `tokens`. Raises TextError."""
+        raise NotImplementedError
+
+    def encode_row(self, text: str, language: str) -> Tokens:
+        """As `encode_text`, for a row whose manifest may name its language."""
+        return self.encode_text(text)
+
+    def derived(self) -> Mapping[str, str]:
+        """Kinds in `needs` that the task makes of samples once, with a text for each that changes
+        with the numbers; they are kept in the cache.
+        """
+        return {}
+
+    def derive(self, kind: str, samples: Tensor) -> Tensor:
+        """What `kind` is of a whole recording `[S]`: `[N]` or `[C, N]`. Raises VivavoceError."""
         raise NotImplementedError
 
     @abstractmethod
@@ -61,7 +106,39 @@ class Task(nn.Module, ABC):
 
     @abstractmethod
     def export(self, folder: Path) -> None:
-        """Write `exported` as a model that `vivavoce speak` can load."""
+        """Write `exported` as a model that `vivavoce speak` can load, adapters merged."""
+
+    def take(self, tensors: Mapping[str, Tensor], tables: Mapping[str, Any]) -> None:
+        """Begin with the weights of a stored model, whose manifest's tables are `tables`.
+
+        Raises NotImplementedError where the family always begins with random weights,
+        BadCheckpoint where they do not fit.
+        """
+        raise NotImplementedError
+
+    def decayed(self, name: str, parameter: nn.Parameter) -> bool:
+        """Whether weight decay applies to this one of a phase's parameters."""
+        return parameter.ndim > 1
+
+    def published_name(self, name: str) -> str:
+        """A tensor of `exported` as the family's published program calls it, for adapters."""
+        return name
+
+    def activations(self) -> ActivationShape | None:
+        """What the memory plan computes with; None where the family has no plan."""
+        return None
+
+    def recompute(self, wanted: bool) -> bool:
+        """Compute blocks again in the backward pass; False where the family cannot."""
+        return False
+
+
+class ExtendTables(Protocol):
+    """A family's `extended`, in its `train.py`: the recipe's tables with a vocabulary that holds
+    every token of `texts`; what it already holds keeps its place.
+    """
+
+    def __call__(self, tables: Mapping[str, Any], texts: Sequence[str]) -> dict[str, Any]: ...
 
 
 class BuildTask(Protocol):

@@ -79,18 +79,30 @@ def attention(
 
 
 def cached_attention(
-    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, causal: bool = False
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    mask: Tensor | None = None,
+    causal: bool = False,
+    dropout: float = 0.0,
 ) -> Tensor:
     """Attention of `[B, H, N, K]` over `[B, H, M, K]` where `mask` allows it, scaled.
 
     The mask is bool, or `additive` of q's type, which is faster for several layers. `causal`
-    instead of a mask: position n sees the first n + 1.
+    instead of a mask: position n sees the first n + 1. `dropout` is of the weights, in training.
     """
     q, k, v = _takeable(q, k, v)
     if causal and not hides_the_future(q.device, q.dtype):
         allowed = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool, device=q.device)
         mask, causal = additive(allowed.tril(), q.dtype), False
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
+    return F.scaled_dot_product_attention(
+        q, k, v, attn_mask=mask, is_causal=causal, dropout_p=dropout
+    )
+
+
+def keeps_scores(device: torch.device) -> bool:
+    """Whether attention with a gradient keeps its N x N scores: MPS has no fused form of it."""
+    return device.type == "mps"
 
 
 def hides_the_future(device: torch.device, dtype: torch.dtype) -> bool:

@@ -84,6 +84,50 @@ def bucket_length(n: int, device: torch.device | str) -> int:
     return -(-n // step) * step
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Whether torch raised this because a device, or the machine, had no memory left."""
+    import torch
+
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    said = str(error)
+    return isinstance(error, RuntimeError) and (
+        "out of memory" in said or "can't allocate memory" in said
+    )
+
+
+def release(device: torch.device) -> None:
+    """Give the device and the system what torch's allocators keep and nobody uses."""
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
+    else:
+        trim()
+
+
+def release_unused(device: torch.device, spare: int = 1 << 30) -> None:
+    """On MPS, `release` where over `spare` bytes lie unused: its allocator keeps a buffer for every
+    shape that it has met, and was seen to hold ten times what was alive.
+    """
+    import torch
+
+    if device.type != "mps":
+        return
+    if torch.mps.driver_allocated_memory() - torch.mps.current_allocated_memory() > spare:
+        torch.mps.empty_cache()
+
+
+def usable(device: torch.device) -> int | None:
+    """Bytes that a training may fill: what is free, and what torch holds already."""
+    found = memory(device)
+    if device.type == "cpu":
+        return found.free
+    return None if found.free is None else found.free + (found.used or 0)
+
+
 def _status(field: str) -> int | None:
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
@@ -108,6 +152,19 @@ def trim() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
+def keep_large_blocks_apart(size: int = 1 << 20) -> None:
+    """From now on what is at least `size` bytes goes back to the system when it is freed (glibc).
+
+    Left alone, glibc keeps blocks of up to 32 MB to use them again, and the gradients do not fit
+    the holes that activations leave: 0.46 GB of 7.3 in a step of F5 Base, at the same speed.
+    """
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_M_MMAP_THRESHOLD, size)
+        libc.mallopt(_M_TRIM_THRESHOLD, 4 * size)
+
+
+_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -3, -1
 TRIM_EVERY = 4
 _spoken = count(1)
 
@@ -116,10 +173,13 @@ def utterance_ended() -> None:
     """Give freed memory back to the system after every fourth call.
 
     Utterances of all lengths leave holes of all sizes, which the allocator keeps: after 200
-    utterances of a VITS voice 200 MB were free and not given back.
+    utterances of a VITS voice 200 MB were free and not given back. MLX keeps memory for every size
+    of array that it has met, and gives it back every time.
     """
     if next(_spoken) % TRIM_EVERY == 0:
         trim()
+    if (mlx := sys.modules.get("vivavoce.runtime.mlx")) is not None:
+        mlx.let_go()
 
 
 def in_large_pages(tensor: torch.Tensor, dtype: torch.dtype | None = None) -> torch.Tensor:

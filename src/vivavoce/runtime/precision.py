@@ -42,7 +42,10 @@ class Precision:
 
 
 def choose_precision(
-    name: str, device: torch.device | str, cache_folder: Path | None = None
+    name: str,
+    device: torch.device | str,
+    cache_folder: Path | None = None,
+    engine: str = "torch",
 ) -> Precision:
     """Turn "auto", "fastest" or one of `PRECISIONS` into a dtype of the device.
 
@@ -55,6 +58,8 @@ def choose_precision(
     import torch
 
     device = torch.device(device)
+    if engine == "mlx":
+        return _for_mlx(name)
     if name in ("auto", "fastest") and device.type == "cpu" and cache_folder is not None:
         return _measured(choose_kernel(cache_folder), AUTO_GAIN if name == "auto" else MIN_GAIN)
     if name in ("auto", "fastest"):
@@ -62,9 +67,7 @@ def choose_precision(
             return Precision(torch.bfloat16, "bfloat16: this GPU computes in it at full range")
         return Precision(torch.float32, f"float32: nothing lower is proven on {device.type}")
     if name not in PRECISIONS:
-        raise UsageError(
-            f"No precision is called '{name}'.", near_misses(name, ("auto", "fastest", *PRECISIONS))
-        )
+        raise _unknown(name)
     if name == "int8":
         return _int8(device)
     if name == "tf32":
@@ -95,6 +98,25 @@ def _tf32(device: torch.device) -> Precision:
     if device.type != "cuda":
         raise UnsupportedDevice(f"{device.type} does not compute in tf32.", "Use float32.")
     return Precision(torch.float32, "tf32 asked for", tf32=True)
+
+
+def _for_mlx(name: str) -> Precision:
+    """All formats; the model itself says whether it takes weights of one byte."""
+    import torch
+
+    if name in ("auto", "fastest"):
+        return Precision(torch.float32, "float32: nothing lower is proven on mlx")
+    if name not in PRECISIONS:
+        raise _unknown(name)
+    if name == "tf32":
+        raise UnsupportedDevice("mlx does not compute in tf32.", "Use float32.")
+    dtype = torch.float32 if name == "int8" else getattr(torch, name)
+    return Precision(dtype, f"{name} asked for", int8=name == "int8")
+
+
+def _unknown(name: str) -> UsageError:
+    known = ("auto", "fastest", *PRECISIONS)
+    return UsageError(f"No precision is called '{name}'.", near_misses(name, known))
 
 
 def _int8(device: torch.device) -> Precision:

@@ -6,7 +6,8 @@ import platform
 import re
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Literal
 
 from vivavoce.errors import UnsupportedDevice, near_misses
 
@@ -22,15 +23,24 @@ devices take what pyproject.toml asks for."""
 
 @dataclass(frozen=True)
 class Selection:
-    """A device that answered a probe, the number format to start from, and why it was chosen."""
+    """A device that answered a probe, the number format to start from, and why it was chosen.
+
+    With the `engine` "mlx" torch's device is the CPU, and MLX computes on the Apple GPU.
+    """
 
     device: torch.device
     dtype: torch.dtype
     reason: str
+    engine: Literal["torch", "mlx"] = "torch"
+
+    @property
+    def name(self) -> str:
+        """What a user calls it."""
+        return "mlx" if self.engine == "mlx" else str(self.device)
 
 
 def select(name: str = "auto", local_rank: int | None = None) -> Selection:
-    """Choose "auto" (CUDA, else MPS, else the CPU), "cpu", "cuda", "cuda:N" or "mps".
+    """Choose "auto" (CUDA, else MPS, else the CPU), "cpu", "cuda", "cuda:N", "mps" or "mlx".
 
     A process that is one of several on this machine gives its number among them, `local_rank`: the
     CUDA device of that number becomes its own, whatever N is, and its current one. It touches no
@@ -43,6 +53,8 @@ def select(name: str = "auto", local_rank: int | None = None) -> Selection:
     """
     import torch
 
+    if require_name(name) == "mlx":
+        return mlx_selection()
     device, reason = _find(require_name(name))
     if device.type == "cuda" and local_rank is not None:
         device = _numbered_cuda(local_rank)
@@ -57,12 +69,33 @@ def select(name: str = "auto", local_rank: int | None = None) -> Selection:
 def require_name(name: str) -> str:
     """The name as it is looked up. Raises UnsupportedDevice for what names no device anywhere."""
     name = name.strip().lower()
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps(:0)?", name):
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps(:0)?|mlx", name):
         raise UnsupportedDevice(
             f"No device is called '{name}'.",
-            near_misses(name, ("auto", "cpu", "cuda", "cuda:0", "mps")),
+            near_misses(name, ("auto", "cpu", "cuda", "cuda:0", "mps", "mlx")),
         )
     return name
+
+
+def mlx_selection() -> Selection:
+    """MLX beside torch on the CPU. Raises UnsupportedDevice where it is not there."""
+    import torch
+
+    _refuse(mlx_absence())
+    apple = platform.system() == "Darwin"
+    where = "MLX on the Apple GPU" if apple else "MLX on the CPU, which is for comparison only"
+    return Selection(torch.device("cpu"), torch.float32, f"{where}, torch on the CPU", "mlx")
+
+
+def mlx_absence() -> str:
+    """Why MLX cannot be used here, "" if it can. Imports it only where it is installed."""
+    if find_spec("mlx") is None:
+        return "MLX is not installed (pip install 'vivavoce[mlx]')"
+    try:
+        from vivavoce.runtime import mlx
+    except ImportError as error:
+        return f"MLX does not load ({error})"
+    return mlx.absence()
 
 
 def synchronise(device: torch.device | str) -> None:
@@ -166,6 +199,7 @@ def present() -> dict[str, str]:
             devices |= {f"cuda:{i}": describe(kind, i) for i in range(count)}
         else:
             devices[kind] = absence or "usable"
+    devices["mlx"] = mlx_absence() or "usable"
     return devices
 
 

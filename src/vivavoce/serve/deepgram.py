@@ -176,7 +176,7 @@ class Deepgram:
             data = self.encode(samples[start : start + step])
             await self._out(self.websocket.send_bytes(data))
 
-    async def _tell(self, kind: str, **facts: Any) -> None:
+    async def _tell(self, kind: str, **facts: object) -> None:
         await self._out(self.websocket.send_json({"type": kind} | facts))
 
     async def _out(self, sending: Any) -> None:

@@ -30,7 +30,7 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-def _depth(value: Any) -> int:
+def _depth(value: object) -> int:
     level, here = 0, [value]
     while here and level <= DEEPEST:
         level += 1

@@ -188,7 +188,7 @@ def file_headers(form: str) -> Headers:
     }
 
 
-async def send_json(send: Send, scope: Scope, status: int, value: Any, headers: Headers) -> None:
+async def send_json(send: Send, scope: Scope, status: int, value: object, headers: Headers) -> None:
     """A small answer."""
     data = json.dumps(value, ensure_ascii=False).encode()
     head = {"content-type": "application/json", "content-length": str(len(data))} | headers

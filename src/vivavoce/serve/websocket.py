@@ -214,7 +214,7 @@ class Socket:
             warnings=warnings,
         )
 
-    async def _tell(self, kind: str, name: str | None, **facts: Any) -> None:
+    async def _tell(self, kind: str, name: str | None, **facts: object) -> None:
         message = {"type": kind} | ({"id": name} if name is not None else {}) | facts
         await self._send(self.websocket.send_json(message))
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from vivavoce.audio.features import AS_PUBLISHED, USUAL
 from vivavoce.config import from_dict
 from vivavoce.errors import ConfigError, UsageError, VivavoceError, VoiceError, near_misses
 from vivavoce.models.base import AcousticModel, InfillModel, OnStep, Transcriber
 from vivavoce.runtime import Selection
+from vivavoce.runtime.turns import APPLE_GPU, turn
 from vivavoce.speech import edits
 from vivavoce.speech.cast import Cast, Role, plan_cast
 from vivavoce.speech.join import Piece, joined
@@ -32,6 +35,7 @@ class TTS:
     """Made by `vivavoce.load`. Holds weights only: one object may serve many callers.
 
     `selection` is where the model runs, and why; `vocoder_selection` the same of the vocoder.
+    `as_published`: their features may differ as `audio.features.convert` allows.
     """
 
     def __init__(
@@ -42,13 +46,17 @@ class TTS:
         selection: Selection,
         defaults: dict[str, Any],
         vocoder_selection: Selection | None = None,
+        as_published: bool = False,
     ) -> None:
         self.name, self.model, self.vocoder, self.selection = name, model, vocoder, selection
         self.vocoder_selection = vocoder_selection or selection
         self.defaults = defaults
         where = selection.device, self.vocoder_selection.device
-        self.synthesiser = Synthesiser(model, vocoder, *where)
-        model.spec.require(vocoder.accepts, ignore=("normalisation",))
+        for place in (selection, self.vocoder_selection):
+            APPLE_GPU.claim(place)
+        self.turn = partial(turn, selection, self.vocoder_selection)
+        self.synthesiser = Synthesiser(model, vocoder, *where, as_published, self.turn)
+        model.spec.require(vocoder.accepts, ignore=AS_PUBLISHED if as_published else USUAL)
 
     @property
     def sample_rate(self) -> int:
@@ -92,7 +100,8 @@ class TTS:
                 "`vivavoce models list` shows models; f5-v1 is one that clones.",
             )
         audio = heard(recording)
-        return self.model.make_voice(audio, transcript, name, language, licence, transcriber)
+        with self.turn():
+            return self.model.make_voice(audio, transcript, name, language, licence, transcriber)
 
     def speak(
         self,
@@ -258,7 +267,8 @@ class TTS:
 
         pace, spec = request.options.speed, self.model.spec
         pieces = edits.plan(found, audio, spec, lambda t: tokens(t).text, target, pace)
-        return edits.perform(self.synthesiser, audio, tokens(target), pieces, request, gain)
+        with self.turn():
+            return edits.perform(self.synthesiser, audio, tokens(target), pieces, request, gain)
 
     @property
     def blends(self) -> bool:

@@ -9,21 +9,22 @@ from typing import TYPE_CHECKING, Any, cast
 
 from vivavoce import runtime as devices
 from vivavoce.errors import UsageError
-from vivavoce.hub import build, library
+from vivavoce.hub import build, pairs
 from vivavoce.hub import paths as cache
 from vivavoce.hub.fetch import Given
 from vivavoce.hub.lora import Adapter
+from vivavoce.hub.pairs import open_pair
 from vivavoce.runtime.arithmetic import choose_arithmetic
 from vivavoce.runtime.float32 import set_float32
 from vivavoce.runtime.memory import trim
-from vivavoce.runtime.placement import place, recall
+from vivavoce.runtime.placement import MLX, place_pair, recall
 from vivavoce.runtime.threads import use_measured_threads
+from vivavoce.runtime.turns import APPLE_GPU, turn
 from vivavoce.speech.engine import TTS
 
 if TYPE_CHECKING:
-    import torch
-
     from vivavoce.models.base import AcousticModel
+    from vivavoce.runtime import Selection
     from vivavoce.vocoders.base import Vocoder
 
 DEFAULT_MODEL = "linnet"
@@ -45,7 +46,8 @@ def load(
     `model` is a name (`vivavoce models list`), a model folder, or the path or `hf://` address of a
     foreign checkpoint, which is read where it lies; without it the bundled voice speaks, offline.
     `vocoder` replaces the one that the model names or brings along. `device` is auto, cpu,
-    cuda[:n] or mps; `TTS.selection.reason` says why it was chosen. With auto each stage goes where
+    cuda[:n], mps or mlx (the large products by Apple's MLX, the rest by torch on the CPU);
+    `TTS.selection.reason` says why it was chosen. With auto each stage goes where
     `vivavoce doctor --self-test` measured it to be right and faster; `TTS.vocoder_selection` is the
     vocoder's place. `precision` is auto, float32, tf32, bfloat16, float16, int8 or fastest;
     lower ones are for the large products of models that have measured what they cost, everything
@@ -63,12 +65,16 @@ def load(
     places = [lora] if isinstance(lora, (str, Path)) else lora
     adapters = [Adapter.parse(str(place)) for place in places]
     name = str(model or DEFAULT_MODEL)
-    manifest, acoustic, its, decoder = _modules(name, vocoder, files, adapters)
-    selection = place(f"acoustic.{manifest['family']}", device, found, cache.folder())
-    decoding = place(f"vocoder.{its['family']}", device, found, cache.folder())
+    own, its = open_pair(name, str(vocoder or ""), files, adapters)
+    manifest, acoustic = own.manifest, build.acoustic(own)
+    decoder = build.vocoder(build.fitted(its, acoustic.spec))
+    stages = f"acoustic.{manifest['family']}", f"vocoder.{its.manifest['family']}"
+    selection, decoding = place_pair(stages, device, found, cache.folder())
+    for chosen in (selection, decoding):
+        APPLE_GPU.claim(chosen)
     if "cpu" in (selection.device.type, decoding.device.type):
         use_measured_threads(cache.folder())
-    chosen_precision = _precision(acoustic, precision, fast, selection.device)
+    chosen_precision = _precision(acoustic, precision, fast, selection)
     if chosen_precision.int8 and not acoustic.traits.int8:
         raise UsageError(
             f"'{manifest['name']}' does not compute with int8 weights.",
@@ -79,38 +85,41 @@ def load(
     selection = replace(selection, dtype=chosen_precision.dtype, reason=reason)
     for used in (selection.device, decoding.device):
         set_float32(used, chosen_precision.tf32)
-    acoustic = acoustic.to(selection.device).freeze(arithmetic)
-    decoder = decoder.to(decoding.device).freeze()
-    if decoding.device.type == "cpu":
-        decoder = cast("Vocoder", devices.prepare_for_inference(decoder, "auto", cache.folder()))
+    with turn(selection, decoding):
+        if selection.engine == "mlx":
+            acoustic = acoustic.on_mlx(selection.dtype, chosen_precision.int8)
+        else:
+            acoustic = acoustic.to(selection.device).freeze(arithmetic)
+        decoder = _ready(decoder, decoding)
     decoder.frugal = chosen_precision.int8  # who asks for small weights has little memory
     trim()
     defaults = manifest.get("options", {}) | (acoustic.traits.fast_options if fast else {})
-    return TTS(manifest["name"], acoustic, decoder, selection, defaults, decoding)
+    pair = pairs.as_published(manifest["name"], its.manifest["name"])
+    return TTS(manifest["name"], acoustic, decoder, selection, defaults, decoding, pair)
 
 
 def _precision(
-    acoustic: AcousticModel[Any], asked: str, fast: bool, device: torch.device
+    acoustic: AcousticModel[Any], asked: str, fast: bool, place: Selection
 ) -> devices.Precision:
     """What is asked for; where it is to be chosen, what this model gains by and is right here."""
+    device, folder = place.device, cache.folder()
     wanted = "fastest" if fast and asked == "auto" else asked
-    if asked != "auto":
-        return devices.choose_precision(wanted, device, cache.folder())
+    if asked != "auto" or place.engine == MLX:
+        return devices.choose_precision(wanted, device, folder, place.engine)
     full = devices.choose_precision("float32", device)
     if not acoustic.traits.large_products:
         return replace(full, reason="float32: this model has no large products")
-    measured = recall(cache.folder(), device, f"acoustic.{acoustic.family}")
+    measured = recall(folder, device, f"acoustic.{acoustic.family}")
     if measured is not None and measured.lower_fault:
         return replace(full, reason=f"float32: {measured.lower_fault}")
-    return devices.choose_precision(wanted, device, cache.folder())
+    return devices.choose_precision(wanted, device, folder)
 
 
-def _modules(
-    model: str, vocoder: str | Path | None, files: Given, adapters: Sequence[Adapter]
-) -> tuple[dict[str, Any], AcousticModel[Any], dict[str, Any], Vocoder]:
-    """The model's manifest and module, then its vocoder's: asked for, brought along, or named."""
-    own, its = build.split(library.open_model(model, "acoustic", files, adapters))
-    if its is None or vocoder:
-        named = vocoder or build.named_vocoder(own) or library.default_vocoder(own.manifest["name"])
-        its = library.open_model(str(named), "vocoder")
-    return own.manifest, build.acoustic(own), its.manifest, build.vocoder(its)
+def _ready(decoder: Vocoder, where: Selection) -> Vocoder:
+    """The vocoder in its place, ready for inference."""
+    if where.engine == "mlx":
+        return decoder.on_mlx()
+    decoder = decoder.to(where.device).freeze()
+    if where.device.type != "cpu":
+        return decoder
+    return cast("Vocoder", devices.prepare_for_inference(decoder, "auto", cache.folder()))

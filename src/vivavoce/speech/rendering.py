@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,18 +34,26 @@ RETRY_NOISE_OFFSET = 1 << 20
 class Synthesiser:
     """One model and one vocoder that mean the same by their features.
 
-    They may be on different devices: the features go from one to the other.
+    They may be on different devices: the features go from one to the other. Those of a pair
+    `as_published` may differ as `convert` allows. Every call of either is made within a `turn`.
     """
 
     model: AcousticModel[Any]
     vocoder: Vocoder
     device: torch.device
     vocoder_device: torch.device
+    as_published: bool = False
+    turn: Callable[[], AbstractContextManager[None]] = nullcontext
+
+    @property
+    def stretches(self) -> bool:
+        """Whether frames are stretched in time, for which all of an utterance must be there."""
+        return self.model.spec.sample_rate != self.vocoder.accepts.sample_rate
 
     def accepted(self, features: Features) -> Tensor:
         """The values as the vocoder means them, on its device."""
         values = features.values.to(self.vocoder_device)
-        return convert(values, features.spec, self.vocoder.accepts)
+        return convert(values, features.spec, self.vocoder.accepts, self.as_published)
 
 
 @dataclass(frozen=True)
@@ -95,7 +104,7 @@ class Rendering:
         self.ended = False
         self.traits = traits = synthesiser.model.traits
         self.streams = request.stream and traits.stream_frames > 0
-        self.emits_parts = self.streams and traits.emits_parts
+        self.emits_parts = self.streams and traits.emits_parts and not synthesiser.stretches
 
     @property
     def may_retry(self) -> bool:
@@ -108,7 +117,8 @@ class Rendering:
         request, utterance = self.request, self.utterance
         sentence = Sentence(utterance.tokens, request.voice, request.options)
         row = request.noise_row(utterance.index, self.attempt)
-        self.job = Job(sentence, request.seed, row, self.emits_parts, request.on_step)
+        parts, attempt = self.emits_parts, self.attempt
+        self.job = Job(sentence, request.seed, row, parts, request.on_step, attempt)
         return self.job
 
     def take(self, features: Features | None, ended: bool) -> Iterator[Piece]:
@@ -209,7 +219,8 @@ class Rendering:
         if features.durations is None:
             return ()
         frame_s = 1 / features.spec.frame_rate
-        edge_s = self.synthesiser.vocoder.edge_frames * frame_s
+        vocoder = self.synthesiser.vocoder
+        edge_s = vocoder.edge_frames / vocoder.accepts.frame_rate
         timed = words(self.utterance, features.durations[0].tolist(), frame_s)
         return tuple(Word(w.text, w.start_s + edge_s, w.end_s + edge_s) for w in timed)
 

@@ -85,6 +85,10 @@ class Session:
         others keep it. Errors of one utterance are events. What an `on_step` raises passes through
         and ends the utterances of that step.
         """
+        with self.synthesiser.turn():
+            return self._step(choose)
+
+    def _step(self, choose: Choose | None) -> list[Event]:
         events: list[Event] = []
         if self.handles:
             for job, features, ended in self._generated(events):

@@ -25,7 +25,7 @@ def subtitles(timed: Sequence[Word], kind: str) -> str:
             {"word": w.text, "start": round(w.start_s, 3), "end": round(w.end_s, 3)} for w in timed
         ]
         return json.dumps(rows, ensure_ascii=False, indent=1) + "\n"
-    comma, escape = (",", _plain) if kind == "srt" else (".", _escaped)
+    comma, escape = (",", plain) if kind == "srt" else (".", escaped)
     cues = [
         f"{number}\n{_span(cue, comma)}\n{escape(' '.join(w.text for w in cue))}\n"
         for number, cue in enumerate(_cues(timed), 1)
@@ -33,12 +33,12 @@ def subtitles(timed: Sequence[Word], kind: str) -> str:
     return ("WEBVTT\n\n" if kind == "vtt" else "") + "\n".join(cues)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """SRT has no escapes: an arrow in the text would be taken for a line of times."""
     return _one_line(text).replace("-->", "→")
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """WebVTT, section 4.2.2: a cue's text holds no `-->`, and marks begin tags and entities."""
     return _one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
@@ -72,9 +72,9 @@ def _span(cue: Sequence[Word], separator: str) -> str:
     """The line of times; a cue that took no time still has a millisecond, as players want it."""
     begin = max(0, round(cue[0].start_s * 1000))
     end = max(begin + 1, round(cue[-1].end_s * 1000))
-    return f"{_clock(begin, separator)} --> {_clock(end, separator)}"
+    return f"{clock(begin, separator)} --> {clock(end, separator)}"
 
 
-def _clock(millis: int, separator: str) -> str:
+def clock(millis: int, separator: str) -> str:
     minutes, rest = divmod(millis, 60_000)
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}{separator}{rest % 1000:03d}"

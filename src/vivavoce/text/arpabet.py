@@ -191,6 +191,11 @@ def _spelt(lower: str) -> Phones:
     return (*(phone.replace("1", "2") for name in first for phone in name), *last)
 
 
+def known_words() -> frozenset[str]:
+    """Words that the lexicon has as they stand, not only in some neighbourhood."""
+    return frozenset(word for word in _lexicon() if "+" not in word)
+
+
 @lru_cache(maxsize=1)
 def _lexicon() -> dict[str, Phones]:
     file = resources.files("vivavoce.text") / "data" / "english_exceptions.txt"

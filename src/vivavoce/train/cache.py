@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -27,11 +28,16 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class FeatureCache:
-    """Recordings as arrays: `samples` `[S]` at the specification's rate, `features` `[M, T]`."""
+    """Recordings as arrays: `samples` `[S]` at the specification's rate, `features` `[M, T]`.
+
+    `derived` are kinds that a task makes of the samples, each with a text that changes with its
+    numbers.
+    """
 
     folder: Path
     spec: FeatureSpec
     needs: frozenset[str]
+    derived: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def extractor(self) -> features.FeatureExtractor:
@@ -63,13 +69,30 @@ class FeatureCache:
         """`[M, T]` float32, mapped, read-only."""
         return np.load(self._path(audio, "features"), mmap_mode="r")
 
+    def values(self, audio: Path, kind: str) -> np.ndarray:
+        """A derived kind, mapped, read-only."""
+        return np.load(self._path(audio, kind), mmap_mode="r")
+
+    def derive(self, audio: Path, make: Callable[[str, torch.Tensor], torch.Tensor]) -> None:
+        """Make sure that every derived kind lies there; `make(kind, samples)` computes one.
+
+        Raises what `make` raises, and OutputError when the cache cannot be written.
+        """
+        for kind in self.derived:
+            path = self._path(audio, kind)
+            if not path.is_file():
+                samples = torch.from_numpy(np.array(self.samples(audio)))
+                _write(path, make(kind, samples).numpy())
+
     def _extract(self, samples: np.ndarray) -> np.ndarray:
         with torch.no_grad():
             return self.extractor(torch.from_numpy(samples)[None])[0].numpy()
 
     def _path(self, audio: Path, kind: str) -> Path:
         stat = audio.stat()
-        meaning = asdict(self.spec) if kind == "features" else self.spec.sample_rate
+        meaning: object = asdict(self.spec) if kind == "features" else self.spec.sample_rate
+        if kind in self.derived:
+            meaning = [self.spec.sample_rate, self.derived[kind]]
         key = [VERSION, str(audio.resolve()), stat.st_size, stat.st_mtime_ns, meaning]
         name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]
         return self.folder / name[:2] / f"{name}.{kind}.npy"
@@ -80,4 +103,5 @@ def _write(path: Path, values: np.ndarray) -> None:
         files.atomic_path(path, advice=ADVICE) as temporary,
         temporary.open("wb") as stream,
     ):
-        np.save(stream, np.ascontiguousarray(values, dtype=np.float32))
+        whole = np.issubdtype(values.dtype, np.integer)
+        np.save(stream, np.ascontiguousarray(values, dtype=np.int64 if whole else np.float32))

@@ -23,7 +23,7 @@ from vivavoce.types import OnProgress, Tokens, no_progress
 
 @dataclass(frozen=True)
 class Example:
-    """An utterance ready for batches. `seconds` is its whole length."""
+    """An utterance ready for batches. `seconds` is its whole length, `text` what it says."""
 
     id: str
     audio: Path
@@ -32,6 +32,8 @@ class Example:
     tokens: tuple[int, ...] = ()
     prosody: Prosody | None = None
     given_features: Path | None = None
+    text: str = ""
+    held_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ class Data:
             row["samples"] = self.cache.samples(example.audio)
         if "given_features" in needs and example.given_features is not None:
             row["given_features"] = np.load(example.given_features, mmap_mode="r")
+        for kind in self.cache.derived:
+            row[kind] = self.cache.values(example.audio, kind)
         self._add_prosody(row, example)
         if rng is None or self.segment_frames is None:
             return row
@@ -166,10 +170,13 @@ def prepare(
             ids,
             row.prosody,
             row.features,
+            row.text,
+            row.held_out,
         )
         for row, ids, seconds in zip(rows, encoded, lengths, strict=True)
         if config.min_s <= seconds <= config.max_s
     ]
+    _derive(kept, task, cache, on_progress)
     validation = _validation(kept, config.validation)
     names = {e.id for e in validation}
     train = tuple(e for e in kept if e.id not in names)
@@ -202,7 +209,7 @@ def _encode(row: ManifestRow, task: Task, problems: list[str]) -> tuple[int, ...
     if row.prosody is not None:
         return row.prosody.tokens
     try:
-        tokens: Tokens = task.encode_text(row.text)
+        tokens: Tokens = task.encode_row(row.text, row.language)
     except TextError as error:
         problems.append(f"{row.where}: {error.message}")
         return ()
@@ -222,11 +229,27 @@ def _measure(row: ManifestRow, cache: FeatureCache, problems: list[str]) -> floa
         return 0.0
 
 
+def _derive(
+    examples: Sequence[Example], task: Task, cache: FeatureCache, on_progress: OnProgress
+) -> None:
+    """What the task makes of recordings, once. Raises TrainingError naming each that it refuses."""
+    problems: list[str] = []
+    for n, example in enumerate(examples if cache.derived else (), 1):
+        try:
+            cache.derive(example.audio, task.derive)
+        except AudioError as error:
+            problems.append(f"{example.audio}: {error.message}")
+        on_progress(n, len(examples), "prepare")
+    manifest.report(problems)
+
+
 def _validation(kept: list[Example], wanted: int | tuple[str, ...]) -> tuple[Example, ...]:
-    """Those named, or so many spread evenly over the manifest."""
+    """Those named; else those that the manifest holds out, or so many spread evenly over it."""
     if not isinstance(wanted, int):
         return tuple(e for e in kept if manifest.matches(e.id, wanted))
     if wanted <= 0 or len(kept) < 2:
         return ()
+    if held_out := tuple(e for e in kept if e.held_out):
+        return held_out
     count = min(wanted, len(kept) // 2)
     return tuple(kept[i * len(kept) // count] for i in range(count))

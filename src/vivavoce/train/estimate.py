@@ -8,6 +8,7 @@ from typing import Any
 
 from vivavoce import runtime as devices
 from vivavoce.runtime.memory import memory
+from vivavoce.train import manifest
 from vivavoce.train.distributed import Group
 from vivavoce.train.loop import Trainer
 from vivavoce.train.recipe import Recipe
@@ -47,6 +48,7 @@ def estimate(recipe: Recipe, device: str) -> dict[str, Any]:
         "validation_utterances": len(data.validation),
         "audio_minutes": round(sum(e.seconds for e in data.train) / 60, 1),
         **{f"parameters.{phase}": count for phase, count in parameters.items()},
+        **trainer.plan.facts(),
         "longest_batch_s": round(_padded(batches[-1], lengths), 1),
         "longest_batch_utterances": len(batches[-1]),
         "memory_before_mb": round(before / 1e6),
@@ -58,7 +60,17 @@ def estimate(recipe: Recipe, device: str) -> dict[str, Any]:
         "seconds_per_step": round(typical_s, 4),
         "seconds_for_longest_batch": round(longest_s, 4),
         "hours_in_all": round(typical_s * recipe.optim.steps / 3600, 3),
+        **_hint(recipe),
     }
+
+
+def _hint(recipe: Recipe) -> dict[str, str]:
+    """For data that nobody checked: what would."""
+    unchecked = [s.path for s in recipe.data.sources if not manifest.is_prepared(s)]
+    if not unchecked:
+        return {}
+    command = f"vivavoce data prepare {unchecked[0]} -o FOLDER"
+    return {"hint": f"the data were not checked for noise and wrong texts: {command}"}
 
 
 def _time(trainer: Trainer, numbers: Sequence[int]) -> float:

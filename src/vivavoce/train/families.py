@@ -6,7 +6,7 @@ import torch
 
 from vivavoce.errors import ConfigError, near_misses
 from vivavoce.models import MODELS
-from vivavoce.nn.task import BuildTask, Task
+from vivavoce.nn.task import BuildTask, ExtendTables, Task
 from vivavoce.train.recipe import Recipe
 from vivavoce.vocoders import VOCODERS
 
@@ -18,6 +18,16 @@ def find(name: str) -> BuildTask:
             return registry.build_task(name)
     known = (*MODELS.names, *VOCODERS.names)
     raise ConfigError(f"There is no family '{name}'.", near_misses(name, known))
+
+
+def extend(name: str) -> ExtendTables:
+    """A family's `extended`. Raises ConfigError where its vocabulary cannot grow."""
+    for registry in (MODELS, VOCODERS):
+        if name in registry and hasattr(module := registry.training(name), "extended"):
+            return module.extended
+    raise ConfigError(
+        f"The family '{name}' has no vocabulary that grows.", "Remove start.vocabulary."
+    )
 
 
 def build(recipe: Recipe, speakers: tuple[str, ...]) -> Task:

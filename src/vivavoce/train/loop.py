@@ -21,13 +21,16 @@ from torch import Tensor
 
 from vivavoce import runtime as devices
 from vivavoce.errors import TrainingError
+from vivavoce.nn.counted import CountedTask, parts_of, total
 from vivavoce.nn.task import Batch, Task
+from vivavoce.runtime.memory import out_of_memory, release, release_unused
 from vivavoce.train import optim
 from vivavoce.train.data import Data
 from vivavoce.train.distributed import Group
 from vivavoce.train.ema import Ema
 from vivavoce.train.loader import Loader
 from vivavoce.train.log import MetricMeter
+from vivavoce.train.plan import Plan
 from vivavoce.train.recipe import Recipe
 from vivavoce.train.sampler import BatchSampler, Position
 
@@ -39,7 +42,11 @@ VALIDATION = 2**32 - 1
 
 @dataclass
 class State:
-    """Where a run stands, besides its tensors."""
+    """Where a run stands, besides its tensors.
+
+    `worse_in_a_row` counts validations since the best. A batch is computed in so many `parts`, its
+    blocks a second time in the backward pass with `recompute`: the plan, as far as it was lowered.
+    """
 
     step: int = 0
     position: Position = field(default_factory=Position)
@@ -47,15 +54,27 @@ class State:
     skipped_in_a_row: int = 0
     best: float | None = None
     best_step: int | None = None
+    worse_in_a_row: int = 0
+    parts: int = 1
+    recompute: bool = False
 
 
 class Trainer:
     """The mathematics of a run. `start()` before the first `step()`, `close()` after the last."""
 
     def __init__(
-        self, task: Task, data: Data, recipe: Recipe, device: torch.device, group: Group
+        self,
+        task: Task,
+        data: Data,
+        recipe: Recipe,
+        device: torch.device,
+        group: Group,
+        base: str = "",
+        plan: Plan | None = None,
     ) -> None:
-        self.task, self.data, self.recipe = task, data, recipe
+        """`base` identifies the weights that the run began with: what stays frozen is not saved."""
+        self.task, self.data, self.recipe, self.base = task, data, recipe, base
+        self.plan = plan or Plan()
         self.device, self.group = device, group
         recipe.optim.require_phases(task.phases)
         self.dtype = devices.choose_precision(recipe.loop.precision, device).dtype
@@ -66,14 +85,18 @@ class Trainer:
         }
         self.configs = {phase: recipe.optim.phase(phase) for phase in task.phases}
         self.optimisers = {
-            phase: optim.build(self.configs[phase], self.names[phase].values())
+            phase: optim.build(self.configs[phase], self.names[phase], task.decayed)
             for phase in task.phases
         }
-        decay = recipe.loop.ema_decay
-        self.ema = Ema(task.exported, decay) if decay else None
+        frozen = {n for n, p in task.named_parameters() if not p.requires_grad}
+        self.unsaved = frozen if base else set[str]()
+        loop = recipe.loop
+        law = loop.ema_decay, loop.ema_law, loop.ema_every, loop.ema_from
+        self.ema = Ema(task.exported, *law) if loop.ema_decay else None
         self.sampler = self._sampler([data.length_s(e) for e in data.train])
         self.meter = MetricMeter()
-        self.state = State()
+        self.state = State(parts=self.plan.parts, recompute=self.plan.recompute)
+        task.recompute(self.plan.recompute)
         self._loader: Loader | None = None
 
     def start(self) -> None:
@@ -107,6 +130,7 @@ class Trainer:
         if self.state.step == 0:  # what a task started from its own share of the data
             self.group.average(list(self.task.parameters()))
         self.scaler.update()
+        release_unused(self.device)
         if all(finite):
             self.state.skipped_in_a_row = 0
             if self.ema is not None:
@@ -151,7 +175,8 @@ class Trainer:
 
     def tensors(self) -> dict[str, Tensor]:
         """All that a checkpoint must hold as tensors."""
-        out = {f"task/{k}": v for k, v in self.task.state_dict().items()}
+        state = self.task.state_dict()
+        out = {f"task/{k}": v for k, v in state.items() if k not in self.unsaved}
         if self.ema is not None:
             out |= {f"ema/{k}": v for k, v in self.ema.values.items()}
         for phase, optimiser in self.optimisers.items():
@@ -167,6 +192,7 @@ class Trainer:
             "ema_updates": self.ema.updates if self.ema is not None else 0,
             "scaler": self.scaler.state_dict(),
             "data": self.data.fingerprint,
+            "base": self.base,
         }
 
     def load(self, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> bool:
@@ -174,8 +200,13 @@ class Trainer:
 
         Raises TrainingError when it was made by another model.
         """
+        if plain.get("base", "") != self.base:
+            raise TrainingError(
+                f"'{self.recipe.start.model}' is not what the checkpoint's run began with.",
+                "Give start.model the weights that it had, or start anew in another output folder.",
+            )
         try:
-            self.task.load_state_dict(within(tensors, "task/"))
+            take(self.task, within(tensors, "task/"), self.unsaved)
             for phase, optimiser in self.optimisers.items():
                 found = within(tensors, f"optim/{phase}/")
                 optim.load_state(optimiser, self.names[phase], found)
@@ -191,6 +222,9 @@ class Trainer:
         position = Position(**state.pop("position"))
         same = plain["data"] == self.data.fingerprint
         self.state = State(position=position if same else Position(position.epoch + 1, 0), **state)
+        self.state.parts = max(self.state.parts, self.plan.parts)
+        self.state.recompute = self.state.recompute or self.plan.recompute
+        self.task.recompute(self.state.recompute)
         self.meter.load(plain["meter"], self.device)
         if plain["scaler"]:
             self.scaler.load_state_dict(plain["scaler"])
@@ -210,17 +244,14 @@ class Trainer:
         parameters = list(self.names[phase].values())
         optimiser = self.optimisers[phase]
         optimiser.zero_grad(set_to_none=True)
-        losses, found = [], MetricMeter()
+        found = MetricMeter()
         with self._only(phase):
-            for batch in batches:
-                with self._autocast():
-                    loss, metrics = self.task(phase, batch, self.state.step)
-                if not loss.requires_grad:  # the phase has nothing to learn yet
-                    return True
-                self.scaler.scale(loss / len(batches)).backward()
-                losses.append(loss.detach().float())
-                found.add(metrics)
-        loss = torch.stack(losses).mean()
+            if isinstance(self.task, CountedTask):
+                loss = self._counted(self.task, batches, found)
+            else:
+                loss = self._means(phase, batches, found)
+        if loss is None:
+            return True
         self.group.average([loss])
         self.group.average_gradients(parameters)
         self.scaler.unscale_(optimiser)
@@ -233,6 +264,72 @@ class Trainer:
         metrics = {**found.means(), "loss": loss, "grad_norm": norm}
         self.meter.add({self._label(phase, k): v for k, v in metrics.items()})
         return True
+
+    def _means(self, phase: str, batches: list[Batch], found: MetricMeter) -> Tensor | None:
+        """Gradients of the mean of the losses; None where there is nothing to learn yet."""
+        losses = []
+        for batch in batches:
+            with self._autocast():
+                loss, metrics = self.task(phase, batch, self.state.step)
+            if not loss.requires_grad:
+                return None
+            self.scaler.scale(loss / len(batches)).backward()
+            losses.append(loss.detach().float())
+            found.add(metrics)
+        return torch.stack(losses).mean()
+
+    def _counted(self, task: CountedTask, batches: list[Batch], found: MetricMeter) -> Tensor:
+        """Gradients of the loss over all rows of the batches, of all processes.
+
+        When memory runs out the plan is lowered and the same rows, with the same random numbers,
+        are computed again. Raises TrainingError when it cannot be lowered.
+        """
+        drawn = [task.draw(batch) for batch in batches]
+        totals = total([task.counts(batch) for batch in drawn])
+        self.group.average(list(totals.values()))  # as the gradients are
+        while True:
+            try:
+                return self._summed(task, drawn, totals, found)
+            except RuntimeError as error:
+                if not out_of_memory(error):
+                    raise
+            for parameter in task.parameters():
+                parameter.grad = None
+            release(self.device)
+            self._lower_plan(max(len(batch["speakers"]) for batch in drawn))
+
+    def _summed(
+        self,
+        task: CountedTask,
+        drawn: list[Batch],
+        totals: Mapping[str, Tensor],
+        found: MetricMeter,
+    ) -> Tensor:
+        losses, terms = [], []
+        for part in (part for batch in drawn for part in parts_of(batch, self.state.parts)):
+            with self._autocast():
+                loss, metrics = task.share(part, totals)
+            self.scaler.scale(loss).backward()
+            losses.append(loss.detach().float())
+            terms.append(metrics)
+        found.add(total(terms))
+        return torch.stack(losses).sum()
+
+    def _lower_plan(self, rows: int) -> None:
+        """Less memory for the same update: blocks computed twice, then batches in more parts."""
+        state = self.state
+        if not state.recompute and self.task.recompute(True):
+            state.recompute = True
+            how = "blocks are computed again in the backward pass"
+        elif state.parts < rows:
+            state.parts = min(2 * state.parts, rows)
+            how = f"batches are computed in {state.parts} parts"
+        else:
+            raise TrainingError(
+                f"Step {state.step} does not fit the memory with a single utterance at a time.",
+                "Lower data.max_s, use start.train = 'lora', or another device.",
+            )
+        logger.warning("Memory ran out at step %d: from now on %s.", state.step, how)
 
     @contextmanager
     def _only(self, phase: str) -> Iterator[None]:
@@ -265,6 +362,17 @@ class Trainer:
 def within(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """Those whose name begins with `prefix`, without it."""
     return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def take(task: Task, tensors: Mapping[str, Tensor], unsaved: set[str]) -> None:
+    """Load a checkpoint without the `unsaved`. Raises RuntimeError when others are missing."""
+    result = task.load_state_dict(dict(tensors), strict=False)
+    missing = set(result.missing_keys) - unsaved
+    if missing or result.unexpected_keys:
+        raise RuntimeError(
+            f"missing: {', '.join(sorted(missing)[:5])}; "
+            f"unexpected: {', '.join(result.unexpected_keys[:5])}"
+        )
 
 
 def _seed(seed: int, step: int, rank: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,9 @@ from vivavoce.train.recipe import DataSource
 Columns = list[str] | dict[Any, Any]
 Record = str | Columns
 """A row as its format gives it: a JSON text, columns by number, or columns by name."""
+
+PREPARED = "prepared.json"
+"""The file that tells a folder of `vivavoce data prepare` from any other."""
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".opus", ".ogg", ".mp3", ".m4a")
 
@@ -36,6 +39,9 @@ class ManifestRow:
     where: str
     prosody: Prosody | None = None
     features: Path | None = None
+    language: str = ""
+    held_out: bool = False
+    """The manifest says that it is for validation."""
 
 
 class BrokenRow(ValueError):
@@ -47,7 +53,7 @@ def read(sources: Sequence[DataSource]) -> list[ManifestRow]:
     rows: list[ManifestRow] = []
     problems: list[str] = []
     seen: dict[str, str] = {}
-    for source in sources:
+    for source in map(_prepared, sources):
         folder_index = _AudioFolder(source)
         for where, record in _records(source):
             try:
@@ -88,6 +94,20 @@ def matches(name: str, patterns: Iterable[str]) -> bool:
         elif fnmatchcase(name, pattern):
             return True
     return False
+
+
+def is_prepared(source: DataSource) -> bool:
+    """Whether `vivavoce data prepare` wrote the folder."""
+    return (source.path / PREPARED).is_file()
+
+
+def _prepared(source: DataSource) -> DataSource:
+    """A prepared folder as the manifest in it."""
+    if not is_prepared(source):
+        return source
+    column = source.speaker_column or (None if source.speaker else "speaker")
+    path = source.path / "manifest.jsonl"
+    return replace(source, path=path, format="jsonl", speaker_column=column)
 
 
 def manifest_file(source: DataSource) -> Path:
@@ -132,8 +152,21 @@ def _row(source: DataSource, record: Record, where: str, audio: _AudioFolder) ->
     speaker = source.speaker
     if source.speaker_column is not None:
         speaker = _value(columns, source.speaker_column, "speaker")
+    language = source.language
+    if source.language_column is not None:
+        language = _value(columns, source.language_column, "language")
     made = _features(columns, manifest_file(source).parent)
-    return ManifestRow(row_id, audio.find(name), text, speaker, where, _prosody(columns), made)
+    return ManifestRow(
+        row_id,
+        audio.find(name),
+        text,
+        speaker,
+        where,
+        _prosody(columns),
+        made,
+        language,
+        held_out=isinstance(columns, dict) and columns.get("split") == "validation",
+    )
 
 
 def _features(record: Columns, folder: Path) -> Path | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from vivavoce.train.recipe import PhaseOptim
+
+NOTHING = 1e-8
+"""Part of the rate at the ends of the `linear` schedule, as published."""
 
 
 def rate(config: PhaseOptim, step: int, steps: int) -> float:
@@ -16,9 +19,14 @@ def rate(config: PhaseOptim, step: int, steps: int) -> float:
 
     Linear warm-up to `lr`, then: `cosine` and `exponential` fall to `lr * final` at the last step,
     `noam` falls with the inverse square root of the step (Attention Is All You Need, section 5.3,
-    scaled so that its peak is `lr`).
+    scaled so that its peak is `lr`). `linear` is that of F5-TTS: from almost nothing to `lr`, and
+    back to almost nothing at step `steps`.
     """
     warmup = config.warmup_steps
+    if config.schedule == "linear":
+        left = 1 - min(1.0, (step - warmup) / max(1, steps - warmup))
+        part = step / warmup if step < warmup else left
+        return config.lr * (NOTHING + (1 - NOTHING) * part)
     if step < warmup:
         return config.lr * (step + 1) / warmup
     if config.schedule == "noam":
@@ -31,23 +39,24 @@ def rate(config: PhaseOptim, step: int, steps: int) -> float:
     return config.lr
 
 
-def build(config: PhaseOptim, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """The optimiser. Weight decay applies to matrices and kernels, not to biases and scales."""
-    trained = list(parameters)
+def build(
+    config: PhaseOptim,
+    names: Mapping[str, nn.Parameter],
+    decayed: Callable[[str, nn.Parameter], bool] = lambda name, p: p.ndim > 1,
+) -> torch.optim.Optimizer:
+    """The optimiser. Weight decay applies to the parameters that are `decayed`."""
+    chosen = {name: decayed(name, p) for name, p in names.items()}
+    parts = [[p for name, p in names.items() if chosen[name] == decays] for decays in (True, False)]
+    decays = (config.weight_decay, 0.0)
     groups = [
-        {"params": [p for p in trained if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": p, "weight_decay": d} for p, d in zip(parts, decays, strict=True) if len(p)
     ]
-    groups = [g for g in groups if g["params"]]
+    if config.name == "adafactor":
+        return torch.optim.Adafactor(groups, lr=config.lr)
+    common = {"lr": config.lr, "betas": config.betas, "eps": config.eps}
     if config.name == "radam":
-        return torch.optim.RAdam(
-            groups,
-            lr=config.lr,
-            betas=config.betas,
-            eps=config.eps,
-            decoupled_weight_decay=True,
-        )
-    return torch.optim.AdamW(groups, lr=config.lr, betas=config.betas, eps=config.eps, fused=True)
+        return torch.optim.RAdam(groups, **common, decoupled_weight_decay=True)
+    return torch.optim.AdamW(groups, **common, fused=True)
 
 
 def set_rate(optimiser: torch.optim.Optimizer, lr: float) -> None:

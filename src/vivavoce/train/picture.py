@@ -36,8 +36,8 @@ def colour(values: np.ndarray) -> np.ndarray:
     return np.stack(channels, axis=-1).round().astype(np.uint8)
 
 
-def write_png(path: Path, pixels: np.ndarray) -> None:
-    """`[H, W, 3]` uint8 as a PNG file (ISO/IEC 15948: 8-bit RGB, no filter)."""
+def png(pixels: np.ndarray) -> bytes:
+    """`[H, W, 3]` uint8 as the bytes of a PNG file (ISO/IEC 15948: 8-bit RGB, no filter)."""
     height, width, _ = pixels.shape
     rows = np.concatenate([np.zeros((height, 1), np.uint8), pixels.reshape(height, -1)], axis=1)
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
@@ -46,5 +46,9 @@ def write_png(path: Path, pixels: np.ndarray) -> None:
         data += (
             struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
         )
-    with files.atomic_path(path) as temporary:
-        temporary.write_bytes(data)
+    return data
+
+
+def write_png(path: Path, pixels: np.ndarray) -> None:
+    """As `png`, into a file that appears whole or not at all."""
+    files.write_bytes(path, png(pixels))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -16,7 +17,8 @@ class DataSource:
     """One manifest. Paths are relative to the working directory, `audio` to the manifest's folder.
 
     Columns are names (`jsonl`, `csv` with a header line) or numbers from 0 (`ljspeech`).
-    `include` and `exclude` hold ids, globs (`LJ00[12]-*`) or ranges of prefixes (`a0500..a0539`).
+    `language` is that of all its rows, where the family asks for one, or `language_column` that of
+    each. `include` and `exclude` hold ids, globs (`LJ00[12]-*`) or ranges of prefixes (`a0500..a0539`).
     """
 
     path: Path
@@ -27,6 +29,8 @@ class DataSource:
     text_column: int | str | None = None
     speaker_column: int | str | None = None
     speaker: str = ""
+    language_column: int | str | None = None
+    language: str = ""
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
 
@@ -46,13 +50,13 @@ class DataConfig:
 class PhaseOptim:
     """How one phase's parameters move. `final` is the last learning rate as a part of `lr`."""
 
-    name: Literal["adamw", "radam"] = "adamw"
+    name: Literal["adamw", "radam", "adafactor"] = "adamw"
     lr: float = 1e-3
     betas: tuple[float, float] = (0.9, 0.98)
     eps: float = 1e-9
     weight_decay: float = 0.0
     warmup_steps: int = 0
-    schedule: Literal["constant", "cosine", "noam", "exponential"] = "constant"
+    schedule: Literal["constant", "cosine", "noam", "exponential", "linear"] = "constant"
     final: float = 0.01
     clip: float = 0.0
 
@@ -94,7 +98,9 @@ class OptimConfig(PhaseOptim):
 class LoopConfig:
     """`batch_seconds` bounds a batch's padded audio, `batch_size` its utterances: either or both.
 
-    `threads` 0 leaves torch's number of threads alone.
+    `threads` 0 leaves torch's number of threads alone. The moving average takes part every
+    `ema_every`-th update and only copies until update `ema_from`; `ema_law` is how its decay grows
+    (ema.py). A run ends after `patience` validations in a row that were not the best (0: never).
     """
 
     batch_seconds: float = 0.0
@@ -107,6 +113,10 @@ class LoopConfig:
     samples: int = 2
     best_metric: str = "loss"
     ema_decay: float = 0.0
+    ema_law: Literal["ramp", "power"] = "ramp"
+    ema_every: int = 1
+    ema_from: int = 0
+    patience: int = 0
     nan_limit: int = 25
     threads: int = 0
     workers: int = 2
@@ -116,8 +126,8 @@ class LoopConfig:
             raise ValueError("give batch_seconds, batch_size or both.")
         if not 0 <= self.ema_decay < 1:
             raise ValueError("ema_decay must be in [0, 1).")
-        if self.keep < 1 or self.workers < 1 or self.nan_limit < 1:
-            raise ValueError("keep, workers and nan_limit must be at least 1.")
+        if min(self.keep, self.workers, self.nan_limit, self.ema_every) < 1:
+            raise ValueError("keep, workers, nan_limit and ema_every must be at least 1.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +136,72 @@ class LogConfig:
 
     every: int = 25
     tensorboard: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdapterConfig:
+    """Low-rank adapters: `alpha / rank` scales them. `targets` are patterns of the names of linear
+    layers; without them the family's own, attention and feed-forward.
+    """
+
+    rank: int = 16
+    alpha: float = 16.0
+    targets: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.rank < 1 or self.alpha <= 0:
+            raise ValueError("rank must be at least 1 and alpha positive.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartConfig:
+    """`model` is a name, folder, file or address whose weights the run begins with; without it they
+    are drawn from the seed.
+
+    `train`: `all` weights, or `lora`, adapters only; `auto` is `all` unless a start does not fit
+    the memory that way. `freeze` names groups of the family or patterns of parameters that keep
+    their values. `vocabulary`: `extend` adds the tokens of the texts that the start lacks.
+    """
+
+    model: str = ""
+    train: Literal["auto", "all", "lora"] = "auto"
+    freeze: tuple[str, ...] = ()
+    vocabulary: Literal["keep", "extend"] = "keep"
+    adapter: AdapterConfig = field(default_factory=AdapterConfig)
+
+    def __post_init__(self) -> None:
+        if not self.model and (self.train == "lora" or self.freeze):
+            raise ValueError("train = 'lora' and freeze need start.model.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryConfig:
+    """What a run may hold in memory. `limit_gb` 0 is what the device has free.
+
+    `recompute`: blocks are computed again in the backward pass instead of kept; `auto` only where
+    the plan needs it. `average`: whether the plan may leave the moving average out.
+    """
+
+    limit_gb: float = 0.0
+    recompute: Literal["auto", "always", "never"] = "auto"
+    average: Literal["auto", "keep"] = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeakConfig:
+    """Texts that the model says at every validation, by `vocoder`, a model's name or folder.
+
+    A model that clones speaks in the voice of the first validation utterance. `options` are the
+    model's own.
+    """
+
+    texts: tuple[str, ...] = ()
+    vocoder: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.texts and not self.vocoder:
+            raise ValueError("texts need a vocoder.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +216,9 @@ class Recipe:
     loop: LoopConfig
     seed: int = 0
     log: LogConfig = field(default_factory=LogConfig)
+    start: StartConfig = field(default_factory=StartConfig)
+    memory: MemoryConfig = field(default_factory=MemoryConfig)
+    speak: SpeakConfig = field(default_factory=SpeakConfig)
     model: dict[str, Any] = field(default_factory=dict)
     text: dict[str, Any] = field(default_factory=dict)
     features: dict[str, Any] = field(default_factory=dict)
@@ -157,5 +236,20 @@ class Recipe:
 
 
 def load(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Read a recipe. Raises ConfigError naming the key and the file."""
-    return config.load(Recipe, path, overrides)
+    """Read a recipe. Raises ConfigError naming the key and the file.
+
+    `data = "FOLDER"`, in the recipe or an override, keeps the recipe's other values of `data` and
+    takes its utterances from that folder.
+    """
+    tables = config.read(path)
+    if isinstance(folder := tables.get("data"), str):
+        tables["data"] = {"sources": [{"path": folder}]}
+    return config.from_dict(Recipe, config.apply_overrides(tables, [*map(_as_sources, overrides)]))
+
+
+def _as_sources(override: str) -> str:
+    """`data=FOLDER` as a change of the sources alone."""
+    key, _, value = override.partition("=")
+    if key.strip() != "data" or value.strip().startswith("{"):
+        return override
+    return f"data.sources=[{{ path = {json.dumps(value.strip())} }}]"

@@ -18,19 +18,34 @@ from types import FrameType
 import torch
 
 from vivavoce import config, files
-from vivavoce.errors import ConfigError, OutputError, TrainingError, near_misses
+from vivavoce.errors import (
+    ConfigError,
+    OutputError,
+    TrainingError,
+    UnsupportedDevice,
+    near_misses,
+)
+from vivavoce.nn.task import Task
 from vivavoce.runtime.arithmetic import portable
 from vivavoce.runtime.float32 import set_float32
-from vivavoce.runtime.memory import bucket_length
-from vivavoce.train import checkpoint, data, distributed, exports, families, manifest
+from vivavoce.runtime.memory import bucket_length, keep_large_blocks_apart
+from vivavoce.runtime.select import require_name
+from vivavoce.train import checkpoint, data, distributed, exports, families, manifest, start
+from vivavoce.train import plan as plans
 from vivavoce.train.cache import FeatureCache
+from vivavoce.train.data import Data
 from vivavoce.train.distributed import Group
 from vivavoce.train.log import RunLog, described
 from vivavoce.train.loop import Trainer
+from vivavoce.train.plan import Plan
 from vivavoce.train.recipe import Recipe
+from vivavoce.train.speaking import SampleSpeaker
 from vivavoce.types import OnProgress, no_progress
 
 logger = logging.getLogger(__name__)
+
+LARGE = 1_000_000_000
+"""Bytes from which on a run cares for what the system's allocator keeps."""
 
 
 def train(recipe: Recipe, device: str, resume: bool, on_progress: OnProgress) -> Path:
@@ -75,20 +90,30 @@ def _train(
         run.go(asked_to_stop)
 
 
+def _torch_device(name: str) -> str:
+    """The name. Raises UnsupportedDevice for MLX, which only speaks."""
+    if require_name(name) == "mlx":
+        raise UnsupportedDevice("Training on mlx is not implemented.", "Use device 'mps' or 'cpu'.")
+    return name
+
+
 def assemble(
     recipe: Recipe, device: str, group: Group, on_progress: OnProgress
 ) -> tuple[Trainer, tuple[str, ...]]:
     """Task, data and trainer on their device, and the speakers; fills the cache on the way."""
     if recipe.loop.threads:
         torch.set_num_threads(recipe.loop.threads)
-    place = group.device(device)
+    place = group.device(_torch_device(device))
     set_float32(place, recipe.loop.precision == "tf32")
     distributed.join(group, place)
     rows = manifest.read(recipe.data.sources)
     speakers = data.speakers(rows)
+    base = start.open_base(recipe)
+    recipe = start.resolved(recipe, base, [row.text for row in rows])
     task = families.build(recipe, speakers)
+    start.take(task, base)  # before the data: what a task derives may depend on its weights
     folder = recipe.data.cache or recipe.output / "cache"
-    cache = FeatureCache(folder, task.spec, frozenset(task.needs))
+    cache = FeatureCache(folder, task.spec, frozenset(task.needs), task.derived())
     if group.world > 1:  # each process decodes its share; all find all of it afterwards
         data.measure(rows[group.rank :: group.world], cache, recipe.loop.workers)
         group.wait()
@@ -101,7 +126,23 @@ def assemble(
         on_progress,
     )
     found = replace(found, bucket=lambda n: bucket_length(n, place))
-    return Trainer(portable(task.to(place)), found, recipe, place, group), speakers
+    planned = _planned(task, recipe, found, place)
+    if place.type == "cpu" and planned.peak > LARGE:
+        keep_large_blocks_apart()
+    recipe = plans.applied(recipe, planned)
+    start.restrict(task, base, recipe.start)
+    identity = start.fingerprint(base)
+    trainer = Trainer(portable(task.to(place)), found, recipe, place, group, identity, planned)
+    return trainer, speakers
+
+
+def _planned(task: Task, recipe: Recipe, found: Data, place: torch.device) -> Plan:
+    """The plan that the run was begun with, else a new one. Raises TrainingError."""
+    if checkpoint.steps(recipe.output / "checkpoints"):
+        earlier = plans.kept(recipe.output, recipe.memory.limit_gb)
+        if earlier is not None:
+            return earlier
+    return plans.plan(task, recipe, plans.load_of(found, recipe, task.activations()), place)
 
 
 class Run:
@@ -115,6 +156,10 @@ class Run:
         self.folder = trainer.recipe.output
         self.checkpoints = self.folder / "checkpoints"
         self.log: RunLog | None = None
+        wanted = self.recipe.speak
+        self.speaker: SampleSpeaker | None = None
+        if wanted.texts and trainer.group.leads:
+            self.speaker = SampleSpeaker(wanted, trainer.task, trainer.device)
 
     def resume(self, wanted: bool = True) -> None:
         """Take up the newest readable checkpoint, if there is one.
@@ -149,6 +194,8 @@ class Run:
         self._mark = begun, state.step
         try:
             while state.step < steps and not stopped:
+                if trainer.group.any(self._out_of_patience(), trainer.device):
+                    break
                 trainer.step()
                 stopped = trainer.group.any(asked_to_stop(), trainer.device)
                 if not trainer.group.leads:
@@ -160,7 +207,7 @@ class Run:
                 due = due or (loop.checkpoint_every and state.step % loop.checkpoint_every == 0)
                 if state.step % loop.validate_every == 0 or last:
                     due = self._validate() or due
-                if due:
+                if due or self._out_of_patience():
                     self.save()
                     begun = time.monotonic()
         finally:
@@ -169,6 +216,9 @@ class Run:
                 self.log.close()
         if trainer.group.leads and not stopped:
             self._export()
+
+    def _out_of_patience(self) -> bool:
+        return 0 < self.recipe.loop.patience <= self.trainer.state.worse_in_a_row
 
     def save(self) -> None:
         """Checkpoint the present step and remove those no longer kept."""
@@ -181,6 +231,7 @@ class Run:
     def _open(self) -> None:
         self.log = RunLog(self.folder, self.trainer.state.step, self.recipe.log.tensorboard)
         files.write_text(self.folder / "recipe.toml", config.dumps(config.to_dict(self.recipe)))
+        plans.keep(self.folder, self.trainer.plan)
 
     def _record(self) -> None:
         state = self.trainer.state
@@ -206,6 +257,10 @@ class Run:
         self.log.record("validate", state.step, metrics)
         for name, found in trainer.samples():
             self.log.samples(state.step, name, found, trainer.task.spec.sample_rate)
+        if self.speaker is not None:
+            with trainer.evaluation():
+                for name, found in self.speaker.say(trainer.data.validation[0]):
+                    self.log.samples(state.step, name, found, trainer.task.spec.sample_rate)
         self.on_progress(state.step, self.recipe.optim.steps, described("validate", metrics))
         wanted = self.recipe.loop.best_metric
         if wanted not in metrics:
@@ -215,13 +270,15 @@ class Run:
                 near_misses(wanted, metrics),
             )
         if state.best is not None and not metrics[wanted] < state.best:
+            state.worse_in_a_row += 1
             return False
-        state.best, state.best_step = metrics[wanted], state.step
+        state.best, state.best_step, state.worse_in_a_row = metrics[wanted], state.step, 0
         return True
 
     def _export(self) -> None:
         with self.trainer.evaluation():
             exports.write(self.trainer.task, self.folder / "export")
+        files.write_text(self.folder / exports.STEP, str(self.trainer.state.step))
 
 
 @contextmanager

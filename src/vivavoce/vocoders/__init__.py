@@ -13,9 +13,13 @@ VOCODERS: Registry[Vocoder] = Registry(
     "vocoder",
     {
         "bigvgan": "vivavoce.vocoders.bigvgan",
+        "griffinlim": "vivavoce.vocoders.griffinlim",
         "hifigan": "vivavoce.vocoders.hifigan",
+        "melgan": "vivavoce.vocoders.melgan",
         "pulse": "vivavoce.vocoders.pulse",
+        "univnet": "vivavoce.vocoders.univnet",
         "vocos": "vivavoce.vocoders.vocos",
+        "wavegan": "vivavoce.vocoders.wavegan",
     },
 )
 

@@ -6,7 +6,7 @@ Shapes: B batch, C channels, T frames, S samples.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, ClassVar, Self
 
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from vivavoce.config import from_dict
+from vivavoce.errors import UnsupportedDevice, UsageError
 from vivavoce.nn.convolution import Conv
 from vivavoce.nn.windows import Window, WindowCutter
 from vivavoce.runtime.arithmetic import portable
@@ -45,6 +46,7 @@ class Vocoder(nn.Module, ABC):
     of a frame, that its samples depend on: a window with that much more decodes exactly.
     `edge_frames` copies of the first and last frame go before and behind an utterance.
     One that is `frugal` gives memory back while it works, and is slower for it.
+    One that `fits_any` is built for the features of the model that it is to decode.
     `condition_width` is D of the speaker that `decode` must be told, 0 where it takes none.
     """
 
@@ -55,6 +57,7 @@ class Vocoder(nn.Module, ABC):
     edge_frames: int = 0
     condition_width: int = 0
     frugal: bool = False
+    fits_any: ClassVar[bool] = False
 
     @abstractmethod
     def decode(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
@@ -89,6 +92,16 @@ class Vocoder(nn.Module, ABC):
                 layer.freeze()
         return portable(self)
 
+    def on_mlx(self) -> Vocoder:
+        """In place of `freeze`: the same vocoder, computed by MLX.
+
+        Raises UnsupportedDevice for a family that has no such engine.
+        """
+        raise UnsupportedDevice(
+            f"The vocoder {type(self).__name__} does not compute with MLX.",
+            "Choose another with --vocoder, or use device 'mps' or 'cpu'.",
+        )
+
     def n_samples(self, n_frames: int) -> int:
         """How many samples an utterance of `n_frames` becomes, edges included."""
         return (n_frames + 2 * self.edge_frames) * self.accepts.hop_length
@@ -99,6 +112,25 @@ class Vocoder(nn.Module, ABC):
         weight = next(self.parameters(), None)
         longest = longest_dimension("cpu" if weight is None else weight.device)
         return longest // self.accepts.hop_length * 15 // 16
+
+
+class EngineVocoder(Vocoder):
+    """A vocoder whose `decode` another engine than torch does, on torch tensors."""
+
+    def __init__(self, theirs: Vocoder, work: Callable[[Tensor, Tensor | None], Tensor]) -> None:
+        super().__init__()
+        self.accepts, self.receptive_field = theirs.accepts, theirs.receptive_field
+        self.edge_frames, self.condition_width = theirs.edge_frames, theirs.condition_width
+        self.work, self.samples_of = work, theirs.n_samples
+
+    def decode(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
+        if (condition is None) != (not self.condition_width):
+            need = "needs a" if self.condition_width else "takes no"
+            raise UsageError(f"This vocoder {need} speaker vector.")
+        return self.work(features, condition)
+
+    def n_samples(self, n_frames: int) -> int:
+        return self.samples_of(n_frames)
 
 
 def decode_windowed(

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from torch import Tensor
 
-from vivavoce.checkpoints.remap import fold_weight_norm
+from vivavoce.checkpoints.remap import fold_weight_norm, renamed
 
 _BLOCK = re.compile(r"^resblocks\.(\d+)\.")
 
@@ -30,6 +30,4 @@ def _renamed(key: str, per_stage: int, renames: Iterable[tuple[str, str]]) -> st
     if match:
         stage, block = divmod(int(match[1]), per_stage)
         key = f"stages.{stage}.blocks.{block}.{key[match.end() :]}"
-    for pattern, replacement in renames:
-        key = re.sub(pattern, replacement, key)
-    return key
+    return renamed(key, renames)

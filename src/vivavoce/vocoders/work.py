@@ -32,13 +32,32 @@ def streaming(make: Make, frames: int, window: int) -> Workload:
 
 
 def _parts(
-    make: Make, device: torch.device, full: bool, rows: int, frames: int
+    make: Make, device: torch.device | str, full: bool, rows: int, frames: int
 ) -> tuple[Vocoder, Tensor, Tensor | None]:
     """Seeded, so that every device gets the same numbers."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         vocoder = make(full)
         features = torch.randn(rows, vocoder.accepts.n_channels, frames)
-        speaker = torch.randn(rows, vocoder.condition_width, 1).to(device)
+        speaker = torch.randn(rows, vocoder.condition_width, 1)
+    if device == "mlx":
+        return vocoder.on_mlx(), features, speaker if vocoder.condition_width else None
     frozen = portable(vocoder.to(device).eval().requires_grad_(False))
+    speaker = speaker.to(device)
     return frozen, features.to(device), speaker if vocoder.condition_width else None
+
+
+def usual(make: Make, frames_per_s: float, **typical: Make) -> dict[str, Workload]:
+    """What an audit asks of every vocoder: shortest, typical, longest (60 s), a batch, a stream.
+
+    `typical` are further sizes or kinds by name, which decode a typical length.
+    """
+    works = (
+        decoding("shortest", make, 1, 1),
+        decoding("typical", make, 1, 500),
+        decoding("longest", make, 1, round(60 * frames_per_s)),
+        decoding("batch", make, 4, 200),
+        streaming(make, 500, 90),
+        *(decoding(name, one, 1, 500) for name, one in typical.items()),
+    )
+    return {work.name: work for work in works}

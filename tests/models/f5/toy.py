@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import torch
-
 from vivavoce.models.f5.config import F5Options
 from vivavoce.models.f5.model import F5TTS
 from vivavoce.models.f5.workloads import TOY, TOY_E2, random_model, random_voice
@@ -23,8 +21,8 @@ KINDS = {
 QUICK = F5Options(steps=2, pruned=False, normalise=False)
 
 
-def toy(kind: str = "v1") -> F5TTS:
-    return random_model(KINDS[kind], torch.device("cpu"))
+def toy(kind: str = "v1", engine: str = "cpu") -> F5TTS:
+    return random_model(KINDS[kind], engine)
 
 
 def toy_voice() -> Voice:

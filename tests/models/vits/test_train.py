@@ -9,7 +9,6 @@ from tests.models.vits.official import decoder_settings, loaded
 from tests.models.vits.toy import stored, toy
 from vivavoce.checkpoints import store
 from vivavoce.errors import ConfigError
-from vivavoce.models.vits.losses import discriminator_loss
 from vivavoce.models.vits.model import VitsTTS
 from vivavoce.models.vits.names import official
 from vivavoce.models.vits.train import (
@@ -21,6 +20,7 @@ from vivavoce.models.vits.train import (
     build_task,
     segments,
 )
+from vivavoce.nn.adversarial import discriminator_losses
 from vivavoce.nn.alignment import maximum_path
 from vivavoce.speech.load import load
 from vivavoce.types import FeatureSpec
@@ -163,9 +163,8 @@ def test_every_loss(step):
 def test_the_critics_loss_and_its_gradients(step):
     both = torch.cat([step.value("waveform_segment"), step.value("generated")])[:, 0]
     judged = step.task.discriminators(both)
-    loss = discriminator_loss(
-        [(score[:2], []) for score, _ in judged], [(score[2:], []) for score, _ in judged]
-    )
+    real, fake = ([(score[part], []) for score, _ in judged] for part in (slice(2), slice(2, 4)))
+    loss = discriminator_losses(real, fake, "least_squares").sum()
     assert loss.item() == pytest.approx(float(step.value("loss_disc")), rel=1e-5)
     loss.backward()
     found = dict(step.task.discriminators.named_parameters())

@@ -11,10 +11,12 @@ from vivavoce.checkpoints import store
 from vivavoce.checkpoints.remap import strict_load
 from vivavoce.config import to_dict
 from vivavoce.errors import ConfigError
-from vivavoce.vocoders.vocos.discriminators import VocosDiscriminators
-from vivavoce.vocoders.vocos.losses import ReconstructionLoss, discriminator_loss
+from vivavoce.nn.adversarial import discriminator_losses
+from vivavoce.vocoders.adversarial.critics import CriticSet
+from vivavoce.vocoders.adversarial.reconstruction import ReconstructionLoss
+from vivavoce.vocoders.adversarial.task import AdversarialTask
 from vivavoce.vocoders.vocos.model import Vocos
-from vivavoce.vocoders.vocos.train import VocosTask, build_task
+from vivavoce.vocoders.vocos.train import VocosLoss, build_task
 
 TABLES = {
     "model": {"dim": 32, "hidden_dim": 64, "n_layers": 2},
@@ -23,7 +25,7 @@ TABLES = {
 }
 
 
-def task() -> VocosTask:
+def task() -> AdversarialTask:
     torch.manual_seed(0)
     return build_task(TABLES)
 
@@ -34,7 +36,7 @@ def batch(n_samples: int = 4096) -> dict[str, torch.Tensor]:
     return {"samples": torch.stack(rows), "sample_lengths": torch.tensor([n_samples, n_samples])}
 
 
-def train(model: VocosTask, steps: range) -> list[dict[str, float]]:
+def train(model: AdversarialTask, steps: range) -> list[dict[str, float]]:
     optimisers = {k: torch.optim.AdamW(m.parameters(), 2e-3) for k, m in model.parts().items()}
     history = []
     for step in steps:
@@ -144,12 +146,12 @@ def test_reconstruction_is_zero_for_equal_samples_and_grows_with_the_difference(
 
 def test_perfect_judgement_costs_nothing() -> None:
     real, fake = [(torch.full((1, 1, 3), 2.0), [])], [(torch.full((1, 1, 3), -2.0), [])]
-    assert discriminator_loss(real, fake).item() == 0
-    assert discriminator_loss(fake, real).item() == 6
+    assert discriminator_losses(real, fake, "hinge").mean().item() == 0
+    assert discriminator_losses(fake, real, "hinge").mean().item() == 6
 
 
 def test_discriminators_have_the_papers_widths() -> None:
-    full = VocosDiscriminators((2,), (512,), 1.0)
+    full = CriticSet(VocosLoss(discriminator_periods=(2,), discriminator_ffts=(512,)))
     assert [layer.out_channels for layer in full.periods[0].critic.layers] == [
         32,
         128,
@@ -157,5 +159,7 @@ def test_discriminators_have_the_papers_widths() -> None:
         1024,
         1024,
     ]
-    narrow = VocosDiscriminators((2, 3), (512,), 0.05)
+    narrow = CriticSet(
+        VocosLoss(discriminator_periods=(2, 3), discriminator_ffts=(512,), discriminator_width=0.05)
+    )
     assert len(narrow(torch.randn(1, 1000))) == 3

@@ -68,7 +68,7 @@ class DiT(F5Backbone):
     def transform(self, h: Tensor, schedule: list[Tensor], context: Context) -> Tensor:
         first = h.clone() if self.skip is not None else h
         for block, modulation in zip(self.blocks, schedule, strict=False):
-            h = block(h, modulation, context, self.dtype)
+            h = self.run(block, h, modulation, context, self.dtype)
         if self.skip is not None:
             h = self.skip(torch.cat([h, first], dim=-1))
         factor, shift = schedule[-1].chunk(2, dim=-1)

@@ -12,7 +12,7 @@ from torch import Tensor
 from vivavoce.audio.specs import BIGVGAN_24K, VOCOS_24K
 from vivavoce.checkpoints.companions import Companion
 from vivavoce.checkpoints.importer import Importer, Stats
-from vivavoce.checkpoints.remap import strip
+from vivavoce.checkpoints.remap import count, renamed, strip
 from vivavoce.config import from_dict, to_dict
 from vivavoce.errors import BadCheckpoint
 from vivavoce.models.f5.config import F5Config
@@ -32,41 +32,38 @@ _PREFIXES = ("ema_model.", "_orig_mod.", "module.", "transformer.")
 _DROPPED = re.compile(
     r"(initted|step|update|mel_spec\..*|rotary_embed\.inv_freq|text_embed\.freqs_cis)"
 )
-_RENAMES = tuple(
-    (re.compile(pattern), replacement)
-    for pattern, replacement in (
-        (r"^time_embed\.time_mlp\.0\.", "time.expand."),
-        (r"^time_embed\.time_mlp\.2\.", "time.contract."),
-        (r"^text_embed\.text_embed\.", "text.embedding."),
-        (r"^text_embed\.text_blocks\.(\d+)\.dwconv\.", r"text.blocks.\1.depthwise."),
-        (r"^text_embed\.text_blocks\.(\d+)\.pwconv1\.", r"text.blocks.\1.expand."),
-        (r"^text_embed\.text_blocks\.(\d+)\.pwconv2\.", r"text.blocks.\1.contract."),
-        (r"^text_embed\.text_blocks\.(\d+)\.grn\.", r"text.blocks.\1.response."),
-        (r"^text_embed\.text_blocks\.(\d+)\.norm\.", r"text.blocks.\1.norm."),
-        (r"^input_embed\.proj\.", "input.projection."),
-        (r"^input_embed\.conv_pos_embed\.conv1d\.0\.", "input.position.0."),
-        (r"^input_embed\.conv_pos_embed\.conv1d\.2\.", "input.position.1."),
-        (r"^transformer_blocks\.(\d+)\.attn_norm\.linear\.", r"blocks.\1.modulation."),
-        (r"^transformer_blocks\.(\d+)\.attn\.", r"blocks.\1.attention."),
-        (r"^transformer_blocks\.(\d+)\.ff\.", r"blocks.\1.feed_forward."),
-        (r"^layers\.(\d+)\.0\.", r"blocks.\1.skip."),
-        (r"^layers\.(\d+)\.1\.g$", r"blocks.\1.attention_norm.weight"),
-        (r"^layers\.(\d+)\.2\.", r"blocks.\1.attention."),
-        (r"^layers\.(\d+)\.3\.g$", r"blocks.\1.feed_forward_norm.weight"),
-        (r"^layers\.(\d+)\.4\.", r"blocks.\1.feed_forward."),
-        (r"^(blocks\.\d+\.attention\.)to_q\.", r"\1query."),
-        (r"^(blocks\.\d+\.attention\.)to_k\.", r"\1key."),
-        (r"^(blocks\.\d+\.attention\.)to_v\.", r"\1value."),
-        (r"^(blocks\.\d+\.attention\.)to_out\.0\.", r"\1output."),
-        (r"^(blocks\.\d+\.attention\.)q_norm\.", r"\1query_norm."),
-        (r"^(blocks\.\d+\.attention\.)k_norm\.", r"\1key_norm."),
-        (r"^(blocks\.\d+\.feed_forward\.)ff\.0\.0\.", r"\1expand."),
-        (r"^(blocks\.\d+\.feed_forward\.)ff\.2\.", r"\1contract."),
-        (r"^long_skip_connection\.", "skip."),
-        (r"^norm_out\.linear\.", "modulation."),
-        (r"^norm_out\.g$", "norm.weight"),
-        (r"^proj_out\.", "output."),
-    )
+_RENAMES = (
+    (r"^time_embed\.time_mlp\.0\.", "time.expand."),
+    (r"^time_embed\.time_mlp\.2\.", "time.contract."),
+    (r"^text_embed\.text_embed\.", "text.embedding."),
+    (r"^text_embed\.text_blocks\.(\d+)\.dwconv\.", r"text.blocks.\1.depthwise."),
+    (r"^text_embed\.text_blocks\.(\d+)\.pwconv1\.", r"text.blocks.\1.expand."),
+    (r"^text_embed\.text_blocks\.(\d+)\.pwconv2\.", r"text.blocks.\1.contract."),
+    (r"^text_embed\.text_blocks\.(\d+)\.grn\.", r"text.blocks.\1.response."),
+    (r"^text_embed\.text_blocks\.(\d+)\.norm\.", r"text.blocks.\1.norm."),
+    (r"^input_embed\.proj\.", "input.projection."),
+    (r"^input_embed\.conv_pos_embed\.conv1d\.0\.", "input.position.0."),
+    (r"^input_embed\.conv_pos_embed\.conv1d\.2\.", "input.position.1."),
+    (r"^transformer_blocks\.(\d+)\.attn_norm\.linear\.", r"blocks.\1.modulation."),
+    (r"^transformer_blocks\.(\d+)\.attn\.", r"blocks.\1.attention."),
+    (r"^transformer_blocks\.(\d+)\.ff\.", r"blocks.\1.feed_forward."),
+    (r"^layers\.(\d+)\.0\.", r"blocks.\1.skip."),
+    (r"^layers\.(\d+)\.1\.g$", r"blocks.\1.attention_norm.weight"),
+    (r"^layers\.(\d+)\.2\.", r"blocks.\1.attention."),
+    (r"^layers\.(\d+)\.3\.g$", r"blocks.\1.feed_forward_norm.weight"),
+    (r"^layers\.(\d+)\.4\.", r"blocks.\1.feed_forward."),
+    (r"^(blocks\.\d+\.attention\.)to_q\.", r"\1query."),
+    (r"^(blocks\.\d+\.attention\.)to_k\.", r"\1key."),
+    (r"^(blocks\.\d+\.attention\.)to_v\.", r"\1value."),
+    (r"^(blocks\.\d+\.attention\.)to_out\.0\.", r"\1output."),
+    (r"^(blocks\.\d+\.attention\.)q_norm\.", r"\1query_norm."),
+    (r"^(blocks\.\d+\.attention\.)k_norm\.", r"\1key_norm."),
+    (r"^(blocks\.\d+\.feed_forward\.)ff\.0\.0\.", r"\1expand."),
+    (r"^(blocks\.\d+\.feed_forward\.)ff\.2\.", r"\1contract."),
+    (r"^long_skip_connection\.", "skip."),
+    (r"^norm_out\.linear\.", "modulation."),
+    (r"^norm_out\.g$", "norm.weight"),
+    (r"^proj_out\.", "output."),
 )
 
 
@@ -103,10 +100,8 @@ def _short(name: str) -> str:
 
 def _rename(name: str) -> str:
     """Ours; a name that nobody knows stays, so that the strict load can complain about it."""
-    renamed = name
-    for pattern, replacement in _RENAMES:
-        renamed = pattern.sub(replacement, renamed)
-    return f"backbone.{renamed}" if renamed != name else name
+    ours = renamed(name, _RENAMES)
+    return f"backbone.{ours}" if ours != name else name
 
 
 def tables(
@@ -178,7 +173,7 @@ def config_from_tensors(
     frequencies = [v for k, v in tensors.items() if _short(k) == "rotary_embed.inv_freq"]
     head_dim = 2 * frequencies[0].numel() if frequencies else int(settings.get("dim_head") or 64)
     unett = "backbone.norm.weight" in ours
-    depth = _count(ours, r"backbone\.blocks\.(\d+)\.")
+    depth = count(ours, "backbone.blocks.")
     skip = settings.get("skip_connect_type") or settings.get("skip")
     joined = f"backbone.blocks.{depth - 1}.skip.weight" in ours
     if skip == "none":
@@ -191,7 +186,7 @@ def config_from_tensors(
         "head_dim": head_dim,
         "ff_mult": _shape(ours, "blocks.0.feed_forward.expand.weight")[0] // dim,
         "text_dim": text_dim,
-        "text_layers": _count(ours, r"backbone\.text\.blocks\.(\d+)\."),
+        "text_layers": count(ours, "backbone.text.blocks."),
         "n_tokens": rows - 1,
         "qk_norm": "backbone.blocks.0.attention.query_norm.weight" in ours,
         "long_skip": "backbone.skip.weight" in ours,
@@ -210,11 +205,6 @@ def _shape(ours: Mapping[str, Tensor], name: str) -> tuple[int, ...]:
             "Take a checkpoint of the full model, not a part or an adapter of it.",
         )
     return tuple(ours[f"backbone.{name}"].shape)
-
-
-def _count(ours: Mapping[str, Tensor], pattern: str) -> int:
-    matches = (re.match(pattern, name) for name in ours)
-    return 1 + max((int(found[1]) for found in matches if found), default=-1)
 
 
 def _features(settings: Mapping[str, Any], source: str, n_mels: int) -> tuple[FeatureSpec, str]:

@@ -186,11 +186,12 @@ class F5Attention(nn.Module):
         self.key_norm = nn.RMSNorm(config.head_dim, EPS) if config.qk_norm else None
         self.joint: nn.Module | None = None
         self.separate = False
+        self.dropout = 0.0  # of what comes out, in training
 
     def forward(self, x: Tensor, rotary: Tensor, rows: RowLengths | None) -> Tensor:
         """`[B, N, D]`; `rows` only where they differ in length."""
         n_rows, n_frames, _ = x.shape
-        q, k, v = self._projected(x).view(n_rows, n_frames, 3, self.heads, -1).unbind(2)
+        q, k, v = (t.view(n_rows, n_frames, self.heads, -1) for t in self._projected(x))
         if self.query_norm is not None and self.key_norm is not None:
             q, k = self.query_norm(q.float()), self.key_norm(k.float())
         if self.joint is None:
@@ -198,7 +199,8 @@ class F5Attention(nn.Module):
         q, k = (self._turned(t, rotary).to(x.dtype) for t in (q, k))
         q, k, v = (t.transpose(1, 2) for t in (q, k, v))
         out = attention(q, k, v, rows, self.separate)
-        return self.output(out.transpose(1, 2).reshape(n_rows, n_frames, -1))
+        out = self.output(out.transpose(1, 2).reshape(n_rows, n_frames, -1))
+        return F.dropout(out, self.dropout, self.training)
 
     def _turned(self, x: Tensor, rotary: Tensor) -> Tensor:
         """`[B, N, H, K]` in float32."""
@@ -207,11 +209,15 @@ class F5Attention(nn.Module):
         first, rest = x.split([self.rotary_heads, self.heads - self.rotary_heads], dim=2)
         return torch.cat([rotated(first, rotary), rest.float()], dim=2)
 
-    def _projected(self, x: Tensor) -> Tensor:
-        """`[B, N, 3 H K]`."""
+    def _projected(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Queries, keys and values, each `[B, N, H K]`; not joined where gradients are kept."""
         if self.joint is not None:
-            return self.joint(x)
-        return torch.cat([layer(x) for layer in (self.query, self.key, self.value)], dim=-1)
+            return self.joint(x).chunk(3, dim=-1)
+        return self.query(x), self.key(x), self.value(x)
+
+    def forget_weights(self) -> None:
+        """Let go of the products: an engine has them now."""
+        del self.query, self.key, self.value, self.output
 
     def freeze(self, arithmetic: Arithmetic) -> None:
         """One product instead of three, queries scaled by it. The single layers are let go of."""
@@ -244,10 +250,12 @@ class F5FeedForward(nn.Module):
         super().__init__()
         self.expand = nn.Linear(dim, dim * mult)
         self.contract = nn.Linear(dim * mult, dim)
+        self.dropout = 0.0  # of the activations, in training
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, N, D]`."""
-        return self.contract(linear_gelu(self.expand, x))
+        wide = F.dropout(linear_gelu(self.expand, x), self.dropout, self.training)
+        return self.contract(wide)
 
     def freeze(self, arithmetic: Arithmetic) -> None:
         self.expand = arithmetic.linear(self.expand)

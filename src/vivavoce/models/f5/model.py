@@ -227,6 +227,14 @@ class F5TTS(AcousticModel[F5Options]):
         self.backbone.freeze(arithmetic or Arithmetic())
         return portable(self)
 
+    def on_mlx(self, dtype: torch.dtype = torch.float32, int8: bool = False) -> Self:
+        from vivavoce.models.f5.mlx import engine
+        from vivavoce.runtime.mlx import MlxFormat
+
+        self.eval().requires_grad_(False)
+        self.backbone.engine = engine(self.backbone, MlxFormat(dtype, int8))
+        return self
+
     def _continuation(self, prompt: F5Prompt, sentence: Sentence[F5Options]) -> Gap:
         """The reference's mel, and room behind it for the sentence."""
         mel, voice, options = prompt.mel, sentence.voice, sentence.options

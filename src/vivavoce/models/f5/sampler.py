@@ -13,6 +13,7 @@ from torch import Tensor
 from vivavoce.models.base import OnStep
 from vivavoce.models.f5.backbone import Context, F5Backbone
 from vivavoce.models.f5.config import F5Options
+from vivavoce.runtime.turns import APPLE_GPU
 
 # Which of 32 even steps are worth taking (arXiv:2505.19931): dense where the speech takes shape.
 PRUNED = {
@@ -78,4 +79,5 @@ def sample(
             x = x + length * flow(middle, 2 * step + 1)
         if on_step is not None:
             on_step(step + 1, options.steps)
+        APPLE_GPU.give_way()
     return x

@@ -79,6 +79,11 @@ def encode(
     )
 
 
+def tokens_of(config: F5TextConfig, text: str) -> list[str]:
+    """The tokens that `encode` looks up, known or not. Raises as it does."""
+    return _tokens(config.kind, _said(config, speakable(text), None, None).text)[0]
+
+
 def unread(config: F5TextConfig, vocabulary: Vocabulary, transcript: str) -> tuple[str, ...]:
     """Characters of a reference's transcript that the model reads as a space, each once.
 

@@ -82,5 +82,5 @@ class UNetT(F5Backbone):
             earlier = kept.pop() if later else None
             if not later:
                 kept.append(h)
-            h = layer(h, earlier, context, self.dtype)
+            h = self.run(layer, h, earlier, context, self.dtype)
         return self.output(self.norm(h)[:, 1:])

@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from vivavoce.models.f5.config import F5Config
+
 _V1 = re.compile(r"(?i)(f5|e2)[-_ ]?tts[-_ ]?v1(?![0-9])")
 _V0 = re.compile(r"(?i)(f5|e2)[-_ ]?tts[-_ ](base|small)")
 _FLAGS = {"v1": (True, 0), "v0": (False, 1)}
@@ -68,3 +70,9 @@ def _stated(settings: Mapping[str, Any], backbone: str) -> tuple[bool, int] | No
 def last_parts(source: str) -> list[str]:
     """The last names of a path or address, the file's first; folders far up have no say."""
     return [part for part in re.split(r"[/\\@]", source) if part][::-1][:5]
+
+
+def name_of(config: F5Config) -> str:
+    """The variant that these settings are."""
+    flags = (config.mask_text, config.rotary_heads)
+    return next((name for name, own in _FLAGS.items() if own == flags), "mixed")

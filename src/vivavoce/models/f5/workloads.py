@@ -9,10 +9,11 @@ from functools import partial
 import torch
 
 from vivavoce.audio.specs import VOCOS_24K
-from vivavoce.models.base import sentences
+from vivavoce.models.base import placed, sentences
 from vivavoce.models.f5.config import F5Config, F5Options
 from vivavoce.models.f5.model import F5TTS
 from vivavoce.models.f5.text import F5TextConfig
+from vivavoce.models.f5.train_workloads import training_workloads
 from vivavoce.models.f5.voice import FAMILY, make_voice
 from vivavoce.nn.noise import Noise
 from vivavoce.runtime.arithmetic import Arithmetic
@@ -47,12 +48,13 @@ def workloads() -> dict[str, Workload]:
         Workload("recording", "30 s at 44.1 kHz made a voice, 1 s said with it", _recording),
         Workload("edit", "one second replaced within 4 s", _edit),
         Workload("probe", "v0 or v1, by a reference of 4 s", _probe),
+        *training_workloads({"f5": (TOY, FULL), "e2": (TOY_E2, FULL_E2)}, "".join(LETTERS)),
     )
     return {work.name: work for work in found}
 
 
 def random_model(
-    config: F5Config, device: torch.device, arithmetic: Arithmetic | None = None
+    config: F5Config, device: torch.device | str, arithmetic: Arithmetic | None = None
 ) -> F5TTS:
     """Seeded weights in which every layer has a say: nothing starts at zero."""
     with torch.random.fork_rng(devices=[]):
@@ -62,7 +64,7 @@ def random_model(
         for name, parameter in model.named_parameters():
             if any(part in name for part in ("modulation", ".output.", ".response.")):
                 torch.nn.init.normal_(parameter, 0.0, 0.02)
-    return model.to(device).freeze(arithmetic)
+    return placed(model, device, arithmetic)
 
 
 def random_voice(seconds: float) -> Voice:

@@ -39,7 +39,7 @@ def workloads() -> dict[str, Workload]:
     return {work.name: work for work in found}
 
 
-def random_model(config: ForwardConfig, device: Any) -> Forward:
+def random_model(config: ForwardConfig, device: torch.device | str) -> Forward:
     """Seeded weights that speak about six frames a token, some of them voiced."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -55,7 +55,7 @@ def _tokens(count: int) -> Tokens:
 
 
 def _speaking(name: str, rows: int, count: int) -> Workload:
-    def build(device: Any, full: bool = False) -> Callable[[], Any]:
+    def build(device: torch.device | str, full: bool = False) -> Callable[[], Any]:
         model = random_model(FULL if full else TOY, device)
         tokens, voice = [_tokens(count)] * rows, model.voice()
         asked = sentences(tokens, voice, ForwardOptions())
@@ -64,7 +64,7 @@ def _speaking(name: str, rows: int, count: int) -> Workload:
     return Workload(name, f"{rows} x {count} tokens", build)
 
 
-def _training(device: Any, full: bool = False) -> Callable[[], Any]:
+def _training(device: torch.device | str, full: bool = False) -> Callable[[], Any]:
     from vivavoce.models.forward.train import ForwardTask
 
     model = random_model(FULL if full else TOY, device).requires_grad_(True).train()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torch import Tensor
 
 from vivavoce.audio.coqui import Stats, features_from_coqui
+from vivavoce.checkpoints.glow_names import decoder_name, flat_vector
 from vivavoce.checkpoints.importer import Importer
-from vivavoce.checkpoints.remap import fold_weight_norm, require_count
+from vivavoce.checkpoints.remap import fold_weight_norm, renamed, require_count
 from vivavoce.config import from_dict, to_dict
 from vivavoce.errors import BadCheckpoint
 from vivavoce.models.glow.config import GlowConfig, GlowOptions
@@ -43,13 +43,9 @@ _RENAMES = (
     (r"^encoder\.proj_s\.", "encoder.log_scale."),
     (r"^encoder\.duration_predictor\.proj\.", "encoder.durations.projection."),
     (r"^encoder\.duration_predictor\.", "encoder.durations."),
-    (r"\.wn\.in_layers\.", ".wavenet.inputs."),
-    (r"\.wn\.res_skip_layers\.", ".wavenet.outputs."),
-    (r"\.wn\.cond_layer\.", ".wavenet.condition."),
     (r"^emb_g\.", "speakers."),
 )
-_FLOW = re.compile(r"^decoder\.flows\.(\d+)\.(.+)$")
-_FLOW_STEP = {"logs": "log_scale", "bias": "bias", "weight": "mixing"}
+_DECODER = "decoder."
 
 
 def recognises(names: Iterable[str]) -> bool:
@@ -67,21 +63,17 @@ def adapt(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
 
 
 def _rename(key: str) -> str:
-    match = _FLOW.match(key)
-    if match:
-        index, rest = int(match[1]), match[2]
-        if index % 3 < 2:
-            return f"decoder.steps.{index // 3}.{_FLOW_STEP.get(rest, rest)}"
-        key = f"decoder.couplings.{index // 3}.{rest}"
-    for pattern, replacement in _RENAMES:
-        key = re.sub(pattern, replacement, key)
-    return key.replace(".gamma", ".weight").replace(".beta", ".bias")
+    if key.startswith(_DECODER):
+        return _DECODER + decoder_name(key.removeprefix(_DECODER))
+    return renamed(key, _RENAMES).replace(".gamma", ".weight").replace(".beta", ".bias")
 
 
 def _reshape(name: str, tensor: Tensor) -> Tensor:
     """Coqui keeps per-channel vectors as `[1, C, 1]`, relative embeddings as `[1, 2w+1, D]`."""
-    if ".norm" in name or (".steps." in name and not name.endswith("mixing")):
+    if ".norm" in name:
         return tensor.flatten()
+    if name.startswith(_DECODER):
+        return flat_vector(name, tensor)
     return tensor.squeeze(0) if ".relative_" in name else tensor
 
 

@@ -13,9 +13,9 @@ from vivavoce.errors import TextError, UnknownVoice
 from vivavoce.models.base import AcousticModel, OnStep, Sentence, Traits
 from vivavoce.models.glow import text as glow_text
 from vivavoce.models.glow.config import GlowConfig, GlowOptions
-from vivavoce.models.glow.decoder import Decoder
 from vivavoce.models.glow.encoder import GlowTextEncoder
 from vivavoce.nn.alignment import expand_path
+from vivavoce.nn.glow_decoder import GlowDecoder
 from vivavoce.nn.noise import Noise
 from vivavoce.nn.padding import length_mask, pad_tokens
 from vivavoce.runtime.arithmetic import Arithmetic
@@ -46,7 +46,7 @@ class GlowTTS(AcousticModel[GlowOptions]):
         self.text = text or glow_text.GlowTextConfig()
         self.speaker_names = speaker_names
         self.encoder = GlowTextEncoder(config)
-        self.decoder = Decoder(config)
+        self.decoder = GlowDecoder(config)
         self.speakers = (
             nn.Embedding(config.n_speakers, config.speaker_width) if config.n_speakers else None
         )

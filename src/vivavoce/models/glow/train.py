@@ -16,9 +16,9 @@ from vivavoce.checkpoints.remap import fold_weight_norm
 from vivavoce.config import from_dict, to_dict
 from vivavoce.models.glow import text as glow_text
 from vivavoce.models.glow.config import GlowConfig
-from vivavoce.models.glow.flow import GlowCoupling
 from vivavoce.models.glow.model import GlowTTS
 from vivavoce.nn.alignment import log_likelihoods, maximum_path
+from vivavoce.nn.glow_flow import GlowCoupling
 from vivavoce.nn.padding import length_mask
 from vivavoce.nn.task import Task
 from vivavoce.runtime import full_precision

@@ -99,6 +99,10 @@ class VitsTTS(AcousticModel[VitsOptions]):
         """One of the model's speakers, by name or number, or several mixed. Raises UnknownVoice."""
         return speakers.voice(self, name)
 
+    @property
+    def reads_phonemes(self) -> bool:
+        return self.text_rules.config.kind == "piper"
+
     def chunks(self, text: str, voice: Voice, options: VitsOptions) -> Iterator[Chunk]:
         return self.text_rules.chunks(text)
 

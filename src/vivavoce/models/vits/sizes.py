@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 
+from vivavoce.checkpoints.remap import count
 from vivavoce.config import from_dict
 from vivavoce.errors import BadCheckpoint, ConfigError
 from vivavoce.models.vits import decoder as decoders
@@ -48,7 +49,7 @@ def config_of(theirs: Mapping[str, Tensor], unit_speakers: bool = False) -> Vits
     table: dict[str, Any] = {
         "n_tokens": tokens,
         "text_width": width,
-        "text_layers": _count(theirs, r"enc_p\.encoder\.attn_layers\.(\d+)\."),
+        "text_layers": count(theirs, "enc_p.encoder.attn_layers."),
         "text_heads": max(1, encoder // max(1, per_head)),
         "text_ffn": _shape(theirs, "enc_p.encoder.ffn_layers.0.conv_1.weight")[0],
         "text_kernel": _shape(theirs, "enc_p.encoder.ffn_layers.0.conv_1.weight")[2],
@@ -56,7 +57,7 @@ def config_of(theirs: Mapping[str, Tensor], unit_speakers: bool = False) -> Vits
         "latent_width": _shape(theirs, "enc_p.proj.weight")[0] // 2,
         "flow_width": _shape(theirs, f"{first}pre.weight")[0],
         "n_couplings": len(couplings),
-        "flow_layers": _count(theirs, rf"{re.escape(first)}enc\.in_layers\.(\d+)\."),
+        "flow_layers": count(theirs, f"{first}enc.in_layers."),
         "flow_kernel": _shape(theirs, f"{first}enc.in_layers.0.weight")[2],
         "n_languages": languages[0],
         "language_width": languages[1],
@@ -80,7 +81,7 @@ def _durations(theirs: Mapping[str, Tensor]) -> dict[str, Any]:
     return {
         "duration_width": _shape(theirs, "dp.pre.weight")[0],
         "duration_kernel": _shape(theirs, "dp.convs.convs_sep.0.weight")[2],
-        "duration_layers": _count(theirs, r"dp\.convs\.convs_sep\.(\d+)\."),
+        "duration_layers": count(theirs, "dp.convs.convs_sep."),
         "duration_flows": (max(splines, default=1) + 1) // 2,
         "duration_bins": (_shape(theirs, f"{last}proj.weight")[0] + 1) // 3,
         "variational_durations": "dp.post_pre.weight" in theirs,
@@ -95,7 +96,7 @@ def _posterior(theirs: Mapping[str, Tensor]) -> dict[str, Any]:
         "posterior": True,
         "n_bins": bins,
         "posterior_width": width,
-        "posterior_layers": _count(theirs, r"enc_q\.enc\.in_layers\.(\d+)\."),
+        "posterior_layers": count(theirs, "enc_q.enc.in_layers."),
         "posterior_kernel": _shape(theirs, "enc_q.enc.in_layers.0.weight")[2],
     }
 
@@ -116,12 +117,12 @@ def decoder_of(theirs: Mapping[str, Tensor], said: DecoderSettings) -> DecoderCo
     Raises BadCheckpoint where what is said does not fit the tensors.
     """
     its = decoder(theirs)
-    kernels = [_taps(its, f"ups.{n}.weight") for n in range(_count(its, r"ups\.(\d+)\."))]
+    kernels = [_taps(its, f"ups.{n}.weight") for n in range(count(its, "ups."))]
     rates = list(said.rates) or [kernel // 2 for kernel in kernels]
-    blocks = _count(its, r"resblocks\.(\d+)\.") // max(1, len(kernels))
+    blocks = count(its, "resblocks.") // max(1, len(kernels))
     pairs = any(".convs1." in name for name in its)
     first = "convs1" if pairs else "convs"
-    layers = _count(its, rf"resblocks\.0\.{first}\.(\d+)\.")
+    layers = count(its, f"resblocks.0.{first}.")
     published = [(1, 3, 5)] * blocks if pairs else [(1, 2), (2, 6), (3, 12)][:blocks]
     dilations = [tuple(d[:layers]) for d in (said.dilations or published)]
     if len(rates) != len(kernels) or len(dilations) != blocks:
@@ -159,10 +160,6 @@ def _shape(theirs: Mapping[str, Tensor], name: str) -> tuple[int, ...]:
 def _numbers(names: Iterable[str], pattern: str) -> Sequence[int]:
     found = (re.match(pattern, name) for name in names)
     return sorted({int(match[1]) for match in found if match})
-
-
-def _count(names: Iterable[str], pattern: str) -> int:
-    return max(_numbers(names, pattern), default=-1) + 1
 
 
 def _checked(make: Callable[[dict[str, Any]], T], table: dict[str, Any]) -> T:

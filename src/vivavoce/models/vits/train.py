@@ -5,8 +5,7 @@ Shapes: B rows, L symbols, T frames, C latent channels, S samples.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,15 +21,17 @@ from vivavoce.models.vits import decoder as decoders
 from vivavoce.models.vits.config import VitsConfig
 from vivavoce.models.vits.discriminators import Discriminators
 from vivavoce.models.vits.durations import StochasticDurations
-from vivavoce.models.vits.losses import (
-    adversarial_loss,
-    discriminator_loss,
-    divergence,
-    feature_loss,
-)
+from vivavoce.models.vits.losses import divergence
 from vivavoce.models.vits.model import VitsTTS
 from vivavoce.models.vits.text import TextConfig, TextRules
 from vivavoce.models.vits.training import Start, normalise_weights, start_from
+from vivavoce.nn.adversarial import (
+    Objective,
+    adversarial_losses,
+    discriminator_losses,
+    feature_losses,
+    frozen,
+)
 from vivavoce.nn.alignment import log_likelihoods, maximum_path
 from vivavoce.nn.padding import length_mask
 from vivavoce.nn.task import Batch, Task
@@ -39,6 +40,7 @@ from vivavoce.types import FeatureSpec, Tokens
 from vivavoce.vocoders.base import Vocoder
 
 SPEAKER_WIDTH = 256
+OBJECTIVE: Objective = "least_squares"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,9 +204,8 @@ class VitsTask(Task):
         real = self._segments(batch, starts)
         both = self.discriminators(torch.cat([real, fake]))
         n = len(real)
-        return discriminator_loss(
-            [(score[:n], []) for score, _ in both], [(score[n:], []) for score, _ in both]
-        )
+        judged = [(score[:n], []) for score, _ in both], [(score[n:], []) for score, _ in both]
+        return discriminator_losses(*judged, OBJECTIVE).sum()
 
     def generator_losses(self, batch: Batch, draws: Draws) -> dict[str, Tensor]:
         """Unweighted: `mel`, `divergence`, `duration`, `adversarial`, `feature`."""
@@ -220,14 +221,14 @@ class VitsTask(Task):
             mel = (self.mel(fake.float()) - wanted).abs().mean()
         with torch.no_grad():
             real_judged = self.discriminators(real)
-        with _frozen(self.discriminators):
+        with frozen(self.discriminators):
             fake_judged = self.discriminators(fake)
         return {
             "mel": mel,
             "divergence": aligned.divergence,
             "duration": aligned.duration,
-            "adversarial": adversarial_loss(fake_judged),
-            "feature": feature_loss(real_judged, fake_judged),
+            "adversarial": adversarial_losses(fake_judged, OBJECTIVE).sum(),
+            "feature": 2 * feature_losses(real_judged, fake_judged, with_scores=True).sum(),
         }
 
     def _heard(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -372,15 +373,3 @@ def segments(x: Tensor, starts: Tensor, size: int) -> Tensor:
     x = nn.functional.pad(x, (0, max(0, size - x.shape[2])))
     index = starts.view(-1, 1, 1) + torch.arange(size, device=x.device)
     return x.gather(2, index.expand(-1, x.shape[1], -1))
-
-
-@contextmanager
-def _frozen(module: nn.Module) -> Iterator[None]:
-    """What is computed in here takes no gradient to the module's own parameters."""
-    flags = [(p, p.requires_grad) for p in module.parameters()]
-    module.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter, flag in flags:
-            parameter.requires_grad_(flag)

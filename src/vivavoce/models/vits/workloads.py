@@ -49,7 +49,7 @@ def workloads() -> dict[str, Workload]:
     return {work.name: work for work in found}
 
 
-def random_model(config: VitsConfig, device: Any) -> VitsTTS:
+def random_model(config: VitsConfig, device: torch.device | str) -> VitsTTS:
     """Seeded weights that speak about two frames a symbol and use every layer."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -81,7 +81,7 @@ def _tokens(count: int) -> Tokens:
 
 
 def _speaking(name: str, rows: int, count: int, **changes: Any) -> Workload:
-    def build(device: Any, full: bool = False) -> Callable[[], Any]:
+    def build(device: torch.device | str, full: bool = False) -> Callable[[], Any]:
         model = random_model(replace(FULL if full else TOY, **changes), device)
         said = sentences([_tokens(count)] * rows, model.voice(), VitsOptions())
         return lambda: list(model.generate(said, Noise(0, range(rows))))
@@ -89,7 +89,7 @@ def _speaking(name: str, rows: int, count: int, **changes: Any) -> Workload:
     return Workload(name, f"{rows} x {count} symbols", build)
 
 
-def _training(device: Any, full: bool = False) -> Callable[[], Any]:
+def _training(device: torch.device | str, full: bool = False) -> Callable[[], Any]:
     from vivavoce.models.vits.train import VitsLoss, VitsTask, VitsVoice
 
     sizes = {"posterior": True, "variational_durations": True}

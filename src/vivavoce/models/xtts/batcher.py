@@ -15,9 +15,9 @@ from torch import Tensor
 from vivavoce.models.base import Job, Part, Sentence
 from vivavoce.models.xtts.config import XttsOptions
 from vivavoce.models.xtts.decode import CodeSequence, GptDecoder
-from vivavoce.models.xtts.frames import LatentResampler
 from vivavoce.models.xtts.gpt import Gpt
 from vivavoce.nn.noise import Noise
+from vivavoce.nn.resampler import LatentResampler
 from vivavoce.types import Features, FeatureSpec
 
 CODES_PER_TOKEN = (0.6, 8.0)

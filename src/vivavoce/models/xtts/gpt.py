@@ -7,6 +7,7 @@ for codes. Shapes: B rows, N positions, W width, L text tokens, K codes.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -59,6 +60,14 @@ class GptBlock(nn.Module):
             setattr(self, name, arithmetic.linear(getattr(self, name), few_rows=True))
 
 
+class GptEngine(Protocol):
+    """What computes the blocks in torch's place."""
+
+    def cache(self, rows: int) -> KVCache: ...
+
+    def __call__(self, x: Tensor, cache: KVCache | None, span: Span | None) -> Tensor: ...
+
+
 class Gpt(nn.Module):
     """`[latents of the voice][START text STOP][START codes ...]`, causal, to states `[B, N, W]`."""
 
@@ -77,6 +86,7 @@ class Gpt(nn.Module):
         self.text_head = nn.Linear(width, config.text_tokens)
         self.row_layout: RowLayout | None = None  # once frozen
         self.spaces = Spaces()
+        self.engine: GptEngine | None = None
 
     @property
     def layers(self) -> list[GptBlock]:
@@ -98,6 +108,8 @@ class Gpt(nn.Module):
         return voice + config.max_text + 2 + config.max_codes + 3
 
     def cache(self, rows: int) -> KVCache:
+        if self.engine is not None:
+            return self.engine.cache(rows)
         like = self.norm.weight.to(self.layers[0].attention_dtype)
         heads = self.config.heads
         return KVCache(self.config.depth, rows, heads, self.config.width // heads, like)
@@ -123,6 +135,8 @@ class Gpt(nn.Module):
 
         With a cache, `span` says which positions these are.
         """
+        if self.engine is not None:
+            return self.engine(x, cache, span)
         if span is not None and span.mask is not None:
             span = replace(span, mask=additive(span.mask, self.layers[0].attention_dtype))
         for layer, block in enumerate(self.blocks):

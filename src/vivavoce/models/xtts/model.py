@@ -22,10 +22,10 @@ from vivavoce.models.xtts.cache import VoiceCaches
 from vivavoce.models.xtts.conditioning import Conditioning
 from vivavoce.models.xtts.config import XttsConfig, XttsOptions
 from vivavoce.models.xtts.decode import GptDecoder, XttsPrompt
-from vivavoce.models.xtts.frames import LatentResampler
 from vivavoce.models.xtts.gpt import Gpt
 from vivavoce.models.xtts.speaker import SpeakerEncoder
 from vivavoce.nn.noise import Noise
+from vivavoce.nn.resampler import LatentResampler
 from vivavoce.runtime.arithmetic import Arithmetic, portable
 from vivavoce.text.multilingual import LANGUAGES
 from vivavoce.text.multilingual.detect import detect
@@ -223,6 +223,14 @@ class Xtts(AcousticModel[XttsOptions]):
         self.eval().requires_grad_(False)
         self.gpt.freeze(arithmetic or Arithmetic())
         return portable(self)
+
+    def on_mlx(self, dtype: torch.dtype = torch.float32, int8: bool = False) -> Self:
+        from vivavoce.models.xtts.mlx import engine
+        from vivavoce.runtime.mlx import MlxFormat
+
+        self.eval().requires_grad_(False)
+        self.gpt.engine = engine(self.gpt, MlxFormat(dtype, int8))
+        return self
 
     def _pieces(
         self, decoding: GptDecoder, growing: GrowingSentence, on_step: OnStep | None

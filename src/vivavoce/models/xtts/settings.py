@@ -16,6 +16,7 @@ from typing import Any
 from torch import Tensor
 
 from vivavoce.audio.specs import XTTS_LATENTS
+from vivavoce.checkpoints.remap import count
 from vivavoce.config import from_dict, to_dict
 from vivavoce.errors import BadCheckpoint, ConfigError
 from vivavoce.models.xtts.config import XttsConfig, XttsOptions
@@ -151,12 +152,12 @@ def _sizes(theirs: Mapping[str, Tensor]) -> dict[str, Any]:
     text_tokens, width = _shape(theirs, "gpt.text_embedding.weight")
     found = {
         "width": width,
-        "depth": _count(theirs, r"gpt\.gpt\.h\.(\d+)\."),
+        "depth": count(theirs, "gpt.gpt.h."),
         "text_tokens": text_tokens,
         "code_tokens": _shape(theirs, "gpt.mel_embedding.weight")[0],
         "max_text": _shape(theirs, "gpt.text_pos_embedding.emb.weight")[0] - 2,
         "max_codes": _shape(theirs, "gpt.mel_pos_embedding.emb.weight")[0] - 3,
-        "condition_blocks": _count(theirs, r"gpt\.conditioning_encoder\.attn\.(\d+)\."),
+        "condition_blocks": count(theirs, "gpt.conditioning_encoder.attn."),
         "n_mels": _shape(theirs, "gpt.conditioning_encoder.init.weight")[1],
         "perceiver": "gpt.conditioning_perceiver.latents" in theirs,
         "speaker": _speaker_sizes(theirs),
@@ -166,7 +167,7 @@ def _sizes(theirs: Mapping[str, Tensor]) -> dict[str, Any]:
     inner = _shape(theirs, "gpt.conditioning_perceiver.layers.0.0.to_q.weight")[0]
     return found | {
         "n_latents": _shape(theirs, "gpt.conditioning_perceiver.latents")[0],
-        "perceiver_depth": _count(theirs, r"gpt\.conditioning_perceiver\.layers\.(\d+)\."),
+        "perceiver_depth": count(theirs, "gpt.conditioning_perceiver.layers."),
         "perceiver_heads": max(1, inner // HEAD_DIM),
         "perceiver_head_dim": min(HEAD_DIM, inner),
     }
@@ -174,11 +175,11 @@ def _sizes(theirs: Mapping[str, Tensor]) -> dict[str, Any]:
 
 def _speaker_sizes(theirs: Mapping[str, Tensor]) -> dict[str, Any]:
     place = "hifigan_decoder.speaker_encoder."
-    stages = range(1, 1 + _count(theirs, rf"{re.escape(place)}layer(\d+)\.", first=1))
+    stages = range(1, count(theirs, f"{place}layer"))
     channels = [_shape(theirs, f"{place}layer{n}.0.conv1.weight")[0] for n in stages]
     bands = _shape(theirs, f"{place}attention.0.weight")[1]
     return {
-        "blocks": [_count(theirs, rf"{re.escape(place)}layer{n}\.(\d+)\.") for n in stages],
+        "blocks": [count(theirs, f"{place}layer{n}.") for n in stages],
         "channels": channels,
         "n_mels": 8 * bands // channels[-1] if channels else 0,
         "width": _shape(theirs, f"{place}fc.weight")[0],
@@ -192,12 +193,6 @@ def _shape(theirs: Mapping[str, Tensor], name: str) -> tuple[int, ...]:
             "Take a checkpoint of the full model, not a part or an adapter of it.",
         )
     return tuple(theirs[name].shape)
-
-
-def _count(names: Mapping[str, Any], pattern: str, first: int = 0) -> int:
-    """How many numbers from `first` on there are in names, by the largest."""
-    matches = (re.match(pattern, name) for name in names)
-    return 1 - first + max((int(found[1]) for found in matches if found), default=first - 1)
 
 
 def _checked(cls: type[Any], table: dict[str, Any]) -> Any:

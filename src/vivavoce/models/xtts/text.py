@@ -54,6 +54,7 @@ class Tokenizer:
     """
 
     def __init__(self, config: XttsTextConfig, text_tokens: int | None = None) -> None:
+        self.vocabulary = config.vocabulary
         self._bpe = _bpe(config.vocabulary)
         vocabulary = self._bpe.get_vocab(with_added_tokens=True)
         self.n_tokens = max(vocabulary.values(), default=-1) + 1
@@ -126,7 +127,7 @@ class Tokenizer:
 
     def _said(self, text: str, code: str) -> str:
         """The text in words, in characters that the vocabulary has, if it has something like it."""
-        said = spoken(text, code) if code in LANGUAGES else _plain(text)
+        said = spoken_form(text, code)
         lacking = {c for c in said if c not in self._characters and c != " "}
         if lacking:
             said = said.translate({ord(c): self._alike(c) for c in lacking})
@@ -147,8 +148,10 @@ class Tokenizer:
         return self._bpe.encode(prefix + said.replace(" ", SPACE)), places
 
 
-def _plain(text: str) -> str:
-    """Lower case, composed, without quotes: for a language of which no rules are known here."""
+def spoken_form(text: str, code: str) -> str:
+    """The text in words, lower case; of a language without rules here, without quotes only."""
+    if code in LANGUAGES:
+        return spoken(text, code)
     composed = unicodedata.normalize("NFC", without_broken(text))
     return composed.lower().replace('"', "")
 

@@ -8,7 +8,7 @@ from functools import partial
 
 import torch
 
-from vivavoce.models.base import sentences
+from vivavoce.models.base import placed, sentences
 from vivavoce.models.xtts.config import SpeakerConfig, XttsConfig, XttsOptions
 from vivavoce.models.xtts.model import Xtts
 from vivavoce.models.xtts.voice import FAMILY
@@ -48,7 +48,7 @@ def workloads() -> dict[str, Workload]:
 
 
 def random_model(
-    config: XttsConfig, device: torch.device, arithmetic: Arithmetic | None = None
+    config: XttsConfig, device: torch.device | str, arithmetic: Arithmetic | None = None
 ) -> Xtts:
     """Seeded weights in which every layer has a say: nothing starts at zero."""
     with torch.random.fork_rng(devices=[]):
@@ -58,7 +58,7 @@ def random_model(
             if "proj_out" in name:
                 torch.nn.init.normal_(parameter, 0.0, 0.02)
         model.gpt.code_head.get_parameter("bias").data[config.stop_code] = NEVER
-    return model.to(device).freeze(arithmetic)
+    return placed(model, device, arithmetic)
 
 
 def _certain(model: Xtts) -> Xtts:

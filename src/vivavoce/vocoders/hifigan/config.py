@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from vivavoce.vocoders.generator_config import GeneratorConfig
 
+SLOPE = 0.1
+LAST_SLOPE = 0.01  # the published code leaves PyTorch's default here, and the weights know it
+
 
 @dataclass(frozen=True)
 class HifiganConfig(GeneratorConfig):

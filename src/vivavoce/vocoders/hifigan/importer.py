@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,6 +11,7 @@ from torch import Tensor
 from vivavoce.audio.coqui import Stats, features_from_coqui
 from vivavoce.audio.specs import HIFIGAN_22K
 from vivavoce.checkpoints.importer import Importer
+from vivavoce.checkpoints.remap import count
 from vivavoce.config import from_dict, to_dict
 from vivavoce.errors import BadCheckpoint
 from vivavoce.types import FeatureSpec
@@ -91,8 +91,8 @@ def config_from_tensors(tensors: Mapping[str, Tensor]) -> HifiganConfig:
     Its kernels are twice their rates and its dilations 1, 3, 5, as in every release of those.
     Raises BadCheckpoint for half a decoder.
     """
-    stages = _count(tensors, r"ups\.(\d+)\.")
-    blocks = _count(tensors, r"resblocks\.(\d+)\.")
+    stages = count(tensors, "ups.")
+    blocks = count(tensors, "resblocks.")
     kernels = [_taps(tensors, f"ups.{n}.") for n in range(stages)]
     per_stage = range(blocks // max(1, stages))
     table = {
@@ -100,8 +100,7 @@ def config_from_tensors(tensors: Mapping[str, Tensor]) -> HifiganConfig:
         "rates": [kernel // 2 for kernel in kernels],
         "kernels": kernels,
         "block_kernels": [_taps(tensors, f"resblocks.{n}.convs1.0.") for n in per_stage],
-        "block_dilations": [(1, 3, 5)[: _count(tensors, r"resblocks\.0\.convs1\.(\d+)\.")]]
-        * len(per_stage),
+        "block_dilations": [(1, 3, 5)[: count(tensors, "resblocks.0.convs1.")]] * len(per_stage),
         "condition_stages": any(name.startswith("conds.") for name in tensors),
         "output_bias": "conv_post.bias" in tensors,
     }
@@ -113,11 +112,6 @@ def config_from_tensors(tensors: Mapping[str, Tensor]) -> HifiganConfig:
             "Half of the checkpoint's HiFi-GAN is missing.", "Take a checkpoint of the full model."
         )
     return from_dict(HifiganConfig, table)
-
-
-def _count(names: Iterable[str], pattern: str) -> int:
-    matches = (re.match(pattern, name) for name in names)
-    return 1 + max((int(found[1]) for found in matches if found), default=-1)
 
 
 def _taps(tensors: Mapping[str, Tensor], prefix: str) -> int:

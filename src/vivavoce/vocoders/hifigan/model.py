@@ -6,11 +6,9 @@ from torch import nn
 
 from vivavoce.audio.specs import HIFIGAN_22K
 from vivavoce.types import FeatureSpec
+from vivavoce.vocoders.base import EngineVocoder, Vocoder
 from vivavoce.vocoders.generator import Generator
-from vivavoce.vocoders.hifigan.config import HifiganConfig
-
-SLOPE = 0.1
-LAST_SLOPE = 0.01  # the published code leaves PyTorch's default here, and the weights know it
+from vivavoce.vocoders.hifigan.config import LAST_SLOPE, SLOPE, HifiganConfig
 
 
 class Hifigan(Generator):
@@ -33,3 +31,8 @@ class Hifigan(Generator):
         )
         self.config = config
         self.edge_frames = config.edge_frames
+
+    def on_mlx(self) -> Vocoder:
+        from vivavoce.vocoders.hifigan.mlx import MlxHifigan
+
+        return EngineVocoder(self.eval().requires_grad_(False), MlxHifigan(self))

@@ -10,6 +10,7 @@ from torch import Tensor
 
 HIGHEST_HARMONIC_HZ = 11_000.0
 LOWEST_HZ = 40.0
+FLAT = 2e-3  # of twice a sine: nearer to a pulse the quotient is its limit
 
 
 CYCLE = 1 << 24
@@ -65,7 +66,7 @@ def pulses(pitch: Tensor, phase: Tensor, voiced: Tensor, hop: int, sample_rate: 
     angle = (cycles - cycles.floor()) * (2 * torch.pi)
     harmonics = (HIGHEST_HARMONIC_HZ / (f + (f_next - f) * u).clamp_min(LOWEST_HZ)).floor() + 0.5
     below = 2 * (angle / 2).sin()
-    flat = below.abs() <= 2e-3
+    flat = below.abs() <= FLAT
     wave = torch.where(flat, harmonics, (harmonics * angle).sin() / torch.where(flat, 1.0, below))
     level = voiced[:, :-1, None] + (voiced[:, 1:, None] - voiced[:, :-1, None]) * u
     return ((wave - 0.5) * level).flatten(1)

@@ -34,7 +34,7 @@ def _random(full: bool) -> PulseVocoder:
     return PulseVocoder(PulseConfig() if full else TOY, FeatureSpec())
 
 
-def _training(device: Any, full: bool = False) -> Callable[[], Any]:
+def _training(device: torch.device | str, full: bool = False) -> Callable[[], Any]:
     from vivavoce.vocoders.pulse.train import PulseLoss, PulseTask
 
     with torch.random.fork_rng(devices=[]):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LOUDEST_MAGNITUDE = 1e2
+
 
 @dataclass(frozen=True)
 class VocosConfig:

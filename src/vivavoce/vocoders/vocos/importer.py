@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torch import Tensor
 
 from vivavoce.checkpoints.importer import Importer, Stats
+from vivavoce.checkpoints.remap import renamed
 from vivavoce.config import to_dict
 from vivavoce.errors import BadCheckpoint
 from vivavoce.types import FeatureSpec
@@ -37,10 +37,7 @@ def adapt(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
     ours: dict[str, Tensor] = {}
     dropped = [key for key in tensors if key.startswith(_DROPPED)]
     for key in tensors.keys() - dropped:
-        name = key
-        for pattern, replacement in _RENAMES:
-            name = re.sub(pattern, replacement, name)
-        ours[name] = tensors[key]
+        ours[renamed(key, _RENAMES)] = tensors[key]
     return ours, dropped
 
 

@@ -12,10 +12,8 @@ from vivavoce.errors import UsageError
 from vivavoce.nn.convolution import ConvNeXtBackbone
 from vivavoce.runtime import full_precision
 from vivavoce.types import FeatureSpec
-from vivavoce.vocoders.base import Vocoder
-from vivavoce.vocoders.vocos.config import VocosConfig
-
-LOUDEST_MAGNITUDE = 1e2
+from vivavoce.vocoders.base import EngineVocoder, Vocoder
+from vivavoce.vocoders.vocos.config import LOUDEST_MAGNITUDE, VocosConfig
 
 
 class Vocos(Vocoder):
@@ -42,6 +40,12 @@ class Vocos(Vocoder):
         if condition is not None:
             raise UsageError("Vocos takes no speaker condition.")
         return self(features)
+
+    def on_mlx(self) -> Vocoder:
+        from vivavoce.vocoders.vocos.mlx import MlxVocos
+
+        work = MlxVocos(self.backbone, self.head, self.accepts)
+        return EngineVocoder(self.eval().requires_grad_(False), work)
 
     def n_samples(self, n_frames: int) -> int:
         return (n_frames - (self.accepts.framing == "center")) * self.accepts.hop_length

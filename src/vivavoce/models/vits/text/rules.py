@@ -33,6 +33,16 @@ class TextRules:
             return len(self._coqui.vocabulary)
         return len(self.config.symbols) or len(arpabet.SYMBOLS)
 
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """What each id means; empty where nothing is said of it."""
+        if self.config.piper is not None:
+            named = {i: symbol for symbol, ids in self.config.piper.ids.items() for i in ids}
+            return tuple(named.get(number, "") for number in range(self.n_tokens))
+        if self._coqui is not None:
+            return self._coqui.vocabulary.symbols
+        return tuple(self.config.symbols) or arpabet.SYMBOLS
+
     def chunks(self, text: str) -> Iterator[Chunk]:
         """Utterances of a text, made as they are asked for."""
         return utterances(text, self.config.piper.silence if self.config.piper else None)

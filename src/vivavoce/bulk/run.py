@@ -1,0 +1,115 @@
+"""A list of texts -> one file each, in the place that was asked for, exactly once."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vivavoce.audio import formats, media
+from vivavoce.bulk import items as reading
+from vivavoce.bulk import places
+from vivavoce.bulk.driving import Bulk, Driver
+from vivavoce.bulk.ledger import Ledger
+from vivavoce.bulk.planning import Shard
+from vivavoce.bulk.pools import InlinePool, ProcessPool, cores
+from vivavoce.bulk.work import Loading, Manner, OnRow, Pool, Wrong
+from vivavoce.errors import UsageError
+
+if TYPE_CHECKING:
+    from vivavoce.speech.engine import TTS
+
+
+def run(
+    source: str | Path,
+    out: str | Path,
+    *,
+    model: str | Path | None = None,
+    loading: Loading | None = None,
+    manner: Manner | None = None,
+    tts: TTS | None = None,
+    workers: int = 1,
+    ray: str | None = None,
+    shard: Shard | None = None,
+    retry: bool = False,
+    verify: bool = False,
+    strict: bool = False,
+    notes_folder: str | Path | None = None,
+    on_row: OnRow | None = None,
+) -> Bulk:
+    """Speaks every line of a JSONL, CSV or TSV list into a file in `out`; goes on where it ended.
+
+    `out` is a folder or an address of fsspec; what is done of the list is noted in it, or in
+    `notes_folder` (for an address by default beside the list). `workers` above 1 are processes of
+    their own; `devices` in `loading.device` are separated by commas. `ray` is the address of a Ray
+    cluster. `tts` is spoken with where it is given, in this process. `retry` takes up what failed
+    before, `verify` compares the content of files that are there, `strict` does not begin while a
+    line is wrong. `on_row` hears of every item.
+
+    Raises UsageError, OutputError, MissingExtra, and what loading the model raises. What goes
+    wrong with an item is in errors.jsonl.
+    """
+    loading = loading or Loading(str(model) if model else "")
+    manner, shard = manner or Manner(), shard or Shard()
+    if formats.find(f"x.{manner.format}", manner.format).media:
+        media.require_av()
+    out = out if "://" in str(out) else Path(out).absolute()
+    folder = Path(notes_folder) if notes_folder else _notes(source, out)
+    started = time.monotonic()
+    count, wrong = _checked(source, shard, strict)
+    place = places.find(out)
+    with Ledger(folder, shard.suffix) as ledger, ExitStack() as stack:
+        pool = _pool(loading, manner, str(out), tts, workers, ray)
+        stack.callback(pool.close)
+        made = Bulk(count, wrong=len(wrong), workers=workers, device=pool.hello.device)
+        made.facts = pool.hello.facts
+        work = Driver(source, place, ledger, pool, manner, shard, made, on_row)
+        work.begin(wrong, retry, verify)
+        try:
+            work.drive()
+        finally:
+            made.took_s = round(time.monotonic() - started, 3)
+            work.end(folder)
+    return made
+
+
+def _checked(source: str | Path, shard: Shard, strict: bool) -> tuple[int, list[Wrong]]:
+    """How many items there are, and the lines that are none. Raises UsageError."""
+    count, wrong = 0, []
+    for each in reading.read(source):
+        if isinstance(each, Wrong):
+            wrong.append(each)
+        elif shard.holds(each.id):
+            count += 1
+    if strict and wrong:
+        first = wrong[0]
+        raise UsageError(
+            f"{len(wrong)} lines of {source} are wrong; line {first.line}: {first.reason}",
+            "Correct them, or leave --strict out.",
+        )
+    if not count and not wrong:
+        raise UsageError(f"{source} holds no lines.", "Give one text at least.")
+    return count, wrong if shard.number == 1 else []
+
+
+def _notes(source: str | Path, out: str | Path) -> Path:
+    return Path(f"{source}.notes") if "://" in str(out) else Path(out)
+
+
+def _pool(
+    loading: Loading, manner: Manner, out: str, tts: TTS | None, workers: int, ray: str | None
+) -> Pool:
+    if workers < 1:
+        raise UsageError(f"There are {workers} workers.", "Use 1 or more.")
+    devices = tuple(loading.device.split(","))
+    if ray is not None:
+        from vivavoce.bulk.ray_pool import RayPool
+
+        return RayPool(ray, workers, loading, manner, out)
+    if tts is not None or (workers == 1 and len(devices) == 1):
+        return InlinePool(loading, manner, out, tts)
+    count = max(workers, len(devices))
+    threads = loading.threads or max(1, cores() // count)
+    return ProcessPool(count, replace(loading, threads=threads), manner, out, devices)

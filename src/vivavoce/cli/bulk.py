@@ -1,0 +1,166 @@
+"""`vivavoce bulk`: a list of texts, one audio file each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vivavoce.cli import model_flags
+from vivavoce.cli import options as o
+from vivavoce.cli.terminal import Progress, emit, say
+from vivavoce.errors import UsageError
+
+if TYPE_CHECKING:
+    from vivavoce.bulk import Bulk
+    from vivavoce.bulk.work import Loading, Manner, Row
+
+SHOWN = 10
+"""Items that fail are printed, so many of them; errors.jsonl has all."""
+
+_OUT = typer.Option(
+    "--output", "-o", metavar="FOLDER|URL", help="Where the files go: a folder, s3://, gs://, …"
+)
+_WORKERS = typer.Option("--workers", metavar="COUNT", help="Processes, or actors of a cluster.")
+_THREADS = typer.Option(metavar="COUNT", help="Threads of each worker [default: its share].")
+_BATCH = typer.Option("--batch", metavar="COUNT", help="Texts that are spoken side by side.")
+_RAY = typer.Option(metavar="ADDRESS", help="Ray cluster: auto, local or ray://HOST:PORT.")
+_SHARD = typer.Option(metavar="N/COUNT", help="Only this part of the list, for example 1/4.")
+_RETRY = typer.Option("--retry", help="Take up what failed in an earlier run.")
+_VERIFY = typer.Option("--verify", help="Compare the content of files that are there.")
+_STRICT = typer.Option("--strict", help="Do not begin with wrong lines; exit with 1 on errors.")
+_STORE = typer.Option(metavar="FOLDER", help="Keep speech there, for books and later runs too.")
+_DEVICE = typer.Option(metavar="NAME", help="auto, cpu, cuda, mps; cuda:0,cuda:1 in turn.")
+_FORMAT = typer.Option("--format", metavar="NAME", help="wav, flac, ogg, opus, mp3, …")
+_REF = typer.Option("--ref", "-r", metavar="FILE", help="Recording to clone, for lines without.")
+_SPEAK_IN = typer.Option("--language", metavar="CODE", help="Language of lines that name none.")
+
+
+@model_flags.with_model_options
+def bulk(
+    source: Annotated[Path, typer.Argument(metavar="LINES", help=".jsonl, .csv or .tsv")],
+    output: Annotated[str, _OUT],
+    model: o.Model = None,
+    vocoder: o.Vocoder = None,
+    voice: o.Voice = None,
+    ref: Annotated[Path | None, _REF] = None,
+    transcript: o.Transcript = None,
+    language: Annotated[str | None, _SPEAK_IN] = None,
+    speed: o.Speed = 1.0,
+    seed: o.Seed = 0,
+    on_problem: o.OnProblem = "error",
+    audio_format: Annotated[str, _FORMAT] = "flac",
+    sample_rate: o.SampleRate = None,
+    workers: Annotated[int, _WORKERS] = 1,
+    threads: Annotated[int, _THREADS] = 0,
+    batch: Annotated[int, _BATCH] = 8,
+    ray: Annotated[str | None, _RAY] = None,
+    shard: Annotated[str, _SHARD] = "1/1",
+    retry: Annotated[bool, _RETRY] = False,
+    verify: Annotated[bool, _VERIFY] = False,
+    strict: Annotated[bool, _STRICT] = False,
+    store: Annotated[Path | None, _STORE] = None,
+    device: Annotated[str, _DEVICE] = "auto",
+    precision: o.Precision = "float32",
+    fast: o.Fast = False,
+    settings: o.Settings = None,
+    as_json: o.Json = False,
+    *,
+    options: dict[str, Any],
+) -> None:
+    """Speak a list of texts, each into a file of its own.
+
+    A line is {"id", "text"}, and where needed voice, ref, transcript, language, speed, seed,
+    options, out. A run that was interrupted is repeated with the same command, and goes on.
+    """
+    from vivavoce.bulk import Loading, Manner, run
+    from vivavoce.bulk.planning import Shard
+
+    if batch < 1:
+        raise UsageError(f"--batch is {batch}.", "Use 1 or more.")
+    if voice is not None and ref is not None:
+        raise UsageError("--voice and --ref are mutually exclusive.", "Give one of them.")
+    loading = Loading(model or "", vocoder or "", device, precision, fast, threads)
+    manner = Manner(
+        audio_format,
+        sample_rate or 0,
+        batch,
+        voice=voice or "",
+        ref=str(ref or ""),
+        transcript=transcript or "",
+        language=language or "",
+        speed=speed,
+        seed=seed,
+        on_problem=on_problem,
+        options=model_flags.merged(options, settings),
+        store=str(store or ""),
+    )
+    with _Heard() as heard:
+        made = run(
+            source,
+            output,
+            loading=loading,
+            manner=manner,
+            tts=_engine(loading, manner, workers, ray),
+            workers=workers,
+            ray=ray,
+            shard=Shard.parse(shard),
+            retry=retry,
+            verify=verify,
+            strict=strict,
+            on_row=heard,
+        )
+    _told(made, output, as_json)
+    if strict and made.failed:
+        raise typer.Exit(1)
+
+
+def _engine(loading: Loading, manner: Manner, workers: int, ray: str | None) -> Any:
+    """The model, where it speaks in this process."""
+    from vivavoce.cli.output import download
+
+    download(loading.model or None, loading.vocoder or None)
+    if ray is not None or workers != 1 or "," in loading.device:
+        return None
+    from vivavoce.speech import load as loads
+
+    tts = loads.load(
+        loading.model or None,
+        vocoder=loading.vocoder or None,
+        device=loading.device,
+        precision=loading.precision,
+        fast=loading.fast,
+    )
+    model_flags.require_known(manner.options, tts)
+    return tts
+
+
+class _Heard:
+    """A bar on a terminal, and the first errors as they come."""
+
+    def __init__(self) -> None:
+        self._bar = Progress("speaking", "utterances")
+        self._failed = 0
+
+    def __call__(self, done: int, count: int, row: Row) -> None:
+        self._bar(done, count, row.id)
+        if row.failed:
+            self._failed += 1
+            if self._failed <= SHOWN:
+                say(f"error: {row.id}: {row.reason}")
+
+    def __enter__(self) -> _Heard:
+        self._bar.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._bar.__exit__(*error)
+
+
+def _told(made: Bulk, output: str, as_json: bool) -> None:
+    if as_json:
+        emit(made.as_dict(), True, str)
+    bad = made.failed + made.wrong
+    more = f"; {bad} failed, see errors.jsonl" if bad else ""
+    say(f"wrote {made.spoken} files to {output}, {made.done} of {made.items} are there{more}")

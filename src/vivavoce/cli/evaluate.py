@@ -1,0 +1,175 @@
+"""`vivavoce eval`: a list of sentences spoken and scored, with a report and conditions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vivavoce.cli import model_flags
+from vivavoce.cli import options as o
+from vivavoce.cli.terminal import Progress, emit, say, table
+from vivavoce.errors import UsageError
+
+if TYPE_CHECKING:
+    from vivavoce.evaluate import Report
+    from vivavoce.evaluate.scorers import Scorer
+
+REPORT = "report.html"
+
+
+def _in(panel: str, text: str, *names: str, metavar: str | None = None) -> Any:
+    return typer.Option(*names, help=text, rich_help_panel=panel, metavar=metavar)
+
+
+_LIST = _in(
+    "List", "Sentences: a list of seed-tts-eval, …, or a .csv file.", "--list", metavar="FILE"
+)
+_KIND = _in("List", "seed-tts, librispeech-pc, minimax or csv [default: what it looks like].")
+_DATA = _in("List", "Folder of the list's recordings [default: the list's].", metavar="FOLDER")
+_IN = _in("List", "Language of the list, BCP 47.", "--language", metavar="CODE")
+_LIMIT = _in("List", "Only the first sentences.", metavar="COUNT")
+_SEEDS = _in("List", "One run for each seed.", metavar="0,1,2")
+_WAVS = _in("List", "Score these recordings instead, named by ids.", metavar="FOLDER")
+_PROTOCOL = _in("Scores", "How words are compared: ours, seed-tts or f5.", metavar="NAME")
+_ASR = _in(
+    "Scores", "whisper:FOLDER, transformers:FOLDER, paraformer:FOLDER, transcripts:FILE.",
+    metavar="KIND:PATH",
+)  # fmt: skip
+_SIM = _in("Scores", "Encoder of speakers: resemblyzer or onnx:FILE.", metavar="ENCODER")
+_DNSMOS = _in("Scores", "DNSMOS P.835 (sig_bak_ovr.onnx).", "--dnsmos", metavar="FILE")
+_UTMOS = _in("Scores", "UTMOS as an ONNX file.", "--utmos", metavar="FILE")
+_DISTILL = _in("Scores", "DistillMOS, from its package.", "--distillmos")
+_OUT = _in("Output", "Folder of the audio and the results.", "--output", "-o", metavar="FOLDER")
+_PAGE = _in(
+    "Output", "The report as one HTML file [default: report.html in the folder].", metavar="FILE"
+)
+_AGAINST = _in("Output", "report.json of an earlier run to compare with.", metavar="FILE")
+_FAIL = _in("Output", "Exit with 1 if this holds; repeatable.", metavar="wer>0.03")
+_WORKERS = _in("Advanced", "Processes that speak.", metavar="COUNT")
+
+
+@model_flags.with_model_options
+def evaluate(
+    listed: Annotated[Path, _LIST],
+    output: Annotated[Path, _OUT] = Path("evaluation"),
+    report: Annotated[Path | None, _PAGE] = None,
+    list_format: Annotated[str | None, _KIND] = None,
+    data: Annotated[Path | None, _DATA] = None,
+    language: Annotated[str, _IN] = "",
+    limit: Annotated[int | None, _LIMIT] = None,
+    seeds: Annotated[str, _SEEDS] = "0",
+    recordings: Annotated[Path | None, _WAVS] = None,
+    model: o.Model = None,
+    vocoder: o.Vocoder = None,
+    voice: o.Voice = None,
+    speed: o.Speed = 1.0,
+    protocol: Annotated[str, _PROTOCOL] = "ours",
+    recogniser: Annotated[str | None, _ASR] = None,
+    similarity: Annotated[str | None, _SIM] = None,
+    dnsmos: Annotated[Path | None, _DNSMOS] = None,
+    utmos: Annotated[Path | None, _UTMOS] = None,
+    distillmos: Annotated[bool, _DISTILL] = False,
+    against: Annotated[Path | None, _AGAINST] = None,
+    fail_if: Annotated[list[str] | None, _FAIL] = None,
+    workers: Annotated[int, _WORKERS] = 1,
+    device: o.Device = "auto",
+    precision: o.Precision = "float32",
+    fast: o.Fast = False,
+    settings: o.Settings = None,
+    as_json: o.Json = False,
+    *,
+    options: dict[str, Any],
+) -> None:
+    """Speak a list of sentences and score what was spoken.
+
+    Weights of recognisers and scorers are files on this machine; what was not asked for is null in
+    report.json, with the reason. A run that was interrupted is repeated with the same command.
+    """
+    from vivavoce.bulk import Loading, Manner
+    from vivavoce.evaluate import cases, page, recognisers
+    from vivavoce.evaluate import evaluate as measure
+
+    found = cases.read(listed, list_format, data, language).first(limit)
+    how = model_flags.merged(options, settings)
+    loading = Loading(model or "", vocoder or "", device, precision, fast)
+    manner = Manner(rows=1, voice=voice or "", speed=speed, options=how)
+    with Progress("scoring", "utterances") as progress:
+        made = measure(
+            found,
+            output,
+            recogniser=recognisers.find(recogniser, protocol) if recogniser else None,
+            scorers=_scorers(similarity, dnsmos, utmos, distillmos),
+            protocol=protocol,
+            recordings=recordings,
+            loading=loading,
+            manner=None if recordings else manner,
+            tts=None if recordings or workers > 1 else _engine(loading, how),
+            seeds=_numbers(seeds),
+            workers=workers,
+            against=against,
+            conditions=fail_if or (),
+            on_score=progress,
+        )
+    target = report or output / REPORT
+    page.write(target, made, against.parent if against else None)
+    _told(made, target, as_json)
+    if made.failures:
+        raise typer.Exit(1)
+
+
+def _scorers(
+    similarity: str | None, dnsmos: Path | None, utmos: Path | None, distillmos: bool
+) -> list[Scorer]:
+    from vivavoce.evaluate import scorers
+
+    found: list[Scorer] = []
+    if similarity:
+        found.append(scorers.Similarity(similarity))
+    if dnsmos:
+        found.append(scorers.Dnsmos(dnsmos))
+    if utmos:
+        found.append(scorers.Utmos(utmos))
+    return [*found, scorers.DistillMos()] if distillmos else found
+
+
+def _engine(loading: Any, how: dict[str, Any]) -> Any:
+    from vivavoce.cli.output import download
+    from vivavoce.speech import load as loads
+
+    download(loading.model or None, loading.vocoder or None)
+    tts = loads.load(
+        loading.model or None,
+        vocoder=loading.vocoder or None,
+        device=loading.device,
+        precision=loading.precision,
+        fast=loading.fast,
+    )
+    model_flags.require_known(how, tts)
+    return tts
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        found = [int(part) for part in text.split(",")]
+    except ValueError:
+        found = []
+    if not found or len(set(found)) < len(found):
+        raise UsageError(f"--seeds is '{text}'.", "Give numbers, for example 0,1,2.")
+    return found
+
+
+def _told(made: Report, target: Path, as_json: bool) -> None:
+    if as_json:
+        emit(made.as_dict(), True, str)
+    else:
+        rows = [
+            {"metric": name, "value": metric.value, "low": metric.low, "high": metric.high}
+            for name, metric in made.results.items()
+            if metric.value is not None
+        ]
+        emit(rows, False, lambda found: table(found, ("metric", "value", "low", "high")))
+    for failure in made.failures:
+        say(f"failed: {failure}")
+    say(f"wrote {target}")

@@ -1,0 +1,85 @@
+"""Data for training: a folder of recordings or a data set into clips with texts, checked.
+
+`vivavoce.data.prepare(source, output)`; `vivavoce train` reads what it writes.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vivavoce.data.config import PrepareConfig
+from vivavoce.types import OnProgress, no_progress
+
+if TYPE_CHECKING:
+    from vivavoce.data.recognition import Listener
+    from vivavoce.data.results import Prepared
+    from vivavoce.speech.transcribe import Transcriber
+
+__all__ = ["PrepareConfig", "Prepared", "prepare"]
+
+MODEL = "large-v3-turbo"
+"""The recogniser's, where none is named."""
+
+
+def prepare(
+    source: str | Path,
+    output: str | Path,
+    config: PrepareConfig | None = None,
+    *,
+    format: str = "",  # noqa: A002 - the word everybody uses
+    transcripts: str | Path | None = None,
+    edits: str | Path | None = None,
+    transcriber: Transcriber | str | None = MODEL,
+    verify: bool = False,
+    report: str | Path | None = "",
+    workers: int = 0,
+    on_progress: OnProgress = no_progress,
+) -> Prepared:
+    """Make a set of clips for training out of recordings, which stay as they are.
+
+    `source` is a folder, one recording, or a data set whose `format` is found out. `output` gets
+    `manifest.jsonl`, `clips/`, `rejected.jsonl` and `report.html` (or `report`; None: no report).
+    Words come from the data set, from `transcripts` (a list, or subtitles of one recording), or
+    from `transcriber`: a function, or a model of faster-whisper (extra `asr`; without it clips
+    that have no words are left out). `verify` compares given words with the recogniser's, too.
+    `edits` is a csv with id, keep and text: what somebody decided after listening.
+    A run that was interrupted goes on where it was; a second one does only what is new.
+
+    Raises UsageError (nothing to read, a folder that holds something else), OutputError,
+    TrainingError (another process prepares the same folder), DownloadError (the recogniser).
+    """
+    from vivavoce.data import pipeline
+    from vivavoce.data.report import page
+
+    listener = _listener(transcriber, verify)
+    request = pipeline.Request(
+        source=Path(source),
+        output=Path(output),
+        config=config or PrepareConfig(),
+        format=format,
+        transcripts=None if transcripts is None else Path(transcripts),
+        edits=None if edits is None else Path(edits),
+        listener=listener,
+        workers=workers,
+    )
+    result = pipeline.prepare(request, on_progress)
+    if report is not None:
+        result = page.write(result, Path(report) if report else None, on_progress)
+    pipeline.finish(result)
+    return result
+
+
+def _listener(transcriber: Transcriber | str | None, verify: bool) -> Listener | None:
+    """None where there is nobody to listen. Raises MissingExtra if words are to be verified."""
+    from vivavoce.data.recognition import Listener
+    from vivavoce.speech.transcribe import default_transcriber
+
+    if transcriber is None:
+        return None
+    if not isinstance(transcriber, str):
+        return Listener(transcriber, "given", verify)
+    if not verify and find_spec("faster_whisper") is None:
+        return None
+    return Listener(default_transcriber(transcriber), transcriber, verify)

@@ -1,0 +1,98 @@
+"""Speech that is found by what decides its samples, not by where it stands.
+
+Books and bulk work keep what they have spoken here: an interrupted run goes on with what is
+missing, and a changed sentence is the only one that is spoken again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vivavoce import files
+from vivavoce.audio import io
+from vivavoce.errors import AudioError
+from vivavoce.types import Audio
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """Samples `[S]` of a text, and what should be known of them."""
+
+    samples: NDArray[np.float32]
+    warnings: tuple[str, ...] = ()
+
+
+class Store:
+    """Texts as FLAC files of 16 bit in a folder, each complete or absent.
+
+    `facts` is what decides the samples beside the text. What is damaged counts as missing.
+    """
+
+    def __init__(self, folder: Path, facts: Mapping[str, str]) -> None:
+        self.folder = folder
+        self._facts = dict(facts)
+
+    def of(self, **facts: str) -> Store:
+        """The same folder, with more that decides the samples."""
+        return Store(self.folder, self._facts | facts)
+
+    def key(self, text: str) -> str:
+        """32 hexadecimal digits that name the text."""
+        return key_of(self._facts | {"text": text})
+
+    def seed(self, text: str) -> int:
+        """Random draws that follow from the content: what stands before it does not change them."""
+        return int(self.key(text)[:12], 16)
+
+    def __contains__(self, text: str) -> bool:
+        return self._path(text).is_file()
+
+    def get(self, text: str, sample_rate: int) -> Spoken | None:
+        """What was put for the text; None where it is missing or damaged."""
+        path = self._path(text)
+        if not path.is_file():
+            return None
+        try:
+            audio = io.read(path)
+        except (AudioError, OSError):
+            return None
+        if audio.findings or audio.sample_rate != sample_rate:
+            return None
+        note = files.read_json(path.with_suffix(".json"))
+        warnings = note.get("warnings")
+        known = tuple(map(str, warnings)) if isinstance(warnings, list) else ()
+        return Spoken(np.asarray(audio.samples, np.float32), known)
+
+    def attempt(self, text: str) -> int:
+        """Of how many with other draws what is kept was chosen, from 0."""
+        found = files.read_json(self._path(text).with_suffix(".json")).get("attempt", 0)
+        return found if isinstance(found, int) else 0
+
+    def put(self, text: str, audio: Audio, warnings: tuple[str, ...], attempt: int = 0) -> None:
+        """Raises OutputError."""
+        path = self._path(text)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        note = path.with_suffix(".json")
+        if warnings:
+            content = {"text": text, "warnings": list(warnings), "attempt": attempt}
+            files.write_text(note, json.dumps(content, ensure_ascii=False))
+        else:
+            note.unlink(missing_ok=True)
+        io.write(path, audio)
+
+    def _path(self, text: str) -> Path:
+        key = self.key(text)
+        return self.folder / key[:2] / f"{key}.flac"
+
+
+def key_of(facts: Mapping[str, object]) -> str:
+    """32 hexadecimal digits of plain data, whatever the order of its keys."""
+    text = json.dumps(facts, sort_keys=True)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -1,0 +1,1 @@
+"""Griffin-Lim: samples whose spectrum has given magnitudes, without any weights."""

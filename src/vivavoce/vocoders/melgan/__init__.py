@@ -1,0 +1,1 @@
+"""MelGAN: the first, the fullband and the multi-band generator."""

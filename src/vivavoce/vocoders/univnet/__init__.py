@@ -1,0 +1,1 @@
+"""UnivNet: noise through convolutions whose kernels are made from the mel."""

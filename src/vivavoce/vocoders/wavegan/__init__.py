@@ -1,0 +1,1 @@
+"""Parallel WaveGAN: noise through a gated network that the mel conditions."""

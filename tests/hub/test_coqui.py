@@ -1,0 +1,81 @@
+"""All that Coqui released is known by its name, and says where it lies and what it needs."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from vivavoce.errors import UnknownModel
+from vivavoce.hub import catalog, coqui
+from vivavoce.hub.resolve import resolve
+from vivavoce.models import MODELS
+from vivavoce.vocoders import VOCODERS
+
+ROWS = {row.coqui: row for row in coqui.entries()}
+ENTRIES = {entry.name: entry for entry in catalog.entries()}
+XTTS = {f"tts_models/multilingual/multi-dataset/xtts_v{n}" for n in ("2", "1.1")}
+
+pytestmark = pytest.mark.usefixtures("home")
+
+
+def test_all_ninety_five_are_known():
+    assert len(ROWS.keys() | XTTS) == 95
+    kinds = Counter(name.partition("/")[0] for name in ROWS)
+    assert kinds == {"tts_models": 70, "vocoder_models": 19, "voice_conversion_models": 4}
+    families = Counter(row.family for row in ROWS.values())
+    assert (families["vits"], families["tacotron2"], families["glow"]) == (42, 14, 7)
+    assert all(alias in {a for e in ENTRIES.values() for a in e.aliases} for alias in XTTS)
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=lambda row: row.name)
+def test_an_entry_says_where_it_lies_and_what_may_be_done_with_it(row):
+    assert row.licence
+    assert row.name == row.name.lower()
+    assert row.name == "knnvc" or bool(row.release) != bool(row.repo)
+    assert row.coqui.startswith("vocoder_models/") == (row.languages == () and not row.vocoder) or (
+        row.family not in MODELS
+    )
+    if row.archive:
+        folder = row.file or row.coqui.replace("/", "--")
+        assert row.archive.startswith("https://github.com/")
+        assert row.archive.endswith(f"/{row.release.rpartition('@')[2]}/{folder}.zip")
+
+
+@pytest.mark.parametrize("row", coqui.usable(), ids=lambda row: row.name)
+def test_what_can_be_used_is_found_by_both_names(row):
+    for typed in (row.name, row.coqui, row.coqui.replace("/", "--")):
+        location = resolve(typed)
+        assert location.name == row.name
+        assert location.command == f"vivavoce models get {row.name}"
+    entry = ENTRIES[row.name]
+    assert entry.fetchable
+    assert entry.family in (VOCODERS if entry.kind == "vocoder" else MODELS)
+    needs_vocoder = entry.kind == "acoustic" and entry.family != "vits"
+    assert bool(entry.vocoder) == bool(entry.as_published) == needs_vocoder
+
+
+def test_what_cannot_be_used_yet_is_explained_and_not_listed():
+    missing = [row for row in ROWS.values() if row not in coqui.usable()]
+    for row in missing:
+        assert row.name not in ENTRIES
+        with pytest.raises(UnknownModel, match=f"of the family '{row.family}', which is not"):
+            resolve(row.coqui)
+
+
+def test_a_family_that_is_added_brings_its_entries(monkeypatch):
+    monkeypatch.setitem(MODELS.folders, "bark", "somewhere")
+    assert "bark" in {row.name for row in coqui.usable()}
+
+
+def test_addresses_and_vocoders_as_coqui_has_them():
+    ddc = ROWS["tts_models/en/ljspeech/tacotron2-DDC"]
+    start = "https://github.com/coqui-ai/TTS/releases/download"
+    assert ddc.archive == f"{start}/v0.6.1_models/tts_models--en--ljspeech--tacotron2-DDC.zip"
+    wavlm = ROWS["vocoder_models/en/librispeech100/wavlm-hifigan"]
+    assert wavlm.archive.startswith("https://github.com/idiap/coqui-ai-TTS/releases/download/v0.25")
+    assert ENTRIES["glow-tts-ljspeech"].vocoder == "multiband-melgan-ljspeech"
+    assert ENTRIES["fast-pitch-vctk"].vocoder == "griffin-lim"
+    assert ENTRIES["fast-pitch-vctk"].licence == "CC-BY-NC-ND-4.0"
+    assert ENTRIES["vits-custom-sr"].all_files
+    assert ENTRIES["vits-female-custom-fa"].files == ("best_model_30824.pth", "config.json")

@@ -1,0 +1,34 @@
+"""A fine-tune of F5 with adapters, average, dropout, parts and recomputation, killed and resumed."""
+
+from __future__ import annotations
+
+import random
+import signal
+from pathlib import Path
+
+from tests.models.f5.corpus import recipe_tables, store_base, write_corpus, write_recipe
+from tests.train.records import records
+from vivavoce.train import train
+
+STEPS = 16
+
+
+def test_killed_at_random_steps_and_resumed_gives_the_same_model(attempt, tmp_path: Path):
+    data, base = write_corpus(tmp_path / "data"), store_base(tmp_path / "base")
+    tables = recipe_tables(data, tmp_path / "run", base)
+    tables["start"] |= {"train": "lora", "adapter": {"rank": 4}}
+    tables["memory"] = {"limit_gb": 4.0, "recompute": "always"}
+    tables["optim"] |= {"steps": STEPS, "accumulate": 2}
+    tables["loop"] |= {"checkpoint_every": 3, "validate_every": 10, "batch_seconds": 3.0}
+    file = write_recipe(tmp_path / "recipe.toml", tables)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    train(file, [f'output="{whole}"'], device="cpu")
+    kills = sorted(random.Random().sample(range(1, STEPS), 3))
+    resumed = [f'output="{broken}"']
+    for step in kills:
+        assert attempt(file, resumed, step, signal.SIGKILL) == [signal.SIGKILL]
+    assert attempt(file, resumed) == [0]
+    assert records(broken, "train") == records(whole, "train"), f"killed at {kills}"
+    assert records(broken, "validate") == records(whole, "validate")
+    files = [folder / "export" / "model.safetensors" for folder in (whole, broken)]
+    assert files[0].read_bytes() == files[1].read_bytes()
