@@ -28,6 +28,7 @@ from vivavoce.speech.load import load
 from vivavoce.train.distributed import Group
 from vivavoce.train.recipe import DataConfig, LoopConfig, OptimConfig, Recipe
 from vivavoce.train.run import assemble
+from vivavoce.types import no_progress
 from vivavoce.vocoders import VOCODERS
 from vivavoce.vocoders.hifigan.config import HifiganConfig
 from vivavoce.vocoders.hifigan.model import Hifigan
@@ -186,7 +187,7 @@ def test_what_mlx_does_not_compute(folders, tmp_path):
     with pytest.raises(UnsupportedDevice, match="The vocoder Bigvgan does not compute with MLX"):
         VOCODERS.workloads()["bigvgan.shortest"].build("mlx")
     with pytest.raises(UnsupportedDevice, match="Training on mlx is not implemented"):
-        assemble(nothing_to_train(tmp_path), "mlx", Group())
+        assemble(nothing_to_train(tmp_path), "mlx", Group(), no_progress)
 
 
 def test_mps_and_mlx_in_one_process(folders, monkeypatch):
