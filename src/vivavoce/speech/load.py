@@ -70,21 +70,13 @@ def load(
     decoder = build.vocoder(build.fitted(its, acoustic.spec))
     stages = f"acoustic.{manifest['family']}", f"vocoder.{its.manifest['family']}"
     selection, decoding = place_pair(stages, device, found, cache.folder())
-    for chosen in (selection, decoding):
-        APPLE_GPU.claim(chosen)
-    if "cpu" in (selection.device.type, decoding.device.type):
-        use_measured_threads(cache.folder())
-    chosen_precision = _precision(acoustic, precision, fast, selection)
-    if chosen_precision.int8 and not acoustic.traits.int8:
-        raise UsageError(
-            f"'{manifest['name']}' does not compute with int8 weights.",
-            "Use float32, or bfloat16 where the device has it.",
-        )
+    _claim(selection, decoding)
+    chosen_precision = _precision(manifest["name"], acoustic, precision, fast, selection)
+    for used in (selection.device, decoding.device):
+        set_float32(used, chosen_precision.tf32)
     arithmetic = choose_arithmetic(selection.device, chosen_precision, cache.folder())
     reason = f"{selection.reason}; {chosen_precision.reason}"
     selection = replace(selection, dtype=chosen_precision.dtype, reason=reason)
-    for used in (selection.device, decoding.device):
-        set_float32(used, chosen_precision.tf32)
     with turn(selection, decoding):
         if selection.engine == "mlx":
             acoustic = acoustic.on_mlx(selection.dtype, chosen_precision.int8)
@@ -98,14 +90,31 @@ def load(
     return TTS(manifest["name"], acoustic, decoder, selection, defaults, decoding, pair)
 
 
+def _claim(*places: Selection) -> None:
+    """What is decided for the whole process: whose the Apple GPU is, how many threads."""
+    for place in places:
+        APPLE_GPU.claim(place)
+    if any(place.device.type == "cpu" for place in places):
+        use_measured_threads(cache.folder())
+
+
 def _precision(
-    acoustic: AcousticModel[Any], asked: str, fast: bool, place: Selection
+    name: str, acoustic: AcousticModel[Any], asked: str, fast: bool, place: Selection
 ) -> devices.Precision:
-    """What is asked for; where it is to be chosen, what this model gains by and is right here."""
+    """What is asked for; where it is to be chosen, what this model gains by and is right here.
+
+    Raises UsageError, UnsupportedDevice.
+    """
     device, folder = place.device, cache.folder()
     wanted = "fastest" if fast and asked == "auto" else asked
     if asked != "auto" or place.engine == MLX:
-        return devices.choose_precision(wanted, device, folder, place.engine)
+        chosen = devices.choose_precision(wanted, device, folder, place.engine)
+        if chosen.int8 and not acoustic.traits.int8:
+            raise UsageError(
+                f"'{name}' does not compute with int8 weights.",
+                "Use float32, or bfloat16 where the device has it.",
+            )
+        return chosen
     full = devices.choose_precision("float32", device)
     if not acoustic.traits.large_products:
         return replace(full, reason="float32: this model has no large products")
