@@ -62,17 +62,17 @@ def tiny_tacotron2() -> TTS:
     return TTS("tacotron2", model, tiny_vocoder(), select("cpu"), {})
 
 
-def tiny_hmm() -> TTS:
+def tiny_overflow() -> TTS:
     from dataclasses import replace
 
     from tests.tiny import tiny_vocoder
     from vivavoce.audio.specs import VOCOS_24K
-    from vivavoce.models.hmm.workloads import TOY, random_model
+    from vivavoce.models.overflow.workloads import TOY, random_model
     from vivavoce.runtime import select
     from vivavoce.speech.engine import TTS
 
     model = random_model(replace(TOY, n_mels=VOCOS_24K.n_mels), "cpu", VOCOS_24K)
-    return TTS("hmm", model, tiny_vocoder(), select("cpu"), {"temperature": 0.3})
+    return TTS("overflow", model, tiny_vocoder(), select("cpu"), {"temperature": 0.3})
 
 
 ENGINES: dict[str, Callable[[], TTS]] = {
@@ -80,7 +80,7 @@ ENGINES: dict[str, Callable[[], TTS]] = {
     "fastpitch": tiny_fastpitch,
     "forward": tiny_forward,
     "glow": tiny_tts,
-    "hmm": tiny_hmm,
+    "overflow": tiny_overflow,
     "tacotron2": tiny_tacotron2,
     "vits": tiny_vits,
     "xtts": tiny_xtts,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import runpy
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,8 @@ import pytest
 import vivavoce
 from tests.speechlike import speechlike
 from tests.tiny import F5_WORDS, tiny_f5_folders, tiny_folders
+from vivavoce.hub.export import export
+from vivavoce.text import arpabet
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 Run = Callable[..., bytes]
@@ -101,6 +104,29 @@ def test_subtitles_hold_every_word(run, tmp_path):
     out = run("subtitles.py", "It was cold.", "talk.flac", "talk.srt").decode()
     assert [line.split()[-1] for line in out.splitlines()] == ["It", "was", "cold."]
     assert "It was cold." in (tmp_path / "talk.srt").read_text(encoding="utf-8")
+
+
+def test_an_exported_voice_speaks_without_torch(tmp_path):
+    pytest.importorskip("onnxruntime")
+    model, _ = tiny_folders(tmp_path / "models")
+    export(str(model), tmp_path / "voice.onnx", "onnx")
+    program = str(EXAMPLES / "onnx_without_torch.py")  # run("onnx_without_torch.py") has torch
+    command = [sys.executable, program, "voice.onnx", "Good evening.", "a.wav"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "torch: False" in done.stdout
+    assert vivavoce.read_audio(tmp_path / "a.wav").duration_s > 0.1
+
+
+def test_sherpa_onnx_speaks_a_folder(run, tmp_path, monkeypatch):
+    pytest.importorskip("sherpa_onnx")
+    pytest.importorskip("onnxruntime")
+    text = "One and two and three of them."
+    model, _ = tiny_folders(tmp_path / "models")
+    monkeypatch.setattr(arpabet, "common_words", lambda: frozenset(text.lower().strip(".").split()))
+    export(str(model), tmp_path / "folder", "sherpa")
+    out = run("speak_with_sherpa.py", "folder", text, "a.wav").decode()
+    assert out.startswith("a.wav: ")
+    assert vivavoce.read_audio("a.wav").duration_s > 0.1
 
 
 def notebook() -> dict[str, Any]:

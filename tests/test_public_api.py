@@ -16,14 +16,17 @@ NAMES = {
     "TTS",
     "VivavoceError",
     "Voice",
+    "VoiceConverter",
     "Word",
     "__version__",
     "book",
     "bulk",
     "data",
+    "convert",
     "errors",
     "evaluate",
     "load",
+    "load_converter",
     "load_voice",
     "make_voice",
     "read_audio",
@@ -113,6 +116,10 @@ def test_signatures_are_pinned() -> None:
     assert parameters(vivavoce.TTS.voice)[:3] == ["self", "recording", "transcript"]
     assert parameters(vivavoce.TTS.edit)[:4] == ["self", "recording", "replacements", "target"]
     assert parameters(vivavoce.Speech.save) == ["self", "path"]
+    assert parameters(vivavoce.convert) == ["recording", "to", "model", "device", "seed"]
+    assert parameters(vivavoce.load_converter) == ["model", "vocoder", "device", "config"]
+    assert parameters(vivavoce.VoiceConverter.convert) == ["self", "recording", "to", "seed"]
+    assert parameters(vivavoce.VoiceConverter.stream)[:4] == ["self", "recording", "to", "seed"]
     assert parameters(vivavoce.load_voice) == ["name"]
     assert parameters(vivavoce.save_voice) == ["path", "voice", "replace"]
     assert parameters(vivavoce.make_voice)[:4] == ["recording", "transcript", "name", "model"]

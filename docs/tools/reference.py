@@ -162,6 +162,8 @@ def _collections() -> str:
 
 
 def _source(entry: Entry) -> str:
+    if entry.archive:
+        return f"[zip]({entry.archive})"
     return entry.repo or ("bundled" if entry.bundled else "import")
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vivavoce.audio.io import write as write_audio
     from vivavoce.errors import VivavoceError
     from vivavoce.hub.voice_file import save as save_voice
+    from vivavoce.speech.conversion import VoiceConverter, load_converter
     from vivavoce.speech.engine import TTS
     from vivavoce.speech.load import load
     from vivavoce.speech.result import Speech
@@ -36,14 +37,17 @@ __all__ = [
     "Speech",
     "VivavoceError",
     "Voice",
+    "VoiceConverter",
     "Word",
     "__version__",
     "book",
     "bulk",
+    "convert",
     "data",
     "errors",
     "evaluate",
     "load",
+    "load_converter",
     "load_voice",
     "make_voice",
     "read_audio",
@@ -60,12 +64,14 @@ _PLACES = {
     "Speech": ("vivavoce.speech.result", "Speech"),
     "VivavoceError": ("vivavoce.errors", "VivavoceError"),
     "Voice": ("vivavoce.types", "Voice"),
+    "VoiceConverter": ("vivavoce.speech.conversion", "VoiceConverter"),
     "Word": ("vivavoce.types", "Word"),
     "book": ("vivavoce.book", ""),
     "bulk": ("vivavoce.bulk", ""),
     "data": ("vivavoce.data", ""),
     "errors": ("vivavoce.errors", ""),
     "evaluate": ("vivavoce.evaluate", ""),
+    "load_converter": ("vivavoce.speech.conversion", "load_converter"),
     "load": ("vivavoce.speech.load", "load"),
     "load_voice": ("vivavoce.speech.voices", "load_voice"),
     "make_voice": ("vivavoce.speech.voices", "make_voice"),
@@ -95,6 +101,24 @@ def speak(
 
     tts = load(model, vocoder=vocoder, device=device, precision=precision, fast=fast)
     return tts.speak(text, **how)
+
+
+def convert(
+    recording: str | Path | Audio,
+    to: str | Path | Audio | Voice,
+    *,
+    model: str | Path | None = None,
+    device: str = "auto",
+    seed: int = 0,
+) -> Speech:
+    """Load a converter, convert once, forget: the recording, said by somebody else.
+
+    `to` is a voice, a saved one's name, or a recording of the person. To convert more than once,
+    keep what `load_converter` returns. Raises any VivavoceError.
+    """
+    from vivavoce.speech.conversion import load_converter
+
+    return load_converter(model, device=device).convert(recording, to, seed=seed)
 
 
 def __getattr__(name: str) -> Any:

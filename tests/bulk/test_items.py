@@ -7,7 +7,7 @@ import pytest
 from tests.bulk.lists import lines
 from vivavoce.bulk.items import file_name, read
 from vivavoce.bulk.planning import COST, WINDOW, Shard, batches
-from vivavoce.bulk.work import Item, Wrong
+from vivavoce.bulk.work import BulkItem, Wrong
 from vivavoce.errors import UsageError
 
 
@@ -24,7 +24,7 @@ def test_json_lines(tmp_path):
         ],
     )
     first, second, third, fourth = read(path)
-    assert first == Item("a/b", "One.", speed=2.0, seed=7, options={"steps": 4}, out="a%2Fb")
+    assert first == BulkItem("a/b", "One.", speed=2.0, seed=7, options={"steps": 4}, out="a%2Fb")
     assert (second.id, second.out, second.ref) == ("000003", "sub/two", str(tmp_path / "me.wav"))
     assert (third.id, fourth.text) == ("5", "From a file.\n")
 
@@ -63,11 +63,11 @@ def test_columns_of_a_table(tmp_path):
 def test_lines_that_are_wrong_do_not_end_the_list(tmp_path, line, says):
     path = lines(tmp_path / "x.jsonl", [{"id": "good", "text": "One."}, line, {"text": "Two."}])
     first, wrong, last = read(path)
-    assert isinstance(first, Item)
+    assert isinstance(first, BulkItem)
     assert isinstance(wrong, Wrong)
     assert wrong.line == 2
     assert says in wrong.reason
-    assert isinstance(last, Item)
+    assert isinstance(last, BulkItem)
 
 
 def test_a_line_without_end(tmp_path):
@@ -97,7 +97,7 @@ def test_ids_as_names_of_files():
 
 
 def test_batches_hold_texts_of_like_length_and_one_voice():
-    items = [Item(str(n), "x" * (1 + n * 37 % 90), voice="ab"[n % 2]) for n in range(40)]
+    items = [BulkItem(str(n), "x" * (1 + n * 37 % 90), voice="ab"[n % 2]) for n in range(40)]
     found = list(batches(items, 4))
     assert sorted(i.id for b in found for i in b.items) == sorted(i.id for i in items)
     assert {len(b.items) for b in found} == {4}
@@ -107,13 +107,13 @@ def test_batches_hold_texts_of_like_length_and_one_voice():
 
 
 def test_long_texts_are_in_small_batches():
-    items = [Item(str(n), "x" * 2 * COST) for n in range(4)] + [Item("9", "x" * 9 * COST)]
+    items = [BulkItem(str(n), "x" * 2 * COST) for n in range(4)] + [BulkItem("9", "x" * 9 * COST)]
     assert [len(b.items) for b in batches(items, 4)] == [2, 2, 1]
 
 
 def test_what_comes_later_does_not_change_the_first_batches():
-    items = [Item(f"{n:05}", "x" * (1 + n % 50)) for n in range(WINDOW + 5)]
-    longer = [*items, Item("z", "y" * 20)]
+    items = [BulkItem(f"{n:05}", "x" * (1 + n % 50)) for n in range(WINDOW + 5)]
+    longer = [*items, BulkItem("z", "y" * 20)]
     count = WINDOW // 8
     assert list(batches(items, 8))[:count] == list(batches(longer, 8))[:count]
 

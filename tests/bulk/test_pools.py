@@ -12,7 +12,7 @@ from tests.tiny import tiny_folders
 from vivavoce.bulk import Loading, Manner, run
 from vivavoce.bulk.ledger import Ledger
 from vivavoce.bulk.pools import ProcessPool, same
-from vivavoce.bulk.work import Batch, Hello, Item
+from vivavoce.bulk.work import Batch, BulkItem, Hello
 from vivavoce.errors import UnknownModel, UsageError, WorkerLost
 
 MANNER = Manner("wav", rows=2)
@@ -92,14 +92,60 @@ class DeadlyPool:
         return [Answer(batch, self._worker(batch))]
 
 
+class PatientPool:
+    """Has up to two batches waiting."""
+
+    hello = Hello({"model": "x"}, "cpu")
+
+    def __init__(self):
+        self._waiting = []
+
+    def submit(self, batch):
+        self._waiting.append(batch)
+
+    @property
+    def full(self):
+        return len(self._waiting) >= 2
+
+    @property
+    def busy(self):
+        return bool(self._waiting)
+
+    def wait(self):
+        from vivavoce.bulk.work import Answer, BulkRow
+
+        batch = self._waiting.pop(0)
+        return [Answer(batch, tuple(BulkRow(i.id, f"{i.out}.wav", 1.0, 4) for i in batch.items))]
+
+
+def test_interrupted_it_lets_batches_in_flight_end(tmp_path):
+    from vivavoce.bulk.driving import Bulk, Driver
+    from vivavoce.bulk.places import find
+    from vivavoce.bulk.planning import Shard
+
+    def on_row(done, total, row):
+        if done == 1:
+            raise KeyboardInterrupt
+
+    path, made = numbered(tmp_path / "x.jsonl", 9), Bulk(9)
+    with Ledger(tmp_path) as ledger:
+        how = find(tmp_path), ledger, PatientPool(), Manner(rows=1), Shard(), made, on_row
+        driver = Driver(path, *how)
+        driver.begin([], False, False)
+        with pytest.raises(KeyboardInterrupt):
+            driver.drive()
+    assert made.done == 2
+    assert len(read(tmp_path / "results.jsonl")) == 2
+
+
 def test_an_item_that_kills_its_worker_is_an_error_of_this_item(tmp_path):
     from vivavoce.bulk.driving import Bulk, Driver
     from vivavoce.bulk.places import find
     from vivavoce.bulk.planning import Shard
-    from vivavoce.bulk.work import Row
+    from vivavoce.bulk.work import BulkRow
 
     def speak(batch: Batch):
-        return tuple(Row(item.id, f"{item.out}.wav", 1.0, 4) for item in batch.items)
+        return tuple(BulkRow(item.id, f"{item.out}.wav", 1.0, 4) for item in batch.items)
 
     tables = [{"id": name, "text": "Words."} for name in ("a", "b", "poison", "c")]
     path, pool = lines(tmp_path / "x.jsonl", tables), DeadlyPool(speak)
@@ -118,4 +164,4 @@ def test_an_item_that_kills_its_worker_is_an_error_of_this_item(tmp_path):
     }
     (error,) = read(tmp_path / "errors.jsonl")
     assert (error["id"], error["kind"]) == ("poison", "WorkerLost")
-    assert Item("x", "y").group == ("", "", "", "", "1.0", "[]")
+    assert BulkItem("x", "y").group == ("", "", "", "", "1.0", "[]")

@@ -14,6 +14,14 @@ def test_bench_prints_what_was_measured(cli, loads):
     assert "MiB" in out
 
 
+def test_a_file_to_send(cli, loads, here):
+    result = cli("bench", "--runs", "1", "--text", "Hello there.", "-o", "mine.json", "--json")
+    kept = json.loads((here / "mine.json").read_text())
+    assert kept == json.loads(result.out)
+    assert kept["machine"].startswith("cpu | torch ")
+    assert len(loads) == 1
+
+
 def test_fast_and_precision_reach_the_loading(cli, loads):
     assert cli("bench", "--runs", "1", "--fast", "--precision", "bfloat16").code == 0
     assert loads[0]["fast"] is True

@@ -80,3 +80,38 @@ def test_what_is_kept_is_told(cli, source, loads, here):
     (here / "out" / "01-the-mill.flac").rmdir()
     again = cli("book", source, "-o", "out", "--json")
     assert json.loads(again.out)["spoken"] == 0
+
+
+def test_casts_lexicons_and_subtitles(cli, source, loads, here):
+    (here / "cast.toml").write_text('voice = "speaker1"\n')
+    (here / "names.toml").write_text('[words]\nmill = "mull"\n')
+    found = cli("book", source, "-o", "out", "--voices", "cast.toml", "--lexicon", "names.toml",
+                "--subtitles", "srt, lrc", "--store", "kept", "--json")  # fmt: skip
+    assert found.code == 0, found.err
+    assert "out/01-the-mill.lrc" in json.loads(found.out)["subtitles"]
+    assert list((here / "kept").glob("*/*.flac"))
+
+
+def test_strict_is_about_problems(cli, here, loads):
+    (here / "x.md").write_text("# One\n\nHello there.\n\n日本語\n", encoding="utf-8")
+    assert cli("book", "x.md", "-o", "out", "--on-problem", "skip").code == 0
+    found = cli("book", "x.md", "-o", "out", "--on-problem", "skip", "--strict")
+    assert found.code == 1
+    assert "left out" in found.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--voices", "no.toml"), "no.toml"),
+        (("--lexicon", "no.toml"), "no.toml"),
+        (("--preset", "x"), "no preset 'x'"),
+        (("--preset", "acx", "--loudness", "-20"), "mutually exclusive"),
+        (("--subtitles", "sbv"), "'sbv'"),
+        (("--tries", "0"), "--tries is 0"),
+    ],
+)
+def test_mistakes_in_the_extras_are_told(cli, source, loads, arguments, says):
+    found = cli("book", source, "-o", "out", *arguments)
+    assert found.code == 2
+    assert says in found.err

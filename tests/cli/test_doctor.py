@@ -18,6 +18,14 @@ def test_a_working_machine(cli, loads):
     assert "bundled_voice" in cli("doctor", "--device", "cpu").out
 
 
+def test_a_file_to_send_names_no_folders(cli, loads, here):
+    result = cli("doctor", "--device", "cpu", "-o", "mine.json", "--json")
+    kept, told = json.loads((here / "mine.json").read_text()), json.loads(result.out)
+    assert told.keys() - kept.keys() == {"folders"}
+    assert kept["devices"].keys() >= {"cpu", "mps", "mlx"}
+    assert len(loads) == 1
+
+
 def test_a_voice_that_does_not_load_is_reported(cli, monkeypatch):
     def load(*args, **kwargs):
         raise BadCheckpoint("The bundled voice is truncated.", "Install again.")

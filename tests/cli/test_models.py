@@ -134,3 +134,14 @@ def test_list_of_one_family(cli):
     refused = cli("models", "list", "--family", "melgen")
     assert refused.code == 2
     assert "There is no family 'melgen'. Did you mean 'melgan'" in refused.err
+
+
+def test_export_to_onnx(cli, tmp_path, here):
+    pytest.importorskip("onnxruntime")
+    model, _ = tiny_folders(tmp_path / "models")
+    result = cli("models", "export", model, "--as", "onnx", "-o", "voice.onnx")
+    assert (result.code, result.out.strip()) == (0, "voice.onnx")
+    assert (here / "voice.onnx").stat().st_size > 1e5
+    refused = cli("models", "export", model, "--as", "onx", "-o", "voice")
+    assert refused.code == 2
+    assert "Did you mean 'onnx'?" in refused.err

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from tests.bulk.lists import read
-from tests.tiny import tiny_tts
+from tests.speechlike import speechlike
+from tests.tiny import F5_WORDS, tiny_f5, tiny_tts
 from vivavoce.audio import io
 from vivavoce.errors import UsageError
 from vivavoce.evaluate import Counts, evaluate, page, read_list
-from vivavoce.evaluate.gate import Gate
+from vivavoce.evaluate.gate import Condition
 from vivavoce.evaluate.recognisers import find
 from vivavoce.evaluate.results import Metric, Scored, metrics
 from vivavoce.types import Audio
@@ -83,7 +84,7 @@ def test_the_protocol_decides_what_an_error_is(tts, listed, heard, tmp_path):
         return evaluate(listed, out, recogniser=heard, tts=tts, protocol=protocol).results["wer"]
 
     assert wer("seed-tts").value == pytest.approx((0 + 1 / 3 + 1 / 2 + 1 / 2) / 4)
-    assert wer("f5").value == pytest.approx((0 + 1 / 3 + 1 / 2 + 0) / 4)
+    assert wer("f5-tts").value == pytest.approx((0 + 1 / 3 + 1 / 2 + 0) / 4)
     with pytest.raises(UsageError, match="'f6'"):
         evaluate(listed, tmp_path / "x", recogniser=heard, tts=tts, protocol="f6")
 
@@ -104,8 +105,12 @@ def test_audio_that_is_missing_is_an_error_and_not_left_out(listed, heard, tmp_p
 def test_without_a_recogniser_there_are_no_word_errors(tts, listed, tmp_path):
     made = evaluate(listed, tmp_path / "out", recogniser=None, scorers=[Loud()], tts=tts)
     assert made.results["wer"] == Metric(None, reason="no recogniser was asked for")
-    with pytest.raises(UsageError, match="wer was not measured: no recogniser"):
-        evaluate(listed, tmp_path / "out", recogniser=None, tts=tts, conditions=["wer>0.1"])
+    for text, says in (("wer>0.1", "recogniser"), ("peak>baseline", "baseline")):
+        with pytest.raises(UsageError, match=f"needs a {says}"):
+            evaluate(listed, tmp_path / "no", recogniser=None, tts=tts, conditions=[text])
+    assert not (tmp_path / "no").exists()
+    with pytest.raises(UsageError, match="utmos was not measured: no scorer was asked for"):
+        evaluate(listed, tmp_path / "out", recogniser=None, tts=tts, conditions=["utmos<3"])
 
 
 def test_conditions_and_a_baseline(tts, listed, heard, tmp_path):
@@ -155,7 +160,7 @@ def test_the_page_stands_alone(tts, listed, heard, tmp_path):
 @pytest.mark.parametrize("text", ["wer", "wer>", "wer=3", "wer>x", "wer>baseline*2", "wer.mid>1"])
 def test_conditions_that_are_none(text):
     with pytest.raises(UsageError, match="condition"):
-        Gate.parse(text)
+        Condition.parse(text)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +178,7 @@ def test_conditions_that_are_none(text):
 def test_parts_of_a_condition(text, fails):
     now = {"wer": Metric(0.3, 0.1, 0.6, 9)}
     seeds = {0: now, 1: {"wer": Metric(0.5)}}
-    found = Gate.parse(text).fails(now, seeds, {"wer": Metric(0.25)})
+    found = Condition.parse(text).fails(now, seeds, {"wer": Metric(0.25)})
     assert bool(found) == fails
 
 
@@ -184,7 +189,7 @@ def test_parts_of_a_condition(text, fails):
 def test_conditions_about_nothing(text, says):
     now = {"wer": Metric(0.3, 0.1, 0.6, 9)}
     with pytest.raises(UsageError, match=says):
-        Gate.parse(text).fails(now, {0: now}, None)
+        Condition.parse(text).fails(now, {0: now}, None)
 
 
 def scored(rates, seed=0):
@@ -196,7 +201,7 @@ def test_the_interval_tells_a_worse_model_from_another_seed():
     good = metrics(scored(rng.binomial(10, 0.05, 200)), "corpus", {})
     other = metrics(scored(rng.binomial(10, 0.05, 200), seed=1), "corpus", {})
     bad = metrics(scored(rng.binomial(10, 0.12, 200)), "corpus", {})
-    gate = Gate.parse("wer.lo>baseline+0.02")
+    gate = Condition.parse("wer.lo>baseline+0.02")
     assert gate.fails(other, {}, good) is None
     assert gate.fails(bad, {}, good)
 
@@ -208,3 +213,19 @@ def test_a_picture_has_a_band_for_each_row():
     assert levels.shape[1] <= page.WIDEST + 1
     loudest = levels.mean(axis=1).argmax()
     assert 18 <= loudest <= 26  # 1000 mel of 2840
+
+
+def test_prompts_are_cloned_and_compared_with(heard, tmp_path):
+    class Prompted:
+        facts = {"prompted": "length"}  # noqa: RUF012 - as the protocol has it
+
+        def score(self, audio, prompt):
+            return {} if prompt is None else {"prompted": prompt.duration_s}
+
+    (tmp_path / "p.lst").write_text(f"a|{F5_WORDS}|a.wav|It turns slowly.\n")
+    io.write(tmp_path / "a.wav", speechlike(3.0, level=0.1))
+    listed = read_list(tmp_path / "p.lst")
+    made = evaluate(listed, tmp_path / "o", recogniser=heard, scorers=[Prompted()], tts=tiny_f5())
+    assert made.results["prompted"].value == pytest.approx(3.0)
+    page.write(tmp_path / "o" / "r.html", made)
+    assert 'src="../a.wav"' in (tmp_path / "o" / "r.html").read_text()

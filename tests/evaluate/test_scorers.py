@@ -88,7 +88,7 @@ def test_transcripts_of_another_program(tmp_path):
         heard(tone(0.1), "c", "en")
 
 
-@pytest.mark.parametrize(("protocol", "carried"), [("ours", False), ("f5", True)])
+@pytest.mark.parametrize(("protocol", "carried"), [("ours", False), ("f5-tts", True)])
 def test_whisper_gets_what_the_protocol_says(tmp_path, monkeypatch, protocol, carried):
     asked = {}
 
@@ -112,6 +112,55 @@ def test_whisper_gets_what_the_protocol_says(tmp_path, monkeypatch, protocol, ca
         "condition_on_previous_text": carried,
         "count": 16_000,
     }
+
+
+def fake(monkeypatch, name, **members):
+    made = types.ModuleType(name)
+    for key, value in members.items():
+        setattr(made, key, value)
+    monkeypatch.setitem(sys.modules, name, made)
+    monkeypatch.setattr(recognisers.metadata, "version", lambda name: "1.0")
+
+
+def test_the_greedy_whisper_of_seed_tts(tmp_path, monkeypatch):
+    class Processor:
+        @classmethod
+        def from_pretrained(cls, folder, local_files_only):
+            assert local_files_only
+            return cls()
+
+        def __call__(self, samples, sampling_rate, return_tensors):
+            assert (len(samples), sampling_rate, return_tensors) == (16_000, 16_000, "pt")
+            return types.SimpleNamespace(input_features="features")
+
+        def batch_decode(self, ids, skip_special_tokens):
+            return [f" {ids}"]
+
+    class Model(Processor):
+        def eval(self):
+            return self
+
+        def generate(self, features, language, task):
+            return f"{features} {language} {task}"
+
+    members = {"WhisperProcessor": Processor, "WhisperForConditionalGeneration": Model}
+    fake(monkeypatch, "transformers", **members)
+    heard = recognisers.find(f"transformers:{tmp_path}", "seed-tts")
+    assert heard(tone(1.0, 24_000), "a", "en") == " features en transcribe"
+
+
+def test_chinese_is_put_into_simplified_characters(tmp_path, monkeypatch):
+    class Model:
+        def __init__(self, model, disable_update):
+            assert (model, disable_update) == (str(tmp_path), True)
+
+        def generate(self, **how):
+            return [{"text": f"{len(how['input'])} 個"}]
+
+    fake(monkeypatch, "funasr", AutoModel=Model)
+    fake(monkeypatch, "zhconv", convert=lambda text, to: text.replace("個", "个") + to)
+    heard = recognisers.find(f"paraformer:{tmp_path}", "seed-tts")
+    assert heard(tone(1.0), "a", "zh") == "16000 个zh-cn"
 
 
 @pytest.mark.parametrize(("have", "count"), [(24_000, 2400), (8_000, 801), (8_000, 800)])

@@ -29,7 +29,7 @@ def test_a_thousand_pairs_as_jiwer_counts_them():
         assert characters.rate == pytest.approx(float(cer), abs=1e-12)
 
 
-@pytest.mark.parametrize("protocol", ["seed-tts", "f5"])
+@pytest.mark.parametrize("protocol", ["seed-tts", "f5-tts"])
 def test_the_published_protocols(protocol):
     words = normalisers.find(protocol)
     for pair in json.loads((DATA / "protocols.json").read_text(encoding="utf-8")):

@@ -18,8 +18,8 @@ def test_every_entry_is_sound():
     for entry in found.values():
         assert entry.name == entry.name.lower()
         assert entry.notes
-        assert entry.languages or entry.kind == "vocoder"
-        assert not entry.vocoder or entry.kind == "acoustic"
+        assert entry.languages or entry.kind != "acoustic"
+        assert not entry.vocoder or entry.kind != "vocoder"
         assert all(len(value) == 64 for value in entry.sha256.values())
 
 

@@ -20,6 +20,7 @@ from vivavoce.models.forward.workloads import random_model as random_forward
 from vivavoce.models.glow.workloads import TOY as GLOW
 from vivavoce.models.glow.workloads import random_model as random_glow
 from vivavoce.text import arpabet
+from vivavoce.types import Normalisation
 from vivavoce.vocoders.bigvgan.workloads import workloads as bigvgan
 from vivavoce.vocoders.hifigan.config import HifiganConfig
 from vivavoce.vocoders.hifigan.model import Hifigan
@@ -77,7 +78,16 @@ def forward_voice():
     )
 
 
+def rescaled_voice(have, want):
+    spec = replace(VOCOS_24K, normalisation=have)
+    return voice_of("glow", glow(spec), "vocos", vocos(replace(VOCOS_24K, normalisation=want)))
+
+
+RANGE = Normalisation(max_norm=2.0)
+STATS = Normalisation(stats=((-3.0,) * 100, (1.5,) * 100), gain=1.0)
 VOICES = {
+    "glow, Coqui's range": lambda: rescaled_voice(RANGE, None),
+    "glow, Coqui's statistics": lambda: rescaled_voice(STATS, RANGE),
     "glow": glow_voice,
     "glow, Coqui's": lambda: glow_voice(prenet=False, relative_window=4, sigmoid_scale=True),
     "glow, spread": lambda: glow_voice(mean_only=False, dilation_rate=2, encoder_kernel=4),

@@ -167,3 +167,16 @@ def test_what_is_ambiguous_or_less_means_nobody(typed):
 
 def test_a_name_given_twice_is_one():
     assert match_name("bob ray", ["Bob Ray", "Bob Ray"]) == "Bob Ray"
+
+
+def test_a_training_run_is_its_export(tmp_path):
+    run = tmp_path / "me"
+    (run / "checkpoints").mkdir(parents=True)
+    (run / "recipe.toml").write_text("name = 'me'\n")
+    with pytest.raises(UsageError, match="a training run without a model"):
+        resolve(str(run))
+    export = run / "export"
+    export.mkdir()
+    (export / "model.toml").write_text("format = 1\n")
+    found = resolve(str(run))
+    assert (found.name, found.folder) == ("me", export)

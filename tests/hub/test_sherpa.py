@@ -1,5 +1,7 @@
 """Folders for sherpa-onnx: what its own front end and runtime make of them."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -33,8 +35,18 @@ def folder(tmp_path_factory):
     where = tmp_path_factory.mktemp("voices")
     (where / "words.txt").write_text("\n".join(SENTENCES))
     model, _ = tiny_folders(where)
-    export(str(model), where / "sherpa", "sherpa", where / "words.txt")
+    with pytest.MonkeyPatch.context() as few:
+        few.setattr(arpabet, "common_words", lambda: frozenset({"the", "of", "+"}))
+        export(str(model), where / "sherpa", "sherpa", where / "words.txt")
     return where
+
+
+@pytest.mark.slow
+def test_the_whole_lexicon():
+    lines = list(sherpa.lexicon_lines(None))
+    assert len(lines) > 13_000
+    assert "world W ER1 L D\n" in lines
+    assert len({line.split()[0] for line in lines}) == len(lines)
 
 
 @pytest.mark.parametrize(
@@ -55,9 +67,11 @@ def test_what_the_folder_holds(folder):
     assert len(lines) == len(arpabet.SYMBOLS)
     assert (lines[3], lines[4]) == ("3", "? 4")
     lexicon = (folder / "sherpa" / "lexicon.txt").read_text().splitlines()
-    assert len(lexicon) > 4000
+    assert lexicon[0].startswith("a ")
     assert "imagination IH2 M AE2 JH AH0 N EY1 SH AH0 N" in lexicon
     assert not any("+" in line for line in lexicon)
+    spoken = set(re.findall(r"[a-z]+", " ".join(SENTENCES).lower()))
+    assert spoken <= {line.split()[0] for line in lexicon}
     card = (folder / "sherpa" / "README.md").read_text()
     assert f"The lexicon has {len(lexicon)} words." in card
 
@@ -84,8 +98,9 @@ def test_sherpa_onnx_speaks_it_with_our_samples(folder):
         assert onnx.difference(found, expected) <= 1e-4, text
 
 
-def test_models_without_a_lexicon(tmp_path):
+def test_models_without_a_lexicon(tmp_path, monkeypatch):
     voice = stored(tmp_path / "toy", *toy())
+    monkeypatch.setattr(arpabet, "common_words", frozenset)
     with pytest.raises(UsageError, match="not one speaker of our English phonemes"):
         export(str(voice), tmp_path / "out", "sherpa")
     with pytest.raises(UsageError, match="--words is for --as sherpa"):

@@ -142,6 +142,21 @@ def test_stretched_frames_are_those_of_the_reference():
         convert(mel, have, want)
 
 
+def test_a_repository_whose_files_are_not_known_is_asked_for_them(hub, monkeypatch):
+    content = _zip("m", _melgan(), {"audio": AUDIO})
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for name in ("model_file.pth", "config.json"):
+            hub.put("o/voice", name, archive.read(f"m/{name}"))
+    hub.put("o/voice", "sample.wav", b"sound")
+    entry = replace(catalog.entries()[0], name="one", kind="vocoder", family="melgan", bundled="")
+    entry = replace(entry, vocoder="", repo="o/voice", all_files=True)
+    monkeypatch.setattr(catalog, "entries", lambda: (entry,))
+    folder = library.get("one")
+    assert library.open_model("one", "vocoder").manifest["features"]["n_mels"] == 10
+    assert folder == paths.models() / "one"
+    assert not [path for _, path, _ in hub.requests if path.endswith(".wav")]
+
+
 def test_a_damaged_zip_is_fetched_again_next_time(zipped, site):
     zipped(AUDIO)
     whole = site.files["/a.zip"]

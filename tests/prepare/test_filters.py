@@ -98,6 +98,14 @@ def test_the_same_sound_in_another_file_is_a_duplicate() -> None:
     assert "texts differ" in found[5].problems[0].message
 
 
+def test_of_two_duplicates_the_one_with_a_text_stays() -> None:
+    silent = replace(clip(0), text="")
+    told = replace(clip(1), measures=silent.measures)
+    found = filters.check_duplicates([silent, told], CONFIG)
+    assert [names(one) for one in found] == [[("duplicate", "reject")], []]
+    assert "texts differ" not in found[0].problems[0].message
+
+
 def test_another_voice_is_only_listed() -> None:
     clips = [clip(i) for i in range(30)]
     other = clip(50, pitch_hz=220.0)

@@ -142,6 +142,12 @@ def nameless(root: Path) -> None:
     lines(root / "texts.tsv", "deep/er/a.wav\tHello.")
 
 
+def folders(root: Path) -> None:
+    thorsten(root / "ann")
+    nameless(root / "bob")
+    sound(root, "more/c.wav")
+
+
 def folder(root: Path) -> None:
     sound(root, "a.wav", "b.wav")
     lines(root / "a.txt", "Words of", "a.")
@@ -172,6 +178,15 @@ EXPECTED = {
     table: ("list", [("a b", "Yes, commas.", "")]),
     jsonl: ("list", [("a", "Part.", "")]),
     nameless: ("nameless-list", [("a", "Hello.", "")]),
+    folders: (
+        "folders",
+        [
+            ("a", "Ein Satz.", "ann"),
+            ("b", "Noch einer.", "ann"),
+            ("a", "Hello.", "bob"),
+            ("c", "", ""),
+        ],
+    ),
     folder: ("folder", [("a", "Words of a.", ""), ("b", "", "")]),
 }
 
@@ -272,3 +287,12 @@ def test_lists_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
     ]
     allowed = formats.read(SourceFolder(tmp_path / "in", outside=True), 12.0)
     assert [row.text for row in allowed.rows] == ["One.", "Two.", "Three.", "Four."]
+
+
+def test_linked_folders_are_listed(tmp_path: Path) -> None:
+    sound(tmp_path / "in", "a.wav")
+    sound(tmp_path / "more", "b.wav")
+    (tmp_path / "in" / "more").symlink_to(tmp_path / "more")
+    found = formats.read(SourceFolder(tmp_path / "in"), 12.0)
+    assert [row.audio.name for row in found.rows] == ["a.wav"]
+    assert [(one.source, one.problem.name) for one in found.rejected] == [("more", "linked folder")]

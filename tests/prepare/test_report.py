@@ -13,7 +13,7 @@ import soundfile
 from tests.prepare import sets
 from tests.prepare.test_pipeline import hostile
 from vivavoce import data
-from vivavoce.data.report.charts import Mark, histogram
+from vivavoce.data.report.charts import Threshold, histogram
 
 VOID = {"meta", "img", "br"}
 EVIL = "<script>alert('x')</script> & “quotes” \u202e"
@@ -123,7 +123,9 @@ def test_a_set_of_which_nothing_is_left_has_a_page(tmp_path: Path) -> None:
 
 
 def test_a_histogram_of_equal_values_and_of_none() -> None:
-    chart = Page(histogram("Length", "s", [3.0] * 9, [Mark(3.0, "limit"), Mark(99.0, "far")]))
+    chart = Page(
+        histogram("Length", "s", [3.0] * 9, [Threshold(3.0, "limit"), Threshold(99.0, "far")])
+    )
     assert len(chart.all("rect")) == 1
     assert len([a for a in chart.all("line") if a.get("class") == "mark"]) == 1
     assert histogram("Length", "s", []) == ""

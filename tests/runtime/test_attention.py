@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.tolerance import PRODUCT, assert_precise
+from tests.tolerance import PRODUCT, assert_near, assert_precise
 from vivavoce.runtime import attention as forms
 from vivavoce.runtime.attention import (
     MASK_STEP,
@@ -13,7 +13,9 @@ from vivavoce.runtime.attention import (
     additive,
     attention,
     cached_attention,
+    causal_blocks,
     hides_the_future,
+    query_blocks,
 )
 
 
@@ -125,3 +127,48 @@ def test_what_the_mask_hides_is_not_heard():
     before = cached_attention(q, k, v, mask)
     k[1, :, 5:], v[1, :, 5:] = 1e3, 1e3
     assert torch.equal(cached_attention(q, k, v, mask), before)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_query_blocks_have_the_same_values_and_gradients(masked):
+    generator = torch.Generator().manual_seed(0)
+    parts = [torch.randn(2, 3, 70, 8, generator=generator) for _ in range(3)]
+    mask = (torch.arange(70) < torch.tensor([[70], [50]]))[:, None, None, :] if masked else None
+    results = []
+    for size in (70, 32):
+        q, k, v = (part.clone().requires_grad_(True) for part in parts)
+        out = query_blocks(q, k, v, mask, size)
+        out.square().sum().backward()
+        results.append([out, q.grad, k.grad, v.grad])
+    for one, other in zip(*results, strict=True):
+        assert_near(one, other)
+
+
+def test_query_blocks_keep_no_scores():
+    """Values saved for the backward pass: those of q, k and v, not 2 x 256 x 256."""
+    q, k, v = (torch.randn(1, 2, 256, 4, requires_grad=True) for _ in range(3))
+    kept: list[int] = []
+
+    def keep(tensor):
+        kept.append(tensor.numel())
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        query_blocks(q, k, v, None, 64)
+    assert sum(kept) <= 4 * q.numel()
+
+
+def test_causal_blocks_have_the_same_values_and_gradients():
+    generator = torch.Generator().manual_seed(0)
+    parts = [torch.randn(2, 3, 70, 8, generator=generator) for _ in range(3)]
+    results = []
+    for work in (
+        lambda *qkv: cached_attention(*qkv, causal=True),
+        lambda *x: causal_blocks(*x, 32),
+    ):
+        q, k, v = (part.clone().requires_grad_(True) for part in parts)
+        out = work(q, k, v)
+        out.square().sum().backward()
+        results.append([out, q.grad, k.grad, v.grad])
+    for one, other in zip(*results, strict=True):
+        assert_near(one, other)

@@ -9,7 +9,14 @@ import pytest
 import torch
 
 from vivavoce.runtime import bucket_length, memory
-from vivavoce.runtime.memory import in_large_pages, trim
+from vivavoce.runtime.memory import (
+    in_large_pages,
+    out_of_memory,
+    release,
+    release_unused,
+    trim,
+    usable,
+)
 
 
 def test_peak_counts_bytes_and_stays_after_they_are_given_back():
@@ -111,3 +118,43 @@ def test_giving_back_what_was_freed_is_tried_where_it_can_be(monkeypatch, fault)
 
         monkeypatch.setattr("ctypes.CDLL", library)
     trim()
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), True),
+        (RuntimeError("MPS backend out of memory (MPS allocated: 17 GB)"), True),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), True),
+        (RuntimeError("shapes cannot be multiplied"), False),
+        (ValueError("out of memory"), False),
+    ],
+)
+def test_devices_say_in_their_own_words_that_memory_ran_out(error, expected):
+    assert out_of_memory(error) is expected
+
+
+def test_the_cpu_s_memory_is_given_back_and_counted():
+    cpu = torch.device("cpu")
+    release(cpu)
+    release_unused(cpu)
+    found = usable(cpu)
+    assert found is None or found > 1e6
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
+def test_large_blocks_leave_no_hole():
+    """Five blocks of 20 MB, each freed: glibc alone would keep them from the second on."""
+    code = """
+import torch
+from vivavoce.runtime.memory import keep_large_blocks_apart, memory
+keep_large_blocks_apart()
+one = torch.ones(5_000_000); del one
+held = [torch.ones(5_000_000) for _ in range(5)]
+small = torch.ones(1000)
+before = memory("cpu").used
+held.clear()
+print(before - memory("cpu").used)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 90e6

@@ -1,6 +1,8 @@
 """MLX in torch's place, at toy size on the CPU: the same flow, codes and samples."""
 
 import copy
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 
@@ -116,6 +118,15 @@ def test_nothing_is_kept_after_an_utterance():
         mx.set_memory_limit(before[1])
 
 
+@pytest.mark.slow
+def test_two_hundred_utterances_leave_nothing():
+    tts, voice = engine(True), tiny_voice()
+    draw = np.random.default_rng(1)
+    for _ in range(200):
+        tts.speak("one " * int(draw.integers(1, 9)), voice, on_problem="warn")
+        assert mx.get_cache_memory() == 0
+
+
 def test_several_threads_and_a_stream_that_changes_hands():
     tts, voice = engine(True), tiny_voice()
     expected = {text: tts.speak(text, voice, on_problem="warn").samples for text in TEXTS}
@@ -177,6 +188,12 @@ def nothing_to_train(folder):
     )
 
 
+def test_nobody_else_imports_it():
+    code = "import sys, vivavoce; vivavoce.load(device='cpu'); print('mlx' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
 def test_what_mlx_does_not_compute(folders, tmp_path):
     with pytest.raises(UnsupportedDevice, match="family 'glow' do not compute with MLX"):
         load(tiny_folders(tmp_path)[0], device="mlx")
@@ -232,6 +249,13 @@ def test_what_auto_chooses(tmp_path, on_mlx, on_mps, expected):
     assert tuple(one.device.type if one.name != "mlx" else "mlx" for one in found) == expected
     asked = place_pair(STAGES, "mps", Selection(mps, torch.float32, "MPS asked for"), tmp_path)
     assert [one.name for one in asked] == ["mps", "mps"]
+
+
+def test_mlx_that_was_wrong_is_obeyed_with_a_warning(tmp_path):
+    remember(tmp_path, "mlx", STAGES[0], WRONG)
+    wrong, unknown = place_pair(STAGES, "mlx", MLX, tmp_path)
+    assert wrong.reason == "asked for; warning: mlx gave wrong numbers in the self-test (0.3)"
+    assert unknown is MLX
 
 
 def test_the_self_test(tmp_path, monkeypatch):
@@ -312,6 +336,20 @@ def test_codes(recorded, options):
         assert found.codes == expected.codes
         assert len(found.codes) == 40
         assert largest(found.latents(), expected.latents()) <= LIMIT
+
+
+def test_steps_from_several_threads(recorded):
+    """What one thread leaves behind another goes on with: nothing in it waits to be computed."""
+    options = sampled(temperature=0.0, repetition_penalty=5.0)
+    theirs, ours = gpts(recorded)
+    expected = decoded(theirs, recorded, options, count=12)[0].codes
+    decoding = GptDecoder(ours, 2)
+    first = decoding.add(prompt_of(ours, recorded), options, torch.zeros(12))
+    while decoding.sequences:
+        thread = threading.Thread(target=decoding.step)
+        thread.start()
+        thread.join(30)
+    assert first.codes == expected
 
 
 @pytest.mark.parametrize("penalty", [1.0, 5.0, 10.0])

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from vivavoce.models import MODELS
+from vivavoce.nn.counted import CountedTask
 from vivavoce.nn.task import Task
 from vivavoce.types import FeatureSpec, Tokens
 
@@ -85,6 +86,34 @@ class OnePhase(Task):
         (folder / "model.json").write_text(json.dumps(numbers))
 
 
+class Counted(CountedTask):
+    """The same model; its loss is a mean over letters, so long texts weigh more."""
+
+    needs = OnePhase.needs
+    segment_frames: int | None = None
+    spec = SPEC
+    weights: Mapping[str, float] = {"error": 1.0}
+    encode_text = OnePhase.encode_text
+    sample = OnePhase.sample
+    export = OnePhase.export
+    parts = OnePhase.parts
+
+    def __init__(self, tables: Mapping[str, Any], speakers: tuple[str, ...]) -> None:
+        super().__init__()
+        self.exported: nn.Module = Model(tables["model"].get("dropout", 0.1))
+
+    def draw(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        return batch
+
+    def counts(self, drawn: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {"error": drawn["token_lengths"].sum().float()}
+
+    def sums(self, drawn: dict[str, Tensor]) -> dict[str, Tensor]:
+        target = drawn["features"].sum(-1) / drawn["feature_lengths"][:, None]
+        errors = (self.exported(drawn["tokens"], drawn["token_lengths"]) - target).square()
+        return {"error": (errors.mean(1) * drawn["token_lengths"]).sum()}
+
+
 class TwoPhases(Task):
     """Noise to samples against a critic, on random crops."""
 
@@ -126,7 +155,8 @@ class TwoPhases(Task):
 
 def build_task(tables: Mapping[str, Any], speakers: tuple[str, ...]) -> nn.Module:
     kind = tables["model"].get("kind", "one")
-    return OnePhase(tables, speakers) if kind == "one" else TwoPhases(tables, speakers)
+    kinds = {"one": OnePhase, "two": TwoPhases, "counted": Counted}
+    return kinds[kind](tables, speakers)
 
 
 def write_data(folder: Path, count: int = 12) -> Path:

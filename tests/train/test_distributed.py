@@ -25,14 +25,14 @@ def environments(world: int) -> list[dict[str, str]]:
     return [{**common, "RANK": str(r), "LOCAL_RANK": str(r)} for r in range(world)]
 
 
-@pytest.mark.parametrize("kind", ["one", "two"])
+@pytest.mark.parametrize("kind", ["one", "two", "counted"])
 def test_two_processes_train_as_one_that_accumulates(kind, attempt, toy_file, tmp_path):
     """Two batches a step either way: the averaged gradients, and so all numbers, are the same.
 
     Noise differs between processes on purpose, so the toys are used without it.
     """
     overrides = [f"model.kind={kind}", "model.dropout=0.0", "model.noise=0.0", "optim.steps=15"]
-    overrides += ["loop.batch_seconds=1.5"] if kind == "one" else ["loop.batch_seconds=0.4"]
+    overrides += ["loop.batch_seconds=0.4"] if kind == "two" else ["loop.batch_seconds=1.5"]
     alone, shared = tmp_path / "alone", tmp_path / "shared"
     train(toy_file, [*overrides, "optim.accumulate=2", f'output="{alone}"'], device="cpu")
     ends = attempt(toy_file, [*overrides, f'output="{shared}"'], environments=environments(world=2))

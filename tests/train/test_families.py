@@ -27,3 +27,9 @@ def test_unknown_and_untrainable_families(toy_recipe, monkeypatch):
     monkeypatch.setitem(MODELS.folders, "mute", "vivavoce.text")
     with pytest.raises(ConfigError, match="cannot be trained"):
         families.build(toy_recipe("family=mute"), ())
+
+
+def test_a_vocabulary_grows_where_the_family_can():
+    assert callable(families.extend("f5"))
+    with pytest.raises(ConfigError, match="no vocabulary that grows"):
+        families.extend("glow")

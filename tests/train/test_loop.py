@@ -90,6 +90,31 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(make):
         assert_near(value, halves.task.state_dict()[name])
 
 
+def test_counted_losses_of_unequal_batches_are_those_of_all_rows(make):
+    """Three rows and one: a mean of means would count the one three times."""
+    whole, parts = (make("model.kind=counted", "model.dropout=0.0") for _ in range(2))
+    data = whole.data
+    whole.update([data.batch(data.train[:4], None)])
+    parts.state.parts = 2
+    parts.update([data.batch(data.train[:3], None), data.batch(data.train[3:4], None)])
+    for name, value in whole.task.state_dict().items():
+        assert_near(value, parts.task.state_dict()[name])
+    one, other = whole.meter.take(), parts.meter.take()
+    assert one["loss"] == pytest.approx(other["loss"], rel=1e-5)
+    assert one["error"] == pytest.approx(one["loss"], rel=1e-5)
+
+
+def test_memory_that_runs_out_elsewhere_is_an_error_with_advice(make, monkeypatch):
+    trainer = make()
+
+    def full() -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(trainer.optimisers["model"], "step", full)
+    with pytest.raises(TrainingError, match="memory of cpu ran out at step 0"):
+        trainer.step()
+
+
 def test_it_learns(make):
     """Ten utterances by heart, dropout off."""
     trainer = make("optim.steps=120", "optim.lr=0.05", "model.dropout=0.0")

@@ -45,7 +45,7 @@ def test_past_the_last_step_the_rate_stays():
     assert optim.rate(config, 500, 100) == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize("name", ["adamw", "radam"])
+@pytest.mark.parametrize("name", ["adamw", "radam", "adafactor"])
 def test_state_survives_exactly(name):
     def steps(model: nn.Module, optimiser: torch.optim.Optimizer, seed: int) -> None:
         generator = torch.Generator().manual_seed(seed)
@@ -64,12 +64,21 @@ def test_state_survives_exactly(name):
     saved = {
         k: v.clone() for k, v in optim.state_tensors(first, dict(one.named_parameters())).items()
     }
-    assert "weight/exp_avg" in saved
+    assert "weight/step" in saved
+    kept = sum(v.numel() for k, v in saved.items() if not k.endswith("step"))
+    assert kept == {"adafactor": 3 + 2 + 2}.get(name, 2 * (6 + 2))
     optim.load_state(second, dict(other.named_parameters()), saved)
     steps(one, first, 2)
     steps(other, second, 2)
     assert torch.equal(one.weight, other.weight)
     assert torch.equal(one.bias, other.bias)
+
+
+def test_a_task_may_have_everything_decay():
+    layer = nn.Linear(3, 2)
+    names = dict(layer.named_parameters())
+    groups = optim.build(PhaseOptim(weight_decay=0.5), names, lambda name, p: True).param_groups
+    assert [(len(g["params"]), g["weight_decay"]) for g in groups] == [(2, 0.5)]
 
 
 def test_decay_spares_biases():

@@ -1,4 +1,4 @@
-"""A fine-tune of F5 with adapters, average, dropout, parts and recomputation, killed and resumed."""
+"""A fine-tune of F5 with adapters, average, dropout and recomputation, killed and resumed."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ Reads the store whenever samples are needed, so that memory does not grow with t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,12 +108,14 @@ class Assembly:
         gain_db = master.rms_db - rms_db
         if peak_db + gain_db <= master.ceiling_db - MARGIN_DB:
             return Level(gain_db, None)
+        level = Level(gain_db, master.ceiling_db)
         for _ in range(MOST_PASSES):
-            reached = self._rms_db(part, Level(gain_db, master.ceiling_db))
-            gain_db += master.rms_db - reached
-            if abs(master.rms_db - reached) < TOLERANCE_DB:
+            missed_db = master.rms_db - self._rms_db(part, level)
+            level = replace(level, missed_db=missed_db)
+            if abs(missed_db) < TOLERANCE_DB:
                 break
-        return Level(gain_db, master.ceiling_db)
+            level = replace(level, gain_db=level.gain_db + missed_db)
+        return level
 
     def samples(self, part: Part, level: Level) -> Iterator[NDArray[np.float32]]:
         """Those of a chapter, passage by passage, with the silence around it."""

@@ -24,7 +24,7 @@ def limited(
     it is never more than what a peak needs, and it has no steps.
     """
     ceiling = from_db(ceiling_db)
-    peaks = _true_peaks(samples, sample_rate)
+    peaks = true_peaks(samples, sample_rate)
     if not len(peaks) or peaks.max() <= ceiling:
         return samples, 0.0
     needed = np.minimum(1.0, ceiling / np.maximum(peaks, 1e-12))
@@ -33,7 +33,7 @@ def limited(
     return samples * gain.astype(np.float32), -to_db(float(gain.min()))
 
 
-def _true_peaks(samples: NDArray[np.float32], sample_rate: int) -> NDArray[np.float64]:
+def true_peaks(samples: NDArray[np.float32], sample_rate: int) -> NDArray[np.float64]:
     """The largest magnitude around each sample, `[S]`."""
     plain = np.abs(samples).astype(np.float64)
     dense = np.abs(resample(samples, sample_rate, OVERSAMPLED * sample_rate))

@@ -21,14 +21,20 @@ CODING_DB = 0.7
 MARGIN_DB = 1.0
 """True peaks are so much above the largest sample, or less."""
 LOUDNESS_LUFS = -20.0
+MOST_MISSED_DB = 2.5
+"""More than so much below the level of a chapter is told."""
 
 
 @dataclass(frozen=True)
 class Level:
-    """A gain in dB, and a ceiling for peaks where one is needed."""
+    """A gain in dB, and a ceiling for peaks where one is needed.
+
+    `missed_db` is by how much that stays below what was wanted: more would only flatten peaks.
+    """
 
     gain_db: float
     ceiling_db: float | None
+    missed_db: float = 0.0
 
     def applied(self, samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
         louder = samples * np.float32(from_db(self.gain_db))

@@ -24,14 +24,14 @@ SPEECH = (
 
 
 @dataclass(frozen=True)
-class Stretch:
+class QuotedPart:
     """A part of a paragraph, in quotation marks or not."""
 
     text: str
     quoted: bool
 
 
-def stretches(paragraphs: Sequence[str]) -> list[list[Stretch]]:
+def stretches(paragraphs: Sequence[str]) -> list[list[QuotedPart]]:
     """Each paragraph in parts. A quotation that is not closed ends with its paragraph: where it
     goes on, the next one begins with a quotation mark.
     """
@@ -39,7 +39,7 @@ def stretches(paragraphs: Sequence[str]) -> list[list[Stretch]]:
     return [_parted(text, marks) for text in paragraphs]
 
 
-def speaker_of(parts: Sequence[Stretch], names: Collection[str]) -> str:
+def speaker_of(parts: Sequence[QuotedPart], names: Collection[str]) -> str:
     """The name beside a verb of speaking in what is not quoted; empty where there is none."""
     if not names:
         return ""
@@ -54,19 +54,19 @@ def speaker_of(parts: Sequence[Stretch], names: Collection[str]) -> str:
     return ""
 
 
-def _parted(text: str, marks: dict[str, str]) -> list[Stretch]:
-    parts: list[Stretch] = []
+def _parted(text: str, marks: dict[str, str]) -> list[QuotedPart]:
+    parts: list[QuotedPart] = []
     begin, closing = 0, ""
     for place, character in enumerate(text):
         if closing:
             if character in closing and not _is_apostrophe(text, place):
-                parts.append(Stretch(text[begin : place + 1], True))
+                parts.append(QuotedPart(text[begin : place + 1], True))
                 begin, closing = place + 1, ""
         elif character in marks and _opens(text, place):
-            parts.append(Stretch(text[begin:place], False))
+            parts.append(QuotedPart(text[begin:place], False))
             begin, closing = place, marks[character]
-    parts.append(Stretch(text[begin:], bool(closing)))
-    return [part for part in parts if part.text.strip()]
+    parts.append(QuotedPart(text[begin:], bool(closing)))
+    return [part for part in parts if part.text]
 
 
 def _opens(text: str, place: int) -> bool:
@@ -80,7 +80,8 @@ def _is_apostrophe(text: str, place: int) -> bool:
     if text[place] != "’":
         return False
     before, after = text[place - 1 : place], text[place + 1 : place + 2]
-    return (before.isalnum() and after.isalnum()) or _is_elision(text, place)
+    within = before.isalnum() and after.isalnum()
+    return within or _is_elision(text, place) or text[max(0, place - 2) : place] == "’n"
 
 
 def _is_elision(text: str, place: int) -> bool:

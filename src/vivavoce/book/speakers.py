@@ -26,7 +26,7 @@ ATTEMPT = 7919
 
 
 @dataclass(frozen=True)
-class Speaker:
+class Performer:
     """A voice, how it speaks, and its part of the store."""
 
     tts: TTS
@@ -70,10 +70,10 @@ class Speakers:
     ) -> None:
         self.tts, self.folder, self.check = tts, folder, check
         self._voice, self._how = voice, how
-        self._known: dict[Reader, Speaker] = {}
+        self._known: dict[Reader, Performer] = {}
         self._facts = identity.of_engine(tts) | ({"check": check.name} if check else {})
 
-    def of(self, passage: Passage) -> Speaker:
+    def of(self, passage: Passage) -> Performer:
         """Who reads the passage."""
         reader = passage.reader
         if reader not in self._known:
@@ -112,7 +112,7 @@ class Speakers:
         audio = Audio(spoken.samples, self.tts.sample_rate)
         return self.check.verdict(passage.text, audio, self.of(passage).voice.language)
 
-    def _made(self, reader: Reader) -> Speaker:
+    def _made(self, reader: Reader) -> Performer:
         how = self._how | {"speed": self._how["speed"] * reader.speed}
         voice: str | Voice | None = reader.voice or self._voice
         if reader.ref:
@@ -127,4 +127,4 @@ class Speakers:
         request = self.tts.request(voice, **asked)
         style: Style = how["style"]
         facts = self._facts | identity.of_request(request) | {"style": repr(style)}
-        return Speaker(self.tts, request.voice, how, Store(self.folder, facts))
+        return Performer(self.tts, request.voice, how, Store(self.folder, facts))

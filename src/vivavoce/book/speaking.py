@@ -20,7 +20,7 @@ from vivavoce.book import captions, mastering, outputs
 from vivavoce.book.assembly import Assembly, Part
 from vivavoce.book.casting import ONE_VOICE, Casting
 from vivavoce.book.checking import Check
-from vivavoce.book.mastering import LOUDNESS_LUFS, Master
+from vivavoce.book.mastering import LOUDNESS_LUFS, MOST_MISSED_DB, Level, Master
 from vivavoce.book.outputs import Track
 from vivavoce.book.passages import Manuscript, Problem
 from vivavoce.book.speakers import Speakers
@@ -98,14 +98,14 @@ def speak(
     What is spoken is kept in `unfinished(target)` until the audiobook is complete: a call that was
     interrupted is repeated, and goes on. In a `store` it stays, for other books and later calls.
     `chapters` are numbers from 1; all by default. `format` is that of the files in a folder.
-    `loudness_lufs` is that of the whole book, with peaks below -3 dB; None leaves the samples as
-    they are; `preset` (acx, audible, podcast) replaces it. `on_problem` is as in `TTS.speak`; text
-    that the voice cannot say counts as a problem too. `cast` says who reads what, `lexicon` how
-    words are said. `subtitles` are srt, vtt, lrc or json. `check` listens; `retry` speaks again
-    what had a problem in an earlier call. `options` are the model's.
+    `loudness_lufs` is that of the whole book, with peaks below -3 dB; None leaves the samples;
+    `preset` (acx, audible, podcast) replaces it. `on_problem` is as in `TTS.speak`; text that the
+    voice cannot say is a problem too. `cast` says who reads what, `lexicon` how words are said.
+    `subtitles` are srt, vtt, lrc or json. `check` listens; `retry` speaks again what had a problem
+    in an earlier call. `options` are the model's.
 
-    Raises UsageError (chapters, a second process at the same target), TextError, GuardError,
-    OutputError, UnknownFormat, MissingExtra, VoiceError.
+    Raises UsageError (chapters, two processes at one target), TextError, GuardError, OutputError,
+    UnknownFormat, MissingExtra, VoiceError.
     """
     target = Path(target)
     master = mastering.preset(preset) if preset else Master(loudness_lufs)
@@ -114,24 +114,46 @@ def speak(
     chosen = select(book, chapters)
     style = replace(style or Style(), markup=False)
     how = options | {"speed": speed, "on_problem": on_problem, "seed": seed, "style": style}
-    reads = tts.model.reads_phonemes
-    manuscript = Manuscript(cast or ONE_VOICE, lexicon, style.paragraph_s, reads, book.language)
+    texts = cast or ONE_VOICE, lexicon, style.paragraph_s, tts.model.reads_phonemes
+    manuscript = Manuscript(*texts, book.language)
     with _alone(unfinished(target)) as folder:
         speakers = Speakers(tts, voice, how, Path(store) if store else folder, check)
         parts = tuple(Part(n, c, tuple(manuscript.passages(n, c))) for n, c in chosen)
         parts, problems = _speakable(speakers, parts, on_problem == "error")
         count, found = _speak_all(speakers, parts, retry, on_progress or _silent)
         work = Assembly(speakers.get, tts.sample_rate, parts)
-        measured = work.measured()
-        levels, lufs = work.levels(measured, master)
-        tracks = measured.tracks
-        whole = (work.samples(part, level) for part, level in zip(parts, levels, strict=True))
-        paths = output.write(book, tracks, whole, tts.sample_rate)
-        beside = output.subtitles(tracks, measured.cues, subtitles)
+        made = _written(output, book, work, master, subtitles)
         shutil.rmtree(folder, ignore_errors=True)
-    end_s, problems = tracks[-1].end_s, problems + found
-    done = tuple(paths), tuple(tracks), tuple(problems)
-    return Audiobook(*done, end_s, lufs, count, tuple(beside))
+    return replace(made, problems=(*problems, *found, *made.problems), spoken=count)
+
+
+def _written(
+    output: outputs.Output, book: Book, work: Assembly, master: Master, kinds: Sequence[str]
+) -> Audiobook:
+    """The audio files and subtitles of what is spoken. Its problems are those of loudness."""
+    measured = work.measured()
+    levels, lufs = work.levels(measured, master)
+    tracks = measured.tracks
+    whole = (work.samples(part, level) for part, level in zip(work.parts, levels, strict=True))
+    paths = output.write(book, tracks, whole, work.rate)
+    beside = output.subtitles(tracks, measured.cues, kinds)
+    problems = _too_soft(work.parts, levels, master)
+    length = tracks[-1].end_s, lufs, 0, tuple(beside)
+    return Audiobook(tuple(paths), tuple(tracks), tuple(problems), *length)
+
+
+def _too_soft(parts: tuple[Part, ...], levels: list[Level], master: Master) -> list[Problem]:
+    """Chapters that a shop may refuse."""
+    return [
+        Problem(
+            part.chapter.title,
+            "",
+            f"its level is {master.rms_db - level.missed_db:.1f} dB RMS, not {master.rms_db:g}: "
+            "it holds too much silence",
+        )
+        for part, level in zip(parts, levels, strict=True)
+        if master.rms_db is not None and level.missed_db > MOST_MISSED_DB
+    ]
 
 
 def select(book: Book, numbers: Sequence[int] | None) -> list[tuple[int, Chapter]]:

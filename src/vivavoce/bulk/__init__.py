@@ -7,6 +7,6 @@ from __future__ import annotations
 
 from vivavoce.bulk.driving import Bulk
 from vivavoce.bulk.run import run
-from vivavoce.bulk.work import Item, Loading, Manner
+from vivavoce.bulk.work import BulkItem, Loading, Manner
 
-__all__ = ["Bulk", "Item", "Loading", "Manner", "run"]
+__all__ = ["Bulk", "BulkItem", "Loading", "Manner", "run"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -19,12 +19,12 @@ from vivavoce.bulk.planning import Shard, batches
 from vivavoce.bulk.work import (
     Answer,
     Batch,
+    BulkItem,
+    BulkRow,
     Hello,
-    Item,
     Manner,
     OnRow,
     Pool,
-    Row,
     Wrong,
     manner_of,
 )
@@ -76,12 +76,13 @@ class Driver:
         self.source, self.place, self.ledger, self.pool = source, place, ledger, pool
         self.manner, self.shard = manner, shard
         self.made, self.on_row = made, on_row
+        self.content = cache(_content)  # for this run: files may change until the next
         self.kept: dict[str, Known] = {}
         self.deaths: dict[int, int] = {}
         self.again: deque[Batch] = deque()
 
-    def key(self, item: Item) -> str:
-        return key_of_item(item, self.manner, self.pool.hello)
+    def key(self, item: BulkItem) -> str:
+        return key_of_item(item, self.manner, self.pool.hello, self.content)
 
     def begin(self, wrong: list[Wrong], retry: bool, verify: bool) -> None:
         """Finds out what is done, and writes it down anew."""
@@ -122,7 +123,7 @@ class Driver:
             for row in self._settled(answer):
                 self._note(row, self.key(items[row.id]))
 
-    def _note(self, row: Row, key: str) -> None:
+    def _note(self, row: BulkRow, key: str) -> None:
         self.ledger.add(row, key)
         made = self.made
         made.done, made.failed = made.done + (not row.failed), made.failed + row.failed
@@ -139,7 +140,7 @@ class Driver:
             if len(done) < len(batch.items):
                 yield replace(batch, done=done)
 
-    def _settled(self, answer: Answer) -> tuple[Row, ...]:
+    def _settled(self, answer: Answer) -> tuple[BulkRow, ...]:
         """The rows; none where the batch is to be spoken again."""
         batch = answer.batch
         if answer.rows is not None:
@@ -153,7 +154,7 @@ class Driver:
             self.again.extend(Batch(batch.number, (item,)) for item in wanted)
         else:
             reason = "It ended the worker that was speaking it."
-            return tuple(Row(i.id, kind="WorkerLost", reason=reason) for i in batch.items)
+            return tuple(BulkRow(i.id, kind="WorkerLost", reason=reason) for i in batch.items)
         return ()
 
     def end(self, folder: Path) -> None:
@@ -178,28 +179,30 @@ class Driver:
                 self.place.write(own, (folder / own).read_bytes())
 
 
-def good(source: str | Path, shard: Shard) -> Iterator[Item]:
+def good(source: str | Path, shard: Shard) -> Iterator[BulkItem]:
     """The items of a shard, in the list's order."""
     for each in reading.read(source):
-        if isinstance(each, Item) and shard.holds(each.id):
+        if isinstance(each, BulkItem) and shard.holds(each.id):
             yield each
 
 
-def key_of_item(item: Item, manner: Manner, hello: Hello) -> str:
-    """What decides the bytes of its file: the text, who speaks and how, the weights, the format."""
+def key_of_item(item: BulkItem, manner: Manner, hello: Hello, content: Callable[[str], str]) -> str:
+    """What decides the bytes of its file: the text, who speaks and how, the weights, the format.
+
+    `content` is a digest of a file by its path.
+    """
     own = manner_of(item, manner)
     facts = {
         "text": item.text,
         "out": item.out,
         "facts": hello.facts,
-        "voice": [own.voice, _content(own.voice), _content(own.ref), own.transcript],
+        "voice": [own.voice, content(own.voice), content(own.ref), own.transcript],
         "how": [own.language, own.speed, own.seed, sorted(own.options.items()), own.on_problem],
         "file": [own.format, own.sample_rate],
     }
     return key_of(facts)
 
 
-@cache
 def _content(name: str) -> str:
     """A digest of the file of that name, a voice or a recording; empty for a speaker."""
     path = Path(name)

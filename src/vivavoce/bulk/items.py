@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vivavoce import tables
-from vivavoce.bulk.work import Item, Wrong
+from vivavoce.bulk.work import BulkItem, Wrong
 from vivavoce.config import from_dict
 from vivavoce.errors import ConfigError, UsageError, VivavoceError, near_misses
 from vivavoce.limits import DEFAULT, Budget
@@ -24,7 +24,7 @@ _NUMBERS = {"speed": float, "seed": int}
 
 
 @dataclass(frozen=True)
-class _Entry:
+class _BulkLine:
     """A line as it is written: `file` is a text file in place of `text`."""
 
     id: str = ""
@@ -40,7 +40,7 @@ class _Entry:
     out: str = ""
 
 
-def read(path: str | Path) -> Iterator[Item | Wrong]:
+def read(path: str | Path) -> Iterator[BulkItem | Wrong]:
     """Every line, in order and lazily, as an item or as what is wrong with it.
 
     Files that a line names count from the list's folder. Raises UsageError where there is no such
@@ -75,11 +75,11 @@ def file_name(identifier: str) -> str:
     return name.replace(".", "%2E") if set(name) == {"."} else name
 
 
-def _item(table: Mapping[str, Any], folder: Path) -> Item:
+def _item(table: Mapping[str, Any], folder: Path) -> BulkItem:
     try:
-        row = from_dict(_Entry, dict(table))
+        row = from_dict(_BulkLine, dict(table))
     except ConfigError as error:
-        raise UsageError(error.message.replace(" in _Entry", ""), error.advice) from error
+        raise UsageError(error.message.replace(" in _BulkLine", ""), error.advice) from error
     if bool(row.text) == bool(row.file):
         raise UsageError("It has no text." if not row.text else "It has a text and a file.")
     if row.speed <= 0:
@@ -91,7 +91,7 @@ def _item(table: Mapping[str, Any], folder: Path) -> Item:
     out = _inside(row.out) if row.out else file_name(row.id)
     if not 0 < len(out.rpartition("/")[2]) <= LONGEST_NAME:
         raise UsageError(f"Its file name has {len(out)} characters.", f"At most {LONGEST_NAME}.")
-    made = Item(row.id, text, voice, ref, row.transcript, row.language, row.speed, row.seed)
+    made = BulkItem(row.id, text, voice, ref, row.transcript, row.language, row.speed, row.seed)
     return replace(made, options=row.options, out=out)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from vivavoce import files
 from vivavoce.bulk.places import Place, digest
-from vivavoce.bulk.work import Row, Wrong
+from vivavoce.bulk.work import BulkRow, Wrong
 from vivavoce.errors import OutputError, UsageError
 
 
@@ -75,7 +75,7 @@ class Ledger:
         files.write_text(self.results, "".join(done))
         files.write_text(self.errors, "".join([*failed, *(_line(asdict(w)) for w in wrong)]))
 
-    def add(self, row: Row, key: str) -> None:
+    def add(self, row: BulkRow, key: str) -> None:
         """Raises OutputError."""
         table = {k: v for k, v in asdict(row).items() if v or k in ("id", "seconds")}
         path = self.errors if row.failed else self.results

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 from vivavoce import files
 from vivavoce.errors import MissingExtra, OutputError
+
+T = TypeVar("T")
 
 
 class Place(Protocol):
@@ -70,6 +73,7 @@ class UrlPlace:
             import fsspec
 
             self._system, self._root = fsspec.core.url_to_fs(url)
+            self._folders: set[str] = set()
         except ImportError as error:
             raise MissingExtra(
                 f"{url} cannot be written to ({error}).",
@@ -80,7 +84,10 @@ class UrlPlace:
 
     def write(self, name: str, data: bytes) -> None:
         path = self._path(name)
-        self._do(lambda: self._system.makedirs(posixpath.dirname(path), exist_ok=True))
+        folder = posixpath.dirname(path)
+        if folder not in self._folders:
+            self._do(lambda: self._system.makedirs(folder, exist_ok=True))
+            self._folders.add(folder)
         self._do(lambda: self._system.pipe_file(path, data))
 
     def size(self, name: str) -> int | None:
@@ -98,7 +105,7 @@ class UrlPlace:
     def _path(self, name: str) -> str:
         return posixpath.join(self._root, name)
 
-    def _do(self, work: Any) -> Any:
+    def _do(self, work: Callable[[], T]) -> T:
         try:
             return work()
         except FileNotFoundError:

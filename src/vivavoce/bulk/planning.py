@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from vivavoce.bulk.work import Batch, Item
+from vivavoce.bulk.work import Batch, BulkItem
 from vivavoce.errors import UsageError
 
 WINDOW = 2048
@@ -16,14 +16,14 @@ COST = 400
 """Characters, times the rows: a batch of long texts has fewer of them."""
 
 
-def batches(items: Iterable[Item], rows: int) -> Iterator[Batch]:
+def batches(items: Iterable[BulkItem], rows: int) -> Iterator[Batch]:
     """At most `rows` items each, of one voice and manner, and no more than `rows * COST`
     characters with all as long as the longest; a longer item is alone.
     """
     source, number = iter(items), 0
     while window := list(islice(source, WINDOW)):
         window.sort(key=lambda item: (item.group, len(item.text), item.id))
-        held: list[Item] = []
+        held: list[BulkItem] = []
         for item in window:
             cost = (len(held) + 1) * len(item.text)
             if held and (len(held) >= rows or cost > rows * COST or item.group != held[0].group):

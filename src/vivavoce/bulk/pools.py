@@ -13,7 +13,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from vivavoce import errors
-from vivavoce.bulk.work import Answer, Batch, Hello, Item, Loading, Manner, Row
+from vivavoce.bulk.work import Answer, Batch, BulkItem, BulkRow, Hello, Loading, Manner
 from vivavoce.errors import UsageError, VivavoceError, WorkerLost
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class ProcessPool:
         loading = asdict(self._loading) | {"device": device}
         return _Child(self._start | {"loading": loading}, self._heard)
 
-    def _answers(self, child: _Child, table: Any) -> list[Answer]:
+    def _answers(self, child: _Child, table: dict[str, Any] | None) -> list[Answer]:
         if child not in self._children:
             return []
         if table is None:
@@ -193,13 +193,13 @@ def same(one: Hello, other: Hello) -> Hello:
     return other if not one.facts else one
 
 
-def rows_of(tables: list[dict[str, Any]]) -> tuple[Row, ...]:
+def rows_of(tables: list[dict[str, Any]]) -> tuple[BulkRow, ...]:
     found: list[dict[str, Any]] = [t | {"warnings": tuple(t["warnings"])} for t in tables]
-    return tuple(Row(**table) for table in found)
+    return tuple(BulkRow(**table) for table in found)
 
 
 def batch_of(table: dict[str, Any]) -> Batch:
-    items = tuple(Item(**item) for item in table["items"])
+    items = tuple(BulkItem(**item) for item in table["items"])
     return Batch(table["number"], items, tuple(table["done"]))
 
 

@@ -6,7 +6,6 @@ are asked for. Results are rows; files go to where `-o` says, which every node h
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import asdict
 from importlib import import_module
@@ -25,11 +24,8 @@ STORE_BYTES = 200 << 20
 MOST_LOST = 20
 """Actors that are lost one after the other without an answer end the work."""
 
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}
-"""Nothing is sent to Ray's makers, and the working directory is not shipped to the nodes."""
 
-
-class _Speaker:
+class _Actor:
     """What runs in an actor."""
 
     def __init__(self, loading: dict[str, Any], manner: dict[str, Any], out: str) -> None:
@@ -63,7 +59,7 @@ class RayPool:
         self._connect(address)
         self._count, self._how = count, (asdict(loading), asdict(manner), out)
         needs = {"num_gpus": 1} if "cuda" in loading.device else {"num_cpus": 1}
-        self._kind = self._ray.remote(max_restarts=0, max_task_retries=0, **needs)(_Speaker)
+        self._kind = self._ray.remote(max_restarts=0, max_task_retries=0, **needs)(_Actor)
         self._waiting: dict[Any, Any] = {}  # hellos by their reference: the actor
         self._ready: list[Any] = []
         self._flying: dict[Any, tuple[Any, Batch]] = {}
@@ -118,7 +114,7 @@ class RayPool:
                 "Start one: ray start --head, or use --ray local.",
             ) from error
 
-    def _load(self, actor: Any) -> int:
+    def _load(self, actor: object) -> int:
         return sum(1 for held, _ in self._flying.values() if held is actor)
 
     def _ask(self) -> None:
@@ -136,7 +132,7 @@ class RayPool:
         done, _ = self._ray.wait(references, num_returns=1, timeout=1.0)
         return [answer for reference in done for answer in self._came(reference)]
 
-    def _came(self, reference: Any) -> list[Answer]:
+    def _came(self, reference: object) -> list[Answer]:
         greeting = reference in self._waiting
         try:
             value = self._ray.get(reference)
@@ -169,8 +165,6 @@ class RayPool:
 
 
 def _require_ray() -> Any:
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
     try:
         return import_module("ray")
     except ImportError as error:

@@ -56,6 +56,8 @@ def run(
     if formats.find(f"x.{manner.format}", manner.format).media:
         media.require_av()
     out = out if "://" in str(out) else Path(out).absolute()
+    if manner.store:  # workers may have other working directories
+        manner = replace(manner, store=str(Path(manner.store).absolute()))
     folder = Path(notes_folder) if notes_folder else _notes(source, out)
     started = time.monotonic()
     count, wrong = _checked(source, shard, strict)

@@ -15,7 +15,7 @@ import torch
 
 from vivavoce.audio import io
 from vivavoce.bulk import places
-from vivavoce.bulk.work import Batch, Hello, Item, Loading, Manner, Row, manner_of
+from vivavoce.bulk.work import Batch, BulkItem, BulkRow, Hello, Loading, Manner, manner_of
 from vivavoce.errors import VivavoceError
 from vivavoce.speech import identity
 from vivavoce.speech.join import Piece, joined
@@ -35,7 +35,7 @@ Outcomes = dict[str, Spoken | Exception]
 class _Task:
     """An item, how it is spoken, and where its speech is kept."""
 
-    item: Item
+    item: BulkItem
     request: Request
     store: Store
 
@@ -49,10 +49,11 @@ class BulkWorker:
         self.name = str(os.getpid())
         self._voices: dict[tuple[str, ...], Voice] = {}
         self._facts = identity.of_engine(self.tts)
-        defaults = {"defaults": repr(sorted(self.tts.defaults.items()))}
-        self.hello = Hello(self._facts | defaults, str(self.tts.selection.device))
+        where = self.tts.selection
+        how = {"defaults": repr(sorted(self.tts.defaults.items())), "precision": str(where.dtype)}
+        self.hello = Hello(self._facts | how, str(where.device))
 
-    def speak(self, batch: Batch) -> tuple[Row, ...]:
+    def speak(self, batch: Batch) -> tuple[BulkRow, ...]:
         """A row for each item that is not done, its file written."""
         begin = time.perf_counter()
         found: Outcomes = {}
@@ -68,7 +69,7 @@ class BulkWorker:
         wanted = [item for item in batch.items if item.id not in batch.done]
         return tuple(self._row(item, found[item.id], each_s, split) for item in wanted)
 
-    def _task(self, item: Item) -> _Task:
+    def _task(self, item: BulkItem) -> _Task:
         """The draws follow from the content: what else is in the list does not change them."""
         manner, own = self.manner, manner_of(item, self.manner)
         options = dict(own.options)
@@ -166,8 +167,10 @@ class BulkWorker:
         samples = np.concatenate([chunk.samples for chunk in chunks])
         return Spoken(samples, tuple(w for chunk in chunks for w in chunk.warnings))
 
-    def _row(self, item: Item, outcome: Spoken | Exception, made_s: float, split: int) -> Row:
-        row = Row(item.id, worker=self.name, device=self.hello.device, split=split)
+    def _row(
+        self, item: BulkItem, outcome: Spoken | Exception, made_s: float, split: int
+    ) -> BulkRow:
+        row = BulkRow(item.id, worker=self.name, device=self.hello.device, split=split)
         row = replace(row, made_s=round(made_s, 4))
         if isinstance(outcome, Spoken):
             try:
@@ -177,7 +180,7 @@ class BulkWorker:
         kind = type(outcome).__name__
         return replace(row, kind=kind, reason=str(outcome) or kind)
 
-    def _written(self, row: Row, item: Item, speech: Spoken) -> Row:
+    def _written(self, row: BulkRow, item: BulkItem, speech: Spoken) -> BulkRow:
         rate, manner = self.tts.sample_rate, self.manner
         stream = streams.BytesIO()
         asked = manner.sample_rate or None

@@ -11,7 +11,7 @@ ROWS = 8
 
 
 @dataclass(frozen=True)
-class Item:
+class BulkItem:
     """One text to speak into one file, `out` and the format's suffix.
 
     `voice` is a speaker's name or a voice file; `ref` a recording to clone, with its words in
@@ -55,7 +55,7 @@ class Batch:
     """
 
     number: int
-    items: tuple[Item, ...]
+    items: tuple[BulkItem, ...]
     done: tuple[str, ...] = ()
 
 
@@ -93,7 +93,7 @@ class Manner:
 
 
 @dataclass(frozen=True)
-class Row:
+class BulkRow:
     """What became of an item: a file, or an error with its `kind` and `reason`.
 
     `split` is how many items were spoken at once where the batch was too large for the memory or
@@ -132,7 +132,7 @@ class Answer:
     """The rows of a batch; None where the worker was lost with it."""
 
     batch: Batch
-    rows: tuple[Row, ...] | None
+    rows: tuple[BulkRow, ...] | None
 
 
 class Pool(Protocol):
@@ -161,11 +161,11 @@ class Pool(Protocol):
         """Ends the workers."""
 
 
-OnRow = Callable[[int, int, Row], None]
+OnRow = Callable[[int, int, BulkRow], None]
 """Called with how many items are done, of how many, and the last of them."""
 
 
-def manner_of(item: Item, manner: Manner) -> Manner:
+def manner_of(item: BulkItem, manner: Manner) -> Manner:
     """How one item is spoken: its own voice, language, seed and options before those of all."""
     own = item if item.voice or item.ref else manner
     return replace(

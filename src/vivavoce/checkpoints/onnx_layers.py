@@ -14,7 +14,7 @@ import numpy as np
 from torch import Tensor
 
 from vivavoce.checkpoints.onnx_write import FLOAT, INT64, GraphWriter
-from vivavoce.types import FeatureSpec
+from vivavoce.types import FeatureSpec, Normalisation
 
 Band = tuple[str, str, str, str]
 ATTENTION = ("query", "key", "value", "output", "relative_key", "relative_value")
@@ -318,3 +318,45 @@ class LayerGraph:
             "Conv", x, g.constant(basis[:, None]), kernel_shape=[n], strides=[spec.hop_length]
         )
         return self.halves(spectrum)
+
+    def rescaled(self, x: str, have: Normalisation | None, want: Normalisation | None) -> str:
+        """Features `[1, C, T]` of one normalisation as the other means them:
+        `audio.features.convert`.
+        """
+        if have == want:
+            return x
+        if have is not None:
+            if have.signal_norm:
+                if have.clip and have.stats is None:
+                    x = self.clamped(x, *range_of(have))
+                scale, shift = unit_of(have)
+                x = self.g.op("Add", self.g.op("Mul", x, self.column(scale)), self.column(shift))
+            x = self.scaled(x, 1 / have.gain)
+        if want is not None:
+            x = self.scaled(x, want.gain)
+            if want.signal_norm:
+                scale, shift = unit_of(want)
+                x = self.g.op("Div", self.g.op("Sub", x, self.column(shift)), self.column(scale))
+                if want.clip and want.stats is None:
+                    x = self.clamped(x, *range_of(want))
+        return x
+
+    def column(self, values: np.ndarray) -> str:
+        """A number per channel, `[C, 1]`, or one for all."""
+        return self.g.constant(values[:, None])
+
+
+def range_of(norm: Normalisation) -> tuple[float, float]:
+    """The network's range."""
+    return (-norm.max_norm if norm.symmetric else 0.0), norm.max_norm
+
+
+def unit_of(norm: Normalisation) -> tuple[np.ndarray, np.ndarray]:
+    """Scale and shift that make decibels of the network's values, per band or one for all."""
+    if norm.stats is not None:
+        mean, deviation = (np.array(table, np.float64) for table in norm.stats)
+        return deviation, mean
+    low, high = range_of(norm)
+    scale = -norm.min_level_db / (high - low)
+    shift = norm.min_level_db + norm.ref_level_db - low * scale
+    return np.array([scale]), np.array([shift])

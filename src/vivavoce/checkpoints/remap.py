@@ -146,6 +146,16 @@ def fold_weight_norm(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return result
 
 
+def unfold_weight_norm(weight: Tensor) -> dict[str, Tensor]:
+    """What `torch.nn.utils.parametrizations.weight_norm` keeps of a weight, by the end of its name.
+
+    Exactly the same weight: its own norm is the magnitude.
+    """
+    norm = weight.float().flatten(1).norm(dim=1).reshape(-1, *[1] * (weight.dim() - 1))
+    magnitude, direction = _WEIGHT_NORMS[1]
+    return {magnitude: norm, direction: weight.contiguous()}
+
+
 def _weight_norm_pair(name: str) -> tuple[str, str, str] | None:
     """(plain name, magnitude's name, direction's name) when `name` is one of a pair."""
     for pair in _WEIGHT_NORMS:

@@ -24,7 +24,7 @@ from vivavoce.limits import DAMAGED, DEFAULT, Limits, describe, guard
 FORMAT = 1
 MANIFEST = "model.toml"
 TENSORS = "model.safetensors"
-KINDS = ("acoustic", "vocoder")
+KINDS = ("acoustic", "vocoder", "converter")
 
 
 def save(
@@ -36,10 +36,10 @@ def save(
 ) -> None:
     """Write a model folder, all or nothing; an older model there is replaced at the last moment.
 
-    `manifest` needs `kind` (acoustic or vocoder), `family` and `name`; `format` and `weights` are
-    filled in. `dtype` is how floating-point tensors are stored (`torch.float16` halves the file;
-    loading gives float32 again); one tensor at a time is made ready for it. With `source`, the
-    address or path of a foreign file that is kept elsewhere, no tensors are written:
+    `manifest` needs `kind` (acoustic, vocoder or converter), `family` and `name`; `format` and
+    `weights` are filled in. `dtype` is how floating-point tensors are stored (`torch.float16`
+    halves the file; loading gives float32 again); one tensor at a time is made ready for it. With
+    `source`, the address or path of a foreign file that is kept elsewhere, no tensors are written:
     `weights.source` tells whoever opens the folder where they are. Other files in the
     folder are kept. Raises OutputError.
     """

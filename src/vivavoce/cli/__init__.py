@@ -20,6 +20,7 @@ from vivavoce.cli import (
     bench,
     book,
     bulk,
+    convert,
     data,
     doctor,
     edit,
@@ -48,6 +49,7 @@ app = typer.Typer(
 )
 app.command("speak", cls=Grouped)(speak.speak)
 app.command("edit", cls=Grouped)(edit.edit)
+app.command("convert", cls=Grouped)(convert.convert)
 app.command("book", cls=Grouped)(book.book)
 app.command("bulk", cls=Grouped)(bulk.bulk)
 app.command("eval", cls=Grouped)(evaluate.evaluate)

@@ -147,30 +147,36 @@ def _jobs(target: str, only: Sequence[str]) -> list[AuditJob]:
 
 def _families(target: str) -> Iterator[tuple[str, str]]:
     """The packages and families that a name stands for: a model also needs its vocoder."""
+    from vivavoce.converters import CONVERTERS
     from vivavoce.hub import catalog
     from vivavoce.models import MODELS
     from vivavoce.vocoders import VOCODERS
 
-    tables = {"models": MODELS.names, "vocoders": VOCODERS.names}
+    tables = {
+        "models": MODELS.names,
+        "vocoders": VOCODERS.names,
+        "converters": CONVERTERS.names,
+    }
     direct = [(package, target) for package, table in tables.items() if target in table]
     if direct:
         yield from direct
         return
     known = {entry.name: entry for entry in catalog.entries()}
     if target not in known:
-        names = [*known, *MODELS.names, *VOCODERS.names]
+        names = [*known, *(name for table in tables.values() for name in table)]
         advice = near_misses(target, names) or "See `vivavoce models list`."
         raise UnknownModel(f"No model or family is called '{target}'.", advice)
     entry = known[target]
-    yield ("vocoders" if entry.kind == "vocoder" else "models"), entry.family
+    yield {"acoustic": "models"}.get(entry.kind, f"{entry.kind}s"), entry.family
     if entry.vocoder in known:
         yield "vocoders", known[entry.vocoder].family
 
 
 def _workloads(package: str, family: str) -> list[AuditJob]:
-    from vivavoce import models, vocoders
+    from vivavoce import converters, models, vocoders
 
-    table = (models if package == "models" else vocoders).workloads()
+    packages = {"models": models, "vocoders": vocoders, "converters": converters}
+    table = packages[package].workloads()
     return [
         AuditJob(name, work.description, f"vivavoce.{package}:{name}", work)
         for name, work in table.items()

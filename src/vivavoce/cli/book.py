@@ -11,7 +11,7 @@ import typer
 
 from vivavoce.cli import model_flags
 from vivavoce.cli import options as o
-from vivavoce.cli.book_extras import Asked, extras
+from vivavoce.cli.book_extras import BookExtras, extras
 from vivavoce.cli.book_report import Teller, plan_text, report
 from vivavoce.cli.terminal import emit, say
 from vivavoce.errors import UsageError
@@ -98,7 +98,7 @@ def book(
     A run that was interrupted is repeated with the same command, and goes on.
     """
     given = locals()  # sixteen of them go on as they are
-    asked = Asked(**{name: given[name] for name in Asked.__dataclass_fields__})
+    asked = BookExtras(**{name: given[name] for name in BookExtras.__dataclass_fields__})
     found = _read(source, notes, alt, ruby)
     how = model_flags.merged(options, settings)
     how |= {"speed": speed, "seed": seed, "style": _style(sentence_silence, paragraph_silence)}
@@ -118,7 +118,7 @@ def _read(source: Path, notes: bool, alt: bool, ruby: str) -> Book:
 
 def _make(
     found: Book,
-    asked: Asked,
+    asked: BookExtras,
     who: tuple[Any, ...],
     what: tuple[Any, ...],
     options: dict[str, Any],

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Asked:
+class BookExtras:
     """What the command was given beside the voice."""
 
     output: Path | None
@@ -35,7 +35,7 @@ class Asked:
     as_json: bool
 
 
-def extras(asked: Asked, book: Book) -> dict[str, Any]:
+def extras(asked: BookExtras, book: Book) -> dict[str, Any]:
     """What `book.speak` takes beside the voice. Mistakes in files are told before a model loads."""
     from vivavoce.book import casting
     from vivavoce.text import lexicon
@@ -58,7 +58,7 @@ def extras(asked: Asked, book: Book) -> dict[str, Any]:
     }
 
 
-def _check(asked: Asked) -> Check:
+def _check(asked: BookExtras) -> Check:
     from vivavoce.book.checking import Check
     from vivavoce.speech.transcribe import DEFAULT_MODEL, default_transcriber
 

@@ -14,7 +14,7 @@ from vivavoce.errors import UsageError
 
 if TYPE_CHECKING:
     from vivavoce.bulk import Bulk
-    from vivavoce.bulk.work import Loading, Manner, Row
+    from vivavoce.bulk.work import BulkRow, Loading, Manner
 
 SHOWN = 10
 """Items that fail are printed, so many of them; errors.jsonl has all."""
@@ -34,6 +34,7 @@ _STORE = typer.Option(metavar="FOLDER", help="Keep speech there, for books and l
 _DEVICE = typer.Option(metavar="NAME", help="auto, cpu, cuda, mps; cuda:0,cuda:1 in turn.")
 _FORMAT = typer.Option("--format", metavar="NAME", help="wav, flac, ogg, opus, mp3, …")
 _REF = typer.Option("--ref", "-r", metavar="FILE", help="Recording to clone, for lines without.")
+_WORDS = typer.Option("--transcript", metavar="TEXT", help="Words said in that recording.")
 _SPEAK_IN = typer.Option("--language", metavar="CODE", help="Language of lines that name none.")
 
 
@@ -45,7 +46,7 @@ def bulk(
     vocoder: o.Vocoder = None,
     voice: o.Voice = None,
     ref: Annotated[Path | None, _REF] = None,
-    transcript: o.Transcript = None,
+    transcript: Annotated[str | None, _WORDS] = None,
     language: Annotated[str | None, _SPEAK_IN] = None,
     speed: o.Speed = 1.0,
     seed: o.Seed = 0,
@@ -74,46 +75,46 @@ def bulk(
     A line is {"id", "text"}, and where needed voice, ref, transcript, language, speed, seed,
     options, out. A run that was interrupted is repeated with the same command, and goes on.
     """
-    from vivavoce.bulk import Loading, Manner, run
-    from vivavoce.bulk.planning import Shard
-
-    if batch < 1:
-        raise UsageError(f"--batch is {batch}.", "Use 1 or more.")
-    if voice is not None and ref is not None:
-        raise UsageError("--voice and --ref are mutually exclusive.", "Give one of them.")
-    loading = Loading(model or "", vocoder or "", device, precision, fast, threads)
-    manner = Manner(
-        audio_format,
-        sample_rate or 0,
-        batch,
-        voice=voice or "",
-        ref=str(ref or ""),
-        transcript=transcript or "",
-        language=language or "",
-        speed=speed,
-        seed=seed,
-        on_problem=on_problem,
-        options=model_flags.merged(options, settings),
-        store=str(store or ""),
-    )
-    with _Heard() as heard:
-        made = run(
-            source,
-            output,
-            loading=loading,
-            manner=manner,
-            tts=_engine(loading, manner, workers, ray),
-            workers=workers,
-            ray=ray,
-            shard=Shard.parse(shard),
-            retry=retry,
-            verify=verify,
-            strict=strict,
-            on_row=heard,
-        )
+    given = locals()
+    made = _made({name: value for name, value in given.items() if name != "as_json"})
     _told(made, output, as_json)
     if strict and made.failed:
         raise typer.Exit(1)
+
+
+def _made(given: dict[str, Any]) -> Bulk:
+    """The work that was asked for."""
+    from vivavoce.bulk import Loading, Manner, run
+    from vivavoce.bulk.planning import Shard
+
+    if given["batch"] < 1:
+        raise UsageError(f"--batch is {given['batch']}.", "Use 1 or more.")
+    if given["voice"] is not None and given["ref"] is not None:
+        raise UsageError("--voice and --ref are mutually exclusive.", "Give one of them.")
+    names = ("device", "precision", "fast", "threads")
+    loading = Loading(given["model"] or "", given["vocoder"] or "", *(given[n] for n in names))
+    texts = ("voice", "ref", "transcript", "language", "store")
+    manner = Manner(
+        given["audio_format"],
+        given["sample_rate"] or 0,
+        given["batch"],
+        options=model_flags.merged(given["options"], given["settings"]),
+        **{name: str(given[name] or "") for name in texts},
+        **{name: given[name] for name in ("speed", "seed", "on_problem")},
+    )
+    flags = ("workers", "ray", "retry", "verify", "strict")
+    shard = Shard.parse(given["shard"])
+    with Progress("speaking", "utterances") as bar:
+        return run(
+            given["source"],
+            given["output"],
+            loading=loading,
+            manner=manner,
+            tts=_engine(loading, manner, given["workers"], given["ray"]),
+            shard=shard,
+            on_row=_Heard(bar),
+            **{name: given[name] for name in flags},
+        )
 
 
 def _engine(loading: Loading, manner: Manner, workers: int, ray: str | None) -> Any:
@@ -139,23 +140,15 @@ def _engine(loading: Loading, manner: Manner, workers: int, ray: str | None) -> 
 class _Heard:
     """A bar on a terminal, and the first errors as they come."""
 
-    def __init__(self) -> None:
-        self._bar = Progress("speaking", "utterances")
-        self._failed = 0
+    def __init__(self, bar: Progress) -> None:
+        self._bar, self._failed = bar, 0
 
-    def __call__(self, done: int, count: int, row: Row) -> None:
+    def __call__(self, done: int, count: int, row: BulkRow) -> None:
         self._bar(done, count, row.id)
         if row.failed:
             self._failed += 1
             if self._failed <= SHOWN:
                 say(f"error: {row.id}: {row.reason}")
-
-    def __enter__(self) -> _Heard:
-        self._bar.__enter__()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._bar.__exit__(*error)
 
 
 def _told(made: Bulk, output: str, as_json: bool) -> None:

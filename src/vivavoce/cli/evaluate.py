@@ -13,6 +13,7 @@ from vivavoce.cli.terminal import Progress, emit, say, table
 from vivavoce.errors import UsageError
 
 if TYPE_CHECKING:
+    from vivavoce.bulk import Loading
     from vivavoce.evaluate import Report
     from vivavoce.evaluate.scorers import Scorer
 
@@ -32,7 +33,7 @@ _IN = _in("List", "Language of the list, BCP 47.", "--language", metavar="CODE")
 _LIMIT = _in("List", "Only the first sentences.", metavar="COUNT")
 _SEEDS = _in("List", "One run for each seed.", metavar="0,1,2")
 _WAVS = _in("List", "Score these recordings instead, named by ids.", metavar="FOLDER")
-_PROTOCOL = _in("Scores", "How words are compared: ours, seed-tts or f5.", metavar="NAME")
+_PROTOCOL = _in("Scores", "How words are compared: ours, seed-tts or f5-tts.", metavar="NAME")
 _ASR = _in(
     "Scores", "whisper:FOLDER, transformers:FOLDER, paraformer:FOLDER, transcripts:FILE.",
     metavar="KIND:PATH",
@@ -87,36 +88,49 @@ def evaluate(
     Weights of recognisers and scorers are files on this machine; what was not asked for is null in
     report.json, with the reason. A run that was interrupted is repeated with the same command.
     """
+    given = locals()
+    made = _made(
+        {name: value for name, value in given.items() if name not in ("report", "as_json")}
+    )
+    target = report or output / REPORT
+    _told(made, target, as_json, against)
+
+
+def _made(given: dict[str, Any]) -> Report:
+    """The evaluation that was asked for."""
     from vivavoce.bulk import Loading, Manner
-    from vivavoce.evaluate import cases, page, recognisers
+    from vivavoce.evaluate import cases, recognisers
     from vivavoce.evaluate import evaluate as measure
 
-    found = cases.read(listed, list_format, data, language).first(limit)
-    how = model_flags.merged(options, settings)
-    loading = Loading(model or "", vocoder or "", device, precision, fast)
-    manner = Manner(rows=1, voice=voice or "", speed=speed, options=how)
+    kind = given["list_format"], given["data"], given["language"]
+    found = cases.read(given["listed"], *kind).first(given["limit"])
+    how = model_flags.merged(given["options"], given["settings"])
+    names = ("device", "precision", "fast")
+    loading = Loading(given["model"] or "", given["vocoder"] or "", *(given[n] for n in names))
+    who = {"voice": given["voice"] or "", "speed": given["speed"]}
+    spoken = given["recordings"] is None
+    asked, protocol = given["recogniser"], given["protocol"]
+    judges = {
+        "recogniser": recognisers.find(asked, protocol) if asked else None,
+        "scorers": _scorers(*(given[n] for n in ("similarity", "dnsmos", "utmos", "distillmos"))),
+    }
+    seeds, workers = _numbers(given["seeds"]), given["workers"]
     with Progress("scoring", "utterances") as progress:
-        made = measure(
+        return measure(
             found,
-            output,
-            recogniser=recognisers.find(recogniser, protocol) if recogniser else None,
-            scorers=_scorers(similarity, dnsmos, utmos, distillmos),
+            given["output"],
+            **judges,
             protocol=protocol,
-            recordings=recordings,
+            recordings=given["recordings"],
             loading=loading,
-            manner=None if recordings else manner,
-            tts=None if recordings or workers > 1 else _engine(loading, how),
-            seeds=_numbers(seeds),
+            manner=Manner(rows=1, options=how, **who) if spoken else None,
+            tts=_engine(loading, how) if spoken and workers == 1 else None,
+            seeds=seeds,
             workers=workers,
-            against=against,
-            conditions=fail_if or (),
+            against=given["against"],
+            conditions=given["fail_if"] or (),
             on_score=progress,
         )
-    target = report or output / REPORT
-    page.write(target, made, against.parent if against else None)
-    _told(made, target, as_json)
-    if made.failures:
-        raise typer.Exit(1)
 
 
 def _scorers(
@@ -134,7 +148,7 @@ def _scorers(
     return [*found, scorers.DistillMos()] if distillmos else found
 
 
-def _engine(loading: Any, how: dict[str, Any]) -> Any:
+def _engine(loading: Loading, how: dict[str, Any]) -> Any:
     from vivavoce.cli.output import download
     from vivavoce.speech import load as loads
 
@@ -160,7 +174,10 @@ def _numbers(text: str) -> list[int]:
     return found
 
 
-def _told(made: Report, target: Path, as_json: bool) -> None:
+def _told(made: Report, target: Path, as_json: bool, against: Path | None) -> None:
+    from vivavoce.evaluate import page
+
+    page.write(target, made, against.parent if against else None)
     if as_json:
         emit(made.as_dict(), True, str)
     else:
@@ -173,3 +190,5 @@ def _told(made: Report, target: Path, as_json: bool) -> None:
     for failure in made.failures:
         say(f"failed: {failure}")
     say(f"wrote {target}")
+    if made.failures:
+        raise typer.Exit(1)

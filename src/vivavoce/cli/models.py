@@ -104,10 +104,11 @@ def remove(name: Name, as_json: Json = False) -> None:
 def export(
     name: Name,
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="A file; for sherpa and hf a folder.")
+        Path, typer.Option("-o", "--output", help="A file; a folder for sherpa, hf and xtts.")
     ],
     kind: Annotated[
-        str, typer.Option("--as", metavar="FORMAT", help="onnx, sherpa, piper, hf, f5 or lora.")
+        str,
+        typer.Option("--as", metavar="FORMAT", help="onnx, sherpa, piper, hf, f5, xtts or lora."),
     ] = "piper",
     words: Annotated[
         Path | None, typer.Option(help="A text whose words join the lexicon of sherpa.")

@@ -71,7 +71,7 @@ def facts(data: Mapping[str, Any], indent: str = "") -> str:
         if isinstance(value, Mapping) and value:
             lines += [f"{indent}{key}", facts(value, indent + "  ")]
         elif _cell(value):
-            lines.append(f"{indent}{key:<{max(1, 24 - len(indent))}}{_cell(value)}")
+            lines.append(f"{indent}{key:<{max(1, 23 - len(indent))}} {_cell(value)}")
     return "\n".join(lines)
 
 

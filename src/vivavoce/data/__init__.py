@@ -45,6 +45,7 @@ def prepare(
     from `transcriber`: a function, or a model of faster-whisper (extra `asr`; without it clips
     that have no words are left out). `verify` compares given words with the recogniser's, too.
     `edits` is a csv with id, keep and text: what somebody decided after listening.
+    What a function heard is kept under its qualified name: give another output to another one.
     A run that was interrupted goes on where it was; a second one does only what is new.
 
     Raises UsageError (nothing to read, a folder that holds something else), OutputError,
@@ -54,7 +55,7 @@ def prepare(
     from vivavoce.data.report import page
 
     listener = _listener(transcriber, verify)
-    request = pipeline.Request(
+    request = pipeline.PrepareRequest(
         source=Path(source),
         output=Path(output),
         config=config or PrepareConfig(),
@@ -79,7 +80,16 @@ def _listener(transcriber: Transcriber | str | None, verify: bool) -> Listener |
     if transcriber is None:
         return None
     if not isinstance(transcriber, str):
-        return Listener(transcriber, "given", verify)
+        kind = transcriber if hasattr(transcriber, "__qualname__") else type(transcriber)
+        return Listener(transcriber, f"{kind.__module__}.{kind.__qualname__}", verify)
     if not verify and find_spec("faster_whisper") is None:
         return None
     return Listener(default_transcriber(transcriber), transcriber, verify)
+
+
+def __getattr__(name: str) -> type[Prepared]:
+    if name == "Prepared":
+        from vivavoce.data.results import Prepared
+
+        return Prepared
+    raise AttributeError(f"module 'vivavoce.data' has no attribute '{name}'")

@@ -19,7 +19,7 @@ SLACK = 20
 
 
 @dataclass(frozen=True)
-class Aligned:
+class TextShare:
     """First and behind the last of the given words that belong to a part, and how many match."""
 
     first: int
@@ -51,7 +51,7 @@ def word_errors(given: Sequence[str], heard: Sequence[str]) -> float:
     return row[-1] / len(given)
 
 
-def share_out(given: Sequence[str], heard: Sequence[Sequence[str]]) -> list[Aligned]:
+def share_out(given: Sequence[str], heard: Sequence[Sequence[str]]) -> list[TextShare]:
     """Which of the given words lie in each part of a recording, by what was heard in the parts.
 
     Parts follow one another, and so do the words; each part is looked for behind the one before.
@@ -88,7 +88,7 @@ class _Found:
     n_matched: int
 
 
-def _with_words_between(n_given: int, found: Sequence[_Found | None]) -> list[Aligned]:
+def _with_words_between(n_given: int, found: Sequence[_Found | None]) -> list[TextShare]:
     """The words between parts divided; a part that was not found gets none."""
     if found and (one := found[0]):
         one.first = max(0, one.first - one.before)
@@ -99,4 +99,4 @@ def _with_words_between(n_given: int, found: Sequence[_Found | None]) -> list[Al
             other.first, one.last = one.last + mine, one.last + mine
     if found and (one := found[-1]):
         one.last = min(n_given, one.last + one.behind)
-    return [Aligned(o.first, o.last, o.n_matched) if o else Aligned(0, 0, 0) for o in found]
+    return [TextShare(o.first, o.last, o.n_matched) if o else TextShare(0, 0, 0) for o in found]

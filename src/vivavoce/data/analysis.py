@@ -17,7 +17,7 @@ from vivavoce.audio.recording import check_recording
 from vivavoce.data.clips import Clip, from_plain, to_plain
 from vivavoce.data.config import PrepareConfig
 from vivavoce.data.measures import ClipMeasures, measure_clip
-from vivavoce.data.rows import Defect, Rejected, SourceRow
+from vivavoce.data.rows import Defect, Rejected, Severity, SourceRow
 from vivavoce.data.slicing import (
     FRAME_S,
     Floor,
@@ -183,10 +183,11 @@ def _problems(audio: Audio, found: Scan, whole_text: bool) -> tuple[Defect, ...]
     problems = [_problem(f, "reject") for f in report.findings if f.name in HOPELESS]
     problems += [_problem(f, "check") for f in report.findings if f.name == "overdriven"]
     for finding in found.findings:
-        severity = "reject" if finding.name == "truncated" and whole_text else "check"
+        lost = finding.name == "truncated" and whole_text
+        severity: Severity = "reject" if lost else "check"
         problems.append(_problem(finding, severity))
     return tuple(problems)
 
 
-def _problem(finding: Finding, severity: Any) -> Defect:
+def _problem(finding: Finding, severity: Severity) -> Defect:
     return Defect(finding.name, finding.sentence("It"), finding.remedy, severity)

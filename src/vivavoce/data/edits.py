@@ -17,14 +17,14 @@ ANSWERS = {"yes": True, "no": False, "": None}
 
 
 @dataclass(frozen=True)
-class Edit:
+class ClipEdit:
     """`keep` None leaves the decision to the checks; an empty `text` leaves the text."""
 
     keep: bool | None = None
     text: str = ""
 
 
-def read(path: Path) -> dict[str, Edit]:
+def read(path: Path) -> dict[str, ClipEdit]:
     """A csv with the columns id, keep (yes, no or empty) and text. Raises UsageError."""
     try:
         content = path.read_text(encoding="utf-8-sig")
@@ -46,11 +46,11 @@ def read(path: Path) -> dict[str, Edit]:
                 f"{path}:{reader.line_num}: keep is '{answer}'.", "Write yes, no or nothing."
             )
         text = " ".join((row.get("text") or "").split())
-        edits[(row.get("id") or "").strip()] = Edit(ANSWERS[answer], text)
+        edits[(row.get("id") or "").strip()] = ClipEdit(ANSWERS[answer], text)
     return edits
 
 
-def require_known(edits: Mapping[str, Edit], ids: Sequence[str]) -> None:
+def require_known(edits: Mapping[str, ClipEdit], ids: Sequence[str]) -> None:
     """Raises UsageError for an id that no clip has."""
     for name in edits:
         if name not in ids:
@@ -58,7 +58,9 @@ def require_known(edits: Mapping[str, Edit], ids: Sequence[str]) -> None:
             raise UsageError(f"The edits name '{name}', which is no clip.", advice)
 
 
-def with_texts(clips: Sequence[Clip], ids: Sequence[str], edits: Mapping[str, Edit]) -> list[Clip]:
+def with_texts(
+    clips: Sequence[Clip], ids: Sequence[str], edits: Mapping[str, ClipEdit]
+) -> list[Clip]:
     """Clips with the texts that were written for them."""
     done = []
     for clip, name in zip(clips, ids, strict=True):
@@ -67,7 +69,7 @@ def with_texts(clips: Sequence[Clip], ids: Sequence[str], edits: Mapping[str, Ed
     return done
 
 
-def decided(clips: Sequence[Clip], ids: Sequence[str], edits: Mapping[str, Edit]) -> list[Clip]:
+def decided(clips: Sequence[Clip], ids: Sequence[str], edits: Mapping[str, ClipEdit]) -> list[Clip]:
     """What was found does not count against a clip that is to be kept; a text it must have."""
     left_out = Defect("left out by hand", "The edits leave it out.", "Write keep=yes to keep it.")
     done = []

@@ -102,7 +102,14 @@ def pace(clip: Clip) -> float:
 
 
 def check_duplicates(clips: Sequence[Clip], config: PrepareConfig) -> list[Clip]:
-    """Clips that look like an earlier one from afar: the same sound, whatever its file is."""
+    """Clips that look like an earlier one from afar: the same sound, whatever its file is.
+
+    Of two, the one that has a text is kept, or the first.
+    """
+
+    def rank(number: int) -> tuple[bool, int]:
+        return not (clips[number].text or clips[number].split_text), number
+
     usable = [i for i, clip in enumerate(clips) if clip.usable]
     order = sorted(usable, key=lambda i: clips[i].seconds)
     if not order:
@@ -116,12 +123,12 @@ def check_duplicates(clips: Sequence[Clip], config: PrepareConfig) -> list[Clip]
         mine = outlines[place].astype(np.float32)
         norms = np.sqrt((near**2).sum(axis=1) * (mine**2).sum()) + 1e-6
         for other in np.flatnonzero(near @ mine / norms >= config.same_outline).tolist():
-            a, b = sorted((order[place], order[place + 1 + other]))
-            first_of[b] = min(first_of.get(b, a), a)
+            a, b = sorted((order[place], order[place + 1 + other]), key=rank)
+            first_of[b] = min(first_of.get(b, a), a, key=rank)
     checked = list(clips)
     for later, earlier in first_of.items():
         message = f"It sounds the same as {_named(clips[earlier])}."
-        if clips[earlier].text != clips[later].text:
+        if clips[later].text and clips[earlier].text != clips[later].text:
             message += " The texts differ."
         duplicate = Defect("duplicate", message, "Keep one of them.")
         checked[later] = clips[later].with_problem(duplicate)

@@ -29,14 +29,16 @@ MOST_TEXT = 512 << 20
 class SourceFolder:
     """A folder, or one recording alone, with what was found in it."""
 
-    def __init__(self, root: Path, outside: bool = False) -> None:
+    def __init__(self, root: Path, outside: bool = False, top: Path | None = None) -> None:
         if not root.exists():
             raise UsageError(f"{root} does not exist.", "Give a folder or a recording.")
         self.alone = root.is_file()
         self.root = root.parent if self.alone else root
         self._only = root if self.alone else None
         self._outside = outside
-        self._real = Path(os.path.realpath(self.root))
+        self._top = top or self.root
+        self._real = Path(os.path.realpath(self._top))
+        self._closed: list[Path] = []
 
     @cached_property
     def files(self) -> list[Path]:
@@ -53,12 +55,23 @@ class SourceFolder:
     def refused(self) -> tuple[Rejected, ...]:
         """Recordings that are none, or lie elsewhere."""
         found = ((path, self._refusal(path)) for path in self.files if is_audio(path))
-        return tuple(Rejected(self.name(path), problem) for path, problem in found if problem)
+        refused = [Rejected(self.name(path), problem) for path, problem in found if problem]
+        linked = [path for path in self.files if path.is_symlink() and path.is_dir()]
+        refused += [Rejected(self.name(path), _LINKED) for path in linked if not is_audio(path)]
+        return (*refused, *(Rejected(self.name(path), _CLOSED) for path in self._closed))
+
+    def inner(self) -> list[SourceFolder]:
+        """The folders in this one, as folders of their own whose files have the same names."""
+        if self.alone:
+            return []
+        parts = (path.relative_to(self.root).parts for path in self.files)
+        names = dict.fromkeys(each[0] for each in parts if len(each) > 1)
+        return [SourceFolder(self.root / name, self._outside, self._top) for name in names]
 
     def name(self, path: Path) -> str:
         """The path as the user knows it: from the folder on."""
         try:
-            return path.relative_to(self.root).as_posix()
+            return path.relative_to(self._top).as_posix()
         except ValueError:
             return str(path)
 
@@ -121,7 +134,7 @@ class SourceFolder:
         return dict(stems)
 
     def _walk(self) -> Iterator[Path]:
-        for folder, names, files in os.walk(self.root):
+        for folder, names, files in os.walk(self.root, onerror=self._note_closed):
             here = Path(folder)
             if MARKER in files:
                 names.clear()
@@ -129,6 +142,9 @@ class SourceFolder:
             names[:] = sorted(name for name in names if not name.startswith("."))
             yield from (here / name for name in names if (here / name).is_symlink())
             yield from (here / name for name in files if not name.startswith("."))
+
+    def _note_closed(self, error: OSError) -> None:
+        self._closed.append(Path(error.filename))
 
     def _refusal(self, path: Path) -> Defect | None:
         if not path.exists():
@@ -148,6 +164,10 @@ class SourceFolder:
         if problem is not None:
             raise NotUsable(problem)
         return path
+
+
+_LINKED = Defect("linked folder", "Links to folders are not followed.", "Give the folder itself.")
+_CLOSED = Defect("closed folder", "The folder cannot be read.", "Check its permissions.")
 
 
 class NotUsable(Exception):

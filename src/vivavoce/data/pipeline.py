@@ -10,7 +10,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,7 +32,7 @@ MOST_WORKERS = 8
 
 
 @dataclass(frozen=True)
-class Request:
+class PrepareRequest:
     """What is to be prepared, and how."""
 
     source: Path
@@ -45,7 +45,7 @@ class Request:
     workers: int = 0
 
 
-def prepare(request: Request, on_progress: OnProgress) -> Prepared:
+def prepare(request: PrepareRequest, on_progress: OnProgress) -> Prepared:
     """Raises UsageError (nothing to read, an output that is not ours), OutputError, AudioError."""
     config = request.config
     folder = SourceFolder(request.source, config.outside)
@@ -90,19 +90,21 @@ def _claimed(output: Path) -> Iterator[None]:
         raise UsageError(
             f"{output} holds files that are not a prepared set.", "Give a new or an empty folder."
         )
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        if not is_ours:
-            results.mark(output, {"finished": False})
-        (output / WORK).mkdir(exist_ok=True)
-        with files.lock(output / WORK / "lock", wait=False):
-            yield
-    except BlockingIOError as error:
-        raise TrainingError(
-            f"Another process is preparing {output}.", "Wait until it ends, or choose another."
-        ) from error
-    except OSError as error:
-        raise OutputError(f"Cannot write {output}: {error.strerror}.", files.ADVICE) from error
+    with ExitStack() as held:
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+            if not is_ours:
+                results.mark(output, {"finished": False})
+            (output / WORK).mkdir(exist_ok=True)
+            held.enter_context(files.lock(output / WORK / "lock", wait=False))
+        except BlockingIOError as error:
+            raise TrainingError(
+                f"Another process is preparing {output}.", "Wait until it ends, or choose another."
+            ) from error
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise OutputError(f"Cannot write {output}: {reason}.", files.ADVICE) from error
+        yield
 
 
 def _analyses(
@@ -165,7 +167,7 @@ def _not_twice(found: Analysis, seen: dict[str, str], name: str) -> Analysis:
 
 
 def _checked(
-    clips: Sequence[Clip], request: Request, journal: Journal, on_progress: OnProgress
+    clips: Sequence[Clip], request: PrepareRequest, journal: Journal, on_progress: OnProgress
 ) -> list[Clip]:
     config = request.config
     sound = [filters.check_sound(clip, config) for clip in clips]
@@ -178,7 +180,7 @@ def _checked(
 
 
 def _result(
-    request: Request,
+    request: PrepareRequest,
     folder: SourceFolder,
     found: SourceSet,
     analyses: Sequence[Analysis],

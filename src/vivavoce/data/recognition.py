@@ -77,13 +77,13 @@ def _heard(
         members = sorted(group, key=lambda clip: (clip.first, clip.last))
         new = [c for c in members if heard_key(c, listener, config) not in journal]
         audios = spans(new[0].source, [(c.first, c.last) for c in new]) if new else ()
-        for clip, audio in zip(new, audios, strict=True):
+        for number, (clip, audio) in enumerate(zip(new, audios, strict=True), 1):
             try:
                 text = listener.transcriber(audio, clip.row.language or config.language)
             except VoiceError:
                 text = ""
             journal.put(heard_key(clip, listener, config), " ".join(text.split()))
-            progress(len(found) + new.index(clip) + 1, len(clips))
+            progress(len(found) + number, len(clips))
         found |= {c.key: str(journal.get(heard_key(c, listener, config)) or "") for c in members}
     return found
 

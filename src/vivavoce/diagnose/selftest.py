@@ -19,10 +19,12 @@ import torch
 from torch import Tensor
 
 from vivavoce import runtime as devices
+from vivavoce.converters import CONVERTERS
 from vivavoce.hub import library
 from vivavoce.hub import paths as cache
 from vivavoce.models import MODELS
 from vivavoce.models.base import AcousticModel
+from vivavoce.registry import Registry
 from vivavoce.runtime import placement
 from vivavoce.runtime.float32 import exact_float32
 from vivavoce.runtime.measurements import cpu_model
@@ -170,6 +172,13 @@ class _Marked:
         placement.remember(cache.folder(), self.device, self.stage, measured)
 
 
+_TABLES: dict[str, Registry[Any]] = {
+    "acoustic": MODELS,
+    "vocoder": VOCODERS,
+    "converter": CONVERTERS,
+}
+
+
 def on_mlx(stages: Iterable[str]) -> list[str]:
     """Those whose families MLX computes."""
     found = []
@@ -177,15 +186,17 @@ def on_mlx(stages: Iterable[str]) -> list[str]:
         kind, _, family = stage.partition(".")
         if kind == "acoustic":
             able = MODELS.family(family).model.on_mlx is not AcousticModel.on_mlx
-        else:
+        elif kind == "vocoder":
             able = VOCODERS.family(family).model.on_mlx is not Vocoder.on_mlx
+        else:
+            able = False
         found += [stage] * able
     return found
 
 
 def _stages() -> dict[str, list[Workload]]:
     found: dict[str, list[Workload]] = {}
-    for kind, table in (("acoustic", MODELS), ("vocoder", VOCODERS)):
+    for kind, table in _TABLES.items():
         for name, work in table.workloads().items():
             family, _, own = name.partition(".")
             if own not in SKIPPED:

@@ -22,11 +22,14 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
 }
 
+HEARD = ("wer", "cer", "wer_mean", "above_half")
+"""Metrics that only a recogniser gives."""
+
 Metrics = Mapping[str, Metric]
 
 
 @dataclass(frozen=True)
-class Gate:
+class Condition:
     """`metric.part op limit`: the part is an end of the interval, or a seed. With `relative` the
     limit is added to the baseline's value.
     """
@@ -39,7 +42,7 @@ class Gate:
     relative: bool
 
     @staticmethod
-    def parse(text: str) -> Gate:
+    def parse(text: str) -> Condition:
         """Raises UsageError."""
         found = _FORM.fullmatch(text)
         if found is None:
@@ -48,7 +51,16 @@ class Gate:
             )
         metric, part, op, number, sign, by = found.groups()
         limit = float(number) if number else float(f"{sign or '+'}{by or 0}")
-        return Gate(text, metric, part or "", op, limit, number is None)
+        return Condition(text, metric, part or "", op, limit, number is None)
+
+    def require(self, listens: bool, compares: bool) -> None:
+        """Raises UsageError, before hours of work, for what will not be known after them:
+        without a recogniser word errors, without a baseline differences to one.
+        """
+        if self.metric in HEARD and not listens:
+            raise UsageError(f"'{self.text}' needs a recogniser.", "Give one with --recogniser.")
+        if self.relative and not compares:
+            raise UsageError(f"'{self.text}' needs a baseline.", "Give one with --against.")
 
     def fails(
         self, now: Metrics, seeds: Mapping[int, Metrics], baseline: Metrics | None

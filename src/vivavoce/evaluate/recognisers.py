@@ -47,7 +47,7 @@ class FasterWhisper:
 
     def __init__(self, folder: Path, protocol: str) -> None:
         whisper = _require("faster_whisper", "vivavoce[asr]")
-        self._carry = protocol == "f5"
+        self._carry = protocol == "f5-tts"
         self._model = whisper.WhisperModel(
             str(folder), device="cpu", compute_type="int8", local_files_only=True
         )
@@ -86,9 +86,8 @@ class TransformersWhisper:
     def __call__(self, audio: Audio, name: str, language: str) -> str:
         samples = fft_resampled(audio, RATE)
         features = self._processor(samples, sampling_rate=RATE, return_tensors="pt").input_features
-        forced = self._processor.get_decoder_prompt_ids(language=language, task="transcribe")
         with self._torch.inference_mode():
-            ids = self._model.generate(features, forced_decoder_ids=forced)
+            ids = self._model.generate(features, language=language, task="transcribe")
         return self._processor.batch_decode(ids, skip_special_tokens=True)[0]
 
 

@@ -18,7 +18,7 @@ from vivavoce.bulk.items import file_name
 from vivavoce.bulk.ledger import rows
 from vivavoce.errors import AudioError, UsageError, near_misses
 from vivavoce.evaluate.cases import Case, CaseList
-from vivavoce.evaluate.gate import Gate, Metrics
+from vivavoce.evaluate.gate import Condition, Metrics
 from vivavoce.evaluate.recognisers import Recogniser
 from vivavoce.evaluate.results import Metric, Scored, metrics, paired
 from vivavoce.evaluate.scorers import Scorer
@@ -36,12 +36,15 @@ OPTIONAL: tuple[str, ...] = ("sim", "sig", "bak", "ovrl", "utmos", "distillmos")
 
 @dataclass(frozen=True)
 class Protocol:
-    """How the words are compared and put together. Each result carries its name."""
+    """How the words are compared and put together. Each result carries its name.
+
+    `prescribes` is the recogniser of published numbers; which one was used stands with the scorers.
+    """
 
     name: str
     normaliser: str
     aggregate: str
-    recogniser: str
+    prescribes: str
 
 
 PROTOCOLS = {
@@ -49,7 +52,7 @@ PROTOCOLS = {
     "seed-tts": Protocol(
         "seed-tts", "seed-tts", "mean", "Whisper large-v3 of transformers, greedy"
     ),
-    "f5": Protocol("f5", "f5", "mean", "faster-whisper large-v3, beam 5"),
+    "f5-tts": Protocol("f5-tts", "f5-tts", "mean", "faster-whisper large-v3, beam 5"),
 }
 
 
@@ -96,13 +99,15 @@ def evaluate(
 
     What was spoken already stays: an interrupted evaluation is repeated. A sentence without audio
     counts as wholly wrong. `against` is the report.json of another run; `conditions` are those of
-    `Gate`. Writes report.json and items.jsonl. Raises UsageError, OutputError and what loading
+    `Condition`. Writes report.json and items.jsonl. Raises UsageError, OutputError and what loading
     the model raises.
     """
     if protocol not in PROTOCOLS:
         raise UsageError(f"There is no protocol '{protocol}'.", near_misses(protocol, PROTOCOLS))
     how, out = PROTOCOLS[protocol], Path(out)
-    gates = [Gate.parse(text) for text in conditions]
+    gates = [Condition.parse(text) for text in conditions]
+    for gate in gates:
+        gate.require(recogniser is not None, against is not None)
     spoken: dict[str, str] = {}
     device = ""
     found: list[Scored] = []
@@ -140,7 +145,7 @@ def _reported(
     recogniser: Recogniser | None,
     out: Path,
     against: str | Path | None,
-    gates: list[Gate],
+    gates: list[Condition],
 ) -> Report:
     absent: dict[str, str] = dict.fromkeys(OPTIONAL, "no scorer was asked for")
     results = metrics(found, how.aggregate, absent)

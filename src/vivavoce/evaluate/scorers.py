@@ -95,9 +95,7 @@ class Similarity:
             own = library.VoiceEncoder("cpu", verbose=False)
             version = metadata.version("Resemblyzer")
             self.facts = {"sim": f"GE2E of resemblyzer {version}; not that of papers"}
-            self._embed: Any = lambda s: own.embed_utterance(
-                library.preprocess_wav(s, source_sr=RATE)
-            )
+            self._embed = lambda s: own.embed_utterance(library.preprocess_wav(s, source_sr=RATE))
         elif kind == "onnx" and place:
             session = _onnx(Path(place))
             name = session.get_inputs()[0].name

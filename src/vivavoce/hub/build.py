@@ -6,14 +6,16 @@ the model's, under a prefix.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from vivavoce.checkpoints.remap import strict_load, under, without_numbers
 from vivavoce.config import to_dict
+from vivavoce.converters import CONVERTERS
+from vivavoce.converters.base import ConversionModel
 from vivavoce.errors import BadCheckpoint
 from vivavoce.hub.address import parse
 from vivavoce.hub.read import Stored
@@ -75,10 +77,25 @@ def fitted(stored: Stored, features: FeatureSpec) -> Stored:
     return Stored({**stored.manifest, "features": to_dict(features)}, stored.tensors)
 
 
+def converter(stored: Stored) -> ConversionModel:
+    """As `acoustic`."""
+    with _building(stored):
+        module = CONVERTERS.family(stored.manifest["family"]).model.build(stored.manifest)
+    strict_load(module, stored.tensors)
+    return module
+
+
+BUILDERS: dict[str, Callable[[Stored], nn.Module]] = {
+    "acoustic": acoustic,
+    "vocoder": vocoder,
+    "converter": converter,
+}
+
+
 def checked(stored: Stored) -> Stored:
     """The same, once every part has taken its tensors. Raises BadCheckpoint."""
     own, its = split(stored)
-    module = vocoder(own) if own.manifest["kind"] == "vocoder" else acoustic(own)
+    module = BUILDERS[own.manifest["kind"]](own)
     tensors: dict[str, Tensor] = dict(module.state_dict())
     if its is not None:
         tensors |= {f"{PREFIX}{key}": t for key, t in vocoder(its).state_dict().items()}

@@ -36,7 +36,7 @@ class Entry:
     """
 
     name: str
-    kind: Literal["acoustic", "vocoder"]
+    kind: Literal["acoustic", "vocoder", "converter"]
     family: str
     repo: str = ""
     revision: str = ""

@@ -19,6 +19,8 @@ from vivavoce.models import MODELS
 from vivavoce.vocoders import VOCODERS
 
 COQUI = "coqui.toml"
+_TABLES = {"acoustic": MODELS, "vocoder": VOCODERS}
+"""The families that are here, by what they make."""
 _RELEASES = "https://github.com/{owner}/releases/download/{release}/{file}.zip"
 
 
@@ -53,12 +55,17 @@ class CoquiEntry:
         name = self.file or self.coqui.replace("/", "--")
         return _RELEASES.format(owner=owner or "coqui-ai/TTS", release=release, file=name)
 
+    @property
+    def kind(self) -> str:
+        """What the family makes; empty where it is not here."""
+        return next((kind for kind, table in _TABLES.items() if self.family in table), "")
+
     def facts(self, vocoders: Container[str]) -> dict[str, Any]:
         """The fields of the catalogue's entry; its vocoder if that is one of these names."""
         vocoder = self.vocoder if self.vocoder in vocoders else ""
         return {
             "name": self.name,
-            "kind": "vocoder" if self.family in VOCODERS else "acoustic",
+            "kind": self.kind,
             "family": self.family,
             "repo": self.repo,
             "files": self.files,
@@ -87,14 +94,14 @@ def entries() -> tuple[CoquiEntry, ...]:
 
 def usable() -> tuple[CoquiEntry, ...]:
     """Those whose family is here."""
-    return tuple(row for row in entries() if row.family in MODELS or row.family in VOCODERS)
+    return tuple(row for row in entries() if row.kind)
 
 
 def refuse_missing(text: str) -> None:
     """Raises UnknownModel for a name of Coqui's, or ours, whose family is not here."""
     typed = text.replace("--", "/")
     row = next((one for one in entries() if typed in (one.coqui, one.name)), None)
-    if row is not None and row not in usable():
+    if row is not None and not row.kind:
         raise UnknownModel(
             f"'{text}' is of the family '{row.family}', which is not implemented yet.",
             "`vivavoce models list` shows what can be used.",

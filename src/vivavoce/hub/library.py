@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vivavoce.checkpoints import store
 from vivavoce.errors import BadCheckpoint, OutputError, UnknownModel, UsageError
 from vivavoce.files import remove as remove_path
-from vivavoce.hub import catalog, pairs, paths, remote
+from vivavoce.hub import catalog, paths, published_pairs, remote
 from vivavoce.hub.catalog import Entry
 from vivavoce.hub.fetch import Files, Given, fetch
 from vivavoce.hub.resolve import Location, bundled_folder, folder_name, resolve, stored_folders
@@ -224,7 +224,7 @@ def remark(folder: Path) -> str:
     manifest = store.read_manifest(folder)
     variant = manifest.get("variant")
     read = f"Read as {variant['name']}: {variant['reason']}." if variant else ""
-    return f"{read} {pairs.remark(manifest)}".strip()
+    return f"{read} {published_pairs.remark(manifest)}".strip()
 
 
 def _read(files: Files, family: str = "") -> Stored:

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from vivavoce.checkpoints.onnx_layers import GraphFeatures, GraphSamples, NoiseInput
+from vivavoce.audio.features import convert
+from vivavoce.checkpoints.onnx_layers import GraphFeatures, GraphSamples, LayerGraph, NoiseInput
 from vivavoce.checkpoints.onnx_write import FLOAT, GraphWriter
 from vivavoce.config import from_dict
-from vivavoce.errors import MissingExtra, OutputError, UsageError, VivavoceError
+from vivavoce.errors import MissingExtra, OutputError, VivavoceError
 from vivavoce.files import write_bytes
 from vivavoce.hub import build
-from vivavoce.hub.pairs import open_pair
+from vivavoce.hub.pair import open_pair
 from vivavoce.hub.read import Stored
 from vivavoce.models import MODELS
 from vivavoce.models.base import AcousticModel, sentences
@@ -79,12 +80,10 @@ class OnnxVoice:
 
     def add_to(self, g: GraphWriter) -> tuple[GraphFeatures, GraphSamples]:
         """All nodes up to the output `samples` `[1, S]`. Raises UsageError for other families."""
-        if self.model.spec.normalisation != self.vocoder.accepts.normalisation:
-            raise UsageError(
-                f"'{self.own.manifest['name']}' and its vocoder scale their features differently.",
-                "Such pairs are not exported to ONNX.",
-            )
         found: GraphFeatures = self.family.graph(g, self.model)
+        have, want = self.model.spec.normalisation, self.vocoder.accepts.normalisation
+        values = LayerGraph(g, {}).rescaled(found.values, have, want)
+        found = replace(found, values=values)
         ended = self.decoder.graph(g, self.vocoder, found.values, found.condition)
         g.op("Identity", ended.samples, out="samples")
         g.output("samples", FLOAT, (1, "samples"))
@@ -118,10 +117,11 @@ class OnnxVoice:
 
     @torch.inference_mode()
     def features(self, ids: Sequence[int], options: Options, seed: int = SEED) -> Features:
-        """What the model makes of ids."""
+        """What the model makes of ids, as the vocoder means it."""
         tokens, voice = Tokens(tuple(ids), (0,) * len(ids)), self.model.voice()
         parts = list(self.model.generate(sentences([tokens], voice, options), Noise(seed)))
-        return replace(parts[0], values=torch.cat([part.values for part in parts], dim=-1))
+        values = torch.cat([part.values for part in parts], dim=-1)
+        return replace(parts[0], values=convert(values, self.model.spec, self.vocoder.accepts))
 
     def feeds(
         self, noises: Sequence[NoiseInput], ids: Sequence[int], options: Options, seed: int = SEED

@@ -85,7 +85,6 @@ def sherpa_graph(voice: OnnxVoice) -> bytes:
     g.stand_ins |= {"ids": known_ids(g, x), "noise": ""}
     voice.add_to(g)
     told = {
-        "model_type": "vits",
         "comment": PRODUCER,
         "language": "English",
         "n_speakers": "1",
@@ -148,8 +147,8 @@ def token_lines() -> Iterator[str]:
 
 
 def lexicon_lines(words: Path | None) -> Iterator[str]:
-    """A word and its phones: those that we know by heart, and those of a text."""
-    known = {word for word in arpabet.known_words() if WORD.fullmatch(word)}
+    """A word and its phones: those that are common, and those of a text."""
+    known = {word for word in arpabet.common_words() if WORD.fullmatch(word)}
     if words is not None:
         text = read_bytes(words).decode("utf-8", "replace").lower().replace("’", "'")
         known |= set(WORD.findall(text))

@@ -16,7 +16,7 @@ MODELS: Registry[AcousticModel[Any]] = Registry(
         "fastpitch": "vivavoce.models.fastpitch",
         "forward": "vivavoce.models.forward",
         "glow": "vivavoce.models.glow",
-        "hmm": "vivavoce.models.hmm",
+        "overflow": "vivavoce.models.overflow",
         "tacotron2": "vivavoce.models.tacotron2",
         "vits": "vivavoce.models.vits",
         "xtts": "vivavoce.models.xtts",

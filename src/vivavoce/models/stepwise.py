@@ -25,7 +25,7 @@ from vivavoce.types import Features, FeatureSpec
 
 FIRST_FRAMES, MOST_FRAMES = 32, 256
 """A stream's pieces grow from so many frames to so many."""
-STEPS_PER_READ = 8
+STEPS_PER_READ, STEPS_PER_READ_ON_CPU = 8, 1
 SPARE_S, TOKEN_S = 3.0, 0.35
 """The longest that a sentence may take, in all and for every token; speech takes 0.1 s a token."""
 
@@ -171,7 +171,7 @@ class StepwiseModel(AcousticModel[O]):
 
 def steps_at_once(device: torch.device) -> int:
     """How many steps to start before their results are read: a read waits for the device."""
-    return 1 if device.type == "cpu" else STEPS_PER_READ
+    return STEPS_PER_READ_ON_CPU if device.type == "cpu" else STEPS_PER_READ
 
 
 def most_steps(sentence: Sentence[Any], spec: FeatureSpec, frames: int = 1) -> int:

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
+QUERIES = 128
+"""At once in `query_blocks`."""
 BLOCK_BYTES = 2_600_000
 """Scores of one head that are computed at once."""
 MASK_STEP = 16
@@ -65,8 +68,10 @@ def attention(
     than torch's fused kernel.
     """
     q, k, v = _takeable(q, k, v)
+    mask = rows.mask.to(q.dtype) if rows is not None and rows.mask is not None else None
+    if keeps_scores(q.device) and torch.is_grad_enabled() and q.requires_grad:
+        return query_blocks(q, k, v, mask)
     if q.device.type != "cpu":
-        mask = None if rows is None else rows.mask
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=1.0)
     whole = blocked_attention if separate and not torch.is_grad_enabled() else fused
     if rows is None:
@@ -76,6 +81,21 @@ def attention(
         part = slice(row, row + 1)
         out[part, :, :n] = whole(q[part, :, :n], k[part, :, :n], v[part, :, :n])
     return out
+
+
+def query_blocks(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, size: int = QUERIES
+) -> Tensor:
+    """`attention` for training, some queries at a time, each block again in the backward pass.
+
+    The scores of one block are alive at once, where autograd would keep all N x N of them.
+    """
+
+    def block(some: Tensor) -> Tensor:
+        return F.scaled_dot_product_attention(some, k, v, attn_mask=mask, scale=1.0)
+
+    parts = [checkpoint(block, some, use_reentrant=False) for some in q.split(size, dim=2)]
+    return torch.cat([part for part in parts if part is not None], dim=2)
 
 
 def cached_attention(
@@ -92,12 +112,29 @@ def cached_attention(
     instead of a mask: position n sees the first n + 1. `dropout` is of the weights, in training.
     """
     q, k, v = _takeable(q, k, v)
+    if causal and not dropout and keeps_scores(q.device) and q.requires_grad:
+        return causal_blocks(q, k, v)
     if causal and not hides_the_future(q.device, q.dtype):
         allowed = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool, device=q.device)
         mask, causal = additive(allowed.tril(), q.dtype), False
     return F.scaled_dot_product_attention(
         q, k, v, attn_mask=mask, is_causal=causal, dropout_p=dropout
     )
+
+
+def causal_blocks(q: Tensor, k: Tensor, v: Tensor, size: int = QUERIES) -> Tensor:
+    """Causal `cached_attention` for training, as `query_blocks`; a block sees no later keys."""
+
+    def block(some: Tensor, end: int) -> Tensor:
+        seen = torch.ones(some.shape[2], end, dtype=torch.bool, device=some.device)
+        mask = seen.tril(end - some.shape[2])
+        return F.scaled_dot_product_attention(some, k[:, :, :end], v[:, :, :end], attn_mask=mask)
+
+    parts, end = [], 0
+    for some in q.split(size, dim=2):
+        end += some.shape[2]
+        parts.append(checkpoint(block, some, end, use_reentrant=False))
+    return torch.cat([part for part in parts if part is not None], dim=2)
 
 
 def keeps_scores(device: torch.device) -> bool:

@@ -63,10 +63,7 @@ class Product:
 
     def __call__(self, x: mx.array) -> mx.array:
         if self.group:
-            weight, scales, biases = self.parts
-            x = mx.quantized_matmul(
-                x, weight, scales, biases, transpose=True, group_size=self.group, bits=8
-            )
+            x = mx.quantized_matmul(x, *self.parts, transpose=True, group_size=self.group, bits=8)
         else:
             x = x @ self.parts[0]
         return x if self.bias is None else x + self.bias

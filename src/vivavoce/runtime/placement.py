@@ -70,13 +70,14 @@ def place(stage: str, asked: str, selection: Selection, cache_folder: Path) -> S
     obeyed, with a warning in the reason where the self-test failed. Without a measurement the
     selection stays as it is.
     """
-    device, kind = selection.device, stage.partition(".")[0]
-    found = None if device.type == "cpu" else recall(cache_folder, device, stage)
+    kind, where = stage.partition(".")[0], MLX if selection.engine == MLX else selection.device
+    name = where if isinstance(where, str) else where.type
+    found = None if name == "cpu" else recall(cache_folder, where, stage)
     if found is None:
         return selection
     free = asked.strip().lower() == "auto"
     if not found.right:
-        fault = f"{device.type} {found.fault}"
+        fault = f"{name} {found.fault}"
         if free:
             return _on_cpu(selection, f"{kind} on cpu: {fault}")
         return replace(selection, reason=f"{selection.reason}; warning: {fault}")
@@ -85,7 +86,7 @@ def place(stage: str, asked: str, selection: Selection, cache_folder: Path) -> S
         return selection
     if gain < 1:
         return _on_cpu(selection, f"{kind} on cpu: measured {1 / gain:.1f} times faster there")
-    told = f"{kind} on {device.type}: measured {gain:.1f} times faster than on the cpu"
+    told = f"{kind} on {name}: measured {gain:.1f} times faster than on the cpu"
     return replace(selection, reason=f"{selection.reason}; {told}")
 
 

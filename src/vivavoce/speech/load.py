@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from vivavoce import runtime as devices
 from vivavoce.errors import UsageError
-from vivavoce.hub import build, pairs
+from vivavoce.hub import build, published_pairs
 from vivavoce.hub import paths as cache
 from vivavoce.hub.fetch import Given
 from vivavoce.hub.lora import Adapter
-from vivavoce.hub.pairs import open_pair
+from vivavoce.hub.pair import open_pair
 from vivavoce.runtime.arithmetic import choose_arithmetic
 from vivavoce.runtime.float32 import set_float32
 from vivavoce.runtime.memory import trim
@@ -24,7 +24,7 @@ from vivavoce.speech.engine import TTS
 
 if TYPE_CHECKING:
     from vivavoce.models.base import AcousticModel
-    from vivavoce.runtime import Selection
+    from vivavoce.runtime import Precision, Selection
     from vivavoce.vocoders.base import Vocoder
 
 DEFAULT_MODEL = "linnet"
@@ -74,19 +74,15 @@ def load(
     chosen_precision = _precision(manifest["name"], acoustic, precision, fast, selection)
     for used in (selection.device, decoding.device):
         set_float32(used, chosen_precision.tf32)
-    arithmetic = choose_arithmetic(selection.device, chosen_precision, cache.folder())
     reason = f"{selection.reason}; {chosen_precision.reason}"
     selection = replace(selection, dtype=chosen_precision.dtype, reason=reason)
     with turn(selection, decoding):
-        if selection.engine == "mlx":
-            acoustic = acoustic.on_mlx(selection.dtype, chosen_precision.int8)
-        else:
-            acoustic = acoustic.to(selection.device).freeze(arithmetic)
+        acoustic = _placed(acoustic, selection, chosen_precision)
         decoder = _ready(decoder, decoding)
     decoder.frugal = chosen_precision.int8  # who asks for small weights has little memory
     trim()
     defaults = manifest.get("options", {}) | (acoustic.traits.fast_options if fast else {})
-    pair = pairs.as_published(manifest["name"], its.manifest["name"])
+    pair = published_pairs.as_published(manifest["name"], its.manifest["name"])
     return TTS(manifest["name"], acoustic, decoder, selection, defaults, decoding, pair)
 
 
@@ -100,7 +96,7 @@ def _claim(*places: Selection) -> None:
 
 def _precision(
     name: str, acoustic: AcousticModel[Any], asked: str, fast: bool, place: Selection
-) -> devices.Precision:
+) -> Precision:
     """What is asked for; where it is to be chosen, what this model gains by and is right here.
 
     Raises UsageError, UnsupportedDevice.
@@ -122,6 +118,16 @@ def _precision(
     if measured is not None and measured.lower_fault:
         return replace(full, reason=f"float32: {measured.lower_fault}")
     return devices.choose_precision(wanted, device, folder)
+
+
+def _placed(
+    acoustic: AcousticModel[Any], where: Selection, precision: Precision
+) -> AcousticModel[Any]:
+    """The model in its place, ready for inference."""
+    if where.engine == "mlx":
+        return acoustic.on_mlx(precision.dtype, precision.int8)
+    arithmetic = choose_arithmetic(where.device, precision, cache.folder())
+    return acoustic.to(where.device).freeze(arithmetic)
 
 
 def _ready(decoder: Vocoder, where: Selection) -> Vocoder:

@@ -93,6 +93,11 @@ def heard(
     )
 
 
+def is_recording(name: str | Path) -> bool:
+    """Whether a name has the ending of an audio file."""
+    return Path(name).suffix.lower() in _RECORDINGS
+
+
 def load_voice(name: str | Path) -> Voice:
     """One of the user's voices by name, or a voice file by path.
 
@@ -109,7 +114,7 @@ def choose(name: str, speakers: Sequence[str], clones: bool) -> str | Voice:
     Raises UnknownVoice with near misses, UsageError for a recording, VoiceError for a damaged file.
     """
     speaker = match_name(name, speakers)
-    if speaker is None and Path(name).suffix.lower() in _RECORDINGS:
+    if speaker is None and is_recording(name):
         raise UsageError(f"'{name}' is a recording, not a voice.", f"Clone it with --ref {name}.")
     if not clones or speaker == name or (speaker and _file(name) is None):
         return speaker or name

@@ -191,9 +191,12 @@ def _spelt(lower: str) -> Phones:
     return (*(phone.replace("1", "2") for name in first for phone in name), *last)
 
 
-def known_words() -> frozenset[str]:
-    """Words that the lexicon has as they stand, not only in some neighbourhood."""
-    return frozenset(word for word in _lexicon() if "+" not in word)
+def common_words() -> frozenset[str]:
+    """Some 14,000 words that occur in books, for who needs a list; any other can be read too."""
+    file = resources.files("vivavoce.text") / "data" / "english_words.txt"
+    lines = file.read_text(encoding="ascii").splitlines()
+    listed = {line for line in lines if not line.startswith("#")}
+    return frozenset(listed | {word for word in _lexicon() if "+" not in word})
 
 
 @lru_cache(maxsize=1)

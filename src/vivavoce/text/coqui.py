@@ -31,6 +31,7 @@ VITS_CHARACTERS = {
 }
 """The block of a VITS whose configuration has none; that of others is GlowTTS'."""
 WORD = re.compile(r"\S+")
+STRESS = re.compile("[ˈˌ]")
 
 Phonemise = Callable[[str, str], str]
 
@@ -62,6 +63,7 @@ class CoquiText:
     use_phonemes: bool = False
     add_blank: bool = False
     use_eos_bos: bool = False
+    stress: bool = True
 
     def encode(
         self, text: str, language: str | None = None, phonemise: Phonemise | None = None
@@ -86,6 +88,7 @@ class CoquiText:
                     "Install the extra: pip install 'vivavoce[phonemes]'.",
                 )
             said = phonemise(said, language or "en-us")
+            said = said if self.stress else STRESS.sub("", said)
         return self.look_up(said, starts)
 
     def look_up(self, said: str, starts: Sequence[int] = ()) -> Tokens:
@@ -128,6 +131,7 @@ def from_config(config: Mapping[str, Any]) -> CoquiText:
         use_phonemes=bool(config.get("use_phonemes", False)),
         add_blank=bool(add_blank),
         use_eos_bos=bool(config.get("enable_eos_bos_chars", False)),
+        stress=config.get("phonemizer") != "gruut",  # which leaves stress marks out
     )
 
 

@@ -26,7 +26,7 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{1,8})*")
 
 
 @dataclass(frozen=True)
-class Said:
+class Saying:
     """What stands in a text in place of a word. `phonemes` are IPA, for voices that read them."""
 
     say: str
@@ -40,8 +40,8 @@ class Said:
 class _Rules:
     """Of one language, or of all."""
 
-    any_case: Mapping[str, Said]
-    exact: Mapping[str, Said]
+    any_case: Mapping[str, Saying]
+    exact: Mapping[str, Saying]
     words: re.Pattern[str] | None
     patterns: tuple[tuple[re.Pattern[str], str], ...]
 
@@ -103,16 +103,16 @@ def _rules(table: Mapping[str, Any], where: str) -> _Rules:
     return _Rules(any_case, exact, _any_of(exact, any_case), _patterns(patterns, where))
 
 
-def _any_of(exact: Mapping[str, Said], any_case: Mapping[str, Said]) -> re.Pattern[str] | None:
+def _any_of(exact: Mapping[str, Saying], any_case: Mapping[str, Saying]) -> re.Pattern[str] | None:
     """Whole words, longer ones first."""
     forms = [(w, re.escape(w)) for w in exact] + [(w, f"(?i:{re.escape(w)})") for w in any_case]
     forms.sort(key=lambda form: -len(form[0]))
     return re.compile(rf"(?<!\w)(?:{'|'.join(f for _, f in forms)})(?!\w)") if forms else None
 
 
-def _said(word: str, value: object, where: str) -> Said:
+def _said(word: str, value: object, where: str) -> Saying:
     if isinstance(value, str):
-        return Said(value)
+        return Saying(value)
     if not isinstance(value, dict) or not value:
         raise ConfigError(f"{where} is {value!r}.", "Give text, or a table with say or spell.")
     for key in value:
@@ -122,7 +122,7 @@ def _said(word: str, value: object, where: str) -> Said:
     phonemes = value.get("phonemes", "")
     if not isinstance(say, str) or not isinstance(phonemes, str) or set(phonemes) & set("[]"):
         raise ConfigError(f"{where}: say and phonemes are text without brackets.")
-    return Said(say, phonemes)
+    return Saying(say, phonemes)
 
 
 def _patterns(table: Mapping[str, Any], where: str) -> tuple[tuple[re.Pattern[str], str], ...]:

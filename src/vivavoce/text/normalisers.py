@@ -49,7 +49,7 @@ def ours(text: str, language: str) -> list[str]:
     return list("".join(words)) if base(language) in _CHARACTERS else words
 
 
-NORMALISERS: dict[str, Normaliser] = {"seed-tts": seed_tts, "f5": f5, "ours": ours}
+NORMALISERS: dict[str, Normaliser] = {"seed-tts": seed_tts, "f5-tts": f5, "ours": ours}
 
 
 def find(name: str) -> Normaliser:

@@ -30,7 +30,7 @@ _NAME = re.compile(r"step-([0-9]{8,15})")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What was saved: named tensors on the CPU and plain data."""
+    """What was saved: named tensors on the CPU, views of the mapped file, and plain data."""
 
     step: int
     tensors: dict[str, Tensor]
@@ -94,7 +94,7 @@ def read(folder: Path, step: int) -> Checkpoint:
         if state.get("tensors_sha256") not in (None, _sha256(where / TENSORS)):
             raise ValueError("its checksum differs")
     tensors, _ = safetensors_file.read(where / TENSORS, OWN)
-    return Checkpoint(step, {name: tensor.clone() for name, tensor in tensors.items()}, state)
+    return Checkpoint(step, tensors, state)
 
 
 def prune(folder: Path, keep: int, best: int | None = None, newest: int | None = None) -> None:

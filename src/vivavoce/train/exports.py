@@ -52,9 +52,9 @@ def convert(run: Path, target: Path, kind: str) -> list[Path]:
 
     Raises UsageError for a kind that there is none of.
     """
-    return (
-        adapter(run, target) if kind == "lora" else other.export(str(refreshed(run)), target, kind)
-    )
+    if kind == "lora":
+        return adapter(run, target)
+    return other.export(str(refreshed(run)), target, kind)
 
 
 def adapter(run: Path, target: Path) -> list[Path]:
@@ -68,7 +68,7 @@ def adapter(run: Path, target: Path) -> list[Path]:
     task = task_of(run, newest(run))
     if task.new_parts:
         raise UsageError(
-            f"{run} has a larger vocabulary than '{wanted.start.model}': an adapter cannot hold it.",
+            f"{run} has more tokens than '{wanted.start.model}': an adapter cannot hold them.",
             "Export the whole model.",
         )
     factors = lora.factor_tensors(task.exported)

@@ -30,7 +30,7 @@ from vivavoce.train.distributed import Group
 from vivavoce.train.ema import Ema
 from vivavoce.train.loader import Loader
 from vivavoce.train.log import MetricMeter
-from vivavoce.train.plan import Plan
+from vivavoce.train.plan import MemoryPlan
 from vivavoce.train.recipe import Recipe
 from vivavoce.train.sampler import BatchSampler, Position
 
@@ -70,11 +70,11 @@ class Trainer:
         device: torch.device,
         group: Group,
         base: str = "",
-        plan: Plan | None = None,
+        plan: MemoryPlan | None = None,
     ) -> None:
         """`base` identifies the weights that the run began with: what stays frozen is not saved."""
         self.task, self.data, self.recipe, self.base = task, data, recipe, base
-        self.plan = plan or Plan()
+        self.plan = plan or MemoryPlan()
         self.device, self.group = device, group
         recipe.optim.require_phases(task.phases)
         self.dtype = devices.choose_precision(recipe.loop.precision, device).dtype
@@ -126,7 +126,15 @@ class Trainer:
         """Every phase over the batches, whose gradients are averaged."""
         self.task.train()
         _seed(self.recipe.seed, self.state.step, self.group.rank)
-        finite = [self._phase(phase, batches) for phase in self.task.phases]
+        try:
+            finite = [self._phase(phase, batches) for phase in self.task.phases]
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            raise TrainingError(
+                f"The memory of {self.device} ran out at step {self.state.step}.",
+                "Lower loop.batch_seconds; `--dry-run` prints what a step needs.",
+            ) from error
         if self.state.step == 0:  # what a task started from its own share of the data
             self.group.average(list(self.task.parameters()))
         self.scaler.update()
@@ -318,7 +326,8 @@ class Trainer:
     def _lower_plan(self, rows: int) -> None:
         """Less memory for the same update: blocks computed twice, then batches in more parts."""
         state = self.state
-        if not state.recompute and self.task.recompute(True):
+        may = self.recipe.memory.recompute != "never"
+        if may and not state.recompute and self.task.recompute(True):
             state.recompute = True
             how = "blocks are computed again in the backward pass"
         elif state.parts < rows:

@@ -105,6 +105,10 @@ def _prepared(source: DataSource) -> DataSource:
     """A prepared folder as the manifest in it."""
     if not is_prepared(source):
         return source
+    if not (source.path / "manifest.jsonl").is_file():
+        raise TrainingError(
+            f"{source.path} was not prepared to the end.", "Run `vivavoce data prepare` again."
+        )
     column = source.speaker_column or (None if source.speaker else "speaker")
     path = source.path / "manifest.jsonl"
     return replace(source, path=path, format="jsonl", speaker_column=column)

@@ -97,7 +97,7 @@ def load_state(
     state: dict[int, dict[str, Tensor]] = {}
     for path, value in tensors.items():
         name, _, key = path.rpartition("/")
-        state.setdefault(numbers[id(names[name])], {})[key] = value
+        state.setdefault(numbers[id(names[name])], {})[key] = value.clone()
     groups = optimiser.state_dict()["param_groups"]
     optimiser.load_state_dict({"state": state, "param_groups": groups})
 

@@ -8,11 +8,12 @@ the larger counts, unless gradients stay from part to part of an update: then bo
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -20,11 +21,16 @@ from torch import nn
 from vivavoce import files
 from vivavoce.errors import TrainingError
 from vivavoce.nn.task import ActivationShape, Task
+from vivavoce.runtime import choose_precision
 from vivavoce.runtime.attention import keeps_scores
 from vivavoce.runtime.memory import usable
 from vivavoce.train import start
 from vivavoce.train.data import Data
 from vivavoce.train.recipe import Recipe
+
+logger = logging.getLogger(__name__)
+
+Trained = Literal["all", "lora"]
 
 FILE = "plan.json"
 FLOAT = 4
@@ -55,13 +61,13 @@ class Load:
 
 
 @dataclass(frozen=True)
-class Plan:
+class MemoryPlan:
     """What is trained and kept. Sizes in bytes; `limit` 0 where nobody knows the memory.
 
     `reasons` say what decided, in the order of the decisions.
     """
 
-    train: str = "all"
+    train: Trained = "all"
     average: bool = True
     recompute: bool = False
     parts: int = 1
@@ -98,13 +104,17 @@ def load_of(data: Data, recipe: Recipe, shape: ActivationShape | None) -> Load:
     return Load(rows * frames, frames, rows, recipe.optim.accumulate)
 
 
-def plan(task: Task, recipe: Recipe, load: Load, device: torch.device) -> Plan:
+def plan(task: Task, recipe: Recipe, load: Load, device: torch.device) -> MemoryPlan:
     """The first plan that fits, of those that change least. Raises TrainingError when none does."""
     shape = task.activations()
     asked = recipe.memory.limit_gb
-    train = "lora" if recipe.start.train == "lora" else "all"
+    train: Trained = "lora" if recipe.start.train == "lora" else "all"
     if shape is None:
-        return Plan(train, asked_gb=asked, reasons=("the family has no memory plan",))
+        if asked:
+            logger.warning(
+                "The family '%s' has no memory plan: the limit is not kept.", recipe.family
+            )
+        return MemoryPlan(train, asked_gb=asked, reasons=("the family has no memory plan",))
     limit = round(asked * 1e9) if asked else usable(device) or 0
     room = limit * SPARE.get(device.type, OTHERS)
     last = first = None
@@ -121,20 +131,24 @@ def plan(task: Task, recipe: Recipe, load: Load, device: torch.device) -> Plan:
     )
 
 
-def _choices(task: Task, recipe: Recipe, load: Load) -> Iterator[Plan]:
+def _choices(task: Task, recipe: Recipe, load: Load) -> Iterator[MemoryPlan]:
     """From what is asked for to what costs least memory."""
     averaged = recipe.loop.ema_decay > 0
     memory, begin = recipe.memory, recipe.start
-    ways = {"all": ["all"], "lora": ["lora"], "auto": ["all", "lora"] if begin.model else ["all"]}
+    ways: list[Trained] = []
+    if begin.train != "lora":
+        ways.append("all")
+    if begin.model and begin.train != "all":
+        ways.append("lora")
     can = memory.recompute != "never" and task.recompute(True)
     task.recompute(False)
-    for train in ways[begin.train]:
+    for train in ways:
         optional = averaged and memory.average == "auto" and train == "all"
         for average in (True, False) if optional else (averaged,):
-            base = Plan(train, average, asked_gb=memory.limit_gb)
+            base = MemoryPlan(train, average, asked_gb=memory.limit_gb)
             most = max(1, math.ceil(load.rows))
             powers = [min(2**n, most) for n in range(math.ceil(math.log2(most)) + 1)]
-            if memory.recompute != "always":
+            if memory.recompute != "always" or not can:
                 for parts in powers:
                     if parts == 1 or load.part(parts).positions >= LEAST_POSITIONS:
                         yield replace(base, parts=parts)
@@ -144,11 +158,16 @@ def _choices(task: Task, recipe: Recipe, load: Load) -> Iterator[Plan]:
 
 
 def _sized(
-    task: Task, recipe: Recipe, load: Load, device: torch.device, shape: ActivationShape, plan: Plan
-) -> Plan:
+    task: Task,
+    recipe: Recipe,
+    load: Load,
+    device: torch.device,
+    shape: ActivationShape,
+    plan: MemoryPlan,
+) -> MemoryPlan:
     counts = _Weights.of(task, recipe, plan.train)
     part = load.part(plan.parts)
-    lower = recipe.loop.precision in ("bfloat16", "float16")
+    lower = choose_precision(recipe.loop.precision, device).dtype != torch.float32
     block = shape.lower if lower else shape.block
     if keeps_scores(device):
         block += shape.scores * part.longest * (0.5 if lower else 1.0)
@@ -213,7 +232,7 @@ def _adapted(task: Task, recipe: Recipe) -> list[nn.Linear]:
     ]
 
 
-def _reasons(plan: Plan, first: Plan, room: float) -> tuple[str, ...]:
+def _reasons(plan: MemoryPlan, first: MemoryPlan, room: float) -> tuple[str, ...]:
     """What was given up, and for how much."""
     if plan == first:
         return ("everything that the recipe asks for fits",)
@@ -229,23 +248,26 @@ def _reasons(plan: Plan, first: Plan, room: float) -> tuple[str, ...]:
     return tuple(said)
 
 
-def applied(recipe: Recipe, plan: Plan) -> Recipe:
+def applied(recipe: Recipe, plan: MemoryPlan) -> Recipe:
     """The recipe as the plan has it."""
-    train: Any = plan.train
     loop = recipe.loop if plan.average else replace(recipe.loop, ema_decay=0.0)
-    begin = replace(recipe.start, train=train) if recipe.start.model else recipe.start
-    return replace(recipe, loop=loop, start=begin)
+    begin, optim = recipe.start, recipe.optim
+    if begin.model:
+        begin = replace(begin, train=plan.train)
+    if plan.train == "lora" and begin.adapter.lr:
+        optim = replace(optim, lr=begin.adapter.lr)
+    return replace(recipe, loop=loop, start=begin, optim=optim)
 
 
-def kept(folder: Path, asked_gb: float) -> Plan | None:
+def kept(folder: Path, asked_gb: float) -> MemoryPlan | None:
     """The plan that a run was begun with, unless another limit is asked for now."""
     file = folder / FILE
     if not file.is_file():
         return None
     found = files.read_json(file)
-    plan = Plan(**{**found, "reasons": tuple(found.get("reasons", ()))})
+    plan = MemoryPlan(**{**found, "reasons": tuple(found.get("reasons", ()))})
     return plan if plan.asked_gb == asked_gb else None
 
 
-def keep(folder: Path, plan: Plan) -> None:
+def keep(folder: Path, plan: MemoryPlan) -> None:
     files.update_json(folder / FILE, lambda _: asdict(plan))

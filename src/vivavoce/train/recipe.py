@@ -18,7 +18,8 @@ class DataSource:
 
     Columns are names (`jsonl`, `csv` with a header line) or numbers from 0 (`ljspeech`).
     `language` is that of all its rows, where the family asks for one, or `language_column` that of
-    each. `include` and `exclude` hold ids, globs (`LJ00[12]-*`) or ranges of prefixes (`a0500..a0539`).
+    each. `include` and `exclude` hold ids, globs (`LJ00[12]-*`) or ranges of prefixes
+    (`a0500..a0539`).
     """
 
     path: Path
@@ -141,16 +142,18 @@ class LogConfig:
 @dataclass(frozen=True, kw_only=True)
 class AdapterConfig:
     """Low-rank adapters: `alpha / rank` scales them. `targets` are patterns of the names of linear
-    layers; without them the family's own, attention and feed-forward.
+    layers; without them the family's own, attention and feed-forward. `lr`, if given, takes the
+    place of `optim.lr` where adapters are trained: they need about ten times that of all weights.
     """
 
     rank: int = 16
     alpha: float = 16.0
+    lr: float = 0.0
     targets: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.rank < 1 or self.alpha <= 0:
-            raise ValueError("rank must be at least 1 and alpha positive.")
+        if self.rank < 1 or self.alpha <= 0 or self.lr < 0:
+            raise ValueError("rank must be at least 1, alpha positive and lr not negative.")
 
 
 @dataclass(frozen=True, kw_only=True)

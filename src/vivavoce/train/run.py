@@ -37,7 +37,7 @@ from vivavoce.train.data import Data
 from vivavoce.train.distributed import Group
 from vivavoce.train.log import RunLog, described
 from vivavoce.train.loop import Trainer
-from vivavoce.train.plan import Plan
+from vivavoce.train.plan import MemoryPlan
 from vivavoce.train.recipe import Recipe
 from vivavoce.train.speaking import SampleSpeaker
 from vivavoce.types import OnProgress, no_progress
@@ -136,7 +136,7 @@ def assemble(
     return trainer, speakers
 
 
-def _planned(task: Task, recipe: Recipe, found: Data, place: torch.device) -> Plan:
+def _planned(task: Task, recipe: Recipe, found: Data, place: torch.device) -> MemoryPlan:
     """The plan that the run was begun with, else a new one. Raises TrainingError."""
     if checkpoint.steps(recipe.output / "checkpoints"):
         earlier = plans.kept(recipe.output, recipe.memory.limit_gb)

@@ -20,6 +20,7 @@ VOCODERS: Registry[Vocoder] = Registry(
         "univnet": "vivavoce.vocoders.univnet",
         "vocos": "vivavoce.vocoders.vocos",
         "wavegan": "vivavoce.vocoders.wavegan",
+        "wavegrad": "vivavoce.vocoders.wavegrad",
     },
 )
 

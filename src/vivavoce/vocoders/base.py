@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from vivavoce.config import from_dict
-from vivavoce.errors import UnsupportedDevice, UsageError
+from vivavoce.errors import ConfigError, UnsupportedDevice, UsageError
 from vivavoce.nn.convolution import Conv
 from vivavoce.nn.windows import Window, WindowCutter
 from vivavoce.runtime.arithmetic import portable
@@ -131,6 +131,16 @@ class EngineVocoder(Vocoder):
 
     def n_samples(self, n_frames: int) -> int:
         return self.samples_of(n_frames)
+
+
+def require_hop(title: str, made: int, spec: FeatureSpec) -> None:
+    """Raises ConfigError unless a vocoder makes as many samples a frame as `spec` has."""
+    if made != spec.hop_length:
+        raise ConfigError(
+            f"This {title} makes {made} samples a frame, its features have a hop of "
+            f"{spec.hop_length}.",
+            "The product of `rates` (and of `bands`) must be the hop.",
+        )
 
 
 def decode_windowed(

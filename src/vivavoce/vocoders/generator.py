@@ -11,12 +11,12 @@ from typing import ClassVar, cast
 
 from torch import Tensor, nn
 
-from vivavoce.errors import ConfigError, UsageError
+from vivavoce.errors import UsageError
 from vivavoce.nn.convolution import Conv, Upsampling, laid_out
 from vivavoce.nn.tiles import in_tiles
 from vivavoce.runtime.memory import trim
 from vivavoce.types import FeatureSpec
-from vivavoce.vocoders.base import Vocoder
+from vivavoce.vocoders.base import Vocoder, require_hop
 from vivavoce.vocoders.generator_config import GeneratorConfig
 
 Activation = Callable[[int, bool], nn.Module]
@@ -123,12 +123,7 @@ class Generator(Vocoder):
     ) -> None:
         """`activation` is the blocks', `before` each upsampling's and `last` the output's."""
         super().__init__()
-        if config.hop_length != spec.hop_length:
-            raise ConfigError(
-                f"This {self.title} makes {config.hop_length} samples a frame, its features have a "
-                f"hop of {spec.hop_length}.",
-                "The product of `rates` must be the hop.",
-            )
+        require_hop(self.title, config.hop_length, spec)
         self.accepts = spec
         self.receptive_field = config.receptive_field()
         self.condition_width = condition_dim

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
-from torch.nn.utils import parametrizations
+from collections.abc import Mapping
+from typing import Any
 
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations, parametrize
+
+from vivavoce.checkpoints.remap import unfold_weight_norm
 from vivavoce.errors import ConfigError
 from vivavoce.vocoders.adversarial.config import AdversarialLoss
 from vivavoce.vocoders.adversarial.task import AdversarialTask
@@ -36,6 +40,15 @@ class GeneratorTask(AdversarialTask):
         super().__init__(family, config, generator, loss)
         for layer in _convolutions(generator):
             parametrizations.weight_norm(layer)
+
+    def take(self, tensors: Mapping[str, Tensor], tables: Mapping[str, Any]) -> None:
+        """Plain weights, which are put under their norm exactly."""
+        own = dict(tensors)
+        for name, layer in self.vocoder.named_modules():
+            if parametrize.is_parametrized(layer, "weight") and f"{name}.weight" in own:
+                parts = unfold_weight_norm(own.pop(f"{name}.weight"))
+                own |= {f"{name}.{end}": part for end, part in parts.items()}
+        super().take(own, tables)
 
     def rebuild(self, features: Tensor) -> Tensor:
         """In windows: no convolution of Apple's meets more than 65,536 steps."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from vivavoce.audio.specs import COQUI_22K
 from vivavoce.runtime.arithmetic import portable
-from vivavoce.types import Workload
+from vivavoce.types import FeatureSpec, Workload
 from vivavoce.vocoders.base import Vocoder, decode_windowed, stream_windows
 
 Make = Callable[[bool], Vocoder]
@@ -47,17 +50,23 @@ def _parts(
     return frozen, features.to(device), speaker if vocoder.condition_width else None
 
 
-def usual(make: Make, frames_per_s: float, **typical: Make) -> dict[str, Workload]:
-    """What an audit asks of every vocoder: shortest, typical, longest (60 s), a batch, a stream.
+def usual(
+    model: Callable[[Any, FeatureSpec], Vocoder],
+    official: object,
+    toy: object,
+    spec: FeatureSpec = COQUI_22K,
+    toy_spec: FeatureSpec | None = None,
+) -> dict[str, Workload]:
+    """What an audit asks of every vocoder: shortest, typical, longest (60 s), a batch, a stream."""
 
-    `typical` are further sizes or kinds by name, which decode a typical length.
-    """
+    def make(full: bool) -> Vocoder:
+        return model(official, spec) if full else model(toy, toy_spec or replace(spec, n_mels=8))
+
     works = (
         decoding("shortest", make, 1, 1),
         decoding("typical", make, 1, 500),
-        decoding("longest", make, 1, round(60 * frames_per_s)),
+        decoding("longest", make, 1, round(60 * spec.frame_rate)),
         decoding("batch", make, 4, 200),
         streaming(make, 500, 90),
-        *(decoding(name, one, 1, 500) for name, one in typical.items()),
     )
     return {work.name: work for work in works}

@@ -13,28 +13,7 @@ from tests.models.f5.toy import toy
 from vivavoce import config
 from vivavoce.checkpoints import store
 
-WORDS = [
-    "the",
-    "cat",
-    "sat",
-    "on",
-    "a",
-    "mat",
-    "and",
-    "the",
-    "dog",
-    "ran",
-    "to",
-    "the",
-    "man",
-    "in",
-    "a",
-    "red",
-    "hat",
-    "by",
-    "the",
-    "sea",
-]
+WORDS = "the cat sat on a mat and the dog ran to the man in a red hat by the sea"
 RATE = 24_000
 
 
@@ -42,14 +21,14 @@ def write_corpus(folder: Path, count: int = 8, letters: str = "") -> Path:
     """An LJSpeech-style folder; each clip lasts about as long as its words would."""
     rng = np.random.default_rng(0)
     (folder / "wavs").mkdir(parents=True)
-    lines = []
+    lines, words = [], WORDS.split()
     for i in range(count):
         seconds = 1.2 + 0.1 * i
         time = np.arange(round(RATE * seconds)) / RATE
         tone = 0.2 * np.sin(2 * np.pi * (150 + 40 * i) * time) * (1 + np.sin(9 * time)) / 2
         samples = (tone + 0.01 * rng.standard_normal(len(time))).astype(np.float32)
         soundfile.write(folder / "wavs" / f"clip{i}.wav", samples, RATE)
-        said = " ".join(WORDS[(i + j) % len(WORDS)] for j in range(4 + i // 3))
+        said = " ".join(words[(i + j) % len(words)] for j in range(4 + i // 3))
         lines.append(f"clip{i}|{said}{letters if i == 0 else ''}.")
     (folder / "metadata.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder
@@ -68,7 +47,7 @@ def store_base(folder: Path, kind: str = "v1") -> Path:
         "config": config.to_dict(model.config),
         "features": config.to_dict(model.spec),
         "text": config.to_dict(model.text),
-        "variant": {"name": "v1", "reason": "it is a toy"},
+        "variant": {"name": "v1" if model.config.mask_text else "v0", "reason": "it is a toy"},
     }
     store.save(folder, manifest, fresh)
     return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import fields, replace
 
 import pytest
@@ -24,7 +25,8 @@ from vivavoce.nn.task import Batch
 
 def task_of(kind: str = "v1", dropout: float = 0.0) -> F5Task:
     like = toy(kind)
-    task = F5Task(F5TTS(like.config, like.spec, like.text), F5Loss(dropout=dropout))
+    model = F5TTS(like.config, like.spec, like.text, "v1")
+    task = F5Task(model, F5Loss(dropout=dropout))
     task.exported.load_state_dict(toy_state(like, kind))
     return task.train()
 
@@ -176,3 +178,13 @@ def test_tables_make_the_task_and_mistakes_are_named():
         build_task({"text": text, "model": model, "loss": {"span": [0.9, 0.5]}}, ())
     e2 = replace(KINDS["e2"], n_tokens=2)
     assert build_task({"text": text, "model": to_dict(e2)}, ()).exported.variant == "v0"
+
+
+def test_a_start_that_may_be_either_variant_is_a_warning(caplog):
+    task = task_of()
+    vocabulary = list(task.exported.text.vocabulary)
+    tables = {"name": "some", "text": {"vocabulary": vocabulary}, "variant": {"name": "unknown"}}
+    with caplog.at_level(logging.WARNING):
+        task.take(toy_state(toy(), "v1"), tables)
+    assert "'some' may be an F5 v0 or v1 and is trained as v1" in caplog.text
+    assert task.new_parts == ()

@@ -13,6 +13,7 @@ from vivavoce.errors import BadCheckpoint
 from vivavoce.models import MODELS
 from vivavoce.models.fastpitch import importer
 from vivavoce.models.fastpitch.model import FastPitch
+from vivavoce.text import coqui
 
 MANIFESTS = Path(__file__).parents[2] / "data" / "manifests"
 NAMES = ("ljspeech", "vctk", "fastspeech2", "speedy_speech", "align_tts")
@@ -48,6 +49,17 @@ def test_the_official_checkpoints_fit(name: str) -> None:
     strict_load(model, ours)
     unheard = ("aligner.", "mdn_block.", "mod_layer.")
     assert all(key.startswith(unheard) or key.endswith("batches_tracked") for key in dropped)
+
+
+def test_a_voice_trained_on_gruut_reads_phonemes_without_stress() -> None:
+    foreign, tensors = official("ljspeech")
+    assert foreign["phonemizer"] == "gruut"
+    rules = importer.tables(foreign, tensors)["text"]["coqui"]
+    said = coqui.from_config(rules).encode("hello", phonemise=lambda *_: "həlˈoʊˌ")
+    assert said.words == ("həloʊ",)
+    other = {**rules, "phonemizer": "espeak"}
+    found = coqui.from_config(other).encode("hello", phonemise=lambda *_: "həlˈoʊ")
+    assert len(found) == len(said) + 1
 
 
 def test_settings_may_lie_at_the_top_of_an_older_file() -> None:

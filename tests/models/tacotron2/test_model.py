@@ -20,7 +20,9 @@ CLOSE = 1e-4
 KINDS = {
     "location": TOY.attention,
     "softmax": replace(TOY.attention, norm="softmax"),
-    "forward": replace(TOY.attention, forward=True, forward_mask=True, agent=True, window=True),
+    "forward": replace(
+        TOY.attention, forward_attention=True, forward_mask=True, agent=True, window=True
+    ),
     "dynamic": DYNAMIC,
     "graves": AttentionConfig("graves", heads=3),
 }

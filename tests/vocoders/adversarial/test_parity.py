@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -12,6 +12,8 @@ from torch import Tensor
 
 from tests.conftest import Parity
 from tests.tolerance import UNITS, assert_within, peak, recorded_unit
+from vivavoce.audio.specs import HIFIGAN_22K
+from vivavoce.config import to_dict
 from vivavoce.vocoders.adversarial.task import AdversarialTask
 from vivavoce.vocoders.hifigan import train as hifigan
 from vivavoce.vocoders.vocos import train as vocos
@@ -127,7 +129,7 @@ def hifigan_reference(load_parity) -> Reference:
         "width": 32, "rates": [8, 8, 4], "kernels": [16, 16, 8], "block": 2,
         "block_kernels": [3, 5, 7], "block_dilations": [[1, 2], [2, 6], [3, 12]],
     }  # fmt: skip
-    features = {"framing": "center"}
+    features = to_dict(replace(HIFIGAN_22K, framing="center"))
     loss = {
         "discriminator_width": 1 / 16,
         "scale_groups": [1, 2, 8, 8, 8, 8, 1],

@@ -10,8 +10,8 @@ import torch
 
 from vivavoce.checkpoints.remap import strict_load
 from vivavoce.errors import BadCheckpoint
-from vivavoce.vocoders.melgan import importer
 from vivavoce.vocoders.melgan.config import FULLBAND, MULTIBAND, MelganConfig
+from vivavoce.vocoders.melgan.importer import IMPORTER
 from vivavoce.vocoders.melgan.model import Melgan
 
 MANIFESTS = Path(__file__).parents[2] / "data" / "manifests"
@@ -34,14 +34,14 @@ def test_the_official_checkpoints_fit(name: str, prefix: str) -> None:
     foreign = official(name, prefix)
     if prefix:
         foreign["model_d.layers.1.bias"] = torch.empty(3, device="meta")
-    assert importer.recognises(foreign)
+    assert IMPORTER.recognises(foreign)
     audio = {"hop_length": 256, "sample_rate": 24000}
-    tables = importer.tables({"audio": audio}, foreign)
+    tables = IMPORTER.tables({"audio": audio}, foreign, None)
     with torch.device("meta"):
         vocoder = Melgan.build(tables)
     assert vocoder.config == SIZES[name]
     assert vocoder.accepts.sample_rate == 24000
-    ours, dropped = importer.adapt(foreign)
+    ours, dropped = IMPORTER.adapt(foreign)
     strict_load(vocoder, ours)
     assert all("pqmf" in key or key.startswith("model_d.") for key in dropped)
     normed = [key for key in foreign if key.endswith("original0")]
@@ -51,22 +51,22 @@ def test_the_official_checkpoints_fit(name: str, prefix: str) -> None:
 def test_another_configuration_is_refused() -> None:
     foreign = official("melgan_default")
     with pytest.raises(BadCheckpoint, match="hifigan_generator"):
-        importer.tables({"generator_model": "hifigan_generator", "audio": {}}, foreign)
+        IMPORTER.tables({"generator_model": "hifigan_generator", "audio": {}}, foreign, None)
     with pytest.raises(BadCheckpoint, match="'audio'"):
-        importer.tables({"generator_model": "melgan_generator"}, foreign)
+        IMPORTER.tables({"generator_model": "melgan_generator"}, foreign, None)
     with pytest.raises(BadCheckpoint, match="scale_stats"):
-        importer.tables({"audio": {"stats_path": "scale_stats.npy"}}, foreign)
+        IMPORTER.tables({"audio": {"stats_path": "scale_stats.npy"}}, foreign, None)
 
 
 @pytest.mark.parametrize("part", ["layers.1.", "layers.6.", "layers.16."])
 def test_half_a_checkpoint_is_refused(part: str) -> None:
     foreign = {k: v for k, v in official("melgan_default").items() if not k.startswith(part)}
-    with pytest.raises(BadCheckpoint, match="part of the MelGAN is missing"):
-        importer.tables({"audio": {}}, foreign)
+    with pytest.raises(BadCheckpoint, match="part of the melgan_generator is missing"):
+        IMPORTER.tables({"audio": {}}, foreign, None)
 
 
 def test_a_filter_bank_of_another_length_is_refused() -> None:
     foreign = official("melgan_multiband_ljspeech")
     foreign["pqmf_layer.G"] = torch.empty(1, 4, 31, device="meta")
     with pytest.raises(BadCheckpoint, match="31 taps"):
-        importer.tables({"audio": {}}, foreign)
+        IMPORTER.tables({"audio": {}}, foreign, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -12,8 +13,8 @@ from vivavoce.audio.specs import COQUI_22K
 from vivavoce.checkpoints.remap import strict_load
 from vivavoce.errors import ConfigError, UsageError
 from vivavoce.vocoders.base import decode_windowed, stream_windows
-from vivavoce.vocoders.melgan import importer
 from vivavoce.vocoders.melgan.config import FULLBAND, MULTIBAND, MelganConfig
+from vivavoce.vocoders.melgan.importer import IMPORTER
 from vivavoce.vocoders.melgan.model import Melgan
 
 
@@ -27,11 +28,14 @@ def toy(config: MelganConfig = FULLBAND) -> Melgan:
 @torch.no_grad()
 def test_parity(load_parity, name: str) -> None:
     recorded = load_parity(f"zoo/{name}_tiny")
-    config = importer.config_from_tensors(recorded.weights)
-    assert config.rates == tuple(recorded.meta["config"]["upsample_factors"])
-    assert config.residuals == recorded.meta["config"]["num_res_blocks"]
-    vocoder = Melgan(config, replace(COQUI_22K, hop_length=config.hop_length)).eval()
-    ours, dropped = importer.adapt(recorded.weights)
+    sizes = recorded.meta["config"]
+    hop = math.prod(sizes["upsample_factors"]) * sizes["out_channels"]
+    tables = IMPORTER.tables({"audio": {"hop_length": hop}}, recorded.weights, None)
+    vocoder = Melgan.build(tables).eval()
+    config = vocoder.config
+    assert config.rates == tuple(sizes["upsample_factors"])
+    assert config.residuals == sizes["num_res_blocks"]
+    ours, dropped = IMPORTER.adapt(recorded.weights)
     strict_load(vocoder, ours)
     assert sorted(dropped) == (
         ["pqmf_layer.H", "pqmf_layer.updown_filter"] if config.bands > 1 else []

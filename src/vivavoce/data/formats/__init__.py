@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vivavoce.data.folder import SourceFolder, is_audio
@@ -18,6 +18,10 @@ from vivavoce.data.rows import Defect, Rejected, SourceRow, SourceSet
 from vivavoce.errors import UsageError, near_misses
 
 __all__ = ["FORMATS", "DataFormat", "detect", "read", "subtitles"]
+
+PLAIN = "folder"
+LONGEST_S = 12.0
+"""Of clips that the cues of subtitles are joined to, where nobody says otherwise."""
 
 HEADED = ("audio_file", "text")
 COMMON_VOICE = ("validated.tsv",), ("train.tsv", "dev.tsv", "test.tsv")
@@ -52,13 +56,13 @@ def read(
     else:
         found = _named(name) if name else detect(folder)
         kind, entries = found.name, found.rows(folder)
-        if kind == "folder":
+        if kind == PLAIN:
             entries = _plain(folder, longest_s)
     rows, rejected = [], []
     for entry in entries:
         (rows if isinstance(entry, SourceRow) else rejected).append(entry)
     refused = [one for one in folder.refused if one.source not in {r.source for r in rejected}]
-    unlisted = () if kind == "folder" else _unlisted(folder, rows)
+    unlisted = () if kind == PLAIN else _unlisted(folder, rows)
     ignored = sum(1 for path in folder.files if not _is_known(path))
     return SourceSet(kind, tuple(rows), (*rejected, *refused, *unlisted), ignored)
 
@@ -197,6 +201,28 @@ def _is_kss(folder: SourceFolder) -> bool:
     return path is not None and folder.text(path).partition("\n")[0].count("|") >= 4
 
 
+def _sets(folder: SourceFolder) -> list[tuple[SourceFolder, DataFormat]]:
+    """Folders in this one that are data sets."""
+    found = [(inner, detect(inner)) for inner in folder.inner()]
+    return [(inner, one) for inner, one in found if one.name != PLAIN]
+
+
+def _set_rows(folder: SourceFolder) -> Iterable[Entry]:
+    """Of every data set in the folder, and then what lies in none of them.
+
+    Who speaks in a set that does not say so has the name of its folder.
+    """
+    sets = _sets(folder)
+    for inner, one in sets:
+        for entry in one.rows(inner):
+            named = isinstance(entry, Rejected) or entry.speaker
+            yield entry if named else replace(entry, speaker=inner.root.name)
+    roots = [inner.root for inner, _ in sets]
+    for path in folder.recordings:
+        if not any(path.is_relative_to(root) for root in roots):
+            yield from recordings.rows_of(folder, path, LONGEST_S)
+
+
 def _nameless(folder: SourceFolder) -> tuple[Path, metadata.Columns] | None:
     """A list in the folder itself whose first rows name recordings."""
     for path in folder.files:
@@ -256,7 +282,9 @@ FORMATS = (
                _metadata_rows),
     DataFormat("nameless-list", "a csv, tsv or txt with name|text, without header",
                lambda folder: _nameless(folder) is not None, _nameless_rows),
-    DataFormat("folder", "recordings, with NAME.txt, .lab, .srt or .vtt or without",
-               lambda folder: True, lambda folder: _plain(folder, 12.0)),
+    DataFormat("folders", "folders that are data sets, one speaker each if they name none",
+               lambda folder: bool(_sets(folder)), _set_rows),
+    DataFormat(PLAIN, "recordings, with NAME.txt, .lab, .srt or .vtt or without",
+               lambda folder: True, lambda folder: _plain(folder, LONGEST_S)),
 )  # fmt: skip
 """In the order in which they are tried."""

@@ -24,6 +24,7 @@ BUFFERS: dict[int, int] = {
 }
 MAGIC = b"ARROW1\0\0"
 MOST_CELLS = 50_000_000
+DEEPEST = 4
 
 
 def read_columns(data: bytes, names: Sequence[str]) -> dict[str, list[Cell]]:
@@ -128,10 +129,11 @@ class _Field:
 
 
 def _field(table: _Table, depth: int = 0) -> _Field:
-    if depth > 8:
-        raise ValueError("its columns are nested too deeply")
+    inner = table.vector(5)
+    if depth > DEEPEST or len(inner) > 1:  # a list has one child, all else that is read has none
+        raise ValueError(f"its column '{table.string(0)}' is of a type that is not read")
     kind = table.number(2, "<B", 0)
-    children = tuple(_field(child, depth + 1) for child in table.vector(5))
+    children = tuple(_field(child, depth + 1) for child in inner)
     if kind not in BUFFERS or table.table(4) is not None:
         raise ValueError(f"its column '{table.string(0)}' is of a type that is not read")
     return _Field(table.string(0), kind, children)

@@ -13,14 +13,16 @@ N_BINS = 24
 
 
 @dataclass(frozen=True)
-class Mark:
+class Threshold:
     """A vertical line at a threshold."""
 
     value: float
     label: str
 
 
-def histogram(title: str, unit: str, values: Sequence[float], marks: Sequence[Mark] = ()) -> str:
+def histogram(
+    title: str, unit: str, values: Sequence[float], marks: Sequence[Threshold] = ()
+) -> str:
     """How values are distributed; a `<figure>`. Marks outside of the axis are left out."""
     if not values:
         return ""
@@ -60,7 +62,7 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
 def _axis(low: float, high: float, most: int) -> str:
     y = HEIGHT - BOTTOM
     ticks = "".join(
-        f'<text x="{_x(v, low, high):.1f}" y="{y + 16}" text-anchor="middle">{v:.3g}</text>'
+        f'<text x="{_x(v, low, high):.1f}" y="{y + 16}" text-anchor="middle">{v:.4g}</text>'
         for v in np.linspace(low, high, 6)[1:-1]
     )
     return (

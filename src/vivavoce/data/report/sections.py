@@ -9,7 +9,7 @@ from dataclasses import fields
 from html import escape
 
 from vivavoce.data.filters import pace
-from vivavoce.data.report.charts import Mark, histogram
+from vivavoce.data.report.charts import Threshold, histogram
 from vivavoce.data.report.players import Player
 from vivavoce.data.results import MANIFEST, REJECTED, Prepared, PreparedClip
 
@@ -102,7 +102,7 @@ def histograms(result: Prepared) -> str:
         ("Pitch", "Hz", lambda o: o.clip.measures.pitch_hz, ()),
     )  # fmt: skip
     drawn = [
-        histogram(title, unit, [value(one) for one in clips], [Mark(*mark) for mark in marks])
+        histogram(title, unit, [value(one) for one in clips], [Threshold(*mark) for mark in marks])
         for title, unit, value, marks in wanted
     ]
     return _section("Measures", f'<div class="charts">{"".join(drawn)}</div>') if clips else ""

@@ -1,4 +1,4 @@
-"""An F5 or E2 as the published program's files: our names -> its names, with what belongs to them."""
+"""An F5 or E2 as the published program's files: its names for our tensors, its settings."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from vivavoce import files
 from vivavoce.checkpoints import safetensors_file
 from vivavoce.config import from_dict
 from vivavoce.models.f5.config import F5Config
+from vivavoce.models.f5.importer import front_end
 from vivavoce.models.f5.text import F5TextConfig
 from vivavoce.runtime.rotary import BASE
 from vivavoce.types import FeatureSpec
@@ -118,7 +119,7 @@ def published_settings(manifest: Mapping[str, Any], config: F5Config) -> dict[st
         "hop_length": spec.hop_length,
         "win_length": spec.win_length,
         "n_fft": spec.n_fft,
-        "mel_spec_type": "vocos" if spec.framing == "center" else "bigvgan",
+        "mel_spec_type": front_end(spec),
     }
     kind = {"pinyin": "pinyin", "characters": "char", "bytes": "byte"}
     model = {

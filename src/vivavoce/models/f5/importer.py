@@ -232,6 +232,12 @@ def _features(settings: Mapping[str, Any], source: str, n_mels: int) -> tuple[Fe
     return own, known[kind] if own == spec else ""
 
 
+def front_end(spec: FeatureSpec) -> str:
+    """The training code's name for features like these."""
+    like = (name for name, known in _FRONT_ENDS.items() if known.framing == spec.framing)
+    return next(like).partition("-")[0]
+
+
 IMPORTER = Importer(
     recognises=recognises, adapt=adapt, tables=tables, companions=COMPANIONS, config_needed=False
 )

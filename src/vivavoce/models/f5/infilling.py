@@ -51,9 +51,10 @@ class Infilling:
     @classmethod
     def drawn(cls, rows: int, n_frames: int, n_mels: int, loss: F5Loss) -> Infilling:
         """On the CPU, from torch's global generator."""
-        fraction, *others = (torch.rand(rows) for _ in range(5))
+        fraction, place, time, reference, both = torch.rand(5, rows)
         fraction = loss.span[0] + (loss.span[1] - loss.span[0]) * fraction
-        return cls(fraction, *others, torch.randn(rows, n_frames, n_mels))
+        noise = torch.randn(rows, n_frames, n_mels)
+        return cls(fraction, place, time, reference, both, noise)
 
 
 def spans(draws: Infilling, lengths: Tensor, n_frames: int) -> Tensor:

@@ -30,7 +30,7 @@ def activations(config: F5Config, spec: FeatureSpec, dropout: float) -> Activati
         block=FLOAT * ((BLOCK[config.backbone] + 2 * mult) * dim + masks),
         boundary=FLOAT * dim,
         outside=FLOAT * (text + WIDTHS * dim + MELS * config.n_mels),
-        scores=FLOAT * config.heads,
+        scores=0.0,  # in training attention keeps them nowhere (runtime/attention.py)
         lower=FLOAT * (LOWER + mult) * dim + HALF * masks,
         lower_weights=HALF * weights,
         positions_per_second=spec.frame_rate,

@@ -5,6 +5,7 @@ Shapes: B rows, N frames, M mels, L tokens.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -30,6 +31,8 @@ from vivavoce.nn.counted import CountedTask
 from vivavoce.nn.noise import Noise
 from vivavoce.nn.task import ActivationShape, Batch
 from vivavoce.types import FeatureSpec, Tokens
+
+logger = logging.getLogger(__name__)
 
 DRAWN = "draw."
 """Before the names of random numbers in a batch."""
@@ -106,7 +109,13 @@ class F5Task(CountedTask):
         self.new_parts = (EMBEDDING,) if own[EMBEDDING] is not tensors[EMBEDDING] else ()
         self.licence = str(tables.get("licence", ""))
         self.vocoder = self.vocoder or str(tables.get("vocoder") or "")
-        self.exported.variant = (tables.get("variant") or {}).get("name", self.exported.variant)
+        if (tables.get("variant") or {}).get("name") == "unknown":
+            logger.warning(
+                "'%s' may be an F5 v0 or v1 and is trained as %s. Set model.mask_text and "
+                "model.rotary_heads (v1: true, 0; v0: false, 1) if that is wrong.",
+                tables.get("name"),
+                self.exported.variant,
+            )
 
     def draw(self, batch: Batch) -> Batch:
         mel = batch["features"]

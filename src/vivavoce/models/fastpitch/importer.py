@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vivavoce.audio.coqui import Stats, features_from_coqui
 from vivavoce.checkpoints.importer import Importer
-from vivavoce.checkpoints.remap import count, fold_weight_norm, require_count
+from vivavoce.checkpoints.remap import count, fold_weight_norm, renamed, require_count
 from vivavoce.config import to_dict
 from vivavoce.errors import BadCheckpoint
 from vivavoce.models.fastpitch.config import (
@@ -49,6 +49,7 @@ _RELATIVE = (
     (r"\.ffn_layers\.(\d+)\.conv_2\.", r".layers.\1.feed_forward.contract."),
 )
 _RENAMES = (
+    (r"^pos_encoder\.pe$", "positions"),
     (r"^emb\.", "embedding."),
     (r"^emb_g\.", "speakers."),
     (r"^(pitch|energy)_predictor\.", r"\1.predictor."),
@@ -123,9 +124,15 @@ def tables(
         "config": to_dict(config),
         "speakers": [str(row) for row in range(config.n_speakers)],
         "features": to_dict(features_from_coqui(foreign.get("audio") or {}, stats)),
-        "text": text_table(foreign),
+        "text": _text(foreign),
         "options": to_dict(FastPitchOptions(speed=1 / scale)),
     }
+
+
+def _text(foreign: Mapping[str, Any]) -> dict[str, Any]:
+    """The text's rules, and who made the phonemes: gruut leaves stress marks out."""
+    table, phonemizer = text_table(foreign), foreign.get("phonemizer")
+    return {"coqui": table["coqui"] | ({"phonemizer": phonemizer} if phonemizer else {})}
 
 
 def config_from_coqui(
@@ -157,30 +164,21 @@ def _stack(
 ) -> StackSizes:
     """`heads` is how many there are where the settings do not say it."""
     said = settings.get(f"{part}_params") or {}
-    if f"{part}.blocks.0.inputs.0.weight" in ours:
-        inputs = ours[f"{part}.blocks.0.inputs.0.weight"]
-        return StackSizes(
-            kind="wavenet",
-            layers=count(ours, f"{part}.blocks.0.inputs."),
-            inner=inputs.shape[1],
-            kernel=inputs.shape[2],
-            blocks=count(ours, f"{part}.blocks."),
-            dilation_rate=said.get("dilation_rate", 1),
-        )
     layers = f"{part}.transformer.layers." if part == "decoder" else f"{part}.layers."
+    blocks, number = f"{part}.blocks.", count(ours, layers)
     if f"{layers}0.inputs.weight" in ours:
-        require_count(ours, layers, said.get("num_layers", count(ours, layers)), "num_layers")
+        require_count(ours, layers, said.get("num_layers", number), "num_layers")
         inner, _, kernel = ours[f"{layers}0.expand.weight"].shape
-        return StackSizes(
-            "transformer", count(ours, layers), said.get("num_heads", heads), inner, kernel
-        )
+        return StackSizes("transformer", number, said.get("num_heads", heads), inner, kernel)
     if f"{layers}0.attention.query.weight" in ours:
         inner, _, kernel = ours[f"{layers}0.feed_forward.expand.weight"].shape
-        window = said.get("rel_attn_window_size")
-        number = count(ours, layers)
-        return StackSizes(
-            "relative", number, said.get("num_heads", 2), inner, kernel, window=window
-        )
+        heads, window = said.get("num_heads", 2), said.get("rel_attn_window_size")
+        return StackSizes("relative", number, heads, inner, kernel, window=window)
+    if f"{blocks}0.inputs.0.weight" in ours:
+        _, inner, kernel = ours[f"{blocks}0.inputs.0.weight"].shape
+        rate, number = said.get("dilation_rate", 1), count(ours, f"{blocks}0.inputs.")
+        n_blocks = count(ours, blocks)
+        return StackSizes("wavenet", number, 1, inner, kernel, blocks=n_blocks, dilation_rate=rate)
     return _residual(part, said, ours)
 
 
@@ -214,11 +212,7 @@ def _predictor(ours: Mapping[str, Tensor], prefix: str, embedding: str) -> Predi
 
 
 def _renamed(key: str) -> str:
-    if key == "pos_encoder.pe":
-        return "positions"
-    for pattern, replacement in _RENAMES:
-        key = re.sub(pattern, replacement, key)
-    return key.replace(".gamma", ".weight").replace(".beta", ".bias")
+    return renamed(key, _RENAMES).replace(".gamma", ".weight").replace(".beta", ".bias")
 
 
 def _shaped(name: str, tensor: Tensor) -> Tensor:

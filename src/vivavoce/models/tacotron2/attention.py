@@ -42,7 +42,7 @@ class LocationAttention(nn.Module):
         state = {"keys": self.memory(memory), "weights": nothing}
         if self.config.location:
             state["cumulative"] = nothing
-        if self.config.forward:
+        if self.config.forward_attention:
             state["alpha"] = torch.full_like(nothing, 1e-7)
             state["alpha"][:, 0] = 1
             state["agent"] = memory.new_full((1, 1), 0.5)
@@ -61,11 +61,11 @@ class LocationAttention(nn.Module):
             weights = energies.sigmoid() / energies.sigmoid().sum(1, keepdim=True)
         if c.location:
             new["cumulative"] = state["cumulative"] + weights  # before forward attention
-        if c.forward:
+        if c.forward_attention:
             weights = new["alpha"] = self._moved_forward(weights, state)
         new["weights"] = weights
         context = torch.bmm(weights.unsqueeze(1), state["memory"]).squeeze(1)
-        if c.forward and c.agent:
+        if c.forward_attention and c.agent:
             new["agent"] = self.agent(torch.cat([context, query], -1)).sigmoid()
         return context, new
 

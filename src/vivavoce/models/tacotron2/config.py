@@ -11,7 +11,7 @@ from vivavoce.options import Options
 @dataclass(frozen=True)
 class AttentionConfig:
     """`location`: additive, with or without features of the earlier weights (`location`), forward
-    attention (`forward`, with a transition `agent` or the `forward_mask`) and a `window`.
+    attention (`forward_attention`, with a transition `agent` or the `forward_mask`) and a `window`.
     `dynamic`: dynamic convolutions. `graves`: a mixture of `heads` that only moves forward.
     """
 
@@ -21,7 +21,7 @@ class AttentionConfig:
     kernel: int = 31
     location: bool = True
     norm: Literal["softmax", "sigmoid"] = "sigmoid"
-    forward: bool = False
+    forward_attention: bool = False
     forward_mask: bool = False
     agent: bool = False
     window: bool = False

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +11,7 @@ from torch import Tensor
 from vivavoce.audio.coqui import Stats, features_from_coqui
 from vivavoce.checkpoints.folding import fold_batch_norms, fuse_lstm_cells
 from vivavoce.checkpoints.importer import Importer
-from vivavoce.checkpoints.remap import count
+from vivavoce.checkpoints.remap import count, renamed
 from vivavoce.config import from_dict, to_dict
 from vivavoce.models.tacotron2.config import AttentionConfig, StyleConfig, TacotronConfig
 from vivavoce.text.coqui_model import text_table
@@ -74,17 +73,11 @@ def recognises(names: Iterable[str]) -> bool:
 def adapt(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
     """Our names with batch norms folded and gates fused; what only training needs is left out."""
     dropped = [name for name in tensors if name.startswith(_TRAINING)]
-    ours = {_rename(k): v for k, v in tensors.items() if not k.startswith(_TRAINING)}
+    ours = {renamed(k, _RENAMES): v for k, v in tensors.items() if not k.startswith(_TRAINING)}
     ours = fold_batch_norms(ours, lambda norm: 1e-3 if ".cbhg." in norm else 1e-5)
     if "decoder.decoder_rnn.weight_ih" in ours:
         ours = fuse_lstm_cells(ours, "decoder.attention_rnn", "decoder.decoder_rnn")
     return ours, dropped
-
-
-def _rename(key: str) -> str:
-    for pattern, replacement in _RENAMES:
-        key = re.sub(pattern, replacement, key)
-    return key
 
 
 def tables(
@@ -143,7 +136,7 @@ def config_from_coqui(foreign: Mapping[str, Any], tensors: Mapping[str, Tensor])
     return from_dict(TacotronConfig, table | ({"style": to_dict(style)} if style else {}))
 
 
-def _second(rows: Any, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+def _second(rows: Callable[[str], int], tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     last = count(tensors, "postnet.convolutions.") - 1
     return {
         "n_mels": rows(f"postnet.convolutions.{last}.convolution1d.weight"),
@@ -153,7 +146,7 @@ def _second(rows: Any, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     }
 
 
-def _first(rows: Any, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+def _first(rows: Callable[[str], int], tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     n_mels = rows("postnet.cbhg.conv1d_projections.1.conv1d.weight")
     fed_back = tensors["decoder.prenet.linear_layers.0.linear_layer.weight"].shape[1] // n_mels
     return {
@@ -188,7 +181,7 @@ def _attention(
             "width": tensors[place + "query_layer.linear_layer.weight"].shape[0],
             "location": conv is not None,
             "norm": foreign.get("attention_norm", "sigmoid"),
-            "forward": bool(foreign.get("use_forward_attn")),
+            "forward_attention": bool(foreign.get("use_forward_attn")),
             "forward_mask": bool(foreign.get("forward_attn_mask")),
             "agent": place + "ta.weight" in tensors,
             "window": bool(foreign.get("attention_win" if second else "windowing")),

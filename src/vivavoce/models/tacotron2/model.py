@@ -186,9 +186,10 @@ class Tacotron(StepwiseModel[TacotronOptions]):
         rate = self.spec.sample_rate
         samples = torch.from_numpy(resample(np.asarray(audio.samples), audio.sample_rate, rate))
         mel = extract(samples[None], self.spec).to(self.device).transpose(1, 2)
-        ids = self.text.encode(transcript).ids if transcript else None
-        text = ids and self.encoder.embedding(torch.tensor([ids], device=self.device))
-        return style.of_mel(mel, text if ids else None)
+        if not transcript:
+            return style.of_mel(mel, None)
+        ids = torch.tensor([self.text.encode(transcript).ids], device=self.device)
+        return style.of_mel(mel, self.encoder.embedding(ids))
 
     def _memory(self, encoded: Tensor, voice: Voice) -> Tensor:
         """What the attention reads, `[1, L, E]`: text, style, speaker. Raises UnknownVoice."""

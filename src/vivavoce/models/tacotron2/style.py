@@ -7,7 +7,6 @@ Shapes: T frames, M bands, S style width, C channels.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -15,28 +14,7 @@ from torch.nn import functional as F
 
 from vivavoce.errors import VoiceError
 from vivavoce.models.tacotron2.config import StyleConfig
-
-
-def _conv_stack(config: StyleConfig) -> nn.ModuleList:
-    padding = 2 if config.kind == "capacitron" else 1
-    widths = pairwise((1, *config.channels))
-    return nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=padding) for a, b in widths)
-
-
-def _height(config: StyleConfig, n_mels: int) -> int:
-    """Bands that are left behind the convolutions."""
-    padding = 2 if config.kind == "capacitron" else 1
-    for _ in config.channels:
-        n_mels = (n_mels + 2 * padding - 3) // 2 + 1
-    return n_mels
-
-
-def _encoded(convs: nn.ModuleList, mel: Tensor) -> Tensor:
-    """Mel `[1, T, M]` to `[1, T', C M']`."""
-    x = mel.unsqueeze(1)
-    for conv in convs:
-        x = conv(x).relu()
-    return x.transpose(1, 2).flatten(2)
+from vivavoce.nn.reference_convs import ReferenceConvs
 
 
 class StyleTokens(nn.Module):
@@ -45,9 +23,8 @@ class StyleTokens(nn.Module):
     def __init__(self, config: StyleConfig, n_mels: int) -> None:
         super().__init__()
         self.config, token = config, config.width // config.heads
-        self.convs = _conv_stack(config)
-        inputs = config.channels[-1] * _height(config, n_mels)
-        self.recurrent = nn.GRU(inputs, config.recurrent, batch_first=True)
+        self.convs = ReferenceConvs(config.channels)
+        self.recurrent = nn.GRU(self.convs.width(n_mels), config.recurrent, batch_first=True)
         self.tokens = nn.Parameter(torch.randn(config.n_tokens, token) / 2)
         self.query = nn.Linear(config.recurrent, config.width, bias=False)
         self.key = nn.Linear(token, config.width, bias=False)
@@ -59,7 +36,7 @@ class StyleTokens(nn.Module):
 
     def of_mel(self, mel: Tensor, text: Tensor | None, draw: Tensor | None = None) -> Tensor:
         """Mel `[1, T, M]` to `[1, S]`; text and draw change nothing."""
-        query = self.recurrent(_encoded(self.convs, mel))[1][0]
+        query = self.recurrent(self.convs(mel))[1][0]
         tokens = self.tokens.tanh()
         heads = (-1, self.config.heads, self.config.width // self.config.heads)
         query, key, value = (
@@ -88,9 +65,8 @@ class Capacitron(nn.Module):
     def __init__(self, config: StyleConfig, n_mels: int, text_width: int) -> None:
         super().__init__()
         self.config = config
-        self.convs = _conv_stack(config)
-        inputs = config.channels[-1] * _height(config, n_mels)
-        self.recurrent = nn.LSTM(inputs, config.recurrent, batch_first=True)
+        self.convs = ReferenceConvs(config.channels, padding=2)
+        self.recurrent = nn.LSTM(self.convs.width(n_mels), config.recurrent, batch_first=True)
         if config.summary:
             self.summary = nn.LSTM(text_width, config.summary, batch_first=True)
         self.hidden = nn.Linear(config.recurrent + config.summary, config.width)
@@ -107,7 +83,7 @@ class Capacitron(nn.Module):
         `draw` `[1, S]` are normal numbers; without them the result is the mean. Raises VoiceError
         for a model that needs the text.
         """
-        seen = self.recurrent(_encoded(self.convs, mel))[1][0][-1]
+        seen = self.recurrent(self.convs(mel))[1][0][-1]
         if self.config.summary:
             if text is None:
                 raise VoiceError(

@@ -21,7 +21,7 @@ from vivavoce.nn.noise import Noise
 from vivavoce.types import Audio, FeatureSpec, Tokens, Workload
 
 DYNAMIC = AttentionConfig("dynamic")
-FORWARD = AttentionConfig(forward=True, forward_mask=True, agent=True, window=True)
+FORWARD = AttentionConfig(forward_attention=True, forward_mask=True, agent=True, window=True)
 FULL = TacotronConfig(130, r=2, r_init=6, attention=AttentionConfig())
 TOY = TacotronConfig(
     n_tokens=140,
@@ -51,7 +51,7 @@ def workloads() -> dict[str, Workload]:
         _speaking("longest", 1, 200, DYNAMIC),
         _speaking("batch", 4, 20, plain),
         _speaking("dynamic", 1, 20, DYNAMIC),
-        _speaking("forward", 1, 20, FORWARD),
+        _speaking("forward-attention", 1, 20, FORWARD),
         _speaking("graves", 1, 20, AttentionConfig("graves", heads=3)),
         _speaking("generation-1", 1, 20, plain, FIRST),
         Workload("style", "the style of a recording of 3 s, a sentence in it", _style),
@@ -69,7 +69,7 @@ def random_model(
         decoder = model.decoder
         if config.attention.kind == "dynamic":
             decoder.attention.get_buffer("prior").copy_(torch.tensor(PRIOR).flip(0))
-            decoder.attention.v.weight.data.mul_(0.1)
+            decoder.attention.get_parameter("v.weight").data.mul_(0.1)
             if isinstance(decoder, LSTMDecoder) and config.r < config.r_init:
                 _stop_at_the_end(model, decoder)
     return model.to(device).freeze()
@@ -81,14 +81,16 @@ def _stop_at_the_end(model: Tacotron, decoder: LSTMDecoder) -> None:
 
     The count reaches the stop through a frame that is not used.
     """
-    lstm, c = model.encoder.lstm, model.config
-    half = lstm.hidden_size
-    for part in ("weight_ih_l0_reverse", "weight_hh_l0_reverse"):
-        getattr(lstm, part)[[0, half, 2 * half, 3 * half]] = 0
-    for gate, bias in enumerate((9.0, 9.0, 0.2, 9.0)):
-        lstm.bias_ih_l0_reverse[gate * half] = bias
-        lstm.bias_hh_l0_reverse[gate * half] = 0
-    count = c.hidden + half  # the first unit of the reversed direction, behind the decoder's own
+    lstm, half = model.encoder.get_submodule("lstm"), model.config.width // 2
+    for part, values in (
+        ("weight_ih_l0_reverse", 0.0),
+        ("weight_hh_l0_reverse", 0.0),
+        ("bias_ih_l0_reverse", (9.0, 9.0, 0.2, 9.0)),
+        ("bias_hh_l0_reverse", 0.0),
+    ):
+        rows = lstm.get_parameter(part)[::half]  # the first unit's four gates
+        rows.copy_(torch.tensor(values))
+    count = model.config.hidden + half  # the reversed first unit, among what the frames read
     for values in (decoder.frames.weight[-1], decoder.frames.bias[-1:], decoder.stop.weight):
         values.zero_()
     decoder.frames.weight[-1, count] = 1

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from vivavoce.errors import ConfigError
+from vivavoce.nn.latent_config import LatentConfig
 from vivavoce.options import Opt, Options
 
 
 @dataclass(frozen=True, kw_only=True)
-class VitsConfig:
+class VitsConfig(LatentConfig):
     """Architecture, without the HiFi-GAN that decodes the latents. Defaults are the publication's.
 
     Widths are channel counts. `relative_window` counts the symbols on each side that learned
@@ -30,12 +31,6 @@ class VitsConfig:
     text_ffn: int = 768
     text_kernel: int = 3
     relative_window: int = 4
-    latent_width: int = 192
-    flow_width: int = 192
-    n_couplings: int = 4
-    flow_layers: int = 4
-    flow_kernel: int = 5
-    flow_dilation: int = 1
     stochastic_durations: bool = True
     duration_width: int = 192
     duration_kernel: int = 3
@@ -45,13 +40,7 @@ class VitsConfig:
     duration_eps: float = 1e-5
     variational_durations: bool = False
     posterior: bool = False
-    n_bins: int = 513
-    posterior_width: int = 192
-    posterior_layers: int = 16
-    posterior_kernel: int = 5
-    posterior_dilation: int = 1
     n_speakers: int = 0
-    speaker_width: int = 0
     unit_speakers: bool = False
     speaker_durations: bool = True
     n_languages: int = 0

@@ -12,11 +12,11 @@ from torch import Tensor
 from vivavoce.config import from_dict
 from vivavoce.errors import UsageError
 from vivavoce.files import write_bytes, write_text
-from vivavoce.models.vits import decoder as decoders
 from vivavoce.models.vits.config import VitsConfig
 from vivavoce.models.vits.official_names import official
 from vivavoce.models.vits.onnx_graph import Builder
 from vivavoce.models.vits.text import PiperText, TextConfig
+from vivavoce.vocoders import inner as decoders
 
 PRODUCER = "vivavoce"
 

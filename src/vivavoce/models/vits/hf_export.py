@@ -18,11 +18,11 @@ from vivavoce.checkpoints import safetensors_file
 from vivavoce.config import from_dict
 from vivavoce.errors import OutputError, UsageError
 from vivavoce.files import write_text
-from vivavoce.models.vits import decoder as decoders
 from vivavoce.models.vits.config import VitsConfig
-from vivavoce.models.vits.decoder import DecoderConfig
 from vivavoce.models.vits.official_names import official
 from vivavoce.models.vits.text import TextConfig
+from vivavoce.vocoders import inner as decoders
+from vivavoce.vocoders.inner import DecoderConfig
 
 _FLOWS = r"(?:post_)?flows\.\d+"
 _HF = tuple(

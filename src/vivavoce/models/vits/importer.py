@@ -13,10 +13,10 @@ from vivavoce.checkpoints.companions import Companion
 from vivavoce.checkpoints.importer import Importer
 from vivavoce.checkpoints.onnx_graph import OnnxGraph
 from vivavoce.config import to_dict
-from vivavoce.models.vits import decoder as decoders
 from vivavoce.models.vits import names, piper_onnx
 from vivavoce.models.vits.settings import settings_of
 from vivavoce.models.vits.sizes import config_of, decoder_of
+from vivavoce.vocoders import inner as decoders
 
 COMPANIONS = {
     "vocab": Companion("vocab.json"),

@@ -21,8 +21,8 @@ from vivavoce.models.vits import text as vits_text
 from vivavoce.models.vits.config import VitsConfig, VitsOptions
 from vivavoce.models.vits.durations import DeterministicDurations, StochasticDurations
 from vivavoce.models.vits.encoder import TextEncoder
-from vivavoce.models.vits.flow import Flow, Posterior
 from vivavoce.models.vits.prior import Lengths, expanded, lengths_of
+from vivavoce.nn.latent_flow import Flow, Posterior
 from vivavoce.nn.noise import Noise
 from vivavoce.nn.padding import length_mask, pad_tokens
 from vivavoce.types import Chunk, Features, FeatureSpec, Tokens, Voice

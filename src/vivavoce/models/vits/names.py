@@ -12,7 +12,7 @@ from typing import Literal
 from torch import Tensor
 
 from vivavoce.checkpoints.remap import fold_weight_norm, strip, under
-from vivavoce.models.vits import decoder as decoders
+from vivavoce.vocoders import inner as decoders
 
 Layout = Literal["original", "coqui", "hf"]
 Renames = tuple[tuple[re.Pattern[str], str], ...]

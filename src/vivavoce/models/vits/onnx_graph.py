@@ -14,8 +14,8 @@ from torch import Tensor
 from vivavoce.checkpoints.onnx_layers import LayerGraph, NoiseInput
 from vivavoce.checkpoints.onnx_write import FLOAT, INT64, GraphWriter
 from vivavoce.models.vits.config import VitsConfig
-from vivavoce.models.vits.decoder import LAST_SLOPE, SLOPE, DecoderConfig
 from vivavoce.models.vits.spline import EDGE, SMALLEST, TAIL
+from vivavoce.vocoders.inner import LAST_SLOPE, SLOPE, DecoderConfig
 
 NORM_EPS = 1e-5
 ATTENTION = ("conv_q", "conv_k", "conv_v", "conv_o", "emb_rel_k", "emb_rel_v")

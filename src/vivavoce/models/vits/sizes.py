@@ -17,10 +17,10 @@ from torch import Tensor
 from vivavoce.checkpoints.remap import count
 from vivavoce.config import from_dict
 from vivavoce.errors import BadCheckpoint, ConfigError
-from vivavoce.models.vits import decoder as decoders
 from vivavoce.models.vits.config import VitsConfig
-from vivavoce.models.vits.decoder import DecoderConfig
 from vivavoce.models.vits.names import decoder
+from vivavoce.vocoders import inner as decoders
+from vivavoce.vocoders.inner import DecoderConfig
 
 T = TypeVar("T")
 COQUI_EPS = 1e-4

@@ -17,7 +17,6 @@ from vivavoce.audio.features import FeatureExtractor
 from vivavoce.checkpoints import store
 from vivavoce.checkpoints.remap import fold_weight_norm
 from vivavoce.config import from_dict, to_dict
-from vivavoce.models.vits import decoder as decoders
 from vivavoce.models.vits.config import VitsConfig
 from vivavoce.models.vits.discriminators import Discriminators
 from vivavoce.models.vits.durations import StochasticDurations
@@ -37,6 +36,7 @@ from vivavoce.nn.padding import length_mask
 from vivavoce.nn.task import Batch, Task
 from vivavoce.runtime import full_precision
 from vivavoce.types import FeatureSpec, Tokens
+from vivavoce.vocoders import inner as decoders
 from vivavoce.vocoders.base import Vocoder
 
 SPEAKER_WIDTH = 256

@@ -11,11 +11,11 @@ import torch
 
 from vivavoce.audio.specs import HIFIGAN_22K, XTTS_LATENTS
 from vivavoce.models.base import sentences
-from vivavoce.models.vits import decoder as decoders
 from vivavoce.models.vits.config import VitsConfig, VitsOptions
 from vivavoce.models.vits.model import VitsTTS
 from vivavoce.nn.noise import Noise
 from vivavoce.types import Tokens, Workload
+from vivavoce.vocoders import inner as decoders
 
 FULL = VitsConfig(n_tokens=256)
 TOY = VitsConfig(

@@ -53,7 +53,11 @@ class Dvae(nn.Module):
     @torch.no_grad()
     def encode(self, mel: Tensor) -> Tensor:
         """`[B, M, T]` to codes `[B, ceil(T / 4)]`: the entries nearest to what was encoded."""
-        x = self.encoder(mel).transpose(1, 2)
+        return self.nearest(self.encoder(mel).transpose(1, 2))
+
+    @torch.no_grad()
+    def nearest(self, x: Tensor) -> Tensor:
+        """Encoded frames `[B, N, D]` to the numbers of their nearest entries `[B, N]`."""
         # their squared distance, but for what is the same for all entries
         return (self.codebook.square().sum(0) - 2 * (x @ self.codebook)).argmin(-1)
 

@@ -26,7 +26,7 @@ UNSCORED = -100
 @dataclass(frozen=True)
 class PackedRows:
     """Inputs and targets `[B, N]`. `is_text` says which table an input is of, `places` its place
-    in its own stream; a target is UNSCORED where there is none.
+    in its own stream; a target is UNSCORED where there is none. Text lies in the first `n_text`.
     """
 
     ids: Tensor
@@ -34,6 +34,7 @@ class PackedRows:
     is_text: Tensor
     text_targets: Tensor
     code_targets: Tensor
+    n_text: int
 
 
 def packed(
@@ -69,6 +70,7 @@ def packed(
         is_text,
         torch.where(is_text, text_targets, UNSCORED),
         torch.where(scored, code_targets, UNSCORED),
+        tokens.shape[1] + 1,
     )
 
 
@@ -78,13 +80,16 @@ def _at(values: Tensor, places: Tensor) -> Tensor:
 
 
 class TeacherForcing:
-    """The GPT's losses on whole rows. `dropout` is GPT-2's: of embeddings, attention, both sums.
+    """The GPT's losses on whole rows. `dropout` is of embeddings and of what a block adds.
 
+    `attention_dropout` is of attention weights, which only CUDA has a fused kernel for: elsewhere
+    they are kept, and memory grows with the square of a row's length.
     With `recompute` blocks are computed again in the backward pass instead of kept.
     """
 
-    def __init__(self, gpt: Gpt, dropout: float) -> None:
-        self.gpt, self.dropout, self.recompute = gpt, dropout, False
+    def __init__(self, gpt: Gpt, dropout: float, attention_dropout: float = 0.0) -> None:
+        self.gpt, self.recompute = gpt, False
+        self.dropout, self.attention_dropout = dropout, attention_dropout
 
     def sums(self, latents: Tensor, rows: PackedRows) -> dict[str, Tensor]:
         """Cross-entropy of text and codes, summed over all scored targets. Latents `[B, P, W]`."""
@@ -98,9 +103,9 @@ class TeacherForcing:
         body = torch.where(is_text.unsqueeze(2), text, codes)
         states = self.states(torch.cat([latents.to(body.dtype), body], dim=1))
         states = states[:, latents.shape[1] :]
-        most = int(rows.is_text.sum(1).max())  # the text head is wide: only where there is text
+        written = slice(rows.n_text)  # the text head is wide: only where there may be text
         return {
-            "text": _summed(gpt.text_head(states[:, :most]), rows.text_targets[:, :most]),
+            "text": _summed(gpt.text_head(states[:, written]), rows.text_targets[:, written]),
             "codes": _summed(gpt.code_head(states), rows.code_targets),
         }
 
@@ -118,7 +123,8 @@ class TeacherForcing:
         rate = self.dropout if self.gpt.training else 0.0
         qkv = block.qkv(block.norm1(x)).unflatten(-1, (3, block.heads, -1))
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        heard = cached_attention(q, k, v, causal=True, dropout=rate)
+        dropped = self.attention_dropout if self.gpt.training else 0.0
+        heard = cached_attention(q, k, v, causal=True, dropout=dropped)
         heard = heard.transpose(1, 2).flatten(2)
         x = x + F.dropout(block.out(heard), rate)
         inner = F.gelu(block.up(block.norm2(x)), approximate="tanh")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -23,13 +23,16 @@ from vivavoce.errors import AudioError, ConfigError, TextError
 from vivavoce.models.xtts import growth, prompt
 from vivavoce.models.xtts.coder import Coder, read_dvae
 from vivavoce.models.xtts.config import XttsConfig
+from vivavoce.models.xtts.dvae import Dvae
+from vivavoce.models.xtts.dvae_train import DvaeTask
 from vivavoce.models.xtts.model import Xtts
+from vivavoce.models.xtts.official_export import official_name
 from vivavoce.models.xtts.shape import activations
 from vivavoce.models.xtts.teaching import STOPS, PackedRows, TeacherForcing, packed
 from vivavoce.models.xtts.text import Tokenizer, language_code
 from vivavoce.nn import lora
 from vivavoce.nn.counted import CountedTask
-from vivavoce.nn.task import ActivationShape, Batch
+from vivavoce.nn.task import ActivationShape, Batch, Task
 from vivavoce.runtime import full_precision
 from vivavoce.types import FeatureSpec, Tokens
 
@@ -39,18 +42,22 @@ UNDECAYED = (nn.LayerNorm, nn.GroupNorm, nn.Embedding)
 
 @dataclass(frozen=True, kw_only=True)
 class XttsLoss:
-    """How XTTS is trained; the defaults are the published trainer's.
+    """How XTTS is trained; the defaults are the published trainer's but for `attention_dropout`.
 
-    `dvae` is the discrete VAE that makes codes of recordings. `prompt_s`: the voice is taken from
-    a crop of this many seconds of the recording itself; with `hide_prompt` what the crop holds is
-    not scored. `dropout` is the GPT's. `voice` are recordings whose voice the exported model has
-    as its first speaker, called `voice_name`; `voice_language` is what that voice speaks.
+    `part` is what is trained: the GPT, or the `dvae`, the discrete VAE that makes codes of
+    recordings, which lies at `dvae`. `prompt_s`: the voice is taken from a crop of this many
+    seconds of the recording itself; with `hide_prompt` what the crop holds is not scored.
+    `dropout` is of the GPT's embeddings and sums; `attention_dropout`, 0.1 when published, of its
+    attention: without CUDA's kernels it costs memory. `voice` are recordings whose voice the
+    exported model has as its first speaker, called `voice_name`.
     """
 
+    part: Literal["gpt", "dvae"] = "gpt"
     dvae: Path | None = None
     text_weight: float = 0.01
     code_weight: float = 1.0
     dropout: float = 0.1
+    attention_dropout: float = 0.0
     prompt_s: tuple[float, float] = (3.0, 6.0)
     hide_prompt: bool = False
     voice: tuple[Path, ...] = ()
@@ -59,11 +66,26 @@ class XttsLoss:
     def __post_init__(self) -> None:
         if not 0 < self.prompt_s[0] <= self.prompt_s[1]:
             raise ValueError("prompt_s must be two lengths above 0, the shorter first.")
-        if not 0 <= self.dropout < 1:
-            raise ValueError("dropout must be in [0, 1).")
+        if not (0 <= self.dropout < 1 and 0 <= self.attention_dropout < 1):
+            raise ValueError("dropout and attention_dropout must be in [0, 1).")
 
 
-def build_task(tables: Mapping[str, Any], speakers: tuple[str, ...]) -> XttsTask:
+def build_task(tables: Mapping[str, Any], speakers: tuple[str, ...]) -> Task:
+    """The task of the recipe's `loss.part`."""
+    loss = from_dict(XttsLoss, dict(tables.get("loss", {})), "loss")
+    return DvaeTask(read_dvae(_required(loss))) if loss.part == "dvae" else gpt_task(tables, loss)
+
+
+def _required(loss: XttsLoss) -> Path:
+    if loss.dvae is None:
+        raise ConfigError(
+            "loss.dvae is not set: codes are made by the checkpoint's discrete VAE.",
+            "Set it to the dvae.pth of the official XTTS release.",
+        )
+    return loss.dvae
+
+
+def gpt_task(tables: Mapping[str, Any], loss: XttsLoss) -> XttsTask:
     """From a recipe's tables. `text` holds the vocabulary of the start, and the `language` of rows
     that name none. Raises ConfigError, BadCheckpoint.
     """
@@ -77,7 +99,6 @@ def build_task(tables: Mapping[str, Any], speakers: tuple[str, ...]) -> XttsTask
     model = dict(tables.get("model", {})) | {"text_tokens": tokenizer.n_tokens}
     config = from_dict(XttsConfig, model, "model")
     spec = from_dict(FeatureSpec, to_dict(XTTS_LATENTS) | dict(tables.get("features", {})))
-    loss = from_dict(XttsLoss, dict(tables.get("loss", {})), "loss")
     return XttsTask(Xtts(config, spec, text), loss, language)
 
 
@@ -115,10 +136,11 @@ class XttsTask(CountedTask):
         self.loss, self.language = loss or XttsLoss(), language
         self.weights = {"text": self.loss.text_weight, "codes": self.loss.code_weight}
         model.speaker_encoder.requires_grad_(False)
-        self.teaching = TeacherForcing(model.gpt, self.loss.dropout)
+        self.teaching = TeacherForcing(model.gpt, self.loss.dropout, self.loss.attention_dropout)
         self.hear = FeatureExtractor(XTTS_COND_V2 if model.config.perceiver else XTTS_COND_V1)
         self.manifest: dict[str, Any] = {}
         self.beside: dict[str, Tensor] = {}
+        self.dvae: list[Dvae] = []  # in a list: no part of this module
 
     def parts(self) -> dict[str, nn.Module]:
         return {"model": self.exported}
@@ -147,20 +169,19 @@ class XttsTask(CountedTask):
         return codes
 
     def _coder(self) -> Coder:
-        if self.loss.dvae is None:
-            raise ConfigError(
-                "loss.dvae is not set: codes are made by the checkpoint's discrete VAE.",
-                "Set it to the dvae.pth of the official XTTS release.",
-            )
-        if not hasattr(self, "_made"):
-            self._made = (read_dvae(self.loss.dvae),)  # in a tuple: no part of this module
+        if not self.dvae:
+            self.dvae.append(read_dvae(_required(self.loss)))
         config = self.exported.config
-        return Coder(self._made[0], self.exported.mel_stats, config.code_samples)
+        return Coder(self.dvae[0], self.exported.mel_stats, config.code_samples)
 
     def decayed(self, name: str, parameter: nn.Parameter) -> bool:
         """As published: no biases, and no weight of a norm or an embedding."""
         owner = self.exported.get_submodule(name.rpartition(".")[0])
         return not (name.endswith(".bias") or isinstance(owner, UNDECAYED))
+
+    def published_name(self, name: str) -> str:
+        """As Coqui's program calls it."""
+        return official_name(name)
 
     def take(self, tensors: Mapping[str, Tensor], tables: Mapping[str, Any]) -> None:
         """A longer vocabulary gets new rows (growth.py); the vocoder is kept for the export."""
@@ -179,6 +200,7 @@ class XttsTask(CountedTask):
 
     def draw(self, batch: Batch) -> Batch:
         """The samples give way to a crop of each row, which its voice is taken from."""
+        self.dvae.clear()  # all codes are made by now
         lengths, bounds = batch["sample_lengths"].tolist(), self.loss.prompt_s
         found = prompt.spans(lengths, bounds, self.training)
         heard = prompt.crops(batch["samples"], found, bounds)

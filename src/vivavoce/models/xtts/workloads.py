@@ -43,6 +43,7 @@ def workloads() -> dict[str, Workload]:
         _speaking("bfloat16", "typical, its large products in bfloat16", TEXT, 40, lower=True),
         Workload("recording", "30 s at 44.1 kHz made a voice, a word said with it", _recording),
         Workload("long-reference", "two recordings of 30 s made a voice", _long_reference),
+        Workload("training", "an update on two rows of 2 s, blocks computed twice", _training),
     )
     return {work.name: work for work in found}
 
@@ -50,6 +51,11 @@ def workloads() -> dict[str, Workload]:
 def random_model(
     config: XttsConfig, device: torch.device | str, arithmetic: Arithmetic | None = None
 ) -> Xtts:
+    """Ready for inference, with `random_weights`."""
+    return placed(random_weights(config), device, arithmetic)
+
+
+def random_weights(config: XttsConfig) -> Xtts:
     """Seeded weights in which every layer has a say: nothing starts at zero."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -58,7 +64,7 @@ def random_model(
             if "proj_out" in name:
                 torch.nn.init.normal_(parameter, 0.0, 0.02)
         model.gpt.code_head.get_parameter("bias").data[config.stop_code] = NEVER
-    return placed(model, device, arithmetic)
+    return model
 
 
 def _certain(model: Xtts) -> Xtts:
@@ -118,6 +124,37 @@ def _long_reference(device: torch.device, full: bool = False) -> Callable[[], ob
     model = random_model(replace(FULL if full else TOY, normalise_references=True), device)
     recordings = [_noise(30), _noise(30)]
     return lambda: model.make_voice(recordings)
+
+
+def _training(device: torch.device, full: bool = False) -> Callable[[], object]:
+    from vivavoce.models.xtts.train import XttsLoss, XttsTask
+
+    model = random_weights(FULL if full else TOY)
+    task = XttsTask(model, XttsLoss(prompt_s=(1.0, 2.0))).to(device).train()
+    task.recompute(True)
+    trained = [p for p in task.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(trained, 1e-6)
+    generator = torch.Generator().manual_seed(0)
+    config = model.config
+    batch = {
+        "tokens": torch.randint(config.text_tokens, (2, 30), generator=generator),
+        "token_lengths": torch.tensor([30, 20]),
+        "samples": 0.1 * torch.randn(2, 2 * config.input_rate, generator=generator),
+        "sample_lengths": torch.tensor([2 * config.input_rate, config.input_rate]),
+        "codes": torch.randint(config.start_code, (2, 44), generator=generator),
+        "code_lengths": torch.tensor([44, 22]),
+        "speakers": torch.zeros(2, dtype=torch.long),
+    }
+    batch = {name: tensor.to(device) for name, tensor in batch.items()}
+
+    def update() -> torch.Tensor:
+        optimiser.zero_grad()
+        loss, _ = task("model", batch, 0)
+        loss.backward()
+        optimiser.step()
+        return loss.detach()
+
+    return update
 
 
 def _noise(seconds: int) -> Audio:

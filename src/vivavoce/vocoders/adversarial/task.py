@@ -5,16 +5,17 @@ Shapes: B batch, M mels, T frames, S samples.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from vivavoce.audio.features import FeatureExtractor
 from vivavoce.checkpoints import store
-from vivavoce.checkpoints.remap import fold_weight_norm
+from vivavoce.checkpoints.remap import fold_weight_norm, strict_load
 from vivavoce.config import to_dict
 from vivavoce.nn.adversarial import (
     adversarial_losses,
@@ -64,6 +65,10 @@ class AdversarialTask(Task):
 
     def parts(self) -> dict[str, nn.Module]:
         return {"discriminator": self.discriminators, "generator": self.vocoder}
+
+    def take(self, tensors: Mapping[str, Tensor], tables: Mapping[str, Any]) -> None:
+        """A trained vocoder's weights; the discriminators, which nobody publishes, begin anew."""
+        strict_load(self.vocoder, tensors)
 
     def forward(self, phase: str, batch: Batch, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         """The phase's loss and its parts.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vivavoce.audio.specs import BIGVGAN_24K
-from vivavoce.config import from_dict, to_dict
+from vivavoce.config import from_dict
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.adversarial.config import AdversarialLoss, Objective
 from vivavoce.vocoders.bigvgan.config import BigvganConfig
@@ -32,11 +32,11 @@ class BigvganLoss(AdversarialLoss):
 def build_task(tables: Mapping[str, Any], speakers: tuple[str, ...] = ()) -> GeneratorTask:
     """The task of the recipe tables `model` (BigvganConfig), `features` and `loss` (BigvganLoss).
 
-    `features` begin from the publication's at 24 kHz. Raises ConfigError for a key that none of
-    them has, and for rates that do not make the hop.
+    Without `features` they are the publication's. Raises ConfigError for a key that none of them
+    has, and for rates that do not make the hop.
     """
     config = from_dict(BigvganConfig, tables.get("model", {}), "model")
-    features = to_dict(BIGVGAN_24K) | dict(tables.get("features", {}))
-    spec = from_dict(FeatureSpec, features, "features")
+    features = tables.get("features")
+    spec = from_dict(FeatureSpec, features, "features") if features else BIGVGAN_24K
     loss = from_dict(BigvganLoss, tables.get("loss", {}), "loss")
     return GeneratorTask("bigvgan", config, Bigvgan(config, spec), loss)

@@ -16,12 +16,14 @@ class HifiganConfig(GeneratorConfig):
 
     `condition_dim` is the width of a speaker vector, 0 for none; with `condition_stages` it is
     added after every upsampling too (XTTS). `edge_frames` repeats the first and last frame, as
-    Coqui does with its stand-alone vocoders.
+    Coqui does with its stand-alone vocoders. A linear layer brings features to `inner_channels`
+    first, 0 for none (the vocoders of WavLM's frames).
     """
 
     condition_dim: int = 0
     condition_stages: bool = False
     edge_frames: int = 0
+    inner_channels: int = 0
 
 
 V1 = HifiganConfig()

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from vivavoce.audio.coqui import Stats, features_from_coqui
-from vivavoce.audio.specs import HIFIGAN_22K
+from vivavoce.audio.specs import HIFIGAN_22K, XTTS_LATENTS
 from vivavoce.checkpoints.importer import Importer
 from vivavoce.checkpoints.remap import count
 from vivavoce.config import from_dict, to_dict
@@ -23,6 +23,7 @@ _RENAMES = (
     (r"^conv_pre\.", "first."),
     (r"^conv_post\.", "last."),
     (r"^cond_layer\.", "condition."),
+    (r"^lin_pre\.", "inwards."),
     (r"^ups\.(\d+)\.", r"stages.\1.upsample."),
     (r"^conds\.(\d+)\.", r"stages.\1.condition."),
     (r"\.convs1?\.(\d+)\.", r".dilated.\1."),
@@ -66,14 +67,15 @@ def tables(
 ) -> dict[str, dict[str, Any]]:
     """`config` and `features` of our model folder, from the publication's or Coqui's `config.json`.
 
-    `stats` are the statistics that Coqui's `audio` table names; the weights are not looked at.
+    `stats` are the statistics that Coqui's `audio` table names. Of the weights only a linear layer
+    in front is looked at: then the features are WavLM's frames.
     Raises BadCheckpoint when it names some and none are given, and for Coqui's other vocoders.
     """
     kind = foreign.get("generator_model", "hifigan_generator")
     if kind != "hifigan_generator":
         raise BadCheckpoint(
             f"This vocoder is a '{kind}', not a HiFi-GAN.",
-            "Only Coqui's 'hifigan_generator' is implemented.",
+            "Import it without --as: the family is recognised by its tensors.",
         )
     coqui = "generator_model_params" in foreign
     sizes = foreign["generator_model_params"] if coqui else foreign
@@ -81,8 +83,21 @@ def tables(
     table["block"] = int(sizes.get("resblock_type", sizes.get("resblock", 1)))
     if coqui:
         table["edge_frames"] = COQUI_EDGE_FRAMES
+    linear = (tensors or {}).get("lin_pre.weight", (tensors or {}).get("model_g.lin_pre.weight"))
+    if linear is not None:
+        return _of_wavlm(table, linear)
     features = features_from_coqui(foreign["audio"], stats) if coqui else _features(foreign)
     return {"config": to_dict(from_dict(HifiganConfig, table)), "features": to_dict(features)}
+
+
+def _of_wavlm(table: Mapping[str, Any], linear: Tensor) -> dict[str, dict[str, Any]]:
+    """kNN-VC's vocoder, which repeats no frames at the edges."""
+    sizes = {**table, "inner_channels": linear.shape[0], "edge_frames": 0}
+    config = from_dict(HifiganConfig, sizes)
+    features = replace(
+        XTTS_LATENTS, n_mels=linear.shape[1], hop_length=config.hop_length, sample_rate=16_000
+    )
+    return {"config": to_dict(config), "features": to_dict(features)}
 
 
 def config_from_tensors(tensors: Mapping[str, Tensor]) -> HifiganConfig:

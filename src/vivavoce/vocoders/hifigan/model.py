@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from torch import nn
+from dataclasses import replace
+
+from torch import Tensor, nn
 
 from vivavoce.audio.specs import HIFIGAN_22K
 from vivavoce.types import FeatureSpec
@@ -20,9 +22,10 @@ class Hifigan(Generator):
     tiled_channels = 64
 
     def __init__(self, config: HifiganConfig, spec: FeatureSpec) -> None:
+        inner = replace(spec, n_mels=config.inner_channels) if config.inner_channels else spec
         super().__init__(
             config,
-            spec,
+            inner,
             activation=lambda _, overwrite: nn.LeakyReLU(SLOPE, inplace=overwrite),
             before=nn.LeakyReLU(SLOPE),
             last=nn.LeakyReLU(LAST_SLOPE),
@@ -31,8 +34,19 @@ class Hifigan(Generator):
         )
         self.config = config
         self.edge_frames = config.edge_frames
+        self.accepts = spec
+        self.inwards = (
+            nn.Linear(spec.n_channels, config.inner_channels) if config.inner_channels else None
+        )
+
+    def forward(self, features: Tensor, speaker: Tensor | None = None) -> Tensor:
+        if self.inwards is not None:
+            features = self.inwards(features.transpose(1, 2)).transpose(1, 2)
+        return super().forward(features, speaker)
 
     def on_mlx(self) -> Vocoder:
         from vivavoce.vocoders.hifigan.mlx import MlxHifigan
 
+        if self.inwards is not None:
+            return super().on_mlx()
         return EngineVocoder(self.eval().requires_grad_(False), MlxHifigan(self))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vivavoce.audio.specs import HIFIGAN_22K
-from vivavoce.config import from_dict, to_dict
+from vivavoce.config import from_dict
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.adversarial.config import AdversarialLoss, CriticKind, Objective
 from vivavoce.vocoders.generator_training import GeneratorTask
@@ -33,11 +33,11 @@ class HifiganLoss(AdversarialLoss):
 def build_task(tables: Mapping[str, Any], speakers: tuple[str, ...] = ()) -> GeneratorTask:
     """The task of the recipe tables `model` (HifiganConfig), `features` and `loss` (HifiganLoss).
 
-    `features` begin from the publication's at 22,050 Hz. Raises ConfigError for a key that none of
-    them has, and for rates that do not make the hop.
+    Without `features` they are the publication's. Raises ConfigError for a key that none of them
+    has, and for rates that do not make the hop.
     """
     config = from_dict(HifiganConfig, tables.get("model", {}), "model")
-    features = to_dict(HIFIGAN_22K) | dict(tables.get("features", {}))
-    spec = from_dict(FeatureSpec, features, "features")
+    features = tables.get("features")
+    spec = from_dict(FeatureSpec, features, "features") if features else HIFIGAN_22K
     loss = from_dict(HifiganLoss, tables.get("loss", {}), "loss")
     return GeneratorTask("hifigan", config, Hifigan(config, spec), loss)

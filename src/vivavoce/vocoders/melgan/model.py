@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vivavoce.audio.specs import COQUI_22K
-from vivavoce.errors import ConfigError, UsageError
+from vivavoce.errors import UsageError
 from vivavoce.nn.convolution import Conv, Upsampling, laid_out
 from vivavoce.nn.tiles import in_tiles
 from vivavoce.types import FeatureSpec
-from vivavoce.vocoders.base import Vocoder
+from vivavoce.vocoders.base import Vocoder, require_hop
 from vivavoce.vocoders.melgan.config import PQMF_TAPS, MelganConfig
 
 SLOPE = 0.2
@@ -81,12 +81,7 @@ class Melgan(Vocoder):
 
     def __init__(self, config: MelganConfig, spec: FeatureSpec) -> None:
         super().__init__()
-        if config.hop_length != spec.hop_length:
-            raise ConfigError(
-                f"This MelGAN makes {config.hop_length} samples a frame, its features have a hop "
-                f"of {spec.hop_length}.",
-                "The product of `rates` and `bands` must be the hop.",
-            )
+        require_hop("MelGAN", config.hop_length, spec)
         self.config, self.accepts = config, spec
         self.receptive_field, self.edge_frames = config.receptive_field(), config.edge_frames
         stages = range(len(config.rates))

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vivavoce.audio.specs import COQUI_22K
-from vivavoce.errors import ConfigError
 from vivavoce.nn.convolution import Conv, Upsampling, laid_out
 from vivavoce.types import FeatureSpec
+from vivavoce.vocoders.base import require_hop
 from vivavoce.vocoders.drawn import NoisyVocoder
 from vivavoce.vocoders.univnet.config import UnivnetConfig
 
@@ -83,12 +83,7 @@ class Univnet(NoisyVocoder):
 
     def __init__(self, config: UnivnetConfig, spec: FeatureSpec) -> None:
         super().__init__()
-        if config.hop_length != spec.hop_length:
-            raise ConfigError(
-                f"This UnivNet makes {config.hop_length} samples a frame, its features have a hop "
-                f"of {spec.hop_length}.",
-                "The product of `rates` must be the hop.",
-            )
+        require_hop("UnivNet", config.hop_length, spec)
         self.config, self.accepts = config, spec
         self.noise_channels = config.noise
         self.receptive_field = config.receptive_field()

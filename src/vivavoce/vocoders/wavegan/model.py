@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vivavoce.audio.specs import COQUI_22K
-from vivavoce.errors import ConfigError
 from vivavoce.nn.convolution import Conv, laid_out
 from vivavoce.types import FeatureSpec
+from vivavoce.vocoders.base import require_hop
 from vivavoce.vocoders.drawn import NoisyVocoder
 from vivavoce.vocoders.wavegan.config import WaveganConfig
 
@@ -66,12 +66,7 @@ class Wavegan(NoisyVocoder):
 
     def __init__(self, config: WaveganConfig, spec: FeatureSpec) -> None:
         super().__init__()
-        if config.hop_length != spec.hop_length:
-            raise ConfigError(
-                f"This Parallel WaveGAN makes {config.hop_length} samples a frame, its features "
-                f"have a hop of {spec.hop_length}.",
-                "The product of `rates` must be the hop.",
-            )
+        require_hop("Parallel WaveGAN", config.hop_length, spec)
         self.config, self.accepts = config, spec
         self.noise_channels = config.hop_length
         self.receptive_field, self.edge_frames = config.receptive_field(), config.edge_frames

@@ -1,0 +1,1 @@
+"""FreeVC: words by WavLM, a voice by an utterance of it."""

@@ -1,0 +1,73 @@
+"""The architecture of a neural HMM, and the options of a generation. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from vivavoce.options import Opt, Options
+
+
+@dataclass(frozen=True)
+class GlowFlowConfig:
+    """The flow behind OverFlow's HMM. Widths are channel counts; the defaults are Coqui's."""
+
+    n_mels: int = 80
+    n_squeeze: int = 2
+    n_flows: int = 12
+    decoder_width: int = 150
+    flow_kernel: int = 5
+    flow_layers: int = 4
+    dilation_rate: int = 1
+    speaker_width: int = 0
+    sigmoid_scale: bool = False
+
+    def __post_init__(self) -> None:
+        if max(self.n_flows, self.flow_layers, self.dilation_rate) > 1000:
+            raise ValueError("n_flows, flow_layers and dilation_rate must be at most 1000")
+        if (self.n_mels * self.n_squeeze) % 4:
+            raise ValueError("n_mels * n_squeeze must be a multiple of 4")
+
+
+@dataclass(frozen=True)
+class HmmConfig:
+    """`states` hidden states for every token. Widths are channel counts.
+
+    `order` frames are fed back; `outputs` are the widths of the network that gives the
+    distribution of a frame, whose deviations are at least `std_floor`. Where `sampled_moves` is
+    off, a state is left once the probability of having stayed is below the option
+    `duration_threshold`. With `flow` it is OverFlow.
+    """
+
+    n_tokens: int
+    n_mels: int = 80
+    width: int = 512
+    states: int = 2
+    memory: int = 1024
+    order: int = 1
+    prenet: tuple[int, ...] = (256, 256)
+    prenet_bias: bool = False
+    dropout_at_inference: bool = False
+    outputs: tuple[int, ...] = (1024,)
+    std_floor: float = 0.001
+    sampled_moves: bool = False
+    flow: GlowFlowConfig | None = None
+
+    def __post_init__(self) -> None:
+        if self.width * self.states % 2:
+            raise ValueError("width * states must be even")
+        if not 1 <= self.order <= 100:
+            raise ValueError("order must be from 1 to 100")
+
+
+@dataclass(frozen=True)
+class HmmOptions(Options):
+    """How to speak."""
+
+    temperature: Annotated[float, Opt("Sampling temperature; 0 is deterministic.", 0, 5)] = 0.0
+    duration_threshold: Annotated[
+        float, Opt("Quantile at which a state is left; higher speaks faster.", 0.01, 0.99)
+    ] = 0.43
+
+
+OPTIONS = HmmOptions

@@ -1,0 +1,1 @@
+"""WaveGrad: noise refined to speech in many steps."""
