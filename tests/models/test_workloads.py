@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from vivavoce.models import MODELS
 from vivavoce.models.f5.config import F5Config
+from vivavoce.models.fastpitch.config import FastPitchConfig
 from vivavoce.models.forward.config import ForwardConfig
 from vivavoce.models.glow.config import GlowConfig
 from vivavoce.models.xtts.config import XttsConfig
@@ -60,7 +61,9 @@ class HeadWidths(TorchFunctionMode):
 
 
 FORWARD, GLOW = ForwardConfig(n_tokens=1), GlowConfig(n_tokens=1)
+FASTPITCH = FastPitchConfig(n_tokens=1)
 OFFICIAL = {
+    "fastpitch": {FASTPITCH.width // FASTPITCH.encoder.heads},
     "f5": {F5Config().head_dim},
     "forward": {FORWARD.encoder.width // FORWARD.encoder.heads},
     "glow": {GLOW.encoder_width // GLOW.encoder_heads},
