@@ -4,16 +4,15 @@ import pytest
 import torch
 
 from tests.tolerance import assert_near
-from vivavoce.models.glow.config import GlowConfig
+from vivavoce.nn.glow_config import GlowFlowConfig
 from vivavoce.nn.glow_decoder import GlowDecoder
 from vivavoce.nn.glow_frozen import FrozenDecoder, from_tiles, to_tiles
 
 
 def decoder(**changes) -> GlowDecoder:
     torch.manual_seed(0)
-    config = GlowConfig(
-        5, **{"n_mels": 8, "decoder_width": 12, "n_flows": 3, "flow_layers": 3} | changes
-    )
+    sizes = {"n_mels": 8, "decoder_width": 12, "n_flows": 3, "flow_layers": 3}
+    config = GlowFlowConfig(**sizes | changes)
     module = GlowDecoder(config).eval().requires_grad_(False)
     for parameter in module.parameters():
         parameter += 0.1 * torch.randn_like(parameter)

@@ -74,3 +74,20 @@ def test_errors_are_typed(wav, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=r"data\.cache"):
         FeatureCache(tmp_path / "file", SPEC, BOTH).prepare(wav)
+
+
+def test_derived_kinds_are_made_once_for_each_identity(wav, tmp_path):
+    made = []
+
+    def make(kind, samples):
+        made.append((kind, len(samples)))
+        return torch.arange(3)
+
+    for identity, calls in (("a", 1), ("a", 1), ("b", 2)):
+        cache = FeatureCache(tmp_path, SPEC, BOTH, {"codes": identity})
+        cache.prepare(wav)
+        cache.derive(wav, make)
+        assert len(made) == calls
+    assert made[0] == ("codes", len(cache.samples(wav)))
+    assert cache.values(wav, "codes").dtype == np.int64
+    assert cache.values(wav, "codes").tolist() == [0, 1, 2]

@@ -119,3 +119,13 @@ def test_a_missing_or_foreign_manifest_is_an_error(tmp_path):
     (tmp_path / "latin.csv").write_bytes("a|caf\xe9\n".encode("latin-1"))
     with pytest.raises(TrainingError, match="UTF-8"):
         manifest.read([source(tmp_path / "latin.csv")])
+
+
+def test_a_language_is_the_row_s_or_the_source_s(folder):
+    lines = '{"audio": "wavs/a0001.wav", "text": "eins", "lang": "de"}\n'
+    (folder / "l.jsonl").write_text(lines)
+    path, kind = folder / "l.jsonl", "jsonl"
+    (row,) = manifest.read([source(path, format=kind, language_column="lang")])
+    assert row.language == "de"
+    (row,) = manifest.read([source(path, format=kind, language="nl")])
+    assert row.language == "nl"

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from vivavoce import config
+from vivavoce.converters import CONVERTERS
 from vivavoce.errors import UnknownModel
 from vivavoce.models import MODELS
 from vivavoce.vocoders import VOCODERS
 
 COQUI = "coqui.toml"
-_TABLES = {"acoustic": MODELS, "vocoder": VOCODERS}
+_TABLES = {"acoustic": MODELS, "vocoder": VOCODERS, "converter": CONVERTERS}
 """The families that are here, by what they make."""
 _RELEASES = "https://github.com/{owner}/releases/download/{release}/{file}.zip"
 

@@ -11,7 +11,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from vivavoce.nn.glow_flow import FlowStep, GlowCoupling, GlowSizes
+from vivavoce.nn.glow_config import GlowFlowConfig
+from vivavoce.nn.glow_flow import FlowStep, GlowCoupling
 from vivavoce.nn.glow_frozen import FrozenDecoder
 from vivavoce.nn.wavenet import masked
 
@@ -27,7 +28,7 @@ def unsqueeze(x: Tensor, n: int) -> Tensor:
 
 
 class GlowDecoder(nn.Module):
-    def __init__(self, config: GlowSizes, dropout: float = 0.05) -> None:
+    def __init__(self, config: GlowFlowConfig, dropout: float = 0.05) -> None:
         super().__init__()
         self.n_squeeze = config.n_squeeze
         channels = config.n_mels * config.n_squeeze

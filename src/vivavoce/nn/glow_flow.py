@@ -6,36 +6,12 @@ Shapes: frames `[B, C, T]`, mask `[B, 1, T]` float or None when all frames are r
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import torch
 from torch import Tensor, nn
 
+from vivavoce.nn.glow_config import GlowFlowConfig
 from vivavoce.nn.wavenet import WaveNet, masked
 from vivavoce.runtime import full_precision
-
-
-class GlowSizes(Protocol):
-    """What a configuration says of the flow: `n_squeeze` frames are folded into channels."""
-
-    @property
-    def n_mels(self) -> int: ...
-    @property
-    def n_squeeze(self) -> int: ...
-    @property
-    def n_flows(self) -> int: ...
-    @property
-    def decoder_width(self) -> int: ...
-    @property
-    def flow_kernel(self) -> int: ...
-    @property
-    def flow_layers(self) -> int: ...
-    @property
-    def dilation_rate(self) -> int: ...
-    @property
-    def speaker_width(self) -> int: ...
-    @property
-    def sigmoid_scale(self) -> bool: ...
 
 
 class FlowStep(nn.Module):
@@ -118,7 +94,7 @@ def det4(m: Tensor) -> Tensor:
 class GlowCoupling(nn.Module):
     """One half of the channels shifts and scales the other (paper equation 9 ff.)."""
 
-    def __init__(self, config: GlowSizes, dropout: float) -> None:
+    def __init__(self, config: GlowFlowConfig, dropout: float) -> None:
         super().__init__()
         half = config.n_mels * config.n_squeeze // 2
         self.sigmoid_scale = config.sigmoid_scale

@@ -12,7 +12,7 @@ from vivavoce.types import Tokens
 
 KEYS = (
     *("model_args", "characters", "text_cleaner", "use_phonemes", "phoneme_language"),
-    *("add_blank", "enable_eos_bos_chars"),
+    *("add_blank", "enable_eos_bos_chars", "phonemizer"),
 )
 
 

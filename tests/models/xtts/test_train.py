@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,14 @@ def test_a_run_is_exported_as_a_release(run: Path, tmp_path: Path) -> None:
     speakers = torch.load(out / "speakers_xtts.pth", weights_only=True)
     assert next(iter(speakers)) == "me"
     assert main(["speak", "It is me.", "-m", str(out), "-o", str(tmp_path / "me.wav")]) == 0
+
+
+def test_a_dry_run_prints_the_plan(run: Path, capsys) -> None:
+    file = str(run.parent / "recipe.toml")
+    assert main(["train", file, "--device", "cpu", "--dry-run", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["plan.train"] == "all"
+    assert facts["plan.peak_gb"] > 0
 
 
 def test_a_batch_is_its_rows_and_one_without_targets_changes_nothing(tmp_path: Path) -> None:

@@ -99,6 +99,18 @@ def test_a_recipe_continues_a_trained_vocoder(data: Path, tmp_path: Path) -> Non
     assert "generator.loss" not in train[-1]
 
 
+def test_a_run_that_goes_on_is_one_that_never_stopped(data: Path, tmp_path: Path) -> None:
+    """Spectral normalisation has a state of its own, which a checkpoint must hold."""
+    file = str(recipe(tmp_path, data, "hifigan"))
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    for folder, steps in ((whole, 4), (broken, 2), (broken, 4)):
+        chosen = ["--set", f'output="{folder}"', "--set", f"optim.steps={steps}"]
+        assert main(["train", file, "--device", "cpu", *chosen]) == 0
+    assert records(whole, "train") == records(broken, "train")
+    files = [folder / "export" / "model.safetensors" for folder in (whole, broken)]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
 @pytest.mark.parametrize("family", BUILD)
 def test_the_recipe_of_the_repository_runs(family: str, data: Path, tmp_path: Path) -> None:
     """On other data, and with a smaller model."""

@@ -124,15 +124,9 @@ def tables(
         "config": to_dict(config),
         "speakers": [str(row) for row in range(config.n_speakers)],
         "features": to_dict(features_from_coqui(foreign.get("audio") or {}, stats)),
-        "text": _text(foreign),
+        "text": text_table(foreign),
         "options": to_dict(FastPitchOptions(speed=1 / scale)),
     }
-
-
-def _text(foreign: Mapping[str, Any]) -> dict[str, Any]:
-    """The text's rules, and who made the phonemes: gruut leaves stress marks out."""
-    table, phonemizer = text_table(foreign), foreign.get("phonemizer")
-    return {"coqui": table["coqui"] | ({"phonemizer": phonemizer} if phonemizer else {})}
 
 
 def config_from_coqui(

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+from vivavoce.nn.glow_config import GlowFlowConfig
 from vivavoce.options import Opt, Options
 
 
-@dataclass(frozen=True)
-class GlowConfig:
+@dataclass(frozen=True, kw_only=True)
+class GlowConfig(GlowFlowConfig):
     """Widths are channel counts. The defaults are Coqui's (`GlowTTSConfig`)."""
 
     n_tokens: int
-    n_mels: int = 80
     encoder_width: int = 192
     encoder_layers: int = 6
     encoder_heads: int = 2
@@ -23,23 +23,14 @@ class GlowConfig:
     prenet: bool = True
     mean_only: bool = True  # unit variance of the prior
     duration_width: int = 256
-    decoder_width: int = 192
-    n_flows: int = 12
-    flow_layers: int = 4
-    flow_kernel: int = 5
-    dilation_rate: int = 1
-    n_squeeze: int = 2  # frames folded into channels
-    sigmoid_scale: bool = False
     n_speakers: int = 0
-    speaker_width: int = 0  # 0: one speaker; else the width of the speaker vector
 
     def __post_init__(self) -> None:
-        if max(self.encoder_layers, self.n_flows, self.flow_layers, self.dilation_rate) > 1000:
-            raise ValueError("encoder_layers, n_flows and the like must be at most 1000")
+        super().__post_init__()
+        if self.encoder_layers > 1000:
+            raise ValueError("encoder_layers must be at most 1000")
         if self.encoder_width % self.encoder_heads:
             raise ValueError("encoder_width must be a multiple of encoder_heads")
-        if (self.n_mels * self.n_squeeze) % 4:
-            raise ValueError("n_mels * n_squeeze must be a multiple of 4")
         if self.n_speakers and not self.speaker_width:
             raise ValueError("n_speakers needs a speaker_width")
 

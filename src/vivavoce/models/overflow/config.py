@@ -5,28 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+from vivavoce.nn.glow_config import GlowFlowConfig
 from vivavoce.options import Opt, Options
-
-
-@dataclass(frozen=True)
-class GlowFlowConfig:
-    """The flow behind OverFlow's HMM. Widths are channel counts; the defaults are Coqui's."""
-
-    n_mels: int = 80
-    n_squeeze: int = 2
-    n_flows: int = 12
-    decoder_width: int = 150
-    flow_kernel: int = 5
-    flow_layers: int = 4
-    dilation_rate: int = 1
-    speaker_width: int = 0
-    sigmoid_scale: bool = False
-
-    def __post_init__(self) -> None:
-        if max(self.n_flows, self.flow_layers, self.dilation_rate) > 1000:
-            raise ValueError("n_flows, flow_layers and dilation_rate must be at most 1000")
-        if (self.n_mels * self.n_squeeze) % 4:
-            raise ValueError("n_mels * n_squeeze must be a multiple of 4")
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ def config_from_coqui(foreign: Mapping[str, Any], tensors: Mapping[str, Tensor])
     }
     if any(key.startswith(_FLOW) for key in tensors):
         flow = {ours: foreign[theirs] for theirs, ours in _FLOW_KEYS.items() if theirs in foreign}
-        table["flow"] = flow | {"n_mels": table["n_mels"]}
+        table["flow"] = {"decoder_width": 150} | flow | {"n_mels": table["n_mels"]}
     config = from_dict(HmmConfig, table)
     if config.flow is not None:
         expected = 3 * config.flow.n_flows

@@ -9,14 +9,15 @@ import torch
 
 from vivavoce.audio.specs import COQUI_22K
 from vivavoce.models.base import sentences
-from vivavoce.models.overflow.config import GlowFlowConfig, HmmConfig, HmmOptions
+from vivavoce.models.overflow.config import HmmConfig, HmmOptions
 from vivavoce.models.overflow.model import NeuralHmm
+from vivavoce.nn.glow_config import GlowFlowConfig
 from vivavoce.nn.noise import Noise
 from vivavoce.types import FeatureSpec, Tokens, Workload
 
 FULL = HmmConfig(130, dropout_at_inference=True)
 TOY = HmmConfig(140, 20, 16, memory=16, prenet=(12, 12), outputs=(16,))
-TOY_FLOW = GlowFlowConfig(20, n_flows=2, decoder_width=12, flow_layers=2)
+TOY_FLOW = GlowFlowConfig(n_mels=20, n_flows=2, decoder_width=12, flow_layers=2)
 MOVE = 0.5
 """Logit of leaving a state: two frames a state or so."""
 
@@ -59,7 +60,7 @@ def _speaking(
     def build(device: torch.device, full: bool = False) -> Callable[[], object]:
         config = replace(FULL if full else TOY, sampled_moves=sampled)
         if flow:
-            config = replace(config, flow=GlowFlowConfig() if full else TOY_FLOW)
+            config = replace(config, flow=GlowFlowConfig(decoder_width=150) if full else TOY_FLOW)
         model = random_model(config, device)
         tokens = [_tokens(count - 3 * row) for row in range(rows)]
         wanted = sentences(tokens, model.voice(), HmmOptions(temperature=0.334))
