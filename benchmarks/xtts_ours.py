@@ -97,9 +97,10 @@ class Ours:
     ) -> CodeSequence:
         tokens = self.model.tokenise(text, self.voice, how)
         uniform = Noise(0, [row]).uniform(0, how.max_codes)
-        return self.model.start_sequence(
-            decoding, Sentence(tokens, self.voice, how), uniform
-        ).sequence
+        (started,) = self.model.start_sequences(
+            decoding, [(Sentence(tokens, self.voice, how), uniform)]
+        )
+        return started.sequence
 
     @torch.inference_mode()
     def decode(self, text: str, codes: int, sample: bool = False, known: bool = False) -> Answer:

@@ -88,7 +88,7 @@ def speak(
     model: str | Path | None = None,
     vocoder: str | Path | None = None,
     device: str = "auto",
-    precision: str = "float32",
+    precision: str = "auto",
     fast: bool = False,
     **how: Any,
 ) -> Speech:

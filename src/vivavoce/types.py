@@ -264,9 +264,16 @@ class Workload:
     """A named piece of a model's work at a stated size, for audit, self-test and benchmarks.
 
     `build(device, full)` makes the model (toy width, or the official width when `full`) on the
-    device with seeded random weights and returns a callable that does the work once.
+    device with seeded random weights and returns a callable that does the work once. Work in a
+    lower format has as `exact` the same in float32: what its error is measured from.
     """
 
     name: str
     description: str
     build: Callable[..., Callable[[], object]]
+    exact: Callable[..., Callable[[], object]] | None = None
+
+    @property
+    def in_float32(self) -> Workload | None:
+        """The same work in float32; None for what is in it already."""
+        return replace(self, build=self.exact, exact=None) if self.exact else None

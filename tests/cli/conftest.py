@@ -57,7 +57,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-DEFAULT = ("float32", False)
+DEFAULT = ("auto", False)
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     asked: list[dict[str, Any]] = []
 
     def load(
-        model: object = None, *, precision: str = "float32", fast: bool = False, **how: Any
+        model: object = None, *, precision: str = "auto", fast: bool = False, **how: Any
     ) -> Any:
         lower = {"precision": precision, "fast": fast}
         asked.append({"model": model} | how | {k: v for k, v in lower.items() if v not in DEFAULT})

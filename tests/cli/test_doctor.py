@@ -38,11 +38,24 @@ def test_a_voice_that_does_not_load_is_reported(cli, monkeypatch):
 
 STAGES = [
     {"stage": "acoustic.glow", "right": True, "gain": 2.0, "error": 1e-6, "tolerance": 1e-4}
-    | {"failure": "", "cpu_s": 1.0, "device_s": 0.5, "work": "glow.batch", "differences": {}},
+    | {
+        "failure": "",
+        "lower_fault": "f5.bfloat16 is wrong",
+        "cpu_s": 1.0,
+        "device_s": 0.5,
+        "work": "glow.batch",
+        "differences": {},
+    },
     {"stage": "vocoder.vocos", "right": False, "gain": None, "error": 0.3, "tolerance": 1e-4}
-    | {"failure": "", "cpu_s": None, "device_s": None, "work": "vocos.longest"},
+    | {"failure": "", "lower_fault": "", "cpu_s": None, "device_s": None, "work": "vocos.longest"},
     {"stage": "vocoder.hifigan", "right": False, "gain": None, "error": 0.0, "tolerance": 0.0}
-    | {"failure": "hifigan.typical: no kernel", "cpu_s": None, "device_s": None, "work": "x"},
+    | {
+        "failure": "hifigan.typical: no kernel",
+        "lower_fault": "",
+        "cpu_s": None,
+        "device_s": None,
+        "work": "x",
+    },
 ]
 
 
@@ -79,6 +92,7 @@ def test_a_stage_that_is_wrong_is_shown_and_fails(cli, monkeypatch):
     ] in lines
     assert ["vocoder.vocos", "WRONG", "3.0e-01", "1e-04", "vocos.longest"] in lines
     assert "  vocoder.hifigan: hifigan.typical: no kernel" in result.out.splitlines()
+    assert "  acoustic.glow: f5.bfloat16 is wrong" in result.out.splitlines()
     found = cli("doctor", "--self-test", "--device", "cpu", "--json")
     assert json.loads(found.out)["self_test"]["stages"] == STAGES
     assert found.code == 1

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import warnings
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from mpsaudit import standin_build
 from mpsaudit.errors import StandInUnavailable
 from vivavoce.diagnose import selftest
-from vivavoce.diagnose.selftest import TOLERANCES, difference, self_test, tensors, tolerance
+from vivavoce.diagnose.selftest import difference, self_test, tensors
 from vivavoce.errors import OutputError
 from vivavoce.hub import library
 from vivavoce.hub import paths as cache
@@ -37,6 +38,7 @@ class Gpu:
         self.change = lambda x: x
         self.run = lambda run: run()
         self.full: list[tuple[str, str]] = []
+        self.on_gpu = False
 
     def built(self, work, device, full=False):
         if full:
@@ -44,7 +46,15 @@ class Gpu:
         run = BUILT(work, torch.device("cpu"))
         if device.type == "cpu":
             return run
-        return lambda: [self.change(x) for x in tensors(self.run(run))]
+
+        def there():
+            self.on_gpu = True
+            try:
+                return [self.change(x) for x in tensors(self.run(run))]
+            finally:
+                self.on_gpu = False
+
+        return there
 
 
 @pytest.fixture
@@ -230,11 +240,49 @@ def test_every_family_is_compared_and_nothing_but_training_left_out(gpu, monkeyp
     json.dumps(report, allow_nan=False)
 
 
-def test_tolerances_follow_the_arithmetic():
-    typical, lower = (Workload(f"f5.{n}", "", lambda: None) for n in ("typical", "bfloat16"))
-    cuda = torch.device("cuda")
-    allowed = [tolerance(work, device) for work in (typical, lower) for device in (MPS, cuda)]
-    assert allowed == [TOLERANCES[name] for name in ("float32", "tf32", "bfloat16", "bfloat16")]
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [(1.9, ""), (2.5, "f5.bfloat16 on mps is 2.5 times as wrong as on the CPU")],
+)
+def test_a_lower_format_is_judged_by_its_distance_to_float32(gpu, monkeypatch, times, said):
+    """What is wrong with it alone is said, and leaves the stage where it is."""
+    exact, lower = torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2.02])
+    there = exact + times * (lower - exact)
+
+    def lower_work(device, full=False):
+        return lambda: there if gpu.on_gpu else lower
+
+    work = Workload("f5.bfloat16", "", lower_work, lambda device, full=False: lambda: exact)
+    plain = Workload("f5.typical", "", lambda device, full=False: lambda: exact)
+    monkeypatch.setattr(selftest, "_stages", lambda: {"vocoder.vocos": [work, plain]})
+    monkeypatch.setattr(library, "installed", list)
+    (row,) = self_test()["stages"]
+    assert (row["right"], row["lower_fault"]) == (True, said)
+    assert placement.recall(cache.folder(), MPS, "vocoder.vocos").lower_fault == said
+    assert where() == ("mps", "MPS found")
+
+
+def test_a_lower_format_that_fails_leaves_the_stage_where_it_is(gpu, monkeypatch):
+    gpu.change = lambda x: torch.linalg.inv(x)
+    work = MODELS.workloads()["f5.bfloat16"]
+    monkeypatch.setattr(selftest, "_stages", lambda: {"acoustic.f5": [work]})
+    monkeypatch.setattr(library, "installed", list)
+    (row,) = self_test()["stages"]
+    assert row["lower_fault"].startswith("f5.bfloat16: linalg.inv")
+    assert row["right"]
+
+
+def test_float32_is_exact_while_it_is_compared(gpu, monkeypatch, small):
+    seen = []
+
+    @contextmanager
+    def watched(device):
+        seen.append(device)
+        yield
+
+    monkeypatch.setattr(selftest, "exact_float32", watched)
+    self_test()
+    assert seen == [MPS]
 
 
 def test_differences_are_relative_to_the_peak():

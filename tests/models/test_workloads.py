@@ -6,8 +6,15 @@ import importlib.util
 
 import pytest
 import torch
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 from vivavoce.models import MODELS
+from vivavoce.models.f5.config import F5Config
+from vivavoce.models.fastpitch.config import FastPitchConfig
+from vivavoce.models.forward.config import ForwardConfig
+from vivavoce.models.glow.config import GlowConfig
+from vivavoce.models.xtts.config import XttsConfig
 from vivavoce.speech.voices import cloning_families
 
 ALWAYS = {"shortest", "typical", "longest", "batch"}
@@ -38,6 +45,41 @@ def test_nothing_is_left_of_a_build_but_the_work():
     for work in WORKS.values():
         work.build(torch.device("cpu"))
     assert torch.equal(torch.randn(1), expected)
+
+
+class HeadWidths(TorchFunctionMode):
+    """How wide the heads are that torch's attention is asked for."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = set()
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func is F.scaled_dot_product_attention:
+            self.found.add(args[0].shape[-1])
+        return func(*args, **(kwargs or {}))
+
+
+FORWARD, GLOW = ForwardConfig(n_tokens=1), GlowConfig(n_tokens=1)
+FASTPITCH = FastPitchConfig(n_tokens=1)
+OFFICIAL = {
+    "fastpitch": {FASTPITCH.width // FASTPITCH.encoder.heads},
+    "f5": {F5Config().head_dim},
+    "forward": {FORWARD.encoder.width // FORWARD.encoder.heads},
+    "glow": {GLOW.encoder_width // GLOW.encoder_heads},
+    "xtts": {XttsConfig().width // XttsConfig().heads, XttsConfig().perceiver_head_dim},
+}
+"""Of the full models; the other families compute attention by themselves."""
+
+
+@pytest.mark.parametrize("family", MODELS.folders)
+def test_toys_have_heads_as_wide_as_the_full_models(family):
+    """GPUs choose the kernel of attention by that width: others would go untested."""
+    with HeadWidths() as widths:
+        for name, work in WORKS.items():
+            if name in (f"{family}.shortest", f"{family}.recording"):
+                work.build("cpu")()
+    assert widths.found == OFFICIAL.get(family, set())
 
 
 @pytest.mark.parametrize("name", ["f5.typical", "f5.bfloat16", "glow.typical"])

@@ -12,7 +12,14 @@ from torch.nn import functional as F
 
 from tests.tolerance import PRODUCT, assert_near, assert_precise
 from vivavoce.runtime import Precision, choose_kernel, choose_precision
-from vivavoce.runtime.arithmetic import Arithmetic, choose_arithmetic, linear_gelu
+from vivavoce.runtime.arithmetic import (
+    Arithmetic,
+    FlatLinear,
+    choose_arithmetic,
+    flattened,
+    linear_gelu,
+    portable,
+)
 from vivavoce.runtime.int8 import Int8Linear, available
 from vivavoce.runtime.onednn import MIN_WEIGHTS, PackedLinear, has_bfloat16
 
@@ -89,6 +96,21 @@ def test_a_view_of_another_program_s_order_is_copied_into_ours(few_rows):
     assert ours.weight.is_contiguous()
     assert ours.weight.data_ptr() != across.data_ptr()
     assert_near(ours(x), expected)
+
+
+@torch.inference_mode()
+def test_the_form_for_apple_multiplies_one_matrix():
+    """The same weights under the same names; whatever shape the rows come in."""
+    model = nn.Sequential(nn.Linear(*SMALL), nn.Sequential(nn.Linear(SMALL[1], 5, bias=False)))
+    x, names = torch.randn(2, 3, SMALL[0]).transpose(0, 1), list(model.state_dict())
+    expected = model(x)
+    assert portable(model) is model
+    assert type(model[0]) is nn.Linear, "only on Apple's GPUs"
+    assert flattened(model) is model
+    assert all(isinstance(layer, FlatLinear) for layer in (model[0], model[1][0]))
+    assert list(model.state_dict()) == names
+    assert_near(model(x), expected)
+    assert_near(model(x[0, 0]), expected[0, 0])
 
 
 @onednn

@@ -6,10 +6,15 @@ import pytest
 import torch
 
 from tests.tolerance import PRODUCT, assert_near, assert_precise
+from vivavoce.runtime import attention as forms
 from vivavoce.runtime.attention import (
+    MASK_STEP,
+    RowLengths,
+    additive,
     attention,
     cached_attention,
     causal_blocks,
+    hides_the_future,
     query_blocks,
 )
 
@@ -40,12 +45,13 @@ def test_whole_rows(dtype, separate, monkeypatch):
 def test_rows_of_their_own_length(dtype, separate):
     q, k, v = (torch.randn(2, 3, 40, 16).to(dtype) for _ in range(3))
     q = q / 4
+    rows = RowLengths.of((40, 25), 40, q.device, dtype)
     with torch.inference_mode():
-        out = attention(q, k, v, (40, 25), separate)
+        out = attention(q, k, v, rows, separate)
         spoilt = [t.clone() for t in (q, k, v)]
         for tensor in spoilt:
             tensor[1, :, 25:] = 100.0
-        again = attention(*spoilt, (40, 25), separate)
+        again = attention(*spoilt, rows, separate)
         alone = attention(q[1:, :, :25], k[1:, :, :25], v[1:, :, :25], None, separate)
     assert torch.equal(out[:, :, :25], again[:, :, :25])
     assert torch.equal(out[1:, :, :25], alone)
@@ -79,6 +85,39 @@ def test_causal_is_the_mask_that_hides_the_future(dtype):
     out = cached_attention(q, k, v, causal=True)
     assert_precise(out, written_out(q, k, v, allowed), dtype)
     assert_precise(out, cached_attention(q, k, v, allowed), dtype)
+
+
+@pytest.mark.parametrize("dtype", PRODUCT)
+def test_an_additive_mask_is_the_bool_mask_made_once(dtype):
+    q = torch.randn(3, 2, 1, 16).to(dtype)
+    k, v = (torch.randn(3, 2, 37, 16).to(dtype) for _ in range(2))
+    allowed = (torch.arange(37) < torch.tensor([37, 1, 20])[:, None])[:, None, None]
+    assert torch.equal(
+        cached_attention(q, k, v, additive(allowed, dtype)), cached_attention(q, k, v, allowed)
+    )
+
+
+def test_off_the_cpu_a_batch_gets_one_mask_whose_rows_are_whole_steps_apart():
+    """Kernels of CUDA copy a mask whose rows begin anywhere, in every layer."""
+    rows = RowLengths.of((40, 25), 41, torch.device("meta"), torch.bfloat16)
+    assert rows.mask is not None
+    assert (rows.mask.shape, rows.mask.dtype) == ((2, 1, 1, 41), torch.bfloat16)
+    assert rows.mask.stride(0) % MASK_STEP == 0
+    q = torch.empty(2, 3, 41, 16, device="meta", dtype=torch.bfloat16)
+    assert attention(q, q, q, rows).shape == q.shape
+    assert RowLengths.of((40, 25), 41, torch.device("cpu"), torch.bfloat16).mask is None
+
+
+def test_apples_half_precision_gets_a_mask_in_place_of_is_causal(monkeypatch):
+    apple = torch.device("mps")
+    assert hides_the_future(torch.device("cuda"), torch.bfloat16)
+    assert hides_the_future(apple, torch.float32)
+    assert not hides_the_future(apple, torch.float16)
+    assert not hides_the_future(apple, torch.bfloat16)
+    q, k, v = (torch.randn(2, 3, 23, 8) for _ in range(3))
+    expected = cached_attention(q, k, v, causal=True)
+    monkeypatch.setattr(forms, "hides_the_future", lambda device, dtype: False)
+    assert_precise(cached_attention(q, k, v, causal=True), expected, torch.float32)
 
 
 def test_what_the_mask_hides_is_not_heard():

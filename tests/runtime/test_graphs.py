@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import time
+from contextlib import contextmanager
+from threading import Thread
+
 import pytest
 import torch
 
@@ -14,40 +19,121 @@ def test_only_cuda_records(device, expected):
     assert graphs.records(torch.device(device)) is expected
 
 
-class Calls(list):
-    """Stands for torch.cuda where there is none: the work runs, and what happened is listed."""
+class Cuda:
+    """Stands for torch.cuda where there is none: the work runs, and what was asked is listed."""
 
-    def __call__(self, *_):
+    def __init__(self, monkeypatch):
+        self.asked = []
+        self.current = "outside"
+        self.fails = False
+        for name in ("device", "Stream", "stream", "current_stream", "CUDAGraph"):
+            monkeypatch.setattr(torch.cuda, name, getattr(self, name))
+
+    @contextmanager
+    def device(self, device):
+        self.asked.append(("device", device))
+        yield
+
+    def Stream(self, device):
+        self.asked.append(("Stream", device))
+        return Stream(device)
+
+    @contextmanager
+    def stream(self, stream):
+        before, self.current = self.current, stream
+        yield
+        self.current = before
+
+    def current_stream(self, device):
+        return Stream(device)
+
+    def CUDAGraph(self):
         return self
 
-    def __enter__(self):
-        return self
+    def capture_begin(self, pool=None, capture_error_mode="global"):
+        assert isinstance(self.current, Stream), "recorded on a stream of its own"
+        self.asked.append(("begin", self.current.device, pool, capture_error_mode))
+        assert not gc.isenabled()
+        if self.fails:
+            raise RuntimeError("CUDA error: operation not permitted\nmore")
 
-    def __exit__(self, *_):
-        self.append("recorded")
+    def capture_end(self):
+        self.asked.append(("end",))
 
-    def __getattr__(self, name):
-        return lambda *_: self.append(name)
+    def replay(self):
+        self.asked.append(("replay",))
 
 
-def test_work_is_warmed_up_then_recorded_once_and_replayed_with_what_is_given(monkeypatch):
-    """The fakes record nothing, so what `replay` would compute is not seen here."""
-    graph, streams, worked = Calls(), Calls(), []
-    monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: graph)
-    monkeypatch.setattr(torch.cuda, "graph", graph)
-    for name in ("Stream", "stream", "current_stream"):
-        monkeypatch.setattr(torch.cuda, name, streams)
-    example = torch.arange(3)
-    again = graphs.recorded(lambda x: worked.append(x) or x, example)
+class Stream:
+    def __init__(self, device):
+        self.device = device
+
+    def wait_stream(self, other):
+        assert other.device == self.device
+
+
+@pytest.fixture
+def cuda(monkeypatch):
+    return Cuda(monkeypatch)
+
+
+OTHER = torch.device("meta")
+"""Stands for a GPU that is not the current one: whoever does not name it gets another."""
+
+
+def test_work_is_warmed_up_then_recorded_once_and_replayed_with_what_is_given(cuda):
+    """The fake records nothing, so what `replay` would compute is not seen here."""
+    example, worked = torch.arange(3), []
+    again = graphs.recorded(lambda x: worked.append(x) or x, example, (0, 7))
     assert len(worked) == graphs.WARM_UPS + 1
     given = worked[0]
     assert given is not example
     assert all(x is given for x in worked), "the tensor that a recording reads must stay"
     found = again(torch.tensor([7, 8, 9]))
     assert found.tolist() == [7, 8, 9]
-    assert graph == ["recorded", "replay"]
+    assert cuda.asked[-3:] == [
+        ("begin", torch.device("cpu"), (0, 7), "thread_local"),
+        ("end",),
+        ("replay",),
+    ]
     assert len(worked) == graphs.WARM_UPS + 1, "no Python when it is played"
     assert example.tolist() == [0, 1, 2]
+    assert gc.isenabled()
+
+
+def test_everything_is_on_the_device_of_the_work(cuda):
+    example = torch.zeros(3, device=OTHER)
+    graphs.recorded(lambda x: x + 1, example)
+    assert {asked[1] for asked in cuda.asked if len(asked) > 1} == {OTHER}
+    graphs.recorded(lambda x: x + 2, example)
+    assert [asked[0] for asked in cuda.asked].count("Stream") <= 1, "one stream per device"
+
+
+def test_what_cannot_be_recorded_is_run_as_it_is_and_said(cuda):
+    cuda.fails = True
+    with pytest.warns(UserWarning, match="not recorded.*CUDA error: operation not permitted$"):
+        again = graphs.recorded(lambda x: x + 1, torch.arange(3))
+    assert again(torch.tensor([5])).tolist() == [6]
+    assert gc.isenabled()
+
+
+def test_threads_record_one_after_the_other(cuda):
+    inside, most = [], []
+
+    def work(x):
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.001)
+        inside.pop()
+        return x
+
+    threads = [Thread(target=graphs.recorded, args=(work, torch.arange(2))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert max(most) == 1
+    assert len(most) == 3 * (graphs.WARM_UPS + 1)
 
 
 @pytest.mark.cuda

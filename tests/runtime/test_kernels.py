@@ -8,7 +8,7 @@ from torch import nn
 
 from tests.tolerance import assert_near
 from vivavoce.errors import UsageError
-from vivavoce.runtime import KernelChoice, choose_kernel, prepare_for_inference
+from vivavoce.runtime import KernelChoice, choose_kernel, kernels, prepare_for_inference
 
 onednn = pytest.mark.skipif(
     not torch.backends.mkldnn.is_available(), reason="oneDNN is not built into this torch"
@@ -84,12 +84,22 @@ def test_measured_once_then_read(tmp_path, monkeypatch):
     assert [p.name for p in folder.iterdir()] == ["kernels.json"]
 
 
-def test_bfloat16_is_preferred_only_where_it_was_clearly_faster():
+def test_the_gain_of_bfloat16_is_over_the_faster_of_the_others():
     speeds = {"default": 100.0, "onednn": 200.0}
-    assert not KernelChoice("onednn", "", {}).prefers_bfloat16
-    assert not KernelChoice("onednn", "", speeds).prefers_bfloat16
-    assert not KernelChoice("onednn", "", speeds | {"bfloat16": 210.0}).prefers_bfloat16
-    assert KernelChoice("onednn", "", speeds | {"bfloat16": 400.0}).prefers_bfloat16
+    assert KernelChoice("onednn", "", {}).gain_bfloat16 == 0
+    assert KernelChoice("onednn", "", speeds).gain_bfloat16 == 0
+    assert KernelChoice("onednn", "", speeds | {"bfloat16": 400.0}).gain_bfloat16 == 2
+
+
+@onednn
+def test_every_measured_product_is_near_that_of_the_default():
+    """In bfloat16 by what rounding inputs and weights once comes to, and not exactly."""
+    choice = kernels.measure(repeats=1)
+    assert choice.errors["onednn"] <= kernels.MAX_ERROR
+    if "bfloat16" in choice.gflops:
+        assert 1e-4 < choice.errors["bfloat16"] <= kernels.MAX_ERROR_BFLOAT16
+        assert choice.bfloat16_is_right
+    assert not KernelChoice("onednn", "", {}, {}).bfloat16_is_right
 
 
 @onednn

@@ -4,7 +4,15 @@ import pytest
 import torch
 
 from vivavoce.errors import UnsupportedDevice, UsageError
-from vivavoce.runtime import choose_precision, full_precision, grad_scaler, int8, mixed_precision
+from vivavoce.runtime import (
+    KernelChoice,
+    choose_precision,
+    full_precision,
+    grad_scaler,
+    int8,
+    mixed_precision,
+    precision,
+)
 
 A = torch.ones(4, 4)
 
@@ -61,6 +69,41 @@ def test_auto_is_float32_where_nothing_lower_is_proven():
 def test_auto_on_cuda_depends_on_the_hardware(monkeypatch, capability, dtype):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
     assert choose_precision("auto", "cuda:0").dtype == dtype
+
+
+SPEEDS = {"default": 100.0, "onednn": 200.0}
+
+
+@pytest.mark.parametrize(
+    ("bfloat16", "error", "auto", "fastest"),
+    [
+        (None, None, torch.float32, torch.float32),
+        (240.0, 0.003, torch.float32, torch.float32),
+        (380.0, 0.003, torch.float32, torch.bfloat16),
+        (1000.0, 0.003, torch.bfloat16, torch.bfloat16),
+        (1000.0, 0.1, torch.float32, torch.float32),
+    ],
+)
+def test_on_a_cpu_auto_takes_bfloat16_for_a_large_gain_and_little_error(
+    monkeypatch, tmp_path, bfloat16, error, auto, fastest
+):
+    speeds = SPEEDS | ({"bfloat16": bfloat16} if bfloat16 else {})
+    errors = {"bfloat16": error} if error else {}
+    choice = KernelChoice("onednn", "a test", speeds, errors)
+    monkeypatch.setattr(precision, "choose_kernel", lambda folder: choice)
+    found = [choose_precision(name, "cpu", tmp_path) for name in ("auto", "fastest")]
+    assert [one.dtype for one in found] == [auto, fastest]
+    if auto == torch.bfloat16:
+        assert found[0].reason == "bfloat16: 5.0 times as fast as float32 on this CPU, error 0.3%"
+    assert choose_precision("auto", "cpu").dtype == torch.float32, "nothing is measured unasked"
+
+
+def test_tf32_is_a_precision_of_cuda_and_no_number_format():
+    found = choose_precision("tf32", "cuda")
+    assert (found.dtype, found.tf32) == (torch.float32, True)
+    for device in ("cpu", "mps"):
+        with pytest.raises(UnsupportedDevice, match="does not compute in tf32"):
+            choose_precision("tf32", device)
 
 
 def test_a_named_precision_is_taken_or_refused():

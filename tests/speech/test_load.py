@@ -1,5 +1,7 @@
 """Loading by folder: what fits is joined, what does not is refused with a reason."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -116,16 +118,15 @@ def test_int8_weights_are_the_gpt_s_and_nothing_else_s(tmp_path, monkeypatch):
     [
         ("float32", False, "float32"),
         ("auto", False, "auto"),
-        ("float32", True, "fastest"),
+        ("float32", True, "float32"),
         ("auto", True, "fastest"),
         ("bfloat16", True, "bfloat16"),
         ("int8", True, "int8"),
     ],
 )
-def test_fast_leaves_a_lower_precision_that_was_named(
-    folders, monkeypatch, precision, fast, wanted
-):
+def test_fast_leaves_a_precision_that_was_named(folders, monkeypatch, precision, fast, wanted):
     asked = []
+    monkeypatch.setattr(GlowTTS, "traits", replace(GlowTTS.traits, large_products=True))
 
     def choose(name, *_):
         asked.append(name)
@@ -133,4 +134,18 @@ def test_fast_leaves_a_lower_precision_that_was_named(
 
     monkeypatch.setattr(devices, "choose_precision", choose)
     load(folders[0], vocoder=folders[1], device="cpu", precision=precision, fast=fast)
-    assert asked == [wanted]
+    assert asked[-1] == wanted
+
+
+def test_auto_is_float32_for_a_model_that_gains_nothing_by_less(folders):
+    tts = load(folders[0], vocoder=folders[1], device="cpu")
+    assert tts.selection.dtype == torch.float32
+    assert "float32: this model has no large products" in tts.selection.reason
+
+
+def test_auto_leaves_a_format_that_the_self_test_found_wrong(folders, monkeypatch):
+    monkeypatch.setattr(GlowTTS, "traits", replace(GlowTTS.traits, large_products=True))
+    wrong = Measurement(1e-6, 1e-4, lower_fault="f5.bfloat16 on cpu is 3.0 times as wrong")
+    remember(cache.folder(), torch.device("cpu"), "acoustic.glow", wrong)
+    tts = load(folders[0], vocoder=folders[1], device="cpu")
+    assert "float32: f5.bfloat16 on cpu is 3.0 times as wrong" in tts.selection.reason

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import json
 import socket
+import subprocess
+import sys
+from importlib.util import find_spec
 
 import pytest
 import torch
 
 from tests.train.records import records
+from vivavoce.models import MODELS
 from vivavoce.train import distributed, train
 from vivavoce.train.distributed import Group
+from vivavoce.vocoders import VOCODERS
 
 
 def environments(world: int) -> list[dict[str, str]]:
@@ -37,6 +43,17 @@ def test_two_processes_train_as_one_that_accumulates(kind, attempt, toy_file, tm
     assert records(alone, "validate") == records(shared, "validate")
 
 
+def test_two_processes_keep_equal_parameters_whatever_the_family():
+    """Also what a family starts from its own share of the data, as Glow-TTS does its scales."""
+    code = [sys.executable, "-m", "tests.train.two_ranks"]
+    done = subprocess.run(code, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    folders = MODELS.folders | VOCODERS.folders
+    trainable = {name for name in folders if find_spec(f"{folders[name]}.train")}
+    assert found == {family: {"equal": True, "moved": True} for family in trainable}
+
+
 def test_one_process_alone_needs_no_group():
     value = torch.tensor([1.0, 2.0])
     Group().average([value])
@@ -51,8 +68,29 @@ def test_the_environment_decides(monkeypatch):
     group = distributed.from_environment()
     assert group == Group(rank=3, world=4, local_rank=3)
     assert not group.leads
-    assert group.device(torch.device("cpu")) == torch.device("cpu")
-    assert group.device(torch.device("meta", 0)) == torch.device("meta", 3)
+    assert group.device("cpu") == torch.device("cpu")
+
+
+def test_a_process_touches_no_device_but_its_own(monkeypatch):
+    """Half a gigabyte on the first GPU for each of the others, else."""
+    done, ones = [], torch.ones
+    monkeypatch.setattr(torch.backends.cuda, "is_built", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: f"GPU {index}")
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: done.append(("current", device)))
+
+    def probe(*shape, device):
+        done.append(("probe", device))
+        return ones(*shape)
+
+    monkeypatch.setattr(torch, "ones", probe)
+    third = torch.device("cuda", 2)
+    assert Group(rank=6, world=8, local_rank=2).device("auto") == third
+    assert done == [("current", third), ("probe", third)]
+    done.clear()
+    assert Group().device("cuda:1") == torch.device("cuda", 1)
+    assert done == [("probe", torch.device("cuda", 1))], "a process alone keeps its current device"
 
 
 def test_buckets_hold_neighbours_of_one_type(monkeypatch):

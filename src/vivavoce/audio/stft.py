@@ -17,13 +17,13 @@ from torch.nn import functional
 
 from vivavoce.audio import tables
 from vivavoce.errors import AudioError, ConfigError
+from vivavoce.runtime.constants import constant
 from vivavoce.types import FeatureSpec
 
 
 def window_tensor(spec: FeatureSpec, like: Tensor) -> Tensor:
     """The window, zero-padded to `[n_fft]`, in the dtype and on the device of `like`."""
-    table = tables.window(spec.window, spec.win_length, spec.n_fft)
-    return torch.tensor(table, dtype=like.dtype, device=like.device)
+    return constant(tables.window, spec.window, spec.win_length, spec.n_fft, like=like)
 
 
 def pad(samples: Tensor, spec: FeatureSpec) -> Tensor:
@@ -115,7 +115,7 @@ def _inverse_envelope(spec: FeatureSpec, n_frames: int, like: Tensor) -> Tensor:
     edge = -(-spec.n_fft // spec.hop_length) - 1
     few = min(n_frames, edge + 2)
     args = spec.window, spec.win_length, spec.n_fft, spec.hop_length, spec.framing
-    table = torch.tensor(_inverse_table(*args, few), dtype=like.dtype, device=like.device)
+    table = constant(_inverse_table, *args, few, like=like)
     if few == n_frames:
         return table
     return torch.cat([table[:edge], table[edge].expand(n_frames - edge, -1), table[few:]])

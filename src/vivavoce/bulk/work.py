@@ -66,7 +66,7 @@ class Loading:
     model: str = ""
     vocoder: str = ""
     device: str = "auto"
-    precision: str = "float32"
+    precision: str = "auto"
     fast: bool = False
     threads: int = 0
 

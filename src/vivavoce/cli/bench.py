@@ -20,7 +20,7 @@ def bench(
     model: Model = None,
     vocoder: Vocoder = None,
     device: Device = "auto",
-    precision: Precision = "float32",
+    precision: Precision = "auto",
     fast: Fast = False,
     voice: Annotated[
         str | None, typer.Option("--voice", "-v", help="Speaker name or voice file.")

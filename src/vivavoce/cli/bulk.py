@@ -63,7 +63,7 @@ def bulk(
     strict: Annotated[bool, _STRICT] = False,
     store: Annotated[Path | None, _STORE] = None,
     device: Annotated[str, _DEVICE] = "auto",
-    precision: o.Precision = "float32",
+    precision: o.Precision = "auto",
     fast: o.Fast = False,
     settings: o.Settings = None,
     as_json: o.Json = False,

@@ -81,7 +81,8 @@ def _stages(stages: list[dict[str, Any]]) -> list[str]:
         if not stage["failure"]
     ]
     lines = table(rows, tuple(rows[0])).splitlines() if rows else []
-    return lines + [f"{s['stage']}: {s['failure']}" for s in stages if s["failure"]]
+    lines += [f"{s['stage']}: {s['failure']}" for s in stages if s["failure"]]
+    return lines + [f"{s['stage']}: {s['lower_fault']}" for s in stages if s["lower_fault"]]
 
 
 def _known_faults(asked: str) -> list[str]:

@@ -43,7 +43,7 @@ def edit(
     seed: o.Seed = 0,
     on_problem: o.OnProblem = "error",
     device: o.Device = "auto",
-    precision: o.Precision = "float32",
+    precision: o.Precision = "auto",
     fast: o.Fast = False,
     audio_format: o.Format = None,
     settings: o.Settings = None,

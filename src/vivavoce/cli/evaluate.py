@@ -76,7 +76,7 @@ def evaluate(
     fail_if: Annotated[list[str] | None, _FAIL] = None,
     workers: Annotated[int, _WORKERS] = 1,
     device: o.Device = "auto",
-    precision: o.Precision = "float32",
+    precision: o.Precision = "auto",
     fast: o.Fast = False,
     settings: o.Settings = None,
     as_json: o.Json = False,

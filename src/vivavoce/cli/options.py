@@ -43,7 +43,7 @@ _LUFS = _output("Integrated loudness of the whole, for example -16.", metavar="L
 _EARLY = _output("Stream audio as it is generated, before quality checks finish.", "--stream")
 _CAPTIONS = _output("Subtitle file as well: .srt, .vtt or .json; repeatable.", metavar="FILE")
 _PROBLEM = _advanced("Failed quality check: stop, keep or leave out.", metavar="error|warn|skip")
-_NUMBERS = _advanced("float32, bfloat16, float16, int8, auto or fastest.", metavar="NAME")
+_NUMBERS = _advanced("auto, float32, tf32, bfloat16, float16, int8 or fastest.", metavar="NAME")
 _SPEAK_IN = _text("Language: de, zh-cn, … or auto.", "--language", metavar="CODE")
 _GAP = _text("Silence after every sentence [default: natural].", metavar="SECONDS")
 _BREAK = _text("Silence after every paragraph [default: natural].", metavar="SECONDS")

@@ -102,7 +102,7 @@ def serve(
     root_path: RootPath = "",
     open_metrics: OpenMetrics = False,
     device: Device = "auto",
-    precision: Precision = "float32",
+    precision: Precision = "auto",
 ) -> None:
     """Serve speech over HTTP, WebSockets and Wyoming.
 

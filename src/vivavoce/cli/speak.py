@@ -48,7 +48,7 @@ def speak(
     seed: o.Seed = 0,
     on_problem: o.OnProblem = "error",
     device: o.Device = "auto",
-    precision: o.Precision = "float32",
+    precision: o.Precision = "auto",
     fast: o.Fast = False,
     stream: o.Stream = False,
     audio_format: o.Format = None,

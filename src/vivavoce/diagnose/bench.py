@@ -23,7 +23,7 @@ def bench(
     *,
     vocoder: str | None = None,
     device: str = "auto",
-    precision: str = "float32",
+    precision: str = "auto",
     fast: bool = False,
     voice: str | None = None,
     text: str = TEXT,

@@ -36,15 +36,17 @@ def report(device: str = "auto", cache_folder: Path | None = None) -> dict[str, 
 
     A device that cannot be used is reported under `selected.error`, not raised; what names none
     raises UnsupportedDevice. With a `cache_folder` the CPU kernels are measured if they have not
-    been yet.
+    been yet, and the number of threads anew.
     """
     import torch
 
     from vivavoce.runtime.kernels import choose_kernel
     from vivavoce.runtime.measurements import cpu_model
     from vivavoce.runtime.select import require_name
+    from vivavoce.runtime.threads import choose_threads
 
     require_name(device)
+    threads = choose_threads(cache_folder, anew=True)
     kernel = choose_kernel(cache_folder)
     return {
         "software": {
@@ -56,7 +58,8 @@ def report(device: str = "auto", cache_folder: Path | None = None) -> dict[str, 
         "cpu": {
             "model": cpu_model(),
             "cores": os.cpu_count(),
-            "threads": torch.get_num_threads(),
+            "threads": threads.threads,
+            "threads_reason": threads.reason,
             "linear_kernel": kernel.name,
             "linear_kernel_reason": kernel.reason,
             "gflops": kernel.gflops,

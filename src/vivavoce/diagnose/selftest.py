@@ -26,6 +26,7 @@ from vivavoce.models import MODELS
 from vivavoce.models.base import AcousticModel
 from vivavoce.registry import Registry
 from vivavoce.runtime import placement
+from vivavoce.runtime.float32 import exact_float32
 from vivavoce.runtime.measurements import cpu_model
 from vivavoce.runtime.placement import MLX, Measurement
 from vivavoce.runtime.turns import turn
@@ -33,12 +34,15 @@ from vivavoce.types import OnProgress, Workload, no_progress
 from vivavoce.vocoders import VOCODERS
 from vivavoce.vocoders.base import Vocoder
 
-TOLERANCES = {"float32": 1e-4, "tf32": 5e-3, "bfloat16": 2e-3}
-"""Largest difference that rounding explains, relative to the peak of the CPU's result.
+TOLERANCE = 1e-4
+"""Largest difference that rounding in float32 explains, relative to the peak of the CPU's result.
 
-Other roundings on the CPU came to 7e-6, 2e-3 and 4e-4. CUDA's convolutions round to TF32, unless
-torch is told otherwise; MLX' products do on chips from the M5 on.
+Other roundings on the CPU came to 7e-6. On CUDA float32 is told to be exact meanwhile.
 """
+TF32_TOLERANCE = 5e-3
+"""The same where products are rounded to TF32, as MLX' are on chips from the M5 on."""
+LOWER_SHARE = 2.0
+"""Work in a lower format may be so many times as far from float32 as it is on the CPU."""
 
 TIMED = "typical"
 RUNS = 5
@@ -69,8 +73,9 @@ def self_test(device: str = "auto", on_progress: OnProgress = no_progress) -> di
     rows = []
     for stage, group in works.items():
         with _Marked(chosen, stage) as keep:
-            with turn(selection):
+            with turn(selection), exact_float32(selection.device):
                 row = _compared(group, chosen)
+            with turn(selection):
                 if stage in here and not row["failure"]:
                     row |= _raced(group, chosen)
             measured = Measurement(**{k: row[k] for k in asdict(PROCESS_DIED) if k in row})
@@ -112,12 +117,25 @@ def difference(expected: list[Tensor], found: list[Tensor]) -> float:
     return largest
 
 
-def tolerance(work: Workload, device: Where) -> float:
-    """What rounding may make of the work there: a name that is a number format's means that."""
-    own = work.name.rpartition(".")[2]
-    rounds = rounds_to_tf32(cpu_model()) if device == MLX else torch.device(device).type == "cuda"
-    single = "tf32" if rounds else "float32"
-    return TOLERANCES.get(own, TOLERANCES[single])
+def lower_fault(work: Workload, exact: Workload, device: Where) -> str:
+    """What is wrong with work in a lower format there; "" where it is as right as on the CPU.
+
+    Its error is the distance to the `exact` work, in float32, which the CPU has too.
+    """
+    expected = _results(exact, CPU)
+    own = difference(expected, _results(work, CPU))
+    try:
+        error = difference(expected, _without_the_cpu(work, device))
+    except Exception as problem:  # noqa: BLE001 - whatever a kernel raises is the finding
+        return _said(work, problem)
+    if error <= LOWER_SHARE * own:
+        return ""
+    return f"{work.name} on {device} is {error / own:.1f} times as wrong as on the CPU"
+
+
+def tolerance(device: Where) -> float:
+    """What rounding may make of work in float32 there."""
+    return TF32_TOLERANCE if device == MLX and rounds_to_tf32(cpu_model()) else TOLERANCE
 
 
 def rounds_to_tf32(chip: str) -> bool:
@@ -191,32 +209,39 @@ def _installed() -> set[str]:
 
 
 def _compared(works: list[Workload], device: Where) -> dict[str, Any]:
-    """The work that was furthest from its tolerance, and the differences of all.
+    """The work in float32 with the largest difference, and the differences of all.
 
     The first that fails ends it: what a device does after an error is anybody's guess.
     """
     differences: dict[str, float] = {}
-    row: dict[str, Any] = {"differences": differences, "failure": ""}
+    row: dict[str, Any] = {"differences": differences, "failure": "", "lower_fault": ""}
     worst = -1.0
     for work in works:
+        if exact := work.in_float32:
+            row["lower_fault"] = row["lower_fault"] or lower_fault(work, exact, device)
+            continue
         expected = _results(work, CPU)
         try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("error", message=FALLBACK_WARNING)
-                error = difference(expected, _results(work, device))
+            error = difference(expected, _without_the_cpu(work, device))
         except Exception as problem:  # noqa: BLE001 - whatever a kernel raises is the finding
             return row | {"work": work.name, "failure": _said(work, problem)}
         differences[work.name] = error
-        allowed = tolerance(work, device)
-        if error / allowed > worst:
-            worst = error / allowed
-            row |= {"work": work.name, "error": error, "tolerance": allowed}
+        if error > worst:
+            worst = error
+            row |= {"work": work.name, "error": error, "tolerance": tolerance(device)}
     return row
 
 
 @torch.inference_mode()
 def _results(work: Workload, device: Where) -> list[Tensor]:
     return list(tensors(built(work, device)()))
+
+
+def _without_the_cpu(work: Workload, device: Where) -> list[Tensor]:
+    """The results there. Raises UserWarning where an operator leaves the device."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=FALLBACK_WARNING)
+        return _results(work, device)
 
 
 def _raced(works: list[Workload], device: Where) -> dict[str, Any]:

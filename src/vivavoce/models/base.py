@@ -22,7 +22,7 @@ from vivavoce.errors import (
     near_misses,
 )
 from vivavoce.nn.noise import Noise
-from vivavoce.runtime.arithmetic import Arithmetic
+from vivavoce.runtime.arithmetic import Arithmetic, portable
 from vivavoce.types import Audio, Chunk, Features, FeatureSpec, Tokens, Voice
 
 OnStep = Callable[[int, int], None]
@@ -39,16 +39,18 @@ class Traits:
     """What a family can do beyond the minimum; everything is off by default.
 
     `clones`: speaks with voices made from recordings. `times_words`: `Features.durations` are
-    exact. `emits_parts`: `generate` yields one text's features in several parts. `int8`: linear
-    layers may hold weights of one byte. `stream_frames`: new frames per streamed piece (0: an
-    utterance is judged whole before any of it is handed out). `paced_by_reference`:
-    an utterance's length follows the pace of the voice's recording, so a wrong transcript makes
-    it wrong. `fast_options` are the quick settings of `--fast`.
+    exact. `emits_parts`: `generate` yields one text's features in several parts.
+    `large_products`: those of linear layers may be computed in a lower format, which was measured
+    to cost little. `int8`: their weights may be of one byte. `stream_frames`: new frames per
+    streamed piece (0: an utterance is judged whole before any of it is handed out).
+    `paced_by_reference`: an utterance's length follows the pace of the voice's recording, so a
+    wrong transcript makes it wrong. `fast_options` are the quick settings of `--fast`.
     """
 
     clones: bool = False
     times_words: bool = False
     emits_parts: bool = False
+    large_products: bool = False
     int8: bool = False
     stream_frames: int = 0
     paced_by_reference: bool = False
@@ -226,7 +228,7 @@ class AcousticModel(nn.Module, ABC, Generic[O]):
 
     def freeze(self, arithmetic: Arithmetic | None = None) -> Self:
         """Evaluation mode; work on the weights done once, products as `arithmetic` says."""
-        return self.eval().requires_grad_(False)
+        return portable(self.eval().requires_grad_(False))
 
     def on_mlx(self, dtype: torch.dtype = torch.float32, int8: bool = False) -> Self:
         """In place of `freeze`: the large products are MLX's, all else stays torch's on the CPU.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -12,33 +14,43 @@ from torch import Tensor
 def maximum_path(score: Tensor, text_lengths: Tensor, frame_lengths: Tensor) -> Tensor:
     """The likeliest monotonic path that uses every token and every frame.
 
-    `score` `[B, L, T]` log-likelihoods; lengths `[B]`. Returns a 0/1 path `[B, L, T]`.
-    Vectorised over the batch, one step per frame, on the device of `score`.
+    `score` `[B, L, T]` log-likelihoods; lengths `[B]`. Returns a 0/1 path `[B, L, T]` on the device
+    of `score`. The search is one step per frame, each too small for a GPU: it is done on the CPU,
+    for all rows at once.
     """
-    n_rows, n_tokens, n_frames = score.shape
-    columns = score.float().permute(2, 0, 1).contiguous()  # [T, B, L]
-    blocked = torch.finfo(torch.float32).min / 4
-    best = torch.full((n_rows, n_tokens), blocked, device=score.device)
+    columns = score.float().permute(2, 0, 1).contiguous().cpu().numpy()  # [T, B, L]
+    lengths = (n.cpu().numpy().astype(np.int64) for n in (text_lengths, frame_lengths))
+    path = torch.from_numpy(_backtrack(_advances(columns), *lengths))
+    return path.to(score.device).permute(1, 2, 0)
+
+
+def _advances(columns: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Where the best path to (frame, row, token) comes from the token before: `[T, B, L]`."""
+    n_frames, n_rows, n_tokens = columns.shape
+    blocked = np.finfo(np.float32).min / 4
+    best = np.full((n_rows, n_tokens), blocked, np.float32)
     best[:, 0] = columns[0, :, 0]
-    advanced = torch.zeros_like(columns, dtype=torch.bool)
-    wall = torch.full((n_rows, 1), blocked, device=score.device)
-    for frame in range(1, n_frames):
-        earlier = torch.cat([wall, best[:, :-1]], 1)
-        torch.gt(earlier, best, out=advanced[frame])
-        best = columns[frame] + torch.maximum(best, earlier)
-    return _backtrack(advanced, text_lengths, frame_lengths).permute(1, 2, 0)
+    earlier = np.full_like(best, blocked)
+    advanced = np.zeros(columns.shape, np.bool_)
+    with np.errstate(over="ignore", invalid="ignore"):  # an infinite loss is noticed elsewhere
+        for frame in range(1, n_frames):
+            earlier[:, 1:] = best[:, :-1]
+            np.greater(earlier, best, out=advanced[frame])
+            np.maximum(best, earlier, out=best)
+            best += columns[frame]
+    return advanced
 
 
-def _backtrack(advanced: Tensor, text_lengths: Tensor, frame_lengths: Tensor) -> Tensor:
-    n_frames, n_rows, n_tokens = advanced.shape
-    path = torch.zeros(n_frames, n_rows, n_tokens, device=advanced.device)
-    token = (text_lengths - 1).long().unsqueeze(1)
-    for frame in range(n_frames - 1, -1, -1):
-        active = (frame_lengths > frame).unsqueeze(1)
-        path[frame].scatter_(1, token, active.float())
-        must = token >= frame
-        step = active & (token > 0) & (must | advanced[frame].gather(1, token))
-        token = token - step.long()
+def _backtrack(
+    advanced: NDArray[np.bool_], text_lengths: NDArray[np.int64], frame_lengths: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    path = np.zeros(advanced.shape, np.float32)
+    rows, token = np.arange(len(text_lengths)), text_lengths - 1
+    for frame in range(len(advanced) - 1, -1, -1):
+        active = frame_lengths > frame
+        path[frame, rows, token] = active
+        moves = (token >= frame) | advanced[frame, rows, token]
+        token = token - (active & (token > 0) & moves)
     return path
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -15,31 +16,68 @@ QUERIES = 128
 """At once in `query_blocks`."""
 BLOCK_BYTES = 2_600_000
 """Scores of one head that are computed at once."""
+MASK_STEP = 16
+"""Masks are made for whole steps of positions and cut: CUDA's kernels copy others, every time."""
+
+
+@dataclass(frozen=True)
+class RowLengths:
+    """How many positions of each row of a padded batch are real, made once per batch.
+
+    A CPU attends row by row, by the `lengths`; other devices have a `mask` `[B, 1, 1, N]`, 0 or
+    minus infinity, to be added to the scores.
+    """
+
+    lengths: tuple[int, ...]
+    mask: Tensor | None
+
+    @staticmethod
+    def of(
+        lengths: Sequence[int], n_positions: int, device: torch.device, dtype: torch.dtype
+    ) -> RowLengths:
+        """For queries and keys of type `dtype` and `n_positions` positions."""
+        if device.type == "cpu":
+            return RowLengths(tuple(lengths), None)
+        ends = torch.tensor(list(lengths), device=device)
+        places = torch.arange(-(-n_positions // MASK_STEP) * MASK_STEP, device=device)
+        mask = additive((places < ends[:, None])[:, None, None, :], dtype)
+        return RowLengths(tuple(lengths), mask[..., :n_positions])
+
+
+def additive(allowed: Tensor, dtype: torch.dtype) -> Tensor:
+    """A bool mask as what is added to scores of type `dtype`: 0 where allowed, else -infinity.
+
+    Every kernel takes it. A bool mask is turned into it in every layer anew, and up to torch 2.12
+    Apple's kernel for few queries read one wrongly (pytorch issues 184180 and 182285).
+    """
+    hidden = torch.full(allowed.shape, -torch.inf, dtype=dtype, device=allowed.device)
+    return hidden.masked_fill_(allowed, 0)
 
 
 def attention(
     q: Tensor,
     k: Tensor,
     v: Tensor,
-    lengths: Sequence[int] | None = None,
+    rows: RowLengths | None = None,
     separate: bool = False,
 ) -> Tensor:
     """softmax(q kᵀ) v for `[B, H, N, K]`, the queries already scaled; no causal mask.
 
-    Row b attends to its first `lengths[b]` positions only; what comes out behind them means
-    nothing. Without `lengths` every position counts. `separate` is for CPUs where two products
-    per head are faster than torch's fused kernel.
+    Each row attends to its real positions only; what comes out behind them means nothing. Without
+    `rows` every position counts. `separate` is for CPUs where two products per head are faster
+    than torch's fused kernel.
     """
     q, k, v = _takeable(q, k, v)
+    mask = rows.mask.to(q.dtype) if rows is not None and rows.mask is not None else None
     if keeps_scores(q.device) and torch.is_grad_enabled() and q.requires_grad:
-        return query_blocks(q, k, v, _mask(q, lengths))
+        return query_blocks(q, k, v, mask)
     if q.device.type != "cpu":
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=_mask(q, lengths), scale=1.0)
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=1.0)
     whole = blocked_attention if separate and not torch.is_grad_enabled() else fused
-    if lengths is None:
+    if rows is None:
         return whole(q, k, v)
     out = torch.zeros_like(q.transpose(1, 2)).transpose(1, 2)
-    for row, n in enumerate(lengths):
+    for row, n in enumerate(rows.lengths):
         part = slice(row, row + 1)
         out[part, :, :n] = whole(q[part, :, :n], k[part, :, :n], v[part, :, :n])
     return out
@@ -68,14 +106,17 @@ def cached_attention(
     causal: bool = False,
     dropout: float = 0.0,
 ) -> Tensor:
-    """Attention of `[B, H, N, K]` over `[B, H, M, K]` where `mask` (bool) allows it, scaled.
+    """Attention of `[B, H, N, K]` over `[B, H, M, K]` where `mask` allows it, scaled.
 
-    `causal` instead of a mask: position n sees the first n + 1. `dropout` is of the weights, in
-    training.
+    The mask is bool, or `additive` of q's type, which is faster for several layers. `causal`
+    instead of a mask: position n sees the first n + 1. `dropout` is of the weights, in training.
     """
     q, k, v = _takeable(q, k, v)
     if causal and not dropout and keeps_scores(q.device) and q.requires_grad:
         return causal_blocks(q, k, v)
+    if causal and not hides_the_future(q.device, q.dtype):
+        allowed = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool, device=q.device)
+        mask, causal = additive(allowed.tril(), q.dtype), False
     return F.scaled_dot_product_attention(
         q, k, v, attn_mask=mask, is_causal=causal, dropout_p=dropout
     )
@@ -99,6 +140,11 @@ def causal_blocks(q: Tensor, k: Tensor, v: Tensor, size: int = QUERIES) -> Tenso
 def keeps_scores(device: torch.device) -> bool:
     """Whether attention with a gradient keeps its N x N scores: MPS has no fused form of it."""
     return device.type == "mps"
+
+
+def hides_the_future(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether `is_causal` can be relied on: Apple's kernel leaks in half precision (195910)."""
+    return device.type != "mps" or dtype == torch.float32
 
 
 def _takeable(*parts: Tensor) -> tuple[Tensor, ...]:
@@ -135,11 +181,3 @@ def _product(x: Tensor, y: Tensor) -> Tensor:
     if x.dtype != torch.float32:
         return torch.mm(x, y.t())
     return torch.ops.mkldnn._linear_pointwise(x, y, None, "none", [], "")
-
-
-def _mask(q: Tensor, lengths: Sequence[int] | None) -> Tensor | None:
-    if lengths is None:
-        return None
-    ends = torch.tensor(list(lengths), device=q.device)
-    real = torch.arange(q.shape[2], device=q.device) < ends[:, None]
-    return real[:, None, None, :]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
 
 CACHE_FILE = "self-test.json"
-VERSION = 2
+VERSION = 3
 """Raised when something else is measured."""
 
 MLX = "mlx"
@@ -33,7 +33,8 @@ class Measurement:
 
     `error` is the largest difference of their outputs and `tolerance` what is allowed, both
     relative to the outputs' peak. `failure` says why there is no such number.
-    `cpu_s` and `device_s` are medians in seconds, None where no time was taken.
+    `cpu_s` and `device_s` are medians in seconds, None where no time was taken. `lower_fault` says
+    what is wrong with work in lower formats there, which is no reason to leave the device.
     """
 
     error: float = 0.0
@@ -41,6 +42,7 @@ class Measurement:
     failure: str = ""
     cpu_s: float | None = None
     device_s: float | None = None
+    lower_fault: str = ""
 
     @property
     def right(self) -> bool:

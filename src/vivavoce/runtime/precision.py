@@ -1,6 +1,6 @@
 """Which number format the arithmetic runs in, and the context managers that say so to torch.
 
-float32 is the default everywhere.
+"auto" is the default, for models whose large products may be computed in a lower format.
 """
 
 from __future__ import annotations
@@ -10,25 +10,35 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vivavoce.errors import UnsupportedDevice, UsageError, near_misses
-from vivavoce.runtime.kernels import choose_kernel
+from vivavoce.runtime.kernels import KernelChoice, choose_kernel
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import torch
 
-PRECISIONS = ("float32", "bfloat16", "float16", "int8")
+PRECISIONS = ("float32", "tf32", "bfloat16", "float16", "int8")
+
+MIN_GAIN = 1.3
+"""How many times as fast as float32 bfloat16 must be where "fastest" is asked for."""
+AUTO_GAIN = 2.5
+"""The same without being asked: it changes the samples of a seed. Processors with AMX reach 5."""
 
 _LOWER = {"cpu": ("bfloat16",), "cuda": ("bfloat16", "float16"), "mps": ("bfloat16", "float16")}
 
 
 @dataclass(frozen=True)
 class Precision:
-    """A number format and why it was chosen; with `int8` weights are kept in one byte each."""
+    """A number format and why it was chosen.
+
+    With `int8` weights are kept in one byte each; with `tf32` products of float32 numbers take
+    only TF32's digits of them, which CUDA computes faster.
+    """
 
     dtype: torch.dtype
     reason: str
     int8: bool = False
+    tf32: bool = False
 
 
 def choose_precision(
@@ -39,22 +49,19 @@ def choose_precision(
 ) -> Precision:
     """Turn "auto", "fastest" or one of `PRECISIONS` into a dtype of the device.
 
-    "auto" is bfloat16 where the hardware has it and training in it is proven (CUDA, Ampere and
-    later), float32 elsewhere. "fastest" is bfloat16 also on CPUs where it was measured to be
-    faster (`cache_folder` keeps the measurement). Raises UsageError for another name,
-    UnsupportedDevice for a format that the device cannot compute in.
+    "auto" is bfloat16 where the hardware is made for it and it is right: on CUDA (Ampere and
+    later), and on CPUs where it was measured to be several times as fast as float32, with no more
+    error than its rounding (`cache_folder` keeps the measurement; without one nothing is measured).
+    Elsewhere it is float32. "fastest" takes bfloat16 on CPUs for any clear gain. Raises UsageError
+    for another name, UnsupportedDevice for a format that the device cannot compute in.
     """
     import torch
 
     device = torch.device(device)
     if engine == "mlx":
         return _for_mlx(name)
-    if name == "fastest" and device.type == "cpu":
-        choice = choose_kernel(cache_folder)
-        if choice.prefers_bfloat16:
-            speed = choice.gflops["bfloat16"]
-            return Precision(torch.bfloat16, f"bfloat16: {speed:.0f} GFLOP/s measured here")
-        return Precision(torch.float32, "float32: bfloat16 is not faster on this CPU")
+    if name in ("auto", "fastest") and device.type == "cpu" and cache_folder is not None:
+        return _measured(choose_kernel(cache_folder), AUTO_GAIN if name == "auto" else MIN_GAIN)
     if name in ("auto", "fastest"):
         if device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0):
             return Precision(torch.bfloat16, "bfloat16: this GPU computes in it at full range")
@@ -63,9 +70,34 @@ def choose_precision(
         raise _unknown(name)
     if name == "int8":
         return _int8(device)
+    if name == "tf32":
+        return _tf32(device)
     dtype = getattr(torch, name)
     _check(device, dtype)
     return Precision(dtype, f"{name} asked for")
+
+
+def _measured(choice: KernelChoice, gain: float) -> Precision:
+    """bfloat16 on a CPU that is at least `gain` times as fast in it, and right."""
+    import torch
+
+    found = choice.gain_bfloat16
+    if found < gain or not choice.bfloat16_is_right:
+        why = f"{found:.1f} times as fast" if found else "not to be had"
+        return Precision(torch.float32, f"float32: bfloat16 is {why} on this CPU")
+    error = choice.errors["bfloat16"]
+    return Precision(
+        torch.bfloat16,
+        f"bfloat16: {found:.1f} times as fast as float32 on this CPU, error {error:.1%}",
+    )
+
+
+def _tf32(device: torch.device) -> Precision:
+    import torch
+
+    if device.type != "cuda":
+        raise UnsupportedDevice(f"{device.type} does not compute in tf32.", "Use float32.")
+    return Precision(torch.float32, "tf32 asked for", tf32=True)
 
 
 def _for_mlx(name: str) -> Precision:
@@ -76,6 +108,8 @@ def _for_mlx(name: str) -> Precision:
         return Precision(torch.float32, "float32: nothing lower is proven on mlx")
     if name not in PRECISIONS:
         raise _unknown(name)
+    if name == "tf32":
+        raise UnsupportedDevice("mlx does not compute in tf32.", "Use float32.")
     dtype = torch.float32 if name == "int8" else getattr(torch, name)
     return Precision(dtype, f"{name} asked for", int8=name == "int8")
 
@@ -125,7 +159,7 @@ def full_precision(
     import torch
 
     device = where.device if isinstance(where, torch.Tensor) else torch.device(where)
-    if not torch.is_autocast_enabled(device.type):
+    if device.type == "meta" or not torch.is_autocast_enabled(device.type):
         return nullcontext()
     return torch.autocast(device.type, enabled=False)
 

@@ -54,7 +54,7 @@ class ServeConfig:
     port: int = 8880
     wyoming: tuple[str, int] | None = None
     device: str = "auto"
-    precision: str = "float32"
+    precision: str = "auto"
     keys: tuple[tuple[str, str], ...] = ()
     key_file: Path | None = None
     max_concurrent: int = 8

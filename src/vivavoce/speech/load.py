@@ -15,8 +15,10 @@ from vivavoce.hub.fetch import Given
 from vivavoce.hub.lora import Adapter
 from vivavoce.hub.pair import open_pair
 from vivavoce.runtime.arithmetic import choose_arithmetic
+from vivavoce.runtime.float32 import set_float32
 from vivavoce.runtime.memory import trim
-from vivavoce.runtime.placement import place_pair
+from vivavoce.runtime.placement import MLX, place_pair, recall
+from vivavoce.runtime.threads import use_measured_threads
 from vivavoce.runtime.turns import APPLE_GPU, turn
 from vivavoce.speech.engine import TTS
 
@@ -33,7 +35,7 @@ def load(
     *,
     vocoder: str | Path | None = None,
     device: str = "auto",
-    precision: str = "float32",
+    precision: str = "auto",
     fast: bool = False,
     lora: str | Path | Sequence[str | Path] = (),
     config: str | Path | None = None,
@@ -47,12 +49,13 @@ def load(
     cuda[:n], mps or mlx (the large products by Apple's MLX, the rest by torch on the CPU);
     `TTS.selection.reason` says why it was chosen. With auto each stage goes where
     `vivavoce doctor --self-test` measured it to be right and faster; `TTS.vocoder_selection` is the
-    vocoder's place. `precision` is float32, bfloat16, float16, int8, auto or fastest; lower ones
-    are for the large products of models that have measured what they cost, everything else stays in
-    float32. `lora` are adapters, each a file, folder or address, with `:SCALE` where they are to
-    be weaker or stronger than they were trained; they are merged into the weights. `config` and
-    `vocabulary` are files of a foreign checkpoint that do not lie beside it. `fast` asks for the
-    model's quick settings as defaults (fewer steps) and, where no lower precision is named, for
+    vocoder's place. `precision` is auto, float32, tf32, bfloat16, float16, int8 or fastest;
+    lower ones are for the large products of models that have measured what they cost, everything
+    else stays in float32. auto takes bfloat16 where the device is made for it and it is right.
+    `lora` are adapters, each a file, folder or address, with `:SCALE` where they are to be weaker
+    or stronger than they were trained; they are merged into the weights. `config` and `vocabulary`
+    are files of a foreign checkpoint that do not lie beside it. `fast` asks for the
+    model's quick settings as defaults (fewer steps) and, where no precision is named, for
     the one that is fastest here; never for int8, which costs more.
 
     Raises UnknownModel, BadCheckpoint, IncompatibleFeatures, UnsupportedDevice, UsageError.
@@ -67,17 +70,10 @@ def load(
     decoder = build.vocoder(build.fitted(its, acoustic.spec))
     stages = f"acoustic.{manifest['family']}", f"vocoder.{its.manifest['family']}"
     selection, decoding = place_pair(stages, device, found, cache.folder())
-    for chosen in (selection, decoding):
-        APPLE_GPU.claim(chosen)
-    wanted = "fastest" if fast and precision in ("auto", "float32") else precision
-    chosen_precision = devices.choose_precision(
-        wanted, selection.device, cache.folder(), selection.engine
-    )
-    if chosen_precision.int8 and not acoustic.traits.int8:
-        raise UsageError(
-            f"'{manifest['name']}' does not compute with int8 weights.",
-            "Use float32, or bfloat16 where the device has it.",
-        )
+    _claim(selection, decoding)
+    chosen_precision = _precision(manifest["name"], acoustic, precision, fast, selection)
+    for used in (selection.device, decoding.device):
+        set_float32(used, chosen_precision.tf32)
     reason = f"{selection.reason}; {chosen_precision.reason}"
     selection = replace(selection, dtype=chosen_precision.dtype, reason=reason)
     with turn(selection, decoding):
@@ -88,6 +84,40 @@ def load(
     defaults = manifest.get("options", {}) | (acoustic.traits.fast_options if fast else {})
     pair = published_pairs.as_published(manifest["name"], its.manifest["name"])
     return TTS(manifest["name"], acoustic, decoder, selection, defaults, decoding, pair)
+
+
+def _claim(*places: Selection) -> None:
+    """What is decided for the whole process: whose the Apple GPU is, how many threads."""
+    for place in places:
+        APPLE_GPU.claim(place)
+    if any(place.device.type == "cpu" for place in places):
+        use_measured_threads(cache.folder())
+
+
+def _precision(
+    name: str, acoustic: AcousticModel[Any], asked: str, fast: bool, place: Selection
+) -> Precision:
+    """What is asked for; where it is to be chosen, what this model gains by and is right here.
+
+    Raises UsageError, UnsupportedDevice.
+    """
+    device, folder = place.device, cache.folder()
+    wanted = "fastest" if fast and asked == "auto" else asked
+    if asked != "auto" or place.engine == MLX:
+        chosen = devices.choose_precision(wanted, device, folder, place.engine)
+        if chosen.int8 and not acoustic.traits.int8:
+            raise UsageError(
+                f"'{name}' does not compute with int8 weights.",
+                "Use float32, or bfloat16 where the device has it.",
+            )
+        return chosen
+    full = devices.choose_precision("float32", device)
+    if not acoustic.traits.large_products:
+        return replace(full, reason="float32: this model has no large products")
+    measured = recall(folder, device, f"acoustic.{acoustic.family}")
+    if measured is not None and measured.lower_fault:
+        return replace(full, reason=f"float32: {measured.lower_fault}")
+    return devices.choose_precision(wanted, device, folder)
 
 
 def _placed(

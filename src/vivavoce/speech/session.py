@@ -53,7 +53,7 @@ class Session:
     def __init__(
         self, synthesiser: Synthesiser, rows: int = 1, stages: Stages | None = None
     ) -> None:
-        self.synthesiser, self.stages = synthesiser, stages or Stages()
+        self.synthesiser, self.stages = synthesiser, stages
         self.batcher = synthesiser.model.batcher(rows)
         self.renderings: dict[Handle, Rendering] = {}
         self.handles: dict[Job[Any], Handle] = {}
@@ -128,7 +128,7 @@ class Session:
     def _generated(self, events: list[Event]) -> list[Part]:
         """A step of the batcher; an error in it is an event of every job it concerned."""
         try:
-            return self.stages.timed("acoustic", self.synthesiser.device, self.batcher.step)
+            return self._timed("acoustic", self.synthesiser.device, self.batcher.step)
         except VivavoceError as error:
             for handle in self._lost():
                 events.append((handle, error))
@@ -138,6 +138,10 @@ class Session:
             for handle in self._lost():
                 self.drop(handle)
             raise
+
+    def _timed(self, stage: str, device: torch.device, work: Callable[[], T]) -> T:
+        """The work; a device is waited for only where somebody asked for times."""
+        return work() if self.stages is None else self.stages.timed(stage, device, work)
 
     def _lost(self) -> list[Handle]:
         """Utterances whose jobs the batcher has let go of without an end."""
@@ -157,7 +161,7 @@ class Session:
 
     def _decoded(self, rendering: Rendering) -> Iterator[Piece]:
         window = rendering.windows.popleft()
-        samples = self.stages.timed(
+        samples = self._timed(
             "vocoder",
             self.synthesiser.vocoder_device,
             lambda: decode_window(self.synthesiser.vocoder, window, rendering.condition),

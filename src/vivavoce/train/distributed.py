@@ -16,6 +16,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from vivavoce.runtime import select
+
 BUCKET_VALUES = 16 * 2**20
 """Values sent at once: 64 MiB of float32."""
 
@@ -33,11 +35,9 @@ class Group:
         """Only this process writes."""
         return self.rank == 0
 
-    def device(self, chosen: torch.device) -> torch.device:
-        """The process's own accelerator of the chosen kind."""
-        if self.world == 1 or chosen.type == "cpu":
-            return chosen
-        return torch.device(chosen.type, self.local_rank)
+    def device(self, name: str) -> torch.device:
+        """The process's own device of the kind that is named. Raises UnsupportedDevice."""
+        return select(name, self.local_rank if self.world > 1 else None).device
 
     def average(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by its mean over the processes."""

@@ -135,6 +135,8 @@ class Trainer:
                 f"The memory of {self.device} ran out at step {self.state.step}.",
                 "Lower loop.batch_seconds; `--dry-run` prints what a step needs.",
             ) from error
+        if self.state.step == 0:  # what a task started from its own share of the data
+            self.group.average(list(self.task.parameters()))
         self.scaler.update()
         release_unused(self.device)
         if all(finite):

@@ -106,7 +106,7 @@ class LoopConfig:
 
     batch_seconds: float = 0.0
     batch_size: int = 0
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    precision: Literal["auto", "float32", "tf32", "bfloat16", "float16"] = "auto"
     checkpoint_every_s: float = 600.0
     checkpoint_every: int = 0
     keep: int = 3

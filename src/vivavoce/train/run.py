@@ -18,7 +18,6 @@ from types import FrameType
 import torch
 
 from vivavoce import config, files
-from vivavoce import runtime as devices
 from vivavoce.errors import (
     ConfigError,
     OutputError,
@@ -27,7 +26,10 @@ from vivavoce.errors import (
     near_misses,
 )
 from vivavoce.nn.task import Task
+from vivavoce.runtime.arithmetic import portable
+from vivavoce.runtime.float32 import set_float32
 from vivavoce.runtime.memory import bucket_length, keep_large_blocks_apart
+from vivavoce.runtime.select import require_name
 from vivavoce.train import checkpoint, data, distributed, exports, families, manifest, start
 from vivavoce.train import plan as plans
 from vivavoce.train.cache import FeatureCache
@@ -88,14 +90,11 @@ def _train(
         run.go(asked_to_stop)
 
 
-def _training_device(name: str) -> torch.device:
-    """Raises UnsupportedDevice: what cannot be used, and MLX, which only speaks."""
-    chosen = devices.select(name)
-    if chosen.engine != "torch":
-        raise UnsupportedDevice(
-            f"Training on {chosen.name} is not implemented.", "Use device 'mps' or 'cpu'."
-        )
-    return chosen.device
+def _torch_device(name: str) -> str:
+    """The name. Raises UnsupportedDevice for MLX, which only speaks."""
+    if require_name(name) == "mlx":
+        raise UnsupportedDevice("Training on mlx is not implemented.", "Use device 'mps' or 'cpu'.")
+    return name
 
 
 def assemble(
@@ -104,7 +103,8 @@ def assemble(
     """Task, data and trainer on their device, and the speakers; fills the cache on the way."""
     if recipe.loop.threads:
         torch.set_num_threads(recipe.loop.threads)
-    place = group.device(_training_device(device))
+    place = group.device(_torch_device(device))
+    set_float32(place, recipe.loop.precision == "tf32")
     distributed.join(group, place)
     rows = manifest.read(recipe.data.sources)
     speakers = data.speakers(rows)
@@ -132,7 +132,7 @@ def assemble(
     recipe = plans.applied(recipe, planned)
     start.restrict(task, base, recipe.start)
     identity = start.fingerprint(base)
-    trainer = Trainer(task.to(place), found, recipe, place, group, identity, planned)
+    trainer = Trainer(portable(task.to(place)), found, recipe, place, group, identity, planned)
     return trainer, speakers
 
 

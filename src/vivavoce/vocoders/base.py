@@ -17,11 +17,9 @@ from vivavoce.config import from_dict
 from vivavoce.errors import ConfigError, UnsupportedDevice, UsageError
 from vivavoce.nn.convolution import Conv
 from vivavoce.nn.windows import Window, WindowCutter
+from vivavoce.runtime.arithmetic import portable
+from vivavoce.runtime.memory import longest_dimension
 from vivavoce.types import FeatureSpec
-
-# Apple's convolutions refuse (before macOS 15.1) or have miscomputed (before torch 2.4) tensors
-# with a longer side: https://github.com/pytorch/pytorch/issues/129207
-LONGEST_DIMENSION = 65_536
 
 
 class Preparation:
@@ -92,7 +90,7 @@ class Vocoder(nn.Module, ABC):
         for layer in self.modules():
             if isinstance(layer, Conv):
                 layer.freeze()
-        return self
+        return portable(self)
 
     def on_mlx(self) -> Vocoder:
         """In place of `freeze`: the same vocoder, computed by MLX.
@@ -110,8 +108,10 @@ class Vocoder(nn.Module, ABC):
 
     @property
     def window_frames(self) -> int:
-        """Frames to decode at once so that no layer sees `LONGEST_DIMENSION` steps."""
-        return LONGEST_DIMENSION // self.accepts.hop_length * 15 // 16
+        """Frames to decode at once so that no layer sees more steps than the device takes well."""
+        weight = next(self.parameters(), None)
+        longest = longest_dimension("cpu" if weight is None else weight.device)
+        return longest // self.accepts.hop_length * 15 // 16
 
 
 class EngineVocoder(Vocoder):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vivavoce.audio.specs import COQUI_22K
+from vivavoce.runtime.arithmetic import portable
 from vivavoce.types import FeatureSpec, Workload
 from vivavoce.vocoders.base import Vocoder, decode_windowed, stream_windows
 
@@ -44,7 +45,8 @@ def _parts(
         speaker = torch.randn(rows, vocoder.condition_width, 1)
     if device == "mlx":
         return vocoder.on_mlx(), features, speaker if vocoder.condition_width else None
-    frozen, speaker = vocoder.to(device).eval().requires_grad_(False), speaker.to(device)
+    frozen = portable(vocoder.to(device).eval().requires_grad_(False))
+    speaker = speaker.to(device)
     return frozen, features.to(device), speaker if vocoder.condition_width else None
 
 

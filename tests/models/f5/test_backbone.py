@@ -80,9 +80,10 @@ def test_unlike_rows_make_a_mask_and_like_ones_do_not():
     reference = torch.zeros(2, 30, backbone.config.n_mels)
     ids = [torch.arange(5), torch.arange(4)]
     same = backbone.context(reference, ids, [30, 30], guided=True)
-    assert (same.real, same.lengths) == (None, None)
+    assert (same.real, same.rows) == (None, None)
     unlike = backbone.context(reference, ids, [30, 20], guided=True)
-    assert unlike.lengths == (31, 21, 31, 21)  # with the frame of the time
+    assert unlike.rows is not None
+    assert unlike.rows.lengths == (31, 21, 31, 21)  # with the frame of the time
     assert unlike.real is not None
     assert unlike.real.sum(1).tolist() == [30, 20, 30, 20]
     assert same.rotary.shape[0] == 31

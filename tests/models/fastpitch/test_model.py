@@ -17,16 +17,18 @@ from vivavoce.nn.noise import Noise
 from vivavoce.types import Tokens, Voice
 
 NOISE = Noise(0)
+HEADS = StackSizes(layers=2, heads=2, inner=24)
+NARROW = replace(TOY, width=16, encoder=HEADS, decoder=HEADS)
 KINDS = {
-    "transformer": TOY,
+    "transformer": NARROW,
     "residual": TOY_SPEEDY,
     "options": replace(
-        TOY,
+        NARROW,
         encoder=StackSizes("relative", 2, 2, 24, 3, window=4),
         decoder=StackSizes("wavenet", 2, 1, 12, 5, blocks=2),
         positions=0,
     ),
-    "align": replace(TOY, duration_batch_norm=True, pitch=None, energy=None),
+    "align": replace(NARROW, duration_batch_norm=True, pitch=None, energy=None),
 }
 kinds = pytest.mark.parametrize("kind", KINDS)
 

@@ -146,25 +146,57 @@ def test_masked_cache_positions_are_ignored(parity, gpt, monkeypatch):
     assert all(sequence.latents().isfinite().all() for sequence in sequences)
 
 
-def test_recorded_steps_give_the_same(parity, gpt, monkeypatch):
-    """As a GPU would play them: fixed tensors, all rows, recorded again when the cache moves."""
+def test_prompts_of_one_length_are_heard_together(parity, gpt, monkeypatch):
+    """In one pass of the GPT; with padding to whole blocks all four here are of one length."""
     gpt = endless(gpt)
     expected = [alone(gpt, *case) for case in cases(gpt, parity)]
-    recordings = []
+    monkeypatch.setattr(decode_module, "repeating", lambda n, device: cache_module.whole_blocks(n))
+    passes, forward = [], gpt.forward
 
-    def recorded(work, example):
-        given, found = example.clone(), work(example)
-        recordings.append(given.shape)
+    def watched(x, cache, span):
+        passes.append(tuple(x.shape[:2]))
+        return forward(x, cache, span)
+
+    monkeypatch.setattr(gpt, "forward", watched)
+    decoding = GptDecoder(gpt, 5)
+    first = decoding.add(*next(cases(gpt, parity)))
+    sequences = decoding.add_all(list(cases(gpt, parity)))
+    assert passes == [(1, 64), (4, 64)]
+    run(decoding, sequences)
+    assert [one.codes for one in sequences] == [one.codes for one in expected]
+    assert first.codes == expected[0].codes
+    for one, other in zip(sequences, expected, strict=True):
+        assert_near(one.latents(), other.latents())
+
+
+@pytest.fixture
+def recordings(monkeypatch):
+    """Recording as a GPU does it: fixed tensors, all rows. The shapes and pools asked for."""
+    found = []
+
+    def recorded(work, example, memory):
+        given, result = example.clone(), work(example)
+        found.append((tuple(given.shape), memory))
 
         def again(fresh):
             given.copy_(fresh)
-            found.copy_(work(given))
-            return found
+            result.copy_(work(given))
+            return result
 
         return again
 
     monkeypatch.setattr(graphs, "records", lambda device: True)
     monkeypatch.setattr(graphs, "recorded", recorded)
+    pools = iter(range(9))
+    monkeypatch.setattr(graphs, "pool", lambda: (0, next(pools)))
+    return found
+
+
+def test_recorded_steps_give_the_same(parity, gpt, recordings, monkeypatch):
+    gpt = endless(gpt)
+    with monkeypatch.context() as eager:
+        eager.setattr(graphs, "records", lambda device: False)
+        expected = [alone(gpt, *case) for case in cases(gpt, parity)]
     decoding, waiting, sequences = GptDecoder(gpt, 3), list(cases(gpt, parity)), []
     while waiting or decoding.sequences:
         while waiting and not decoding.full:
@@ -173,8 +205,42 @@ def test_recorded_steps_give_the_same(parity, gpt, monkeypatch):
     assert [sequence.codes for sequence in sequences] == [sequence.codes for sequence in expected]
     for one, other in zip(sequences, expected, strict=True):
         assert_near(one.latents(), other.latents())
-    assert set(recordings) == {(3, 3)}
-    assert len(recordings) <= 4
+    assert recordings == [((3, 3), (0, 0))] * 2, "one for every 64 positions"
+
+
+def test_another_utterance_records_nothing(parity, gpt, recordings):
+    """Its decoder gets what the last one left, and what that one heard is gone."""
+    gpt = endless(gpt)
+    (first, *_), (_, second, *_) = (list(cases(gpt, parity)) for _ in range(2))
+    expected = [alone(gpt, *first).codes, alone(gpt, *second).codes]
+    kept = gpt.spaces.free[1][0]
+    assert all(layer.shape[3] >= gpt.most_positions for layer in kept.cache.layers)
+    recorded = len(recordings)
+    for layer in kept.cache.layers:
+        layer.fill_(float("nan"))
+    assert [alone(gpt, *first).codes, alone(gpt, *second).codes] == expected
+    assert len(recordings) == recorded
+    assert gpt.spaces.free == {1: [kept]}
+
+
+def test_two_decoders_at_once_have_spaces_of_their_own(parity, gpt, recordings):
+    gpt = endless(gpt)
+    one, other = GptDecoder(gpt, 1), GptDecoder(gpt, 1)
+    assert one.cache is not other.cache
+    first, second, *_ = cases(gpt, parity)
+    sequences = [one.add(*first), other.add(*second)]
+    while one.sequences or other.sequences:
+        one.step()
+        other.step()
+    assert len({pool for _, pool in recordings}) == 2
+    expected = [alone(gpt, *first).codes, alone(gpt, *second).codes]
+    assert [sequence.codes for sequence in sequences] == expected
+
+
+def test_on_a_cpu_nothing_is_kept_from_one_decoder_to_the_next(parity, gpt):
+    gpt = endless(gpt)
+    alone(gpt, *next(cases(gpt, parity)))
+    assert gpt.spaces.free == {1: []}
 
 
 def test_shapes_that_repeat_give_the_same(parity, gpt, monkeypatch):

@@ -122,12 +122,12 @@ def test_too_few_and_too_many_tokens_are_refused(model, n):
 def test_a_few_voices_are_remembered():
     model = random_model(TOY, "cpu")
     for n in range(model.voice_caches.kept + 3):
-        latents = torch.full((32, 64), float(n))
+        latents = torch.full((TOY.n_latents, TOY.width), float(n))
         voice = replace(VOICE, tensors={**VOICE.tensors, "latents": latents})
         list(model.generate(sentences([tokens(3)], voice, replace(OPTIONS, max_codes=1)), Noise(0)))
     caches = model.voice_caches
     assert len(caches.caches) == caches.kept
-    assert torch.full((32, 64), 2.0).numpy().tobytes() not in caches.caches
+    assert torch.full((TOY.n_latents, TOY.width), 2.0).numpy().tobytes() not in caches.caches
     assert latents.numpy().tobytes() in caches.caches
 
 
@@ -142,7 +142,7 @@ def test_studio_speakers_are_voices():
     model.speaker_latents[1] = 7.0
     model.speaker_embeddings[1, 0] = 1.0
     voice = model.voice("Zoë")
-    assert voice.tensors["latents"].shape == (32, 64)
+    assert voice.tensors["latents"].shape == (TOY.n_latents, TOY.width)
     assert float(voice.tensors["latents"][0, 0]) == 7.0
     assert model.voice().name == "Ana Florence"
     with pytest.raises(UnknownVoice, match="no speaker 'Zo'"):

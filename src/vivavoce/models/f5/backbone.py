@@ -17,6 +17,7 @@ from torch.utils.checkpoint import checkpoint
 from vivavoce.models.f5.config import F5Config
 from vivavoce.models.f5.layers import InputEmbedding, TextEmbedding, TimeEmbedding
 from vivavoce.runtime.arithmetic import Arithmetic
+from vivavoce.runtime.attention import RowLengths
 from vivavoce.runtime.rotary import rotary_table
 
 
@@ -25,15 +26,20 @@ class Context:
     """What stays the same along a trajectory.
 
     `constant` `[R, N, D]` is the input layer's share of reference and text; with guidance R is 2 B,
-    the unconditioned rows last. `real` `[R, N]` and `lengths` only where rows differ in length.
+    the unconditioned rows last. `real` `[R, N]` and `rows` only where rows differ in length.
     `kept` is for an engine's own copies.
     """
 
     constant: Tensor
     rotary: Tensor
     real: Tensor | None = None
-    lengths: tuple[int, ...] | None = None
+    rows: RowLengths | None = None
     kept: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def lengths(self) -> tuple[int, ...] | None:
+        """Of the rows, where they differ."""
+        return None if self.rows is None else self.rows.lengths
 
 
 class F5Backbone(nn.Module, ABC):
@@ -104,7 +110,9 @@ class F5Backbone(nn.Module, ABC):
             return Context(constant, rotary)
         ends = torch.tensor(list(lengths), device=device)
         real = torch.arange(n_frames, device=device) < ends[:, None]
-        return Context(constant, rotary, real, tuple(n + self.extra_frames for n in lengths))
+        seen = [n + self.extra_frames for n in lengths]
+        attended = RowLengths.of(seen, n_frames + self.extra_frames, device, self.dtype)
+        return Context(constant, rotary, real, attended)
 
     def _texts(
         self, ids: Sequence[Tensor], lengths: Sequence[int], n_frames: int, drop: Sequence[bool]

@@ -29,12 +29,12 @@ class DitBlock(nn.Module):
     ) -> Tensor:
         """`h` `[B, N, D]` float32, overwritten where no gradients are kept.
 
-        `modulation` is `[6 D]`, or `[B, 6 D]` in training.
+        `modulation` is an entry of the schedule, `[6 D]`, or `[B, 6 D]` in training.
         """
-        shift_a, scale_a, gate_a, shift_f, scale_f, gate_f = modulation.chunk(6, dim=-1)
-        x = modulated(h, scale_a, shift_a).to(dtype)
-        h = gated(h, self.attention(x, context.rotary, context.lengths), gate_a)
-        x = modulated(h, scale_f, shift_f).to(dtype)
+        shift_a, factor_a, gate_a, shift_f, factor_f, gate_f = modulation.chunk(6, dim=-1)
+        x = modulated(h, factor_a, shift_a).to(dtype)
+        h = gated(h, self.attention(x, context.rotary, context.rows), gate_a)
+        x = modulated(h, factor_f, shift_f).to(dtype)
         return gated(h, self.feed_forward(x), gate_f)
 
     def freeze(self, arithmetic: Arithmetic) -> None:
@@ -54,10 +54,16 @@ class DiT(F5Backbone):
             nn.init.zeros_(layer.bias)
 
     def schedule(self, times: Tensor) -> list[Tensor]:
-        """Everything that depends on the time alone: per block `[S, 6 D]`, and last `[S, 2 D]`."""
+        """Everything that depends on the time alone: per block `[S, 6 D]`, and last `[S, 2 D]`.
+
+        Scales are in it as the factors 1 + scale.
+        """
         time = F.silu(self.time(times))
         blocks = (block.get_submodule("modulation") for block in self.blocks)
-        return [layer(time) for layer in (*blocks, self.modulation)]
+        return [
+            *(factored(layer(time), 6, scales=(1, 4)) for layer in blocks),
+            factored(self.modulation(time), 2, scales=(0,)),
+        ]
 
     def transform(self, h: Tensor, schedule: list[Tensor], context: Context) -> Tensor:
         first = h.clone() if self.skip is not None else h
@@ -65,8 +71,8 @@ class DiT(F5Backbone):
             h = self.run(block, h, modulation, context, self.dtype)
         if self.skip is not None:
             h = self.skip(torch.cat([h, first], dim=-1))
-        scale, shift = schedule[-1].chunk(2, dim=-1)
-        return self.output(modulated(h, scale, shift))
+        factor, shift = schedule[-1].chunk(2, dim=-1)
+        return self.output(modulated(h, factor, shift))
 
     def forget_schedule_weights(self) -> None:
         super().forget_schedule_weights()
@@ -74,14 +80,22 @@ class DiT(F5Backbone):
             layer.modulation = nn.Identity()
 
 
-def modulated(h: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """Layer norm without weights of its own, then scaled by 1 + `scale` and shifted.
+def factored(modulation: Tensor, n_parts: int, scales: tuple[int, ...]) -> Tensor:
+    """`[S, n_parts D]` with 1 added to the parts that are scales."""
+    parts = list(modulation.chunk(n_parts, dim=-1))
+    for part in scales:
+        parts[part] = 1 + parts[part]
+    return torch.cat(parts, dim=-1)
+
+
+def modulated(h: Tensor, factor: Tensor, shift: Tensor) -> Tensor:
+    """Layer norm without weights of its own, then multiplied by `factor` and shifted.
 
     One kernel where all rows share the point in time.
     """
-    if scale.dim() == 1:
-        return F.layer_norm(h, h.shape[-1:], 1 + scale, shift, EPS)
-    return F.layer_norm(h, h.shape[-1:], eps=EPS) * (1 + scale[:, None]) + shift[:, None]
+    if factor.dim() == 1:
+        return F.layer_norm(h, h.shape[-1:], factor, shift, EPS)
+    return F.layer_norm(h, h.shape[-1:], eps=EPS) * factor[:, None] + shift[:, None]
 
 
 def gated(h: Tensor, change: Tensor, gate: Tensor) -> Tensor:

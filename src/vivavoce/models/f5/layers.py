@@ -14,8 +14,8 @@ from torch.nn import functional as F
 
 from vivavoce.models.f5.config import F5Config
 from vivavoce.runtime import full_precision
-from vivavoce.runtime.arithmetic import Arithmetic, linear_gelu
-from vivavoce.runtime.attention import attention
+from vivavoce.runtime.arithmetic import Arithmetic, linear_gelu, portable
+from vivavoce.runtime.attention import RowLengths, attention
 from vivavoce.runtime.rotary import BASE, rotary_table, rotated
 
 TIME_WIDTH = 256
@@ -122,6 +122,7 @@ class InputEmbedding(nn.Module):
         super().__init__()
         self.n_mels = config.n_mels
         self.projection = nn.Linear(2 * config.n_mels + config.text_dim, config.dim)
+        self.apart: nn.ModuleList | None = None  # once frozen
         self.position = nn.ModuleList(
             nn.Conv1d(
                 config.dim,
@@ -136,11 +137,16 @@ class InputEmbedding(nn.Module):
     def constant(self, reference: Tensor, text: Tensor) -> Tensor:
         """What stays along a trajectory: `[B, N, M]` and `[B, N, text_dim]` to `[B, N, D]`."""
         known = torch.cat([reference, text], dim=-1)
+        if self.apart is not None:
+            return self.apart[1](known)
         return F.linear(known, self.projection.weight[:, self.n_mels :], self.projection.bias)
 
     def forward(self, x: Tensor, constant: Tensor, real: Tensor | None) -> Tensor:
         """`x` `[B, N, M]`, which may have fewer rows than `constant`: they are then repeated."""
-        moving = F.linear(x, self.projection.weight[:, : self.n_mels])
+        if self.apart is not None:
+            moving = self.apart[0](x)
+        else:
+            moving = F.linear(x, self.projection.weight[:, : self.n_mels])
         h = constant + moving.repeat(len(constant) // len(x), 1, 1)
         h = h if real is None else h * real.unsqueeze(-1)
         near = h.transpose(1, 2).to(next(self.position.parameters()).dtype)
@@ -150,7 +156,20 @@ class InputEmbedding(nn.Module):
         return h + near.transpose(1, 2)
 
     def freeze(self, arithmetic: Arithmetic) -> None:
+        """The projection as two layers, because a slice of its weight does not lie together.
+
+        For such weights Apple's kernel gave wrong numbers (pytorch issue 162730).
+        """
         self.position.to(arithmetic.dtype)
+        moving, known = self.projection.weight.detach().split(
+            [self.n_mels, self.projection.in_features - self.n_mels], dim=1
+        )
+        biases = None, self.projection.bias
+        self.apart = nn.ModuleList(
+            portable(plain_linear(weight.contiguous(), bias))
+            for weight, bias in zip((moving, known), biases, strict=True)
+        )
+        del self.projection
 
 
 class F5Attention(nn.Module):
@@ -169,8 +188,8 @@ class F5Attention(nn.Module):
         self.separate = False
         self.dropout = 0.0  # of what comes out, in training
 
-    def forward(self, x: Tensor, rotary: Tensor, lengths: tuple[int, ...] | None) -> Tensor:
-        """`[B, N, D]`; `lengths` only where rows differ."""
+    def forward(self, x: Tensor, rotary: Tensor, rows: RowLengths | None) -> Tensor:
+        """`[B, N, D]`; `rows` only where they differ in length."""
         n_rows, n_frames, _ = x.shape
         q, k, v = (t.view(n_rows, n_frames, self.heads, -1) for t in self._projected(x))
         if self.query_norm is not None and self.key_norm is not None:
@@ -179,7 +198,7 @@ class F5Attention(nn.Module):
             q = q * self.scale
         q, k = (self._turned(t, rotary).to(x.dtype) for t in (q, k))
         q, k, v = (t.transpose(1, 2) for t in (q, k, v))
-        out = attention(q, k, v, lengths, self.separate)
+        out = attention(q, k, v, rows, self.separate)
         out = self.output(out.transpose(1, 2).reshape(n_rows, n_frames, -1))
         return F.dropout(out, self.dropout, self.training)
 
@@ -214,10 +233,15 @@ class F5Attention(nn.Module):
 
 def joined(weights: list[Tensor], biases: list[Tensor]) -> nn.Linear:
     """Layers with one input as one layer."""
-    weight = torch.cat([w.detach() for w in weights])
-    layer = nn.Linear(weight.shape[1], weight.shape[0], device="meta")
+    return plain_linear(torch.cat([w.detach() for w in weights]), torch.cat(biases))
+
+
+def plain_linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
+    """A frozen layer of these very tensors."""
+    layer = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None, device="meta")
     layer.weight = nn.Parameter(weight, requires_grad=False)
-    layer.bias = nn.Parameter(torch.cat([b.detach() for b in biases]), requires_grad=False)
+    if bias is not None:
+        layer.bias = nn.Parameter(bias.detach(), requires_grad=False)
     return layer
 
 

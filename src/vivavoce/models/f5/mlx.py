@@ -67,15 +67,15 @@ class MlxFlow:
     def _dit(self, h: mx.array, times: list[mx.array], context: Context) -> mx.array:
         first = h
         for block, modulation in zip(self.blocks, times, strict=False):
-            shift_a, scale_a, gate_a, shift_f, scale_f, gate_f = mx.split(modulation, 6)
-            x = mx.fast.layer_norm(h, 1 + scale_a, shift_a, EPS)
+            shift_a, factor_a, gate_a, shift_f, factor_f, gate_f = mx.split(modulation, 6)
+            x = mx.fast.layer_norm(h, factor_a, shift_a, EPS)
             h = h + gate_a * block.attention(x, context.lengths)
-            x = mx.fast.layer_norm(h, 1 + scale_f, shift_f, EPS)
+            x = mx.fast.layer_norm(h, factor_f, shift_f, EPS)
             h = h + gate_f * block.feed_forward(x)
         if self.long_skip is not None:
             h = self.long_skip(mx.concatenate([h, first], -1))
-        scale, shift = mx.split(times[-1], 2)
-        return mx.fast.layer_norm(h, 1 + scale, shift, EPS)
+        factor, shift = mx.split(times[-1], 2)
+        return mx.fast.layer_norm(h, factor, shift, EPS)
 
     def _unett(self, h: mx.array, time: mx.array, context: Context) -> mx.array:
         h = mx.concatenate([mx.broadcast_to(time, (len(h), 1, h.shape[2])), h], 1)

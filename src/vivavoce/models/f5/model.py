@@ -26,7 +26,7 @@ from vivavoce.models.f5.unett import UNetT
 from vivavoce.models.f5.voice import describe_voice, make_voice, reference
 from vivavoce.nn.noise import Noise
 from vivavoce.runtime import bucket_length
-from vivavoce.runtime.arithmetic import Arithmetic
+from vivavoce.runtime.arithmetic import Arithmetic, portable
 from vivavoce.text.split import chunks
 from vivavoce.text.vocabulary import Vocabulary
 from vivavoce.text.written import known_language
@@ -60,7 +60,9 @@ class F5TTS(AcousticModel[F5Options]):
     options_type = F5Options
     config_type = F5Config
     text_type = f5_text.F5TextConfig
-    traits = Traits(clones=True, paced_by_reference=True, fast_options={"steps": 7})
+    traits = Traits(
+        clones=True, large_products=True, paced_by_reference=True, fast_options={"steps": 7}
+    )
     describe_voice = staticmethod(describe_voice)
 
     def __init__(
@@ -223,7 +225,7 @@ class F5TTS(AcousticModel[F5Options]):
     def freeze(self, arithmetic: Arithmetic | None = None) -> Self:
         self.eval().requires_grad_(False)
         self.backbone.freeze(arithmetic or Arithmetic())
-        return self
+        return portable(self)
 
     def on_mlx(self, dtype: torch.dtype = torch.float32, int8: bool = False) -> Self:
         from vivavoce.models.f5.mlx import engine

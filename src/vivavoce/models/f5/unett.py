@@ -46,7 +46,7 @@ class UNetLayer(nn.Module):
         elif earlier is not None:
             h = h + earlier
         x = self.attention_norm(h).to(dtype)
-        h = h + self.attention(x, context.rotary, context.lengths)
+        h = h + self.attention(x, context.rotary, context.rows)
         return h + self.feed_forward(self.feed_forward_norm(h).to(dtype))
 
     def freeze(self, arithmetic: Arithmetic) -> None:

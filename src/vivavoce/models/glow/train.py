@@ -51,6 +51,8 @@ class GlowTask(Task):
         super().__init__()
         self.exported: GlowTTS = model  # pyright: ignore[reportIncompatibleVariableOverride]
         self.spec = model.spec
+        self.started = False
+        """Whether a batch has set the flow's scales: of several in the first step, the first."""
         for module in model.modules():
             if isinstance(module, GlowCoupling):
                 _normalise_weights(module)
@@ -64,7 +66,9 @@ class GlowTask(Task):
     def forward(
         self, phase: str, batch: Mapping[str, Tensor], step: int
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        likelihood, duration, _, _ = self._losses(batch, step < DATA_DEPENDENT_STEPS)
+        starts = step < DATA_DEPENDENT_STEPS and not self.started
+        self.started = self.started or starts
+        likelihood, duration, _, _ = self._losses(batch, starts)
         loss = likelihood + duration
         metrics = {"loss": loss, "likelihood": likelihood, "duration": duration}
         return loss, {k: v.detach() for k, v in metrics.items()}

@@ -5,7 +5,7 @@ Shapes: W width, K codes, T frames.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -89,10 +89,10 @@ class StartsSequences(Protocol):
         """The most codes that the sentence may become."""
         ...
 
-    def start_sequence(
-        self, decoding: GptDecoder, sentence: Sentence[XttsOptions], uniform: Tensor
-    ) -> GrowingSentence:
-        """Prefill the sentence and draw its first code; `uniform` `[K]` has a number per code."""
+    def start_sequences(
+        self, decoding: GptDecoder, starts: Sequence[tuple[Sentence[XttsOptions], Tensor]]
+    ) -> list[GrowingSentence]:
+        """Prefill sentences and draw their first codes; each has `[K]` numbers, one per code."""
         ...
 
 
@@ -129,16 +129,21 @@ class XttsBatcher:
                 for job in list(self.running):
                     self.drop(job)
                 raise
-        idle = not self.running
-        while self.waiting and not self.decoding.full:
-            self._begin(self.waiting.pop(0))
-            if not idle:
-                break
+        room = self.decoding.rows - len(self.decoding.sequences)
+        self._begin([self.waiting.pop(0) for _ in self.waiting[: self._newcomers(room)]])
         return [part for job in list(self.running) for part in self._given(job)]
 
-    def _begin(self, job: Job[Any]) -> None:
-        uniform = Noise(job.seed, [job.row]).uniform(0, self.model.limit(job.sentence))
-        self.running[job] = self.model.start_sequence(self.decoding, job.sentence, uniform)
+    def _newcomers(self, room: int) -> int:
+        """How many waiting jobs may begin now."""
+        return min(room, 1) if self.running else room
+
+    def _begin(self, jobs: Sequence[Job[Any]]) -> None:
+        starts = [
+            (job.sentence, Noise(job.seed, [job.row]).uniform(0, self.model.limit(job.sentence)))
+            for job in jobs
+        ]
+        growing = self.model.start_sequences(self.decoding, starts)
+        self.running |= zip(jobs, growing, strict=True)
 
     def _given(self, job: Job[Any]) -> list[Part]:
         growing = self.running[job]

@@ -12,6 +12,8 @@ from threading import Lock
 import torch
 from torch import Tensor
 
+from vivavoce.runtime import graphs
+
 BLOCK = 64
 """Room is made for whole blocks of positions, so that shapes repeat."""
 
@@ -87,6 +89,11 @@ class KVCache:
             self.layers[layer][:, :, :, :room] = old
         return True
 
+    def clear(self) -> None:
+        """Zeros everywhere; the room stays."""
+        for layer in self.layers:
+            layer.zero_()
+
     def update(self, layer: int, new: Tensor, span: Span) -> Tensor:
         """Keep keys and values `[B, N, 2, H, D]`; all up to now, `[B, 2, H, stop, D]`."""
         kept = self.layers[layer].narrow(0, span.first, new.shape[0])
@@ -100,6 +107,48 @@ class KVCache:
         """The first `length` positions of a row of `source` become those of `row`."""
         for mine, theirs in zip(self.layers, source.layers, strict=True):
             mine[row, :, :, :length] = theirs[origin, :, :, :length]
+
+
+class DecodingSpace:
+    """What a decoder of so many rows works in: its cache, and which codes each row has said.
+
+    `steps` are recordings of a step, by how many positions it reads, in the memory `pool`.
+    """
+
+    def __init__(self, cache: KVCache, generated: Tensor) -> None:
+        self.cache, self.generated = cache, generated
+        self.steps: dict[int, graphs.Work] = {}
+        self.pool = graphs.pool() if graphs.records(generated.device) else None
+
+    def reserve(self, positions: int) -> None:
+        """Room for so many positions; where it has to move, nothing recorded is right any more."""
+        if self.cache.reserve(repeating(positions, self.generated.device)):
+            self.steps.clear()
+
+
+class Spaces:
+    """Spaces that no decoder uses now, by their number of rows. Safe for several threads.
+
+    It has no lock: a decoder may end, and give its space back, while this thread is in here.
+    """
+
+    def __init__(self) -> None:
+        self.free: dict[int, list[DecodingSpace]] = {}
+
+    def __deepcopy__(self, memo: object) -> Spaces:
+        return Spaces()  # a copy's weights are others
+
+    def take(self, rows: int) -> DecodingSpace | None:
+        """A free one of so many rows, with zeros in its cache."""
+        try:
+            space = self.free.setdefault(rows, []).pop()
+        except IndexError:
+            return None
+        space.cache.clear()  # what is masked out is multiplied by nothing, which NaN would survive
+        return space
+
+    def give(self, rows: int, space: DecodingSpace) -> None:
+        self.free.setdefault(rows, []).append(space)
 
 
 class VoiceCaches:

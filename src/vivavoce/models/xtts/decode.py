@@ -6,12 +6,14 @@ is computed twice. Shapes: N positions, W width, K codes.
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from vivavoce.models.xtts.cache import KVCache, Span, repeating, whole_blocks
+from vivavoce.models.xtts.cache import DecodingSpace, KVCache, Span, repeating, whole_blocks
 from vivavoce.models.xtts.config import XttsOptions
 from vivavoce.models.xtts.gpt import Gpt
 from vivavoce.models.xtts.sampling import ALWAYS_SEEN, Samplers
@@ -67,14 +69,28 @@ class GptDecoder:
         if gpt.row_layout is not None:
             gpt.row_layout.agree(self, rows)
         self.stop = gpt.config.stop_code
-        self.cache = gpt.cache(rows)
         self.device = gpt.norm.weight.device
-        self.generated = torch.zeros(
-            rows, gpt.config.code_tokens, dtype=torch.bool, device=self.device
-        )
+        self.space = self._space()
+        self.cache, self.generated = self.space.cache, self.space.generated
         self.sequences: list[CodeSequence] = []
         self.samplers: Samplers | None = None
-        self.steps: dict[int, graphs.Work] = {}
+
+    def _space(self) -> DecodingSpace:
+        """Where work is recorded, one that an earlier decoder left, with its recordings.
+
+        It has room for the longest utterance, so that it never moves. Elsewhere memory is worth
+        more than tensors made before, and the space ends with its decoder.
+        """
+        gpt, rows, device = self.gpt, self.rows, self.device
+        space = gpt.spaces.take(rows)
+        if space is None:
+            shape = rows, gpt.config.code_tokens
+            generated = torch.zeros(shape, dtype=torch.bool, device=device)
+            space = DecodingSpace(gpt.cache(rows), generated)
+        if graphs.records(device):
+            space.reserve(gpt.most_positions)
+            weakref.finalize(self, gpt.spaces.give, rows, space).atexit = False
+        return space
 
     @property
     def full(self) -> bool:
@@ -82,38 +98,67 @@ class GptDecoder:
 
     def add(self, prompt: XttsPrompt, options: XttsOptions, uniform: Tensor) -> CodeSequence:
         """Prefill the prompt and draw its first code. The decoder must have room."""
-        assert not self.full
-        row = len(self.sequences)
-        sequence = CodeSequence(options, uniform.to(self.device), prompt.length)
-        if self.cache.reserve(repeating(prompt.length + len(uniform), self.device)):
-            self.steps.clear()  # they were recorded where the cache was before
-        if prompt.voice is not None:
-            self.cache.copy(prompt.voice, 0, row, prompt.voice_length)
-        state = self._prefill(prompt, row)
-        if prompt.keep:
-            sequence.voice = self.gpt.cache(1)
-            sequence.voice.reserve(prompt.keep)
-            sequence.voice.copy(self.cache, row, 0, prompt.keep)
-        self.generated[row] = False
-        self.generated[row, [ALWAYS_SEEN, self.gpt.config.start_code]] = True
-        self.sequences.append(sequence)
+        return self.add_all([(prompt, options, uniform)])[0]
+
+    def add_all(
+        self, starts: Sequence[tuple[XttsPrompt, XttsOptions, Tensor]]
+    ) -> list[CodeSequence]:
+        """The same for several, those of equal length in one pass. There must be room for all."""
+        assert len(self.sequences) + len(starts) <= self.rows
+        if not starts:
+            return []
+        most = max(prompt.length + len(uniform) for prompt, _, uniform in starts)
+        self.space.reserve(most)
+        found = [
+            CodeSequence(options, uniform.to(self.device), prompt.length)
+            for prompt, options, uniform in starts
+        ]
+        alike: dict[tuple[int, int], list[tuple[XttsPrompt, CodeSequence]]] = {}
+        for (prompt, _, _), sequence in zip(starts, found, strict=True):
+            shape = prompt.voice_length, repeating(prompt.length, self.device)
+            alike.setdefault(shape, []).append((prompt, sequence))
+        for group in alike.values():
+            prompts, sequences = zip(*group, strict=True)
+            self._begin(prompts, sequences)
+        return found
+
+    def _begin(self, prompts: Sequence[XttsPrompt], sequences: Sequence[CodeSequence]) -> None:
+        first = len(self.sequences)
+        states = self._prefill(prompts, first)
+        for row, (prompt, sequence) in enumerate(zip(prompts, sequences, strict=True), first):
+            if prompt.keep:
+                sequence.voice = self.gpt.cache(1)
+                sequence.voice.reserve(prompt.keep)
+                sequence.voice.copy(self.cache, row, 0, prompt.keep)
+        rows = self.generated[first : first + len(prompts)]
+        rows[:] = False
+        rows[:, [ALWAYS_SEEN, self.gpt.config.start_code]] = True
+        self.sequences += sequences
         self.samplers = None
-        alone = Samplers([options], self.generated.shape[1], self.device)
-        self._append([sequence], state, self.generated[row : row + 1], alone)
+        options = [sequence.options for sequence in sequences]
+        samplers = Samplers(options, self.generated.shape[1], self.device)
+        self._append(list(sequences), states, rows, samplers)
         self._evict()
-        return sequence
 
-    def _prefill(self, prompt: XttsPrompt, row: int) -> Tensor:
-        """The state `[1, W]` behind a prompt.
+    def _prefill(self, prompts: Sequence[XttsPrompt], first: int) -> Tensor:
+        """The states `[B, W]` behind prompts for the rows from `first` on.
 
-        Padding to a shape that repeats lies behind it, where causal attention does not look; the
+        Padding to a shape that repeats lies behind them, where causal attention does not look; the
         codes overwrite it.
         """
-        start, new = prompt.voice_length, prompt.embeddings.shape[1]
-        room = repeating(prompt.length, self.device) - start
-        filled = nn.functional.pad(prompt.embeddings, (0, 0, 0, room - new))
-        span = Span.prompt(row, start, room, self.device)
-        return self.gpt(filled, self.cache, span)[:, new - 1]
+        start = prompts[0].voice_length
+        room = repeating(max(prompt.length for prompt in prompts), self.device) - start
+        for row, prompt in enumerate(prompts, first):
+            if prompt.voice is not None:
+                self.cache.copy(prompt.voice, 0, row, start)
+        new = [prompt.embeddings.shape[1] for prompt in prompts]
+        filled = [
+            nn.functional.pad(prompt.embeddings, (0, 0, 0, room - n))
+            for prompt, n in zip(prompts, new, strict=True)
+        ]
+        span = Span.prompt(first, start, room, self.device)
+        states = self.gpt(torch.cat(filled), self.cache, span)
+        return torch.stack([states[row, n - 1] for row, n in enumerate(new)])
 
     def step(self) -> None:
         """Draw one code more of every sequence; those that are done are evicted."""
@@ -153,15 +198,18 @@ class GptDecoder:
         now += [(0, 0, 0)] * (self.rows - len(now))
         given = torch.tensor(now, device=self.device)
         stop = whole_blocks(1 + max(length for _, _, length in now))
-        if stop not in self.steps:
-            self.steps[stop] = graphs.recorded(lambda where: self._all_rows(where, stop), given)
-        return self.steps[stop](given)[: len(self.sequences)].clone()
+        if stop not in self.space.steps:
+            # It must not hold on to the decoder, whose end gives the space back, nor to the model.
+            gpt, cache = weakref.proxy(self.gpt), self.cache
 
-    def _all_rows(self, where: Tensor, stop: int) -> Tensor:
-        """`where` `[B, 3]`: each row's last code, its place, and how many positions it has."""
-        said, places, columns = where.unbind(1)
-        embedded = self.gpt.codes(said[:, None], places[:, None])
-        return self.gpt(embedded, self.cache, Span.rows_at(columns, stop))
+            def all_rows(where: Tensor) -> Tensor:
+                """`where` `[B, 3]`: each row's last code, its place, and how many positions."""
+                said, places, columns = where.unbind(1)
+                embedded = gpt.codes(said[:, None], places[:, None])
+                return gpt(embedded, cache, Span.rows_at(columns, stop))
+
+            self.space.steps[stop] = graphs.recorded(all_rows, given, self.space.pool)
+        return self.space.steps[stop](given)[: len(self.sequences)].clone()
 
     def remove(self, sequence: CodeSequence) -> None:
         """End a sequence early."""

@@ -12,10 +12,10 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from vivavoce.models.xtts.cache import KVCache, Span
+from vivavoce.models.xtts.cache import KVCache, Spaces, Span
 from vivavoce.models.xtts.config import XttsConfig
 from vivavoce.runtime.arithmetic import Arithmetic, RowLayout, linear_gelu
-from vivavoce.runtime.attention import cached_attention
+from vivavoce.runtime.attention import additive, cached_attention
 from vivavoce.runtime.memory import trim
 
 MLP_FACTOR = 4
@@ -85,6 +85,7 @@ class Gpt(nn.Module):
         self.code_head: nn.Module = nn.Linear(width, config.code_tokens)
         self.text_head = nn.Linear(width, config.text_tokens)
         self.row_layout: RowLayout | None = None  # once frozen
+        self.spaces = Spaces()
         self.engine: GptEngine | None = None
 
     @property
@@ -98,6 +99,13 @@ class Gpt(nn.Module):
         exact = replace(arithmetic, dtype=torch.float32, int8=False)
         self.code_head = exact.linear(self.code_head, few_rows=True)
         self.row_layout = RowLayout(self)
+
+    @property
+    def most_positions(self) -> int:
+        """Of the longest utterance, whole: voice, text and codes."""
+        config = self.config
+        voice = config.n_latents if config.perceiver else config.max_prompt
+        return voice + config.max_text + 2 + config.max_codes + 3
 
     def cache(self, rows: int) -> KVCache:
         if self.engine is not None:
@@ -129,6 +137,8 @@ class Gpt(nn.Module):
         """
         if self.engine is not None:
             return self.engine(x, cache, span)
+        if span is not None and span.mask is not None:
+            span = replace(span, mask=additive(span.mask, self.layers[0].attention_dtype))
         for layer, block in enumerate(self.blocks):
             x = block(x, layer, cache, span)
         return self.final_norm(self.norm(x))

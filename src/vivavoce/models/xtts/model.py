@@ -6,6 +6,7 @@ Shapes: W width, N positions, K codes, T frames.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Self
 
 import torch
@@ -25,12 +26,27 @@ from vivavoce.models.xtts.gpt import Gpt
 from vivavoce.models.xtts.speaker import SpeakerEncoder
 from vivavoce.nn.noise import Noise
 from vivavoce.nn.resampler import LatentResampler
-from vivavoce.runtime.arithmetic import Arithmetic
+from vivavoce.runtime.arithmetic import Arithmetic, portable
 from vivavoce.text.multilingual import LANGUAGES
 from vivavoce.text.multilingual.detect import detect
 from vivavoce.types import Audio, Chunk, Features, FeatureSpec, Tokens, Voice
 
 SPARE_CODES = 65
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """A sentence to be started: its random numbers `[K]`, the voice's latents and embedding."""
+
+    sentence: Sentence[XttsOptions]
+    uniform: Tensor
+    latents: Tensor
+    embedding: Tensor
+
+    @property
+    def key(self) -> bytes:
+        """What tells one voice from another."""
+        return self.latents.numpy().tobytes()
 
 
 class Xtts(AcousticModel[XttsOptions]):
@@ -40,7 +56,9 @@ class Xtts(AcousticModel[XttsOptions]):
     options_type = XttsOptions
     config_type = XttsConfig
     text_type = xtts_text.XttsTextConfig
-    traits = Traits(clones=True, emits_parts=True, int8=True, stream_frames=214)
+    traits = Traits(
+        clones=True, emits_parts=True, large_products=True, int8=True, stream_frames=214
+    )
     describe_voice = staticmethod(voices.describe_voice)
     mel_stats: Tensor
     speaker_latents: Tensor
@@ -115,10 +133,8 @@ class Xtts(AcousticModel[XttsOptions]):
         Raises TextError for a sentence without tokens or with too many.
         """
         decoding = GptDecoder(self.gpt, len(sentences))
-        growing = [
-            self.start_sequence(decoding, sentence, noise.uniform(row, self.limit(sentence)))
-            for row, sentence in enumerate(sentences)
-        ]
+        numbers = [noise.uniform(row, self.limit(one)) for row, one in enumerate(sentences)]
+        growing = self.start_sequences(decoding, list(zip(sentences, numbers, strict=True)))
         if len(growing) == 1:
             yield from self._pieces(decoding, growing[0], on_step)
             return
@@ -150,35 +166,54 @@ class Xtts(AcousticModel[XttsOptions]):
             )
         return voices.reference(sentence.voice, self.config)
 
-    def start_sequence(
-        self,
-        decoding: GptDecoder,
-        sentence: Sentence[XttsOptions],
-        uniform: Tensor,
-    ) -> GrowingSentence:
-        """Add a sentence to a decoder, which must have room.
+    def start_sequences(
+        self, decoding: GptDecoder, starts: Sequence[tuple[Sentence[XttsOptions], Tensor]]
+    ) -> list[GrowingSentence]:
+        """Add sentences to a decoder, which must have room.
 
-        `uniform` `[K]` are the random numbers of its codes, as many as it may have.
+        With each come `[K]` random numbers for its codes, as many as it may have. A voice that was
+        not heard lately is heard with the first of its sentences; the others go on from there.
         """
-        latents, embedding = self.check(sentence)
-        options, device = sentence.options, self.device
-        ids = torch.tensor(sentence.tokens.ids, device=device)[None]
-        text = [self.gpt.text(ids), self.gpt.start(device)]
-        key, n = latents.numpy().tobytes(), len(latents)
-        known = self.voice_caches.get(key)
-        if known is None:
-            keep = n if self.config.perceiver else 0  # without one, voices are long
-            prompt = XttsPrompt(torch.cat([latents.to(device)[None], *text], dim=1), keep=keep)
-        else:
-            prompt = XttsPrompt(torch.cat(text, dim=1), known, n)
-        sequence = decoding.add(prompt, options, uniform)
-        if sequence.voice is not None:
-            self.voice_caches.put(key, sequence.voice)
-        condition = embedding.to(device)[None, :, None]
-        stretch = self.stretch(options.speed)
-        return GrowingSentence(
-            sequence, sentence, stretch, condition, self.spec, self.config.code_rate
-        )
+        given = [Beginning(one, numbers, *self.check(one)) for one, numbers in starts]
+        keys = [one.key for one in given]
+        first = [
+            n
+            for n, key in enumerate(keys)
+            if not self.config.perceiver or key not in keys[:n] or self.voice_caches.get(key)
+        ]
+        growing: dict[int, GrowingSentence] = {}
+        for numbers in (first, [n for n in range(len(given)) if n not in first]):
+            started = self._start(decoding, [given[n] for n in numbers])
+            growing |= zip(numbers, started, strict=True)
+        return [growing[n] for n in range(len(given))]
+
+    def _start(self, decoding: GptDecoder, given: Sequence[Beginning]) -> list[GrowingSentence]:
+        starts = [(self._prompt(one), one.sentence.options, one.uniform) for one in given]
+        sequences = decoding.add_all(starts)
+        for one, sequence in zip(given, sequences, strict=True):
+            if sequence.voice is not None:
+                self.voice_caches.put(one.key, sequence.voice)
+        return [
+            GrowingSentence(
+                sequence,
+                one.sentence,
+                self.stretch(one.sentence.options.speed),
+                one.embedding.to(self.device)[None, :, None],
+                self.spec,
+                self.config.code_rate,
+            )
+            for one, sequence in zip(given, sequences, strict=True)
+        ]
+
+    def _prompt(self, one: Beginning) -> XttsPrompt:
+        """The voice, as far as its cache does not hold it, the text, and START of the codes."""
+        ids = torch.tensor(one.sentence.tokens.ids, device=self.device)[None]
+        text = [self.gpt.text(ids), self.gpt.start(self.device)]
+        known, n = self.voice_caches.get(one.key), len(one.latents)
+        if known is not None:
+            return XttsPrompt(torch.cat(text, dim=1), known, n)
+        whole = torch.cat([one.latents.to(self.device)[None], *text], dim=1)
+        return XttsPrompt(whole, keep=n if self.config.perceiver else 0)  # else voices are long
 
     def stretch(self, speed: float) -> LatentResampler:
         rates = (self.config.input_rate, self.spec.sample_rate)
@@ -187,7 +222,7 @@ class Xtts(AcousticModel[XttsOptions]):
     def freeze(self, arithmetic: Arithmetic | None = None) -> Self:
         self.eval().requires_grad_(False)
         self.gpt.freeze(arithmetic or Arithmetic())
-        return self
+        return portable(self)
 
     def on_mlx(self, dtype: torch.dtype = torch.float32, int8: bool = False) -> Self:
         from vivavoce.models.xtts.mlx import engine

@@ -24,6 +24,7 @@ from vivavoce.models.xtts.conditioning import Conditioning
 from vivavoce.models.xtts.config import XttsConfig
 from vivavoce.models.xtts.mel import scaled_mel
 from vivavoce.models.xtts.speaker import SpeakerEncoder
+from vivavoce.runtime.float32 import exact_float32
 from vivavoce.types import Audio, Voice
 
 FAMILY = "xtts"
@@ -76,7 +77,8 @@ def make_voice(
     ]
     heard = [_heard(report.require(), model.config) for report in reports]
     speech = torch.cat(heard)[: round(model.config.condition_s * SAMPLE_RATE)]
-    with torch.no_grad():
+    # A voice is kept, and heard again elsewhere: it shall not hold a device's rounding.
+    with torch.no_grad(), exact_float32(model.mel_stats.device):
         latents, embedding = _latents(model, speech), _embedding(model, heard)
     seconds = torch.tensor(len(speech) / SAMPLE_RATE, dtype=torch.float32)
     tensors = {"latents": latents, "embedding": embedding, "heard_s": seconds}

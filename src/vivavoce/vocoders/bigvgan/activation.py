@@ -11,10 +11,12 @@ from math import pi
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vivavoce.nn.convolution import laid_out
+from vivavoce.runtime.constants import constant
 
 TAPS = 12
 CUTOFF = 0.25  # of the doubled rate: the first half of the spectrum passes
@@ -34,6 +36,11 @@ def lowpass() -> tuple[float, ...]:
     time = np.arange(TAPS) - (TAPS - 1) / 2
     taps = window * np.sinc(2 * CUTOFF * time)
     return tuple((taps / taps.sum()).tolist())
+
+
+def alternate(first: int, channels: int) -> NDArray[np.float64]:
+    """Every other tap from the `first` on, for each channel: `[C, 1, 1, 6]`."""
+    return np.tile(np.array(lowpass()[first::2]), (channels, 1, 1, 1))
 
 
 class Snake(nn.Module):
@@ -56,8 +63,10 @@ class Snake(nn.Module):
             for p in (self.alpha, self.alpha if self.beta is None else self.beta)
         )
         scales = alpha, 1 / (beta + TINY)
-        taps = x.new_tensor(lowpass()).expand(x.shape[1], 1, 1, -1)
-        taps = taps[..., ::2].contiguous(), taps[..., 1::2].contiguous()
+        taps = (
+            constant(alternate, 0, x.shape[1], like=x),
+            constant(alternate, 1, x.shape[1], like=x),
+        )
         if x.device.type != "cpu" or torch.is_grad_enabled():
             return _steps(x, 0, x.shape[-1], taps, scales)
         result = torch.empty_like(x)

@@ -1,0 +1,114 @@
+"""How many threads torch is to use on a small machine: measured once, then kept.
+
+A step of a small model is many short pieces of work, and after each its threads wait for one
+another. Where other processes keep a thread from its core, that wait is far longer than the work:
+on two such cores two threads took 10.7 s for what one does in 0.46 s.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vivavoce.errors import OutputError
+from vivavoce.runtime.measurements import MeasurementCache, cpu_model
+
+if TYPE_CHECKING:
+    import torch
+
+CACHE_FILE = "threads.json"
+VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+SMALL = 4
+"""Threads up to which a machine is small; with more, one that waits is a smaller part."""
+ROUNDS, PRODUCTS = 4, 25
+SHAPE = (64, 256, 512)
+"""Rows, inputs and outputs of a product: 17 MFLOP, some 0.1 ms."""
+MIN_GAIN = 1.5
+"""One thread must be this many times as fast: a machine that is busy now may not be so for long."""
+GIVE_UP = 6.0
+"""Several threads have lost when they took so many times as long as one."""
+decided = False
+
+
+@dataclass(frozen=True)
+class ThreadChoice:
+    """How many threads, and why."""
+
+    threads: int
+    reason: str
+
+
+def choose_threads(cache_folder: Path | None, anew: bool = False) -> ThreadChoice:
+    """One, or as many as torch has: what was faster here, from the cache or measured (0.05 s).
+
+    Nothing is measured where the environment says how many, on one core, on machines that are not
+    small, or without a folder to keep the answer: a choice that changes from run to run would
+    change the last digits of results. `anew` measures again.
+    """
+    import torch
+
+    several = torch.get_num_threads()
+    told = next((name for name in VARIABLES if os.environ.get(name)), None)
+    if told is not None:
+        return ThreadChoice(several, f"{told} is set")
+    if several == 1:
+        return ThreadChoice(1, "one core")
+    if several > SMALL or cache_folder is None:
+        return ThreadChoice(several, "torch's own number, not measured")
+    cache = MeasurementCache(cache_folder / CACHE_FILE)
+    key = f"{cpu_model()} | torch {torch.__version__} | {several} threads"
+    choice = None if anew else cache.read(key, ThreadChoice)
+    if choice is None:
+        choice = measure(several)
+        with contextlib.suppress(OutputError):  # a cache that cannot be written costs time only
+            cache.write(key, choice)
+    return choice
+
+
+def use_measured_threads(cache_folder: Path | None) -> None:
+    """Tell torch what was chosen: once in a process, by the first model that is loaded."""
+    import torch
+
+    global decided
+    if not decided:
+        decided = True
+        torch.set_num_threads(choose_threads(cache_folder).threads)
+
+
+def measure(several: int) -> ThreadChoice:
+    """Time short products with one thread and with several, in turn.
+
+    All of the time counts, and not the best of it: what is rare but long is what hurts.
+    """
+    import torch
+
+    one_s = several_s = 0.0
+    rows, n_in, n_out = SHAPE
+    x, weight = torch.ones(rows, n_in), torch.ones(n_out, n_in)
+    try:
+        for _ in range(ROUNDS):
+            one_s += _seconds(1, x, weight)
+            several_s += _seconds(several, x, weight)
+            if several_s > GIVE_UP * one_s:
+                break
+    finally:
+        torch.set_num_threads(several)
+    gain = several_s / one_s
+    if gain >= MIN_GAIN:
+        return ThreadChoice(1, f"one is {gain:.1f} times as fast as {several} here")
+    return ThreadChoice(several, f"{several} take {gain:.2f} of the time of one")
+
+
+def _seconds(threads: int, x: torch.Tensor, weight: torch.Tensor) -> float:
+    import torch
+
+    torch.set_num_threads(threads)
+    torch.nn.functional.linear(x, weight)  # threads begin here, where they have to
+    begin = time.perf_counter()
+    for _ in range(PRODUCTS):
+        torch.nn.functional.linear(x, weight)
+    return time.perf_counter() - begin
