@@ -71,7 +71,7 @@ def correct(bench: Bench) -> Iterator[Result]:
     """Every piece of work at toy width and official head width, on the device and on the CPU."""
     works = MODELS.workloads() | VOCODERS.workloads()
     for name, work in works.items():
-        if name.endswith(".training") or not bench.left:
+        if ".training" in name or not bench.left:
             continue
         if bench.toy and name not in ("f5.shortest", "f5.bfloat16", "vocos.shortest"):
             continue

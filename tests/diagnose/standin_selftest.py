@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from mpsaudit.device_standin import standin
+from vivavoce.converters import CONVERTERS
 from vivavoce.diagnose import selftest
 from vivavoce.hub import library
 from vivavoce.hub import paths as cache
@@ -25,7 +26,7 @@ TEXT = "Hello there."
 
 def report() -> dict[str, object]:
     standin(wrong={"aten::gelu": 1.1})
-    for table in (MODELS, VOCODERS):
+    for table in (MODELS, VOCODERS, CONVERTERS):
         few = {name: work for name, work in table.workloads().items() if name in KEPT}
         table.workloads = lambda few=few: few
     library.installed = list

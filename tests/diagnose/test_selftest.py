@@ -17,6 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from mpsaudit import standin_build
 from mpsaudit.errors import StandInUnavailable
+from vivavoce.converters import CONVERTERS
 from vivavoce.diagnose import selftest
 from vivavoce.diagnose.selftest import difference, self_test, tensors
 from vivavoce.errors import OutputError
@@ -73,7 +74,8 @@ def small(monkeypatch):
     """One vocoder's typical and shortest work, of which no weights are here."""
     works = {f"vocos.{n}": VOCODERS.workloads()[f"vocos.{n}"] for n in ("shortest", "typical")}
     monkeypatch.setattr(VOCODERS, "workloads", lambda: works)
-    monkeypatch.setattr(MODELS, "workloads", dict)
+    for table in (MODELS, CONVERTERS):
+        monkeypatch.setattr(table, "workloads", dict)
     monkeypatch.setattr(library, "installed", list)
     return works
 
@@ -232,9 +234,10 @@ def test_every_family_is_compared_and_nothing_but_training_left_out(gpu, monkeyp
     monkeypatch.setattr(selftest, "built", change)
     steps = []
     report = self_test(on_progress=lambda done, total, note: steps.append((done, total)))
-    everything = MODELS.workloads() | VOCODERS.workloads()
-    assert everything.keys() - seen == {n for n in everything if n.endswith(".training")}
-    assert len(report["stages"]) == len(MODELS.folders) + len(VOCODERS.folders)
+    tables = MODELS, VOCODERS, CONVERTERS
+    everything = {name for table in tables for name in table.workloads()}
+    assert everything - seen == {n for n in everything if ".training" in n}
+    assert len(report["stages"]) == sum(len(table.folders) for table in tables)
     assert steps[-1] == (len(seen), len(seen))
     assert report["machine"].startswith("mps | torch")
     json.dumps(report, allow_nan=False)
