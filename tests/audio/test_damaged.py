@@ -13,7 +13,7 @@ import soundfile
 from tests.hostile.audio import cases
 from tests.speechlike import speechlike
 from vivavoce.audio.io import read, write
-from vivavoce.audio.limits import Limits
+from vivavoce.audio.limits import RecordingLimits
 from vivavoce.errors import AudioError, VivavoceError
 
 RATE = 24_000
@@ -103,7 +103,7 @@ def test_a_flac_that_hides_its_length_is_read_up_to_the_limit(tmp_path):
 
 
 def test_high_rates_and_many_channels_count_as_longer():
-    limits = Limits(longest_s=600.0)
+    limits = RecordingLimits(longest_s=600.0)
     assert limits.seconds(48_000, 4) == limits.seconds(16_000, 8) == 600.0
     assert limits.seconds(192_000, 1) == 150.0
     assert limits.seconds(48_000, 64) == 37.5

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from vivavoce.book.lines import Line, Outline, document
+from vivavoce.book.lines import Outline, PageLine, document
 
 WIDE, SHORT = 400.0, 150.0
 
 
 def line(text: str, number: int, right: float = WIDE, left: float = 72.0, size: float = 12.0):
-    return Line(text, left, right, 700.0 - 16.0 * number, size)
+    return PageLine(text, left, right, 700.0 - 16.0 * number, size)
 
 
-def texts(*pages: list[Line]) -> list[str]:
+def texts(*pages: list[PageLine]) -> list[str]:
     return [paragraph.text for paragraph in document("x", pages, [])[0].paragraphs]
 
 

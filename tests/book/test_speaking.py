@@ -14,7 +14,7 @@ from vivavoce.audio import io
 from vivavoce.audio.loudness import integrated_lufs
 from vivavoce.book import Book, Chapter, Paragraph, read, speak
 from vivavoce.book.mastering import HEAD_S, TAIL_S
-from vivavoce.book.passages import LONGEST, Passage, passages
+from vivavoce.book.passages import LONGEST, BookPassage, passages
 from vivavoce.book.speaking import unfinished
 from vivavoce.errors import TextError, UnknownFormat, UsageError
 
@@ -172,4 +172,4 @@ def test_long_paragraphs_are_cut_at_sentences():
 
 
 def test_pause_marks_in_a_book_are_text():
-    assert Passage("Wait [pause 9s] here", 0.7).marked == "Wait (pause 9s) here [pause 0.7s]"
+    assert BookPassage("Wait [pause 9s] here", 0.7).marked == "Wait (pause 9s) here [pause 0.7s]"

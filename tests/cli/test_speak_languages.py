@@ -143,7 +143,7 @@ def test_a_piece_is_in_the_pipe_before_the_next_is_made(monkeypatch):
             yield AudioChunk(np.full(100, 0.5, np.float32), 24000, number / 240, 0, 1)
             arrived.append(len(os.read(reader, 4096)))
 
-    place = SimpleNamespace(device=torch.device("cpu"), reason="")
+    place = SimpleNamespace(device=torch.device("cpu"), name="cpu", reason="")
     tts = SimpleNamespace(
         stream=stream, sample_rate=24000, name="x", selection=place, vocoder_selection=place
     )

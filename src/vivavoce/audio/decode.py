@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from vivavoce.audio import containers, formats, media
 from vivavoce.audio.containers import Decoded
-from vivavoce.audio.limits import LARGEST_FILE, Limits
+from vivavoce.audio.limits import LARGEST_FILE, RecordingLimits
 from vivavoce.errors import AudioError, MissingExtra, UnknownFormat, VivavoceError, near_misses
 
 VALUES_AT_ONCE = 1 << 16
@@ -108,7 +108,7 @@ def opened(source: str | Path | BinaryIO, name: str) -> Iterator[BinaryIO]:
         yield handle
 
 
-def decode(handle: BinaryIO, name: str, limits: Limits) -> Decoded:
+def decode(handle: BinaryIO, name: str, limits: RecordingLimits) -> Decoded:
     """The audio in an open file, by libsndfile, else by FFmpeg (extra `media`).
 
     Raises AudioError, UnknownFormat, MissingExtra, here or while the blocks are read.
@@ -158,7 +158,7 @@ def _by_media(handle: BinaryIO, kind: str, name: str, error: Exception) -> Decod
         raise _not_audio(name, suffix, second if wanted else error) from error
 
 
-def _limited(found: Decoded, name: str, limits: Limits) -> Iterator[NDArray[np.float32]]:
+def _limited(found: Decoded, name: str, limits: RecordingLimits) -> Iterator[NDArray[np.float32]]:
     """The blocks, until they are more than is allowed, whatever the header said."""
     rate, n_channels = found.sample_rate, found.n_channels
     longest, n_samples = limits.seconds(rate, n_channels) * rate, 0

@@ -18,7 +18,7 @@ from vivavoce.audio.decode import decode, guarded, opened
 from vivavoce.audio.encode import BLOCK, PLAIN, Encoding, open_encoder
 from vivavoce.audio.findings import Finding, Recorded
 from vivavoce.audio.kept import Kept, Mark
-from vivavoce.audio.limits import LONGEST_S, Limits
+from vivavoce.audio.limits import LONGEST_S, RecordingLimits
 from vivavoce.audio.mix import Mixer, only
 from vivavoce.audio.resample import resample_pieces, resampler
 from vivavoce.audio.sink import Sink
@@ -37,13 +37,13 @@ def read(
     wav, flac, ogg, opus, mp3, aiff and what else libsndfile knows; m4a, aac, mp4, webm with the
     extra `media`. Channels are averaged; where they cancel each other the loudest is taken. A float
     file's values beyond 1 are kept. Decoded piece by piece: only the mono result is held, and no
-    more than `longest_s` of it is read (`Limits` says how much that is at high rates).
+    more than `longest_s` of it is read (`RecordingLimits` says how much that is at high rates).
     The findings are about the file: cut off, channels; `check_recording` adds those of the sound.
     Raises AudioError (missing, empty, damaged, too long, NaN), UnknownFormat, MissingExtra.
     """
     given = getattr(source, "name", "the stream") if hasattr(source, "read") else source
     name = str(given)
-    limits = Limits(longest_s=longest_s)
+    limits = RecordingLimits(longest_s=longest_s)
     with guarded(name), opened(source, name) as handle:
         decoded = decode(handle, name, limits)
         rate, mixer = decoded.sample_rate, Mixer(decoded.n_channels)

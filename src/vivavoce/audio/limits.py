@@ -15,7 +15,7 @@ LARGEST_FILE = 1 << 30
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class RecordingLimits:
     """What is refused with AudioError instead of being decoded.
 
     `longest_s` is the length of audio at ordinary rates (up to 48 kHz with four channels). At

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vivavoce.audio.decode import decode, guarded, opened
 from vivavoce.audio.kept import Kept
-from vivavoce.audio.limits import Limits
+from vivavoce.audio.limits import RecordingLimits
 
 SLACK_S = 0.1
 """Lossy decoders may give so much less than was encoded."""
@@ -35,7 +35,7 @@ def blocks(kept: Kept) -> Iterator[NDArray[np.float32]]:
                 left -= len(block)
                 yield block / np.float32(32768.0)
             return
-        for block in decode(handle, name, Limits(longest_s=math.inf)).blocks:
+        for block in decode(handle, name, RecordingLimits(longest_s=math.inf)).blocks:
             yield block[:left, 0].copy()
             left -= min(left, len(block))
             if not left:

@@ -15,22 +15,22 @@ from vivavoce.audio.loudness import Meter, to_db
 from vivavoce.book.captions import Cue
 from vivavoce.book.mastering import AS_SPOKEN, HEAD_S, MARGIN_DB, TAIL_S, Level, Master
 from vivavoce.book.outputs import Track
-from vivavoce.book.passages import Passage
+from vivavoce.book.passages import BookPassage
 from vivavoce.book.types import Chapter
 from vivavoce.errors import OutputError
-from vivavoce.speech.store import Spoken
+from vivavoce.speech.store import StoredSpeech
 
 TOLERANCE_DB = 0.05
 MOST_PASSES = 4
 
 
 @dataclass(frozen=True)
-class Part:
+class SpokenChapter:
     """A chapter, its number in the book from 1, and its passages."""
 
     number: int
     chapter: Chapter
-    passages: tuple[Passage, ...]
+    passages: tuple[BookPassage, ...]
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ class Measured:
 class Assembly:
     """Parts whose passages `get` has, at `rate` Hz."""
 
-    get: Callable[[Passage], Spoken | None]
+    get: Callable[[BookPassage], StoredSpeech | None]
     rate: int
-    parts: tuple[Part, ...]
+    parts: tuple[SpokenChapter, ...]
 
     def measured(self) -> Measured:
         """Counted in samples, and heard as it was spoken."""
@@ -102,7 +102,7 @@ class Assembly:
         level = Level(gain_db + missing_db, ceiling)
         return level, self._lufs([level] * len(self.parts))
 
-    def _by_rms(self, part: Part, rms_db: float, peak_db: float, master: Master) -> Level:
+    def _by_rms(self, part: SpokenChapter, rms_db: float, peak_db: float, master: Master) -> Level:
         if master.rms_db is None or not np.isfinite(rms_db):
             return AS_SPOKEN
         gain_db = master.rms_db - rms_db
@@ -117,7 +117,7 @@ class Assembly:
             level = replace(level, gain_db=level.gain_db + missed_db)
         return level
 
-    def samples(self, part: Part, level: Level) -> Iterator[NDArray[np.float32]]:
+    def samples(self, part: SpokenChapter, level: Level) -> Iterator[NDArray[np.float32]]:
         """Those of a chapter, passage by passage, with the silence around it."""
         yield np.zeros(round(HEAD_S * self.rate), np.float32)
         for passage in part.passages:
@@ -137,7 +137,7 @@ class Assembly:
                 meter.add(samples)
         return meter.lufs
 
-    def _rms_db(self, part: Part, level: Level) -> float:
+    def _rms_db(self, part: SpokenChapter, level: Level) -> float:
         energy, count = 0.0, 0
         for samples in self.samples(part, level):
             energy += float(np.square(samples, dtype=np.float64).sum())

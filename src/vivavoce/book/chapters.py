@@ -31,7 +31,7 @@ APPARATUS = frozenset(
 
 
 @dataclass(frozen=True)
-class Entry:
+class ContentsEntry:
     """A line of the contents: `path` is a file of the book, `anchor` a place in it."""
 
     title: str
@@ -49,7 +49,7 @@ class _Cut:
 
 
 def chapters(
-    documents: Sequence[Document], contents: Sequence[Entry], title: str = ""
+    documents: Sequence[Document], contents: Sequence[ContentsEntry], title: str = ""
 ) -> tuple[list[Chapter], list[LeftOut]]:
     """The chapters in reading order, and the documents that belong to none.
 
@@ -85,7 +85,7 @@ def _without_apparatus(
     return read, left_out
 
 
-def _from_contents(documents: list[Document], contents: Sequence[Entry]) -> list[_Cut]:
+def _from_contents(documents: list[Document], contents: Sequence[ContentsEntry]) -> list[_Cut]:
     by_path = {document.source: n for n, document in enumerate(documents)}
     by_name: dict[str, int] = {}
     for path, n in by_path.items():

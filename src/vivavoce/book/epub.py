@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from vivavoce.book import markup, tables
 from vivavoce.book.archive import DAMAGED, LONGEST_PICTURE, Archive
-from vivavoce.book.chapters import Entry, chapters
+from vivavoce.book.chapters import ContentsEntry, chapters
 from vivavoce.book.characters import decoded, spoken
 from vivavoce.book.markup import Document, Reading
 from vivavoce.book.tables import Node
@@ -147,7 +147,7 @@ def _guide(package: Package) -> dict[str, frozenset[str]]:
     return found
 
 
-def _contents(archive: Archive, package: Package) -> list[Entry]:
+def _contents(archive: Archive, package: Package) -> list[ContentsEntry]:
     """By the navigation page of EPUB 3, else by the NCX of EPUB 2; empty without any."""
     nav = package.with_property("nav")
     if nav and nav.path in archive:
@@ -166,8 +166,8 @@ def _contents(archive: Archive, package: Package) -> list[Entry]:
     return _points(points, posixpath.dirname(ncx.path), 1) if points else []
 
 
-def _points(parent: Node, folder: str, level: int) -> list[Entry]:
-    found: list[Entry] = []
+def _points(parent: Node, folder: str, level: int) -> list[ContentsEntry]:
+    found: list[ContentsEntry] = []
     for point in (child for child in parent.children if child.tag == "navPoint"):
         label = next((c.text for c in point.children if c.tag == "navLabel"), "")
         content = next((c for c in point.children if c.tag == "content"), None)
@@ -181,7 +181,7 @@ class _Navigation(TagReader):
     """The links of `<nav epub:type="toc">`; `level` counts the lists around one."""
 
     def __init__(self, folder: str) -> None:
-        self.entries: list[Entry] = []
+        self.entries: list[ContentsEntry] = []
         self._folder, self._inside, self._level = folder, False, 0
         self._href: str | None = None
         self._label: list[str] = []
@@ -210,9 +210,9 @@ class _Navigation(TagReader):
         self._label.append(data)
 
 
-def _entry(label: str, folder: str, href: str, level: int) -> Entry:
+def _entry(label: str, folder: str, href: str, level: int) -> ContentsEntry:
     path, anchor = _resolved(folder, href)
-    return Entry(spoken(label), path, anchor, level)
+    return ContentsEntry(spoken(label), path, anchor, level)
 
 
 def _resolved(folder: str, href: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from vivavoce.book.chapters import Entry
+from vivavoce.book.chapters import ContentsEntry
 from vivavoce.book.characters import letters
 from vivavoce.book.markup import Document
 from vivavoce.book.plain import HEADING, LONGEST_HEADING
@@ -29,7 +29,7 @@ _KEPT = frozenset({"self", "well", "ill", "half", "ex", "non", "all"})
 
 
 @dataclass(frozen=True)
-class Line:
+class PageLine:
     """Places in points: `left` and `right` from the left edge, `bottom` from below."""
 
     text: str
@@ -49,12 +49,12 @@ class Outline:
 
 
 def document(
-    source: str, pages: Sequence[Sequence[Line]], outline: Sequence[Outline]
-) -> tuple[Document, list[Entry]]:
+    source: str, pages: Sequence[Sequence[PageLine]], outline: Sequence[Outline]
+) -> tuple[Document, list[ContentsEntry]]:
     """The paragraphs of all pages, and where among them the outline points."""
     gathered = _Paragraphs(pages)
     found = Document(source, gathered.done)
-    entries: list[Entry] = []
+    entries: list[ContentsEntry] = []
     for number, page in enumerate(pages):
         named = [(o, _line_of(o.title, page)) for o in outline if o.page == number]
         for at, line in enumerate(page):
@@ -63,14 +63,14 @@ def document(
                 gathered.end()
                 anchor = str(len(entries))
                 found.anchors[anchor] = len(gathered.done)
-                entries.append(Entry(entry.title, source, anchor, entry.level))
+                entries.append(ContentsEntry(entry.title, source, anchor, entry.level))
             titled = any(letters(line.text) in letters(entry.title) for entry in here)
             gathered.add(line, page[at - 1] if at else None, titled)
     gathered.end()
     return found, entries
 
 
-def _line_of(title: str, page: Sequence[Line]) -> int:
+def _line_of(title: str, page: Sequence[PageLine]) -> int:
     """The line of a page that is the title, or begins it; else the first."""
     said = letters(title)
     for at, line in enumerate(page):
@@ -83,7 +83,7 @@ def _line_of(title: str, page: Sequence[Line]) -> int:
 class _Paragraphs:
     """Lines as they come, joined into paragraphs, which may go on over a page."""
 
-    def __init__(self, pages: Sequence[Sequence[Line]]) -> None:
+    def __init__(self, pages: Sequence[Sequence[PageLine]]) -> None:
         self.done: list[Paragraph] = []
         self._text = ""
         self._ended = False
@@ -101,7 +101,7 @@ class _Paragraphs:
         text = "\n".join(line.text for line in lines)
         self._hyphenated = set(re.findall(r"\w+-\w+", text))
 
-    def add(self, line: Line, before: Line | None, titled: bool) -> None:
+    def add(self, line: PageLine, before: PageLine | None, titled: bool) -> None:
         """`before` is the line above on the same page; `titled` when an outline names it."""
         if self._is_heading(line) or (titled and len(line.text) <= LONGEST_HEADING):
             self.end()
@@ -118,12 +118,12 @@ class _Paragraphs:
             self.done.append(Paragraph(self._text))
         self._text, self._ended = "", False
 
-    def _is_heading(self, line: Line) -> bool:
+    def _is_heading(self, line: PageLine) -> bool:
         if len(line.text) > LONGEST_HEADING:
             return False
         return HEADING.fullmatch(line.text) is not None or line.size > LARGE * self._size
 
-    def _begins(self, line: Line, before: Line | None) -> bool:
+    def _begins(self, line: PageLine, before: PageLine | None) -> bool:
         if line.left > self._left + INDENT * self._size and (
             before is None or line.left > before.left + INDENT * self._size
         ):

@@ -20,7 +20,7 @@ _BRACKETS = str.maketrans("[]<>", "()()")
 
 
 @dataclass(frozen=True)
-class Passage:
+class BookPassage:
     """Text, and the silence after it in seconds. `said` is the text by a lexicon, if it differs."""
 
     text: str
@@ -46,7 +46,7 @@ class Manuscript:
     phonemes: bool = False
     language: str = ""
 
-    def passages(self, number: int, chapter: Chapter) -> Iterator[Passage]:
+    def passages(self, number: int, chapter: Chapter) -> Iterator[BookPassage]:
         """Those of a chapter that hold something to say."""
         language = chapter.language or self.language
         for paragraph, parts in self.casting.parts(number, chapter):
@@ -59,12 +59,12 @@ class Manuscript:
                     yield self._passage(piece.text, piece.pause_s, reader, language)
                 yield self._passage(pieces[-1].text, end_s, reader, language)
 
-    def _passage(self, text: str, pause_s: float, reader: Reader, language: str) -> Passage:
+    def _passage(self, text: str, pause_s: float, reader: Reader, language: str) -> BookPassage:
         said = self.lexicon.applied(text, language, self.phonemes) if self.lexicon else text
-        return Passage(text, pause_s, reader, said if said != text else "")
+        return BookPassage(text, pause_s, reader, said if said != text else "")
 
 
-def passages(chapter: Chapter, paragraph_s: float | None = None) -> Iterator[Passage]:
+def passages(chapter: Chapter, paragraph_s: float | None = None) -> Iterator[BookPassage]:
     """Those of a chapter that one voice reads; `paragraph_s` replaces natural silences."""
     return Manuscript(paragraph_s=paragraph_s).passages(0, chapter)
 

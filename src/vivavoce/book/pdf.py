@@ -18,7 +18,7 @@ from unicodedata import bidirectional
 
 from vivavoce.book.chapters import LONGEST_TITLE, chapters
 from vivavoce.book.characters import spoken
-from vivavoce.book.lines import Line, Outline, document
+from vivavoce.book.lines import Outline, PageLine, document
 from vivavoce.book.markup import Reading
 from vivavoce.book.types import Book
 from vivavoce.errors import BookError, MissingExtra
@@ -82,11 +82,11 @@ def _as_book_error(path: Path) -> Iterator[None]:
         raise BookError(f"{path} cannot be read ({reason}).", DAMAGED) from error
 
 
-def _pages(opened: Any, path: Path) -> list[list[Line]]:
+def _pages(opened: Any, path: Path) -> list[list[PageLine]]:
     """The lines of every page. Raises BookError where there is no text."""
     if len(opened) > MOST_PAGES:
         raise BookError(f"{path} has more than {MOST_PAGES} pages.", "Split it.")
-    pages: list[list[Line]] = []
+    pages: list[list[PageLine]] = []
     left = MOST_CHARACTERS
     for page in opened:
         text = page.get_textpage()
@@ -103,7 +103,7 @@ def _pages(opened: Any, path: Path) -> list[list[Line]]:
     return pages
 
 
-def _lines(page: Any) -> Iterator[Line]:
+def _lines(page: Any) -> Iterator[PageLine]:
     """Lines in the order of the file; one that ends within a word ends with a hyphen."""
     from pypdfium2 import raw
 
@@ -121,7 +121,7 @@ def _lines(page: Any) -> Iterator[Line]:
             _, _, right, _ = page.get_charbox(begin + len(text) - 1, loose=True)
             size = float(raw.FPDFText_GetFontSize(page.raw, first))
             parted = "-" if character in PARTED else ""
-            yield Line(written + parted, left, right, bottom, size)
+            yield PageLine(written + parted, left, right, bottom, size)
         text, begin = [], index + 1
 
 
@@ -150,7 +150,7 @@ class _Edge:
     pattern: str
 
 
-def _without_edges(pages: list[list[Line]]) -> list[list[Line]]:
+def _without_edges(pages: list[list[PageLine]]) -> list[list[PageLine]]:
     """Without running headers and page numbers."""
     counts: Counter[_Edge] = Counter()
     for page in pages:
@@ -170,11 +170,11 @@ def _without_edges(pages: list[list[Line]]) -> list[list[Line]]:
     return found
 
 
-def _edge(line: Line, top: bool) -> _Edge:
+def _edge(line: PageLine, top: bool) -> _Edge:
     return _Edge(top, re.sub(r"\d+", "#", line.text))
 
 
-def _without_notes(pages: list[list[Line]]) -> list[list[Line]]:
+def _without_notes(pages: list[list[PageLine]]) -> list[list[PageLine]]:
     """Without the lines in small type at the foot of a page that holds text as well."""
     sizes = [line.size for page in pages for line in page for _ in line.text]
     limit = SMALL * median(sizes) if sizes else 0.0

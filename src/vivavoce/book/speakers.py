@@ -10,10 +10,10 @@ import numpy as np
 
 from vivavoce.book.casting import Reader
 from vivavoce.book.checking import Check, Verdict
-from vivavoce.book.passages import Passage
+from vivavoce.book.passages import BookPassage
 from vivavoce.errors import GuardError, TextError, VoiceError
 from vivavoce.speech import identity
-from vivavoce.speech.store import Spoken, Store
+from vivavoce.speech.store import Store, StoredSpeech
 from vivavoce.text.passages import Style
 from vivavoce.types import Audio
 
@@ -34,7 +34,7 @@ class Performer:
     how: dict[str, Any]
     store: Store
 
-    def fault(self, passage: Passage) -> TextError | None:
+    def fault(self, passage: BookPassage) -> TextError | None:
         """Why the voice cannot say it."""
         try:
             next(iter(self.tts.plan(passage.marked, self.tts.request(self.voice))))
@@ -42,7 +42,7 @@ class Performer:
             return error
         return None
 
-    def spoken(self, passage: Passage, attempt: int) -> Spoken:
+    def spoken(self, passage: BookPassage, attempt: int) -> StoredSpeech:
         """The draws follow from the content: what stands before a passage does not change them."""
         seed = self.store.seed(passage.marked) + attempt * ATTEMPT
         how: dict[str, Any] = {**self.how, "seed": seed}
@@ -50,7 +50,7 @@ class Performer:
             speech = self.tts.speak(passage.marked, self.voice, **how)
         except GuardError as error:
             raise GuardError(f"'{passage.text[:60]}': {error.message}", error.advice) from error
-        return Spoken(speech.samples, speech.warnings)
+        return StoredSpeech(speech.samples, speech.warnings)
 
 
 class Speakers:
@@ -73,18 +73,18 @@ class Speakers:
         self._known: dict[Reader, Performer] = {}
         self._facts = identity.of_engine(tts) | ({"check": check.name} if check else {})
 
-    def of(self, passage: Passage) -> Performer:
+    def of(self, passage: BookPassage) -> Performer:
         """Who reads the passage."""
         reader = passage.reader
         if reader not in self._known:
             self._known[reader] = self._made(reader)
         return self._known[reader]
 
-    def get(self, passage: Passage) -> Spoken | None:
+    def get(self, passage: BookPassage) -> StoredSpeech | None:
         """What is kept of a passage."""
         return self.of(passage).store.get(passage.marked, self.tts.sample_rate)
 
-    def speak(self, passage: Passage, again: bool = False) -> Spoken:
+    def speak(self, passage: BookPassage, again: bool = False) -> StoredSpeech:
         """The passage spoken and kept; with `again` by other draws than those of what is kept.
 
         With a check the best of several attempts is kept. Raises GuardError, OutputError.
@@ -105,7 +105,7 @@ class Speakers:
         speaker.store.put(passage.marked, Audio(best.samples, rate), best.warnings, made)
         return best
 
-    def _judged(self, passage: Passage, spoken: Spoken) -> Verdict:
+    def _judged(self, passage: BookPassage, spoken: StoredSpeech) -> Verdict:
         """Nothing is heard in what was left out: that has its warning already."""
         if self.check is None or not np.any(spoken.samples):
             return Verdict()

@@ -17,7 +17,7 @@ import numpy as np
 
 from vivavoce import files
 from vivavoce.book import captions, mastering, outputs
-from vivavoce.book.assembly import Assembly, Part
+from vivavoce.book.assembly import Assembly, SpokenChapter
 from vivavoce.book.casting import ONE_VOICE, Casting
 from vivavoce.book.checking import Check
 from vivavoce.book.mastering import LOUDNESS_LUFS, MOST_MISSED_DB, Level, Master
@@ -118,7 +118,7 @@ def speak(
     manuscript = Manuscript(*texts, book.language)
     with _alone(unfinished(target)) as folder:
         speakers = Speakers(tts, voice, how, Path(store) if store else folder, check)
-        parts = tuple(Part(n, c, tuple(manuscript.passages(n, c))) for n, c in chosen)
+        parts = tuple(SpokenChapter(n, c, tuple(manuscript.passages(n, c))) for n, c in chosen)
         parts, problems = _speakable(speakers, parts, on_problem == "error")
         count, found = _speak_all(speakers, parts, retry, on_progress or _silent)
         work = Assembly(speakers.get, tts.sample_rate, parts)
@@ -142,7 +142,9 @@ def _written(
     return Audiobook(tuple(paths), tuple(tracks), tuple(problems), *length)
 
 
-def _too_soft(parts: tuple[Part, ...], levels: list[Level], master: Master) -> list[Problem]:
+def _too_soft(
+    parts: tuple[SpokenChapter, ...], levels: list[Level], master: Master
+) -> list[Problem]:
     """Chapters that a shop may refuse."""
     return [
         Problem(
@@ -196,8 +198,8 @@ def _alone(folder: Path) -> Iterator[Path]:
 
 
 def _speakable(
-    speakers: Speakers, parts: tuple[Part, ...], strict: bool
-) -> tuple[tuple[Part, ...], list[Problem]]:
+    speakers: Speakers, parts: tuple[SpokenChapter, ...], strict: bool
+) -> tuple[tuple[SpokenChapter, ...], list[Problem]]:
     """Without the passages that the voice cannot say at all. Raises TextError when `strict`.
 
     This is found out before hours of work, not after. A chapter of which nothing is left stays, as
@@ -227,7 +229,7 @@ def _speakable(
 
 
 def _speak_all(
-    speakers: Speakers, parts: tuple[Part, ...], retry: bool, on_progress: OnProgress
+    speakers: Speakers, parts: tuple[SpokenChapter, ...], retry: bool, on_progress: OnProgress
 ) -> tuple[int, list[Problem]]:
     """Speaks what is missing in the store. How many passages that were, and their problems."""
     total = sum(len(passage.text) for part in parts for passage in part.passages)

@@ -19,7 +19,7 @@ from vivavoce.bulk.work import Batch, BulkItem, BulkRow, Hello, Loading, Manner,
 from vivavoce.errors import VivavoceError
 from vivavoce.speech import identity
 from vivavoce.speech.join import Piece, joined
-from vivavoce.speech.store import Spoken, Store, key_of
+from vivavoce.speech.store import Store, StoredSpeech, key_of
 from vivavoce.types import Audio, Voice
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from vivavoce.speech.rendering import Request
 
 MOST_VOICES = 64
-Outcomes = dict[str, Spoken | Exception]
+Outcomes = dict[str, StoredSpeech | Exception]
 """By the ids of items."""
 
 
@@ -117,7 +117,7 @@ class BulkWorker:
         outcomes, split = self._divided(tasks)
         for task in tasks if not split else ():
             speech = outcomes[task.item.id]
-            if isinstance(speech, Spoken):
+            if isinstance(speech, StoredSpeech):
                 task.store.put(task.item.text, Audio(speech.samples, rate), speech.warnings)
                 # what is read gives the same files as what will be read by a later run
                 outcomes[task.item.id] = task.store.get(task.item.text, rate) or speech
@@ -162,17 +162,17 @@ class BulkWorker:
                 found[name] = self._joined([p for n in sorted(utterances) for p in utterances[n]])
         return found
 
-    def _joined(self, pieces: list[Piece]) -> Spoken:
+    def _joined(self, pieces: list[Piece]) -> StoredSpeech:
         chunks = list(joined(pieces, self.tts.blends))
         samples = np.concatenate([chunk.samples for chunk in chunks])
-        return Spoken(samples, tuple(w for chunk in chunks for w in chunk.warnings))
+        return StoredSpeech(samples, tuple(w for chunk in chunks for w in chunk.warnings))
 
     def _row(
-        self, item: BulkItem, outcome: Spoken | Exception, made_s: float, split: int
+        self, item: BulkItem, outcome: StoredSpeech | Exception, made_s: float, split: int
     ) -> BulkRow:
         row = BulkRow(item.id, worker=self.name, device=self.hello.device, split=split)
         row = replace(row, made_s=round(made_s, 4))
-        if isinstance(outcome, Spoken):
+        if isinstance(outcome, StoredSpeech):
             try:
                 return self._written(row, item, outcome)
             except VivavoceError as error:
@@ -180,7 +180,7 @@ class BulkWorker:
         kind = type(outcome).__name__
         return replace(row, kind=kind, reason=str(outcome) or kind)
 
-    def _written(self, row: BulkRow, item: BulkItem, speech: Spoken) -> BulkRow:
+    def _written(self, row: BulkRow, item: BulkItem, speech: StoredSpeech) -> BulkRow:
         rate, manner = self.tts.sample_rate, self.manner
         stream = streams.BytesIO()
         asked = manner.sample_rate or None

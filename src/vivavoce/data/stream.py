@@ -15,7 +15,7 @@ from vivavoce.audio.containers import Decoded, cut_off
 from vivavoce.audio.decode import decode, guarded, opened
 from vivavoce.audio.edit import frame_energies
 from vivavoce.audio.findings import Finding
-from vivavoce.audio.limits import Limits
+from vivavoce.audio.limits import RecordingLimits
 from vivavoce.audio.mix import Mixer, only
 from vivavoce.data.slicing import FRAME_S
 from vivavoce.errors import AudioError
@@ -83,7 +83,7 @@ def spans(
         return
     kept, begin, name = np.zeros(0, np.float32), 0, source.path.name
     with guarded(name), opened(source.path, name) as handle:
-        decoded = decode(handle, name, Limits(longest_s=LONGEST_S))
+        decoded = decode(handle, name, RecordingLimits(longest_s=LONGEST_S))
         pieces = _mono(decoded, Mixer(decoded.n_channels), source.channel)
         for first, last in wanted:
             while begin + len(kept) < last and (piece := next(pieces, None)) is not None:
@@ -99,7 +99,7 @@ def content_hash(path: Path) -> str:
 
 
 def _scan(path: Path, handle: BinaryIO, channel: int | None) -> Scan:
-    decoded = decode(handle, path.name, Limits(longest_s=LONGEST_S))
+    decoded = decode(handle, path.name, RecordingLimits(longest_s=LONGEST_S))
     rate, mixer = decoded.sample_rate, Mixer(decoded.n_channels)
     pieces = _mono(decoded, mixer, channel)
     frame = max(1, round(FRAME_S * rate))

@@ -51,7 +51,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Shown:
+class LibraryRow:
     """A model's row, and its manifest's tables where it is on this machine."""
 
     row: Row
@@ -91,7 +91,7 @@ def usable(rows: Sequence[Row]) -> list[Row]:
     ]
 
 
-def show(name: str) -> Shown:
+def show(name: str) -> LibraryRow:
     """What is known about a model; of a checkpoint from elsewhere, what is read from it.
 
     Raises UnknownModel, BadCheckpoint, DownloadError.
@@ -99,12 +99,12 @@ def show(name: str) -> Shown:
     location = resolve(name)
     if location.folder is not None:
         manifest = store.read_manifest(location.folder)
-        return Shown(_row(location.entry, manifest, location.folder), manifest)
+        return LibraryRow(_row(location.entry, manifest, location.folder), manifest)
     if location.source is None:
-        return Shown(_row(location.entry, {}), {})
+        return LibraryRow(_row(location.entry, {}), {})
     manifest = _read(fetch(location)).manifest
     where = {"installed": True, "path": str(location.source)}
-    return Shown(_row(None, manifest), manifest | where)
+    return LibraryRow(_row(None, manifest), manifest | where)
 
 
 def path(name: str, kind: str = "") -> Path:

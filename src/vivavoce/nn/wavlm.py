@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from vivavoce.nn.wavlm_config import KERNELS, STRIDES, WavLmConfig
 
 
-class NormedConv(nn.Module):
+class WavLmConv(nn.Module):
     """A convolution, layer normalisation over its channels, GELU."""
 
     def __init__(self, width_in: int, width: int, kernel: int, stride: int) -> None:
@@ -65,7 +65,7 @@ class WavLM(nn.Module):
         super().__init__()
         self.config = c = config
         sizes = zip(pairwise((1, *c.convs)), KERNELS, STRIDES, strict=True)
-        self.convs = nn.ModuleList(NormedConv(a, b, k, s) for (a, b), k, s in sizes)
+        self.convs = nn.ModuleList(WavLmConv(a, b, k, s) for (a, b), k, s in sizes)
         self.norm = nn.LayerNorm(c.convs[-1])
         self.project = nn.Linear(c.convs[-1], c.width)
         kernel, groups = c.position_kernel, c.position_groups

@@ -22,7 +22,7 @@ from vivavoce.types import Audio
 
 
 @dataclass(frozen=True)
-class Spoken:
+class StoredSpeech:
     """Samples `[S]` of a text, and what should be known of them."""
 
     samples: NDArray[np.float32]
@@ -54,7 +54,7 @@ class Store:
     def __contains__(self, text: str) -> bool:
         return self._path(text).is_file()
 
-    def get(self, text: str, sample_rate: int) -> Spoken | None:
+    def get(self, text: str, sample_rate: int) -> StoredSpeech | None:
         """What was put for the text; None where it is missing or damaged."""
         path = self._path(text)
         if not path.is_file():
@@ -68,7 +68,7 @@ class Store:
         note = files.read_json(path.with_suffix(".json"))
         warnings = note.get("warnings")
         known = tuple(map(str, warnings)) if isinstance(warnings, list) else ()
-        return Spoken(np.asarray(audio.samples, np.float32), known)
+        return StoredSpeech(np.asarray(audio.samples, np.float32), known)
 
     def attempt(self, text: str) -> int:
         """Of how many with other draws what is kept was chosen, from 0."""

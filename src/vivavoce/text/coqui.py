@@ -37,7 +37,7 @@ Phonemise = Callable[[str, str], str]
 
 
 @dataclass(frozen=True)
-class Vocabulary:
+class CoquiVocabulary:
     """Symbols in the order of the embedding rows; a symbol listed twice has its last index.
 
     `pad`, `blank`, `bos` and `eos` are indices, None where the vocabulary has no such symbol.
@@ -57,7 +57,7 @@ class Vocabulary:
 class CoquiText:
     """Everything between a text and the ids of one trained model."""
 
-    vocabulary: Vocabulary
+    vocabulary: CoquiVocabulary
     cleaner: str | None = None
     language: str | None = None
     use_phonemes: bool = False
@@ -135,7 +135,7 @@ def from_config(config: Mapping[str, Any]) -> CoquiText:
     )
 
 
-def vocabulary(config: Mapping[str, Any]) -> Vocabulary:
+def vocabulary(config: Mapping[str, Any]) -> CoquiVocabulary:
     """The vocabulary of the `characters` block; without one, Coqui's default for GlowTTS."""
     block = config.get("characters")
     use_phonemes = bool(config.get("use_phonemes", False))
@@ -159,7 +159,7 @@ def vocabulary(config: Mapping[str, Any]) -> Vocabulary:
     return _base(block, prefer_phonemes=kind == "IPAPhonemes")
 
 
-def _base(block: Mapping[str, Any], prefer_phonemes: bool) -> Vocabulary:
+def _base(block: Mapping[str, Any], prefer_phonemes: bool) -> CoquiVocabulary:
     """[pad, eos, bos, blank, characters..., punctuation...], empty ones left out."""
     characters = block.get("characters") or ""
     if prefer_phonemes and block.get("phonemes"):
@@ -174,7 +174,7 @@ def _base(block: Mapping[str, Any], prefer_phonemes: bool) -> Vocabulary:
     return _plain(symbols, block)
 
 
-def _vits(block: Mapping[str, Any]) -> Vocabulary:
+def _vits(block: Mapping[str, Any]) -> CoquiVocabulary:
     """[pad, punctuation..., graphemes..., phonemes..., <BLNK>]; duplicates keep their rows."""
     pad = block.get("pad") or "<PAD>"
     characters = (block.get("characters") or "") + (block.get("phonemes") or "")
@@ -182,10 +182,10 @@ def _vits(block: Mapping[str, Any]) -> Vocabulary:
     return _plain(symbols, {"pad": pad, "blank": "<BLNK>"})
 
 
-def _plain(symbols: list[str], names: Mapping[str, Any]) -> Vocabulary:
+def _plain(symbols: list[str], names: Mapping[str, Any]) -> CoquiVocabulary:
     index = {symbol: i for i, symbol in enumerate(symbols)}
     roles = {role: index.get(names.get(role) or "") for role in ("pad", "blank", "bos", "eos")}
-    return Vocabulary(tuple(symbols), **roles)
+    return CoquiVocabulary(tuple(symbols), **roles)
 
 
 def _needed(index: int | None, role: str) -> int:

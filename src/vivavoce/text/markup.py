@@ -23,7 +23,7 @@ class Edit(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Shown:
+class VisibleText:
     """The text that is shown. `start(i)` and `end(i)` are places in the source.
 
     Run `n` begins at `text[runs[n]]` and at `source[starts[n]]`; `ends[n]` is the end in the source
@@ -132,17 +132,17 @@ RAISED = re.compile(
 )
 
 
-def show(source: str, notes: bool = False) -> Shown:
+def show(source: str, notes: bool = False) -> VisibleText:
     """What a reader of the page would see. `notes` keeps reference marks: `[12]`, `.¹`."""
     if not ANY.search(source):
-        return Shown(source, (0,), (0,), (-1,))
+        return VisibleText(source, (0,), (0,), (-1,))
     kept = [(m.start(), m.end()) for m in URL.finditer(source)]
     kept += [m.span("inner") for m in CODE.finditer(source)]
     edits = sorted(_edits(source, notes), key=lambda edit: (edit.start, -edit.end))
     return _apply(source, edits, sorted(kept))
 
 
-def _apply(source: str, edits: list[Edit], kept: list[tuple[int, int]]) -> Shown:
+def _apply(source: str, edits: list[Edit], kept: list[tuple[int, int]]) -> VisibleText:
     """Without edits that lie in another, or that begin within what is kept as it is."""
     firsts = [first for first, _ in kept]
     pieces: list[str] = []
@@ -165,7 +165,7 @@ def _apply(source: str, edits: list[Edit], kept: list[tuple[int, int]]) -> Shown
         ends.append(-1)
         place = edit.end
     pieces.append(source[place:])
-    return Shown("".join(pieces), tuple(runs), tuple(starts), tuple(ends))
+    return VisibleText("".join(pieces), tuple(runs), tuple(starts), tuple(ends))
 
 
 def _edits(source: str, notes: bool) -> Iterator[Edit]:

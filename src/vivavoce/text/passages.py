@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from vivavoce.errors import UsageError
 from vivavoce.text.check import has_sound
 from vivavoce.text.marks import LONGEST_PAUSE_S, bounded, stretches
-from vivavoce.text.markup import Shown, show
+from vivavoce.text.markup import VisibleText, show
 from vivavoce.text.split import PARAGRAPH_PAUSE_S, SENTENCE_PAUSE_S, iter_sentences
 from vivavoce.types import Chunk
 
@@ -52,7 +52,7 @@ class Passage:
 
     chunk: Chunk
     text: str
-    shown: Shown
+    shown: VisibleText
     first: int
     lead_s: float = 0.0
 
@@ -123,7 +123,7 @@ def _stretch(
 ) -> Iterator[Passage]:
     """What stands between two pause marks."""
     written = source[start:end]
-    shown = show(written, style.notes) if style.markup else Shown(written, (0,), (0,), (-1,))
+    shown = show(written, style.notes) if style.markup else VisibleText(written, (0,), (0,), (-1,))
     if not has_sound(shown.text):
         return
     for chunk in _timed(cut(shown.text), style):

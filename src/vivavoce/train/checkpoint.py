@@ -29,7 +29,7 @@ _NAME = re.compile(r"step-([0-9]{8,15})")
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class SavedState:
     """What was saved: named tensors on the CPU, views of the mapped file, and plain data."""
 
     step: int
@@ -60,7 +60,7 @@ def steps(folder: Path) -> list[int]:
     return sorted(step for step in found if (folder / f"step-{step:08d}").is_dir())
 
 
-def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
+def newest(folder: Path) -> tuple[SavedState | None, list[str]]:
     """The newest one that can be read, and a message for each newer one that cannot."""
     messages: list[str] = []
     for step in reversed(steps(folder)):
@@ -73,7 +73,7 @@ def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
     return None, messages
 
 
-def read(folder: Path, step: int) -> Checkpoint:
+def read(folder: Path, step: int) -> SavedState:
     """One checkpoint. Raises BadCheckpoint (damaged), TrainingError (of another version)."""
     where = folder / f"step-{step:08d}"
     with guard(where / STATE, advice=""):
@@ -94,7 +94,7 @@ def read(folder: Path, step: int) -> Checkpoint:
         if state.get("tensors_sha256") not in (None, _sha256(where / TENSORS)):
             raise ValueError("its checksum differs")
     tensors, _ = safetensors_file.read(where / TENSORS, OWN)
-    return Checkpoint(step, tensors, state)
+    return SavedState(step, tensors, state)
 
 
 def prune(folder: Path, keep: int, best: int | None = None, newest: int | None = None) -> None:

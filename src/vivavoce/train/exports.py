@@ -13,7 +13,7 @@ from vivavoce.hub.lora import CONFIG
 from vivavoce.nn import lora
 from vivavoce.nn.task import Task
 from vivavoce.train import checkpoint, families, recipe, start
-from vivavoce.train.checkpoint import Checkpoint
+from vivavoce.train.checkpoint import SavedState
 from vivavoce.train.loop import take, within
 
 STEP = "export.step"
@@ -29,7 +29,7 @@ def export(run: Path, folder: Path) -> Path:
     return write(task_of(run, newest(run)), folder)
 
 
-def newest(run: Path) -> Checkpoint:
+def newest(run: Path) -> SavedState:
     found, _ = checkpoint.newest(run / "checkpoints")
     if found is None:
         raise TrainingError(f"{run} holds no checkpoint that can be read.", "Train first.")
@@ -81,7 +81,7 @@ def adapter(run: Path, target: Path) -> list[Path]:
     return [target, beside]
 
 
-def task_of(run: Path, found: Checkpoint) -> Task:
+def task_of(run: Path, found: SavedState) -> Task:
     """The run's task at a checkpoint, with the averaged weights where there are any.
 
     Raises TrainingError when the weights that the run began with, and kept, are others now.

@@ -5,14 +5,14 @@ import math
 import pytest
 import torch
 
-from vivavoce.vocoders.pulse.source import Track, pulses
+from vivavoce.vocoders.pulse.source import PulsePhase, pulses
 
 HOP, RATE = 256, 24000
 
 
 def line(hertz, frames):
     pitch = torch.full((1, frames), float(hertz))
-    return pitch, Track(HOP / RATE).follow(pitch)[0]
+    return pitch, PulsePhase(HOP / RATE).follow(pitch)[0]
 
 
 @pytest.mark.parametrize("hertz", [80.0, 200.0, 517.0])
@@ -40,8 +40,8 @@ def test_unvoiced_is_silent_and_fades_over_a_frame():
 
 def test_a_track_goes_on_where_it_stopped():
     pitch = 150 + 100 * torch.rand(2, 90, generator=torch.Generator().manual_seed(0))
-    whole, numbers = Track(HOP / RATE).follow(pitch)
-    track = Track(HOP / RATE)
+    whole, numbers = PulsePhase(HOP / RATE).follow(pitch)
+    track = PulsePhase(HOP / RATE)
     parts = [track.follow(part) for part in pitch.split([1, 40, 49], 1)]
     apart = torch.cat([phase for phase, _ in parts], 1)
     assert (torch.cat([n for _, n in parts], 1) == numbers).all()

@@ -70,7 +70,7 @@ class Stack(nn.Module):
         return self.norm(x) * mask
 
 
-class DurationPredictor(nn.Module):
+class PhoneDurations(nn.Module):
     """log(1 + frames) per token `[B, L]`: two convolutions, after FastSpeech (section 3.3)."""
 
     def __init__(self, width_in: int, width: int) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from vivavoce.errors import TextError
 from vivavoce.models.base import AcousticModel, OnStep, Sentence, Traits
 from vivavoce.models.forward import text as forward_text
-from vivavoce.models.forward.blocks import DurationPredictor, Stack, positions
+from vivavoce.models.forward.blocks import PhoneDurations, Stack, positions
 from vivavoce.models.forward.config import ForwardConfig, ForwardOptions
 from vivavoce.models.forward.source import PulseMel
 from vivavoce.nn.noise import Noise
@@ -44,24 +44,24 @@ class Forward(AcousticModel[ForwardOptions]):
     family = "forward"
     options_type = ForwardOptions
     config_type = ForwardConfig
-    text_type = forward_text.TextConfig
+    text_type = forward_text.ForwardTextConfig
     traits = Traits(times_words=True, stream_frames=64)
 
     def __init__(
         self,
         config: ForwardConfig,
         spec: FeatureSpec,
-        text: forward_text.TextConfig | None = None,
+        text: forward_text.ForwardTextConfig | None = None,
         speaker_names: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
         self.config, self.spec = config, spec
-        self.text = text or forward_text.TextConfig()
+        self.text = text or forward_text.ForwardTextConfig()
         self.speaker_names = speaker_names
         c, r = config, config.reduction
         self.embedding = nn.Embedding(c.n_tokens, c.encoder.width)
         self.encoder = Stack(c.encoder)
-        self.durations = DurationPredictor(c.encoder.width, c.duration_width)
+        self.durations = PhoneDurations(c.encoder.width, c.duration_width)
         aligned = r * (c.encoder.width + N_PLACES)
         self.pitch_input = nn.Linear(aligned, c.pitch.width)
         self.pitch = Stack(c.pitch)

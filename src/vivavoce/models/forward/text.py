@@ -11,18 +11,18 @@ from vivavoce.types import Tokens
 
 
 @dataclass(frozen=True)
-class TextConfig:
+class ForwardTextConfig:
     """`arpabet`: English phonemes of our own, with stress."""
 
     kind: Literal["arpabet"] = "arpabet"
     language: str = "en"
 
 
-def n_tokens(_config: TextConfig) -> int:
+def n_tokens(_config: ForwardTextConfig) -> int:
     """Size of the vocabulary."""
     return len(arpabet.SYMBOLS)
 
 
-def encode(config: TextConfig, text: str) -> Tokens:
+def encode(config: ForwardTextConfig, text: str) -> Tokens:
     """Raises TextError when nothing of `text` can be spoken."""
     return arpabet.encode(normalise(text, config.language))

@@ -35,7 +35,7 @@ class ForwardLoss:
 
 def build_task(tables: Mapping[str, Any], speakers: tuple[str, ...]) -> ForwardTask:
     """From a recipe's `model`, `text`, `features` and `loss` tables. Raises ConfigError."""
-    text = from_dict(forward_text.TextConfig, dict(tables.get("text", {})), "text")
+    text = from_dict(forward_text.ForwardTextConfig, dict(tables.get("text", {})), "text")
     spec = from_dict(FeatureSpec, dict(tables.get("features", {})), "features")
     loss = from_dict(ForwardLoss, dict(tables.get("loss", {})), "loss")
     model = dict(tables.get("model", {}))

@@ -20,7 +20,7 @@ from vivavoce.runtime import full_precision
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.base import Preparation, Vocoder
 from vivavoce.vocoders.pulse.config import PulseConfig
-from vivavoce.vocoders.pulse.source import Track, pulses
+from vivavoce.vocoders.pulse.source import PulsePhase, pulses
 
 LOUDEST_LOG = 7.0
 NOISE_FRAMES = 509  # the noise repeats after 5.4 s
@@ -119,7 +119,7 @@ class PulsePreparation(Preparation):
         self.vocoder = vocoder
         spec, reach = vocoder.accepts, vocoder.pitch.reach
         self.cutter = WindowCutter(PITCH_FRAMES + 2 * reach, reach)
-        self.track = Track(spec.hop_length / spec.sample_rate)
+        self.track = PulsePhase(spec.hop_length / spec.sample_rate)
 
     def push(self, part: Tensor) -> Iterator[Tensor]:
         return map(self._with_source, self.cutter.push(part))

@@ -24,7 +24,7 @@ from vivavoce.vocoders.pulse.model import (
     TYPICAL_LOG_HZ,
     PulseVocoder,
 )
-from vivavoce.vocoders.pulse.source import CYCLE, FLAT, HIGHEST_HARMONIC_HZ, LOWEST_HZ, Track
+from vivavoce.vocoders.pulse.source import CYCLE, FLAT, HIGHEST_HARMONIC_HZ, LOWEST_HZ, PulsePhase
 
 
 def graph(g: GraphWriter, vocoder: PulseVocoder, features: str, _condition: str) -> GraphSamples:
@@ -45,7 +45,7 @@ def same_source(vocoder: PulseVocoder, features: Tensor, prepared: Tensor) -> tu
     our_pitch, _, our_voiced, number = ours[:, -SOURCE_CHANNELS:].unbind(1)
     away = float((pitch / our_pitch - 1).abs().max()) if voiced.equal(our_voiced) else math.inf
     spec = vocoder.accepts
-    phase, _ = Track(spec.hop_length / spec.sample_rate).follow(pitch)
+    phase, _ = PulsePhase(spec.hop_length / spec.sample_rate).follow(pitch)
     source = torch.stack([pitch, phase, voiced, number], 1)
     return vocoder.decode(torch.cat([features, source], 1)), away
 
@@ -96,7 +96,7 @@ class PulseGraph(LayerGraph):
         return self.clamped(pitch, SLOWEST_HZ, FASTEST_HZ), voiced
 
     def _phase(self, pitch: str) -> str:
-        """In cycles, below 1, `[1, T]`: `source.Track`, whose sums are whole ticks."""
+        """In cycles, below 1, `[1, T]`: `source.PulsePhase`, whose sums are whole ticks."""
         g, hop_s = self.g, self.spec.hop_length / self.spec.sample_rate
         cycles = self.scaled(g.op("Add", self._next(pitch), self._now(pitch)), hop_s / 2)
         ticks = self.scaled(g.op("Sub", cycles, g.op("Floor", cycles)), CYCLE)

@@ -17,7 +17,7 @@ CYCLE = 1 << 24
 """Ticks in a cycle. float32 holds every one, and int32 sums of them wrap at whole cycles."""
 
 
-class Track:
+class PulsePhase:
     """Where in their cycle the pulses are, frame after frame of one utterance.
 
     Sums are whole ticks modulo a cycle: in float32 a minute of speech would lose the phase of its

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -121,17 +122,17 @@ class Wavegrad(Vocoder):
         signal is rounded to single precision, as in the reference: 6 % of the first step.
         """
         c = self.config
-        if beta is None:
-            beta = torch.linspace(c.least_noise, c.most_noise, c.steps, dtype=torch.float64)
-        left, kept = (1 - beta.double()).float(), (1 - beta.double()).cumprod(0).float()
+        added = np.linspace(c.least_noise, c.most_noise, c.steps) if beta is None else beta.numpy()
+        left = (1 - added).astype(np.float32)
+        kept = (1 - added).cumprod().astype(np.float32)
         samples = next(noise).to(mel)
-        for n in reversed(range(len(beta))):
-            level = kept[n].sqrt().item()
-            share = ((1 - left[n]) / (1 - kept[n]).sqrt()).item()
+        for n in reversed(range(len(added))):
+            level = float(np.sqrt(kept[n]))
+            share = float((1 - left[n]) / np.sqrt(1 - kept[n]))
             error = self.named_noise(samples, mel, level)
-            samples = (samples - share * error) / left[n].sqrt().item()
+            samples = (samples - share * error) / float(np.sqrt(left[n]))
             if n:
-                spread = (beta[n] * (1 - kept[n - 1]) / (1 - kept[n])).sqrt().item()
+                spread = float(np.sqrt(added[n] * (1 - kept[n - 1]) / (1 - kept[n])))
                 samples = samples + spread * next(noise).to(mel)
             samples = samples.clamp(-1, 1)
         return samples.float()

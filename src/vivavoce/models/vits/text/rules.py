@@ -21,7 +21,7 @@ class TextRules:
     def __init__(self, config: TextConfig) -> None:
         self.config = config
         self._coqui = coqui.from_config(config.coqui) if config.coqui is not None else None
-        symbols = coqui.Vocabulary(config.symbols, blank=0)
+        symbols = coqui.CoquiVocabulary(config.symbols, blank=0)
         self._symbols = coqui.CoquiText(symbols, add_blank=config.add_blank)
 
     @property
