@@ -61,3 +61,40 @@ def test_a_loud_and_a_quiet_clip_are_one_clip():
     first = found.validate(data)
     torch.manual_seed(1)
     assert torch.equal(first["loss"], found.validate(data)["loss"])
+
+
+def test_discriminators_learn_beside_the_vocoder():
+    """They tell the vocoder's spectra from the recorded ones, and the vocoder learns from them."""
+    torch.manual_seed(0)
+    loss = {"segment_frames": FRAMES, "adversarial_weight": 1.0, "judged_frames": 12}
+    loss |= {"discriminator_ffts": [256], "discriminator_channels": 4}
+    found, data = build_task({"model": SMALL, "loss": loss}), batch()
+    assert found.phases == ("discriminator", "model")
+    optimiser = torch.optim.AdamW(found.discriminators.parameters(), 1e-2)
+    scores = []
+    for step in range(30):
+        optimiser.zero_grad()
+        torch.manual_seed(step)
+        value, _ = found("discriminator", data, step)
+        value.backward()
+        optimiser.step()
+        scores.append(value.item())
+    assert scores[-1] < 0.5 * scores[0]
+    assert all(p.grad is None for p in found.vocoder.parameters())
+    optimiser.zero_grad()
+    value, metrics = found("model", data, 0)
+    value.backward()
+    parts = found.loss.adversarial_weight * metrics["adversarial"]
+    parts = parts + found.loss.feature_weight * metrics["feature"]
+    plain = sum(metrics[k] for k in ("mel", "phase", "pitch")) + 0.2 * metrics["voicing"]
+    torch.testing.assert_close(metrics["loss"], plain + parts)
+    assert found.vocoder.head.weight.grad.abs().sum() > 0
+    assert all(p.grad is None for p in found.discriminators.parameters())
+
+
+def test_a_run_may_begin_with_a_trained_vocoder():
+    trained = task()
+    fresh = build_task({"model": SMALL, "loss": {"adversarial_weight": 0.1}})
+    fresh.take(trained.vocoder.state_dict(), {})
+    for name, tensor in trained.vocoder.state_dict().items():
+        assert torch.equal(tensor, fresh.vocoder.state_dict()[name])

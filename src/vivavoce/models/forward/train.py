@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vivavoce.checkpoints import store
+from vivavoce.checkpoints.remap import strict_load
 from vivavoce.config import from_dict, to_dict
 from vivavoce.models.forward import text as forward_text
 from vivavoce.models.forward.config import ForwardConfig
@@ -80,6 +81,9 @@ class ForwardTask(Task):
             "recorded.image": batch["features"][0, :, :frames],
             "generated.image": mel[0, :frames].T,
         }
+
+    def take(self, tensors: Mapping[str, Tensor], tables: Mapping[str, Any]) -> None:
+        strict_load(self.exported, tensors)
 
     def export(self, folder: Path) -> None:
         """A model folder that `vivavoce speak` can load."""

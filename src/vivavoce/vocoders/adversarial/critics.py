@@ -24,6 +24,7 @@ from vivavoce.nn.critics import (
 from vivavoce.runtime import full_precision
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.adversarial.config import AdversarialLoss, CriticKind
+from vivavoce.vocoders.adversarial.reconstruction import compressed
 
 PERIOD_CHANNELS = (32, 128, 512, 1024, 1024)
 SCALE_CHANNELS = (128, 128, 256, 512, 1024, 1024, 1024)
@@ -42,11 +43,14 @@ class ResolutionDiscriminator(nn.Module):
     UnivNet's multi-resolution idea (Jang 2021, arXiv:2106.07889) with EnCodec's complex input
     (Défossez 2022, arXiv:2210.13438, section 3.4), which hears phase too. Unlike theirs the first
     layer halves the frequency axis already: half the cost, and the next layers do it anyway.
+    `compressed` raises magnitudes to the power 0.3, so that quiet high frequencies are judged too.
     """
 
-    def __init__(self, n_fft: int, channels: int, first_map: int = 0) -> None:
+    def __init__(
+        self, n_fft: int, channels: int, first_map: int = 0, compressed: bool = False
+    ) -> None:
         super().__init__()
-        self.spec = _spectrum(n_fft)
+        self.spec, self.compressed = _spectrum(n_fft), compressed
         layers = [nn.Conv2d(2, channels, (9, 3), (2, 1), (4, 1))]
         layers += [
             nn.Conv2d(channels, channels, (9, 3), (2, 1), (4, dilation), (1, dilation))
@@ -58,8 +62,10 @@ class ResolutionDiscriminator(nn.Module):
 
     def forward(self, samples: Tensor) -> Judgement:
         with full_precision(samples):
-            spectrum = torch.stack(stft(samples.float(), self.spec), dim=1)
-        return self.critic(spectrum / self.spec.n_fft**0.5)
+            parts = stft(samples.float(), self.spec)
+            if self.compressed:
+                return self.critic(compressed(torch.stack(parts, dim=3)).permute(0, 3, 1, 2))
+        return self.critic(torch.stack(parts, dim=1) / self.spec.n_fft**0.5)
 
 
 class BandDiscriminator(nn.Module):

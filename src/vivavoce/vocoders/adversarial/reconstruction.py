@@ -20,6 +20,13 @@ FLOOR = 1e-12
 LOWEST_MAGNITUDE = 1e-5
 
 
+def compressed(spectrum: Tensor) -> Tensor:
+    """`[B, F, T, 2]` with the magnitudes to the power 0.3: quiet parts count as well."""
+    real, imag = spectrum.unbind(3)
+    energy = real.square() + imag.square() + 1e-3
+    return spectrum * energy.pow(-0.35).unsqueeze(3)
+
+
 def _at(spec: FeatureSpec, n_fft: int, clamp: float) -> FeatureSpec:
     """A plain natural-log mel over the frequencies of `spec`, with a quarter of `n_fft` as hop."""
     return replace(

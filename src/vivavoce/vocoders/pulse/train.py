@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,10 +18,19 @@ from torch.nn import functional as F
 from vivavoce.audio import stft
 from vivavoce.audio.features import FeatureExtractor
 from vivavoce.checkpoints import store
+from vivavoce.checkpoints.remap import strict_load
 from vivavoce.config import from_dict, to_dict
+from vivavoce.nn.adversarial import (
+    adversarial_losses,
+    discriminator_losses,
+    feature_losses,
+    frozen,
+)
 from vivavoce.nn.task import Batch, Task
 from vivavoce.runtime import full_precision
 from vivavoce.types import FeatureSpec
+from vivavoce.vocoders.adversarial.critics import ResolutionDiscriminator
+from vivavoce.vocoders.adversarial.reconstruction import compressed
 from vivavoce.vocoders.pulse.config import PulseConfig
 from vivavoce.vocoders.pulse.model import PulseVocoder
 
@@ -35,6 +44,10 @@ class PulseLoss:
 
     `given_features`: the vocoder reads the features that the data bring along, made by an acoustic
     model on the recording's own timing, in place of the recording's: the last steps of a training.
+
+    `adversarial_weight` and `feature_weight` count discriminators' scores and feature maps; with an
+    `adversarial_weight` of 0 there are none. They look at complex spectra at `discriminator_ffts`,
+    of `judged_frames` of a crop, chosen anew at every step; more of either costs more time.
     """
 
     given_features: bool = False
@@ -46,6 +59,11 @@ class PulseLoss:
     voicing_weight: float = 0.2
     gain_db: float = 6.0
     spectral_ffts: tuple[int, ...] = (256, 1024, 2048)
+    adversarial_weight: float = 0.0
+    feature_weight: float = 0.15
+    discriminator_ffts: tuple[int, ...] = (512, 1024, 2048)
+    discriminator_channels: int = 16
+    judged_frames: int = 32
 
 
 def build_task(tables: Mapping[str, Any], speakers: tuple[str, ...] = ()) -> PulseTask:
@@ -57,10 +75,21 @@ def build_task(tables: Mapping[str, Any], speakers: tuple[str, ...] = ()) -> Pul
     )
 
 
-class PulseTask(Task):
-    """Mel, waveform and pitch losses; the pulses' phase comes with the data."""
+class Resynthesis(NamedTuple):
+    """The losses by name, the generated samples and the recorded ones, `[B, S]` without edges."""
 
-    phases = ("model",)
+    losses: dict[str, Tensor]
+    made: Tensor
+    recorded: Tensor
+
+
+class PulseTask(Task):
+    """Mel, waveform and pitch losses; the pulses' phase comes with the data.
+
+    With an `adversarial_weight` discriminators are trained beside the vocoder.
+    """
+
+    phases: tuple[str, ...] = ("model",)
 
     def __init__(self, config: PulseConfig, spec: FeatureSpec, loss: PulseLoss) -> None:
         super().__init__()
@@ -71,13 +100,25 @@ class PulseTask(Task):
         self.vocoder = PulseVocoder(config, spec)
         self.extract = FeatureExtractor(spec)
         self.mels = nn.ModuleList(FeatureExtractor(_plain(spec, n)) for n in loss.spectral_ffts)
+        if loss.adversarial_weight > 0:
+            self.phases = ("discriminator", "model")
+        n_critics = loss.discriminator_ffts if loss.adversarial_weight > 0 else ()
+        self.discriminators = nn.ModuleList(
+            ResolutionDiscriminator(n, loss.discriminator_channels, compressed=True)
+            for n in n_critics
+        )
 
     @property
     def exported(self) -> PulseVocoder:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.vocoder
 
     def parts(self) -> dict[str, nn.Module]:
-        return {"model": self.vocoder}
+        parts = {"discriminator": self.discriminators, "model": self.vocoder}
+        return {phase: parts[phase] for phase in self.phases}
+
+    def take(self, tensors: Mapping[str, Tensor], tables: Mapping[str, Any]) -> None:
+        """A trained vocoder's weights; discriminators begin anew."""
+        strict_load(self.vocoder, tensors)
 
     def forward(self, phase: str, batch: Batch, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         samples = batch["samples"]
@@ -85,8 +126,46 @@ class PulseTask(Task):
         given = batch["given_features"] if self.loss.given_features else None
         if given is not None:
             given = (given + gain.log().unsqueeze(2)).clamp_min(math.log(self.spec.clamp))
-        found = self._losses(samples * gain, batch["pitch"], batch["phase"], given)
-        return found["loss"], {k: v.detach() for k, v in found.items()}
+        known = samples * gain, batch["pitch"], batch["phase"], given
+        if phase == "discriminator":
+            with torch.no_grad():
+                found = self._judged_part(self._resynthesis(*known))
+            loss = self._discriminator_loss(found)
+            return loss, {"discriminator": loss.detach()}
+        found = self._resynthesis(*known)
+        losses = found.losses
+        if self.loss.adversarial_weight > 0:
+            losses |= self._adversarial(self._judged_part(found))
+        total = self._total(losses)
+        return total, {k: v.detach() for k, v in losses.items()} | {"loss": total.detach()}
+
+    def _judged_part(self, found: Resynthesis) -> Resynthesis:
+        """A stretch of the crop, drawn anew."""
+        span = self.loss.judged_frames * self.spec.hop_length
+        begin = int(torch.randint(max(1, found.made.shape[1] - span), ()))
+        part = slice(begin, begin + span)
+        return Resynthesis(found.losses, found.made[:, part], found.recorded[:, part])
+
+    def _discriminator_loss(self, found: Resynthesis) -> Tensor:
+        n, both = len(found.made), torch.cat([found.recorded, found.made])
+        judged = [critic(both) for critic in self.discriminators]
+        real = [(score[:n], []) for score, _ in judged]
+        made = [(score[n:], []) for score, _ in judged]
+        return discriminator_losses(real, made, "hinge").mean()
+
+    def _adversarial(self, found: Resynthesis) -> dict[str, Tensor]:
+        with torch.no_grad():
+            real = [critic(found.recorded) for critic in self.discriminators]
+        with frozen(self.discriminators):
+            made = [critic(found.made) for critic in self.discriminators]
+        return {
+            "adversarial": adversarial_losses(made, "hinge").mean(),
+            "feature": feature_losses(real, made).mean(),
+        }
+
+    def _total(self, losses: Mapping[str, Tensor]) -> Tensor:
+        weighted = [getattr(self.loss, f"{name}_weight") * v for name, v in losses.items()]
+        return torch.stack(weighted).sum()
 
     @torch.no_grad()
     def validate(self, batch: Batch) -> dict[str, Tensor]:
@@ -99,7 +178,8 @@ class PulseTask(Task):
                 given = batch["given_features"][row : row + 1, :, :frames]
             whole = n // self.spec.hop_length * self.spec.hop_length
             samples = batch["samples"][row : row + 1, :whole]
-            rows.append(self._losses(samples, pitch, phase, given))
+            losses = self._resynthesis(samples, pitch, phase, given).losses
+            rows.append(losses | {"loss": self._total(losses)})
         return {k: torch.stack([r[k] for r in rows]).mean() for k in rows[0]}
 
     @torch.no_grad()
@@ -121,9 +201,9 @@ class PulseTask(Task):
         }
         store.save(folder, manifest, self.vocoder.state_dict())
 
-    def _losses(
+    def _resynthesis(
         self, samples: Tensor, pitch: Tensor, phase: Tensor, given: Tensor | None = None
-    ) -> dict[str, Tensor]:
+    ) -> Resynthesis:
         with full_precision(samples), torch.no_grad():
             mel = self.extract(samples) if given is None else given
         voiced = (pitch > 0).float()
@@ -145,18 +225,7 @@ class PulseTask(Task):
             target = torch.stack(stft.stft(samples, self.spec), 3)
             pair = (compressed(x[:, :, EDGE_FRAMES:-EDGE_FRAMES]) for x in (periodic, target))
             found["phase"] = torch.sub(*pair).abs().mean()
-        found["loss"] = sum(
-            (getattr(self.loss, f"{k}_weight") * v for k, v in found.items()),
-            samples.new_zeros(()),
-        )
-        return found
-
-
-def compressed(spectrum: Tensor) -> Tensor:
-    """`[B, F, T, 2]` with the magnitudes to the power 0.3: quiet parts count as well."""
-    real, imag = spectrum.unbind(3)
-    energy = real.square() + imag.square() + 1e-3
-    return spectrum * energy.pow(-0.35).unsqueeze(3)
+        return Resynthesis(found, whole, real)
 
 
 def _plain(spec: FeatureSpec, n_fft: int) -> FeatureSpec:
