@@ -46,7 +46,8 @@ class ServeConfig:
     `batch` is how many sentences share a step of models that make whole sentences: 1 keeps the
     samples exactly those of `TTS.speak`. `wyoming` is a host and a port, or None. `max_memory` is
     in bytes (0: no limit). `idle_unload_s` 0 keeps models loaded. `shelf` is the
-    folder of voices that clients make, by default one in the cache.
+    folder of voices that clients make, by default one in the cache. `cache_dir` keeps results beyond
+    the process; `private_cache` gives a client only what that client asked for before.
     """
 
     models: tuple[str, ...] = ()
@@ -62,6 +63,9 @@ class ServeConfig:
     batch: int = 1
     max_memory: int = 0
     cache_bytes: int = 16 * MIB
+    cache_dir: Path | None = None
+    cache_dir_bytes: int = 1024 * MIB
+    private_cache: bool = False
     idle_unload_s: float = 0.0
     grace_s: float = 30.0
     voice_creation: bool = True

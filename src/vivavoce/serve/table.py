@@ -22,7 +22,9 @@ OPENAI_VOICES = (
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRow:
-    """A model that is served. `options` names what its requests may set."""
+    """A model that is served. `options` names what its requests may set, `weights` is
+    a digest of them where one is known.
+    """
 
     name: str
     family: str
@@ -33,6 +35,7 @@ class ModelRow:
     times_words: bool = False
     options: tuple[str, ...] = ()
     created: int = 0
+    weights: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
