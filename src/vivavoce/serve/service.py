@@ -98,9 +98,7 @@ class Service:
             if key and (job.cancelled or job.ended):
                 await self._landed(key, job)
 
-    def _stream(
-        self, key: str, work: Work, feed: Feed, rate: int
-    ) -> tuple[Stream, SpeechJob]:
+    def _stream(self, key: str, work: Work, feed: Feed, rate: int) -> tuple[Stream, SpeechJob]:
         """A computation of its own, or a place beside those who asked the same just before."""
         job = self._flying.get(key)
         if job is not None and not (job.cancelled or job.failed):

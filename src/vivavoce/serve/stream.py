@@ -58,7 +58,7 @@ class Stream:
         return facts
 
     def cancel(self, reason: str) -> None:
-        """This reader has had enough. The work goes on while another one reads it."""
+        """The reader has had enough. The work goes on while another one reads it."""
         if self.job is not None and self._reader is not None:
             self.job.leave(self._reader, reason)
 
