@@ -73,8 +73,8 @@ async def announced(*names):
     try:
         for server in servers:
             await server.start("127.0.0.1", 10_200)
-        for name in names:
-            found.append(await listener.async_get_service_info(KIND, f"{name}.{KIND}", 3000))
+        asked = (f"{name}.{KIND}" for name in names)
+        found += [await listener.async_get_service_info(KIND, name, 3000) for name in asked]
     finally:
         for server in servers:
             await server.stop()

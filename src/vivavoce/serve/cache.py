@@ -41,7 +41,7 @@ class Result:
         return sum(len(sound.samples) for sound in self.sounds)
 
 
-class Store(Protocol):
+class ResultStore(Protocol):
     """Where results go that memory has no room for."""
 
     def get(self, key: str) -> Result | None: ...
@@ -55,7 +55,7 @@ class Cache:
     Used by the event loop only; the store is asked beside it.
     """
 
-    def __init__(self, capacity: int, store: Store | None = None) -> None:
+    def __init__(self, capacity: int, store: ResultStore | None = None) -> None:
         self.capacity, self.store = capacity, store
         self._results: OrderedDict[str, Result] = OrderedDict()
         self._held = 0

@@ -57,10 +57,10 @@ class Announcement:
 
 def reachable(host: str) -> list[str]:
     """The addresses of this machine at which a server that listens at `host` is reached."""
-    from zeroconf import get_all_addresses
+    import ifaddr  # what zeroconf itself asks
 
     if host not in ("", "0.0.0.0", "::"):  # noqa: S104 - compared, not listened at
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
         return sorted({str(entry[4][0]) for entry in found})
-    known = (ipaddress.ip_address(address) for address in get_all_addresses())
-    return [str(address) for address in known if not address.is_loopback]
+    found = [str(ip.ip) for adapter in ifaddr.get_adapters() for ip in adapter.ips if ip.is_IPv4]
+    return [address for address in found if not ipaddress.ip_address(address).is_loopback]
