@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from vivavoce.cli import main
 from vivavoce.errors import UsageError
 from vivavoce.serve.budget import most_memory, rows_that_fit
 from vivavoce.serve.config import ALIASES, BUILT_IN, ServeConfig, parse_alias
@@ -61,6 +62,23 @@ def test_memory_decides_how_many_sentences_share_a_step(most, used, row, rows):
 def test_the_budget_is_what_was_said_or_most_of_what_is_free():
     assert most_memory(ServeConfig(max_memory=GB, device="cpu")) == GB
     assert most_memory(ServeConfig(device="cpu")) > 10**8
+
+
+def test_a_device_that_is_not_there_is_for_the_loader_to_refuse():
+    assert most_memory(ServeConfig(device="no such device")) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--alias", "x"], "Write it as NAME=MODEL"),
+        (["--alias", "x=absent"], "means 'absent', which is not served"),
+        (["--zeroconf", "Kitchen"], "Add --wyoming PORT"),
+    ],
+)
+def test_the_command_refuses_names_that_mean_nothing(capsys, arguments, told):
+    assert main(["serve", *arguments]) == 2
+    assert told in " ".join(capsys.readouterr().err.split())
 
 
 async def announced(*names):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vivavoce.errors import UnsupportedDevice
 from vivavoce.runtime.memory import memory
 from vivavoce.runtime.select import select
 from vivavoce.serve.config import ServeConfig
@@ -11,10 +12,16 @@ SHARE = 0.8
 
 
 def most_memory(config: ServeConfig) -> int:
-    """Bytes, where the models run; 0 where nobody knows what is free. Raises UnsupportedDevice."""
+    """Bytes, where the models run; 0 where nobody knows what is free.
+
+    A device that is not there is the business of whoever loads a model.
+    """
     if config.max_memory:
         return config.max_memory
-    found = memory(select(config.device).device)
+    try:
+        found = memory(select(config.device).device)
+    except UnsupportedDevice:
+        return 0
     return 0 if found.free is None else (found.used or 0) + int(SHARE * found.free)
 
 
