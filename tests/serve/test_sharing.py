@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from tests.serve.conftest import MEDIUM, SHORT
-from tests.serve.test_scheduler import BOOK, held, wait_for
+from tests.serve.test_scheduler import BOOK, held, plan, turns, wait_for
 from vivavoce.serve.cache import Result, cache_key
 from vivavoce.serve.config import ServeConfig
 from vivavoce.serve.disk import DiskCache
+from vivavoce.serve.errors import ApiError
 from vivavoce.serve.feed import Feed
 from vivavoce.serve.job import Work
 from vivavoce.serve.outbox import Sound, SpokenWord
@@ -190,3 +191,30 @@ def test_clients_with_a_private_cache_share_nothing(start):
             answer = client.post("/v1/audio/speech", json=running.body(SHORT))
         heard.append(answer.headers["x-cache"])
     assert heard == ["miss", "miss", "hit"]
+
+
+def test_a_shared_computation_comes_when_it_is_the_turn_of_any_who_wait_for_it():
+    scheduler, jobs = plan("a", "a", "a")
+    last = list(jobs)[2]
+    scheduler.join(last, "b")
+    assert turns(scheduler, jobs, 3) == ["a0", "a2", "a1"]
+    for job in list(jobs):
+        scheduler.done(job)
+    assert turns(scheduler, jobs, 1) == []
+
+
+def test_a_client_s_limit_counts_what_it_waits_for_together_with_others():
+    scheduler, jobs = plan("a", per_key=1)
+    scheduler.join(next(iter(jobs)), "b")
+    with pytest.raises(ApiError) as refused:
+        scheduler.submit(Work(voice=VOICE, key="b"), Feed.whole("x"), 24_000)
+    assert refused.value.status == 429
+
+
+def test_a_server_that_goes_takes_nobody_more():
+    scheduler, jobs = plan("a")
+    scheduler.begun(next(iter(jobs)))
+    scheduler.close()
+    with pytest.raises(ApiError) as refused:
+        scheduler.join(next(iter(jobs)), "b")
+    assert refused.value.code == "shutting_down"
