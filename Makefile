@@ -54,7 +54,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(PIP) install --quiet --constraint constraints.txt --group dev --editable '.[books,languages,media,phonemes,server,train,zh]'
+	$(PIP) install --quiet --constraint constraints.txt --group dev --editable '.[books,languages,media,phonemes,server,train,zeroconf,zh]'
 	@touch $@
 
 clean:

@@ -23,7 +23,7 @@ from vivavoce.text import arpabet
 EXAMPLES = Path(__file__).parents[1] / "examples"
 Run = Callable[..., bytes]
 NEEDS_A_SERVER = {"openai_client.py"}
-"""Also needs the package openai; the addresses that it uses are tested in tests/serve."""
+"""Also needs the package openai; tests/serve/test_clients.py runs it against a server."""
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ def table(*voices: str) -> Table:
     rows = [VoiceRow(id=name, name=name.upper(), model="m", speaker=name) for name in voices]
     other = VoiceRow(id="far", name="far", model="other")
     models = [ModelRow(name="m", family="x"), ModelRow(name="other", family="y")]
-    return Table(models, [*rows, other], ["tts-1", "default"])
+    return Table(models, [*rows, other], [("tts-1", ""), ("default", "")])
 
 
 def test_openai_s_voices_mean_ours_and_always_the_same():

@@ -87,7 +87,7 @@ def test_what_waits_too_long_is_refused():
     assert scheduler.jobs == [begun]
     (late,) = set(jobs) - {begun}
     with pytest.raises(ApiError, match="too long"):
-        asyncio.run(late.outbox.get())
+        asyncio.run(late.outbox.first.get())
 
 
 def test_a_server_that_goes_refuses_what_has_not_begun():

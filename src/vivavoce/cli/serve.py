@@ -33,7 +33,7 @@ KeyFile = Annotated[
     typer.Option("--api-key-file", help="Only these keys may ask: one `name:key` a line."),
 ]
 Concurrent = Annotated[
-    int, typer.Option("--max-concurrent", help="Sentences spoken at the same time.")
+    int, typer.Option("--max-concurrent", help="Sentences spoken at once, if memory allows.")
 ]
 Queue = Annotated[
     int | None,
@@ -47,7 +47,9 @@ Batch = Annotated[
 Memory = Annotated[
     str | None,
     typer.Option(
-        "--max-memory", metavar="SIZE", help="Above this, as 8GB, unload what is not in use."
+        "--max-memory",
+        metavar="SIZE",
+        help="Memory for models and sentences, as 8GB [default: 80 % of what is free].",
     ),
 ]
 Unload = Annotated[
@@ -55,6 +57,20 @@ Unload = Annotated[
 ]
 CacheSize = Annotated[
     int, typer.Option("--cache-mb", help="Memory for results that are asked for again; 0: none.")
+]
+CacheDir = Annotated[
+    Path | None,
+    typer.Option("--cache-dir", help="Keep results in this folder too, at most 1 GB of them."),
+]
+PrivateCache = Annotated[
+    bool, typer.Option("--private-cache", help="Give no client what another one asked for.")
+]
+Aliases = Annotated[
+    list[str] | None,
+    typer.Option("--alias", metavar="NAME=MODEL", help="Another name of a model; may repeat."),
+]
+Zeroconf = Annotated[
+    str, typer.Option(metavar="NAME", help="Announce Wyoming on the network under this name.")
 ]
 Characters = Annotated[int, typer.Option("--max-characters", help="The longest text.")]
 Grace = Annotated[float, typer.Option(help="Seconds to finish what sounds when told to stop.")]
@@ -83,7 +99,9 @@ def serve(
     models: Models = None,
     host: Host = "127.0.0.1",
     port: Port = 8880,
+    alias: Aliases = None,
     wyoming: WyomingAt = None,
+    zeroconf: Zeroconf = "",
     api_key_file: KeyFile = None,
     max_memory: Memory = None,
     max_concurrent: Concurrent = 8,
@@ -93,6 +111,8 @@ def serve(
     batch: Batch = 1,
     idle_unload: Unload = 0.0,
     cache_mb: CacheSize = 16,
+    cache_dir: CacheDir = None,
+    private_cache: PrivateCache = False,
     max_characters: Characters = 100_000,
     grace: Grace = 30.0,
     no_voice_creation: NoVoices = False,
@@ -115,7 +135,7 @@ def serve(
 
 def configured(given: dict[str, Any]) -> ServeConfig:
     """The options of the command line as values. Raises UsageError."""
-    from vivavoce.serve.config import MIB, RequestLimits, ServeConfig, parse_address, parse_size
+    from vivavoce.serve import config as values
 
     for name, least in (("max_concurrent", 1), ("batch", 1), ("cache_mb", 0)):
         if given[name] < least:
@@ -124,20 +144,24 @@ def configured(given: dict[str, Any]) -> ServeConfig:
     rows, queue = given["max_concurrent"], given["max_queue"]
     wyoming, memory = given["wyoming"], given["max_memory"]
     same = ("host", "port", "device", "precision", "max_concurrent", "batch", "root_path")
-    return ServeConfig(
-        **{name: given[name] for name in (*same, "consent_similarity", "open_metrics")},
+    same += ("consent_similarity", "open_metrics", "cache_dir", "private_cache", "zeroconf")
+    if given["zeroconf"] and wyoming in (None, "off"):
+        raise UsageError("--zeroconf announces Wyoming, which is off.", "Add --wyoming PORT.")
+    return values.ServeConfig(
+        **{name: given[name] for name in same},
         models=tuple(given["models"] or ()),
-        wyoming=None if wyoming in (None, "off") else parse_address(wyoming),
+        aliases=(*values.BUILT_IN, *map(values.parse_alias, given["alias"] or ())),
+        wyoming=None if wyoming in (None, "off") else values.parse_address(wyoming),
         key_file=given["api_key_file"],
         max_queue=4 * rows if queue is None else queue,
-        max_memory=parse_size(memory) if memory else 0,
-        cache_bytes=given["cache_mb"] * MIB,
+        max_memory=values.parse_size(memory) if memory else 0,
+        cache_bytes=given["cache_mb"] * values.MIB,
         idle_unload_s=given["idle_unload"],
         grace_s=given["grace"],
         voice_creation=not given["no_voice_creation"],
         cors=tuple(given["cors"] or ()),
         allowed_hosts=tuple(given["allowed_host"] or ()),
-        limits=RequestLimits(
+        limits=values.RequestLimits(
             characters=given["max_characters"],
             queue_s=given["queue_timeout"],
             per_key=given["per_key"],

@@ -217,6 +217,11 @@ class AcousticModel(nn.Module, ABC, Generic[O]):
         return ()
 
     @property
+    def row_bytes(self) -> int:
+        """Memory that each row of a batch takes while it is spoken; 0 where it is little."""
+        return 0
+
+    @property
     def reads_phonemes(self) -> bool:
         """Whether `[[…]]` in a text are phonemes in IPA to the model."""
         return False

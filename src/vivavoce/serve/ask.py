@@ -43,7 +43,8 @@ def read_ask(fields: Fields, service: Service, key: str) -> Ask:
     fields.required("input")
     ignored = tuple(fields.unknown(FIELDS))
     fields.text("instructions", "", INSTRUCTIONS)
-    if ignored and fields.flag("strict"):
+    strict = fields.flag("strict")
+    if ignored and strict:
         code = "unsupported_value" if ignored[0] == "instructions" else "unknown_parameter"
         raise invalid(code, f"'{ignored[0][:80]}' is not supported.", ignored[0][:80])
     service.table.model(fields.text("model"))

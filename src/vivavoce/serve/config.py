@@ -9,7 +9,10 @@ from pathlib import Path
 from vivavoce.errors import UsageError
 
 ALIASES = ("default", "tts-1", "tts-1-hd", "gpt-4o-mini-tts", "gpt-4o-mini-tts-2025-12-15")
-"""Model names that clients have built in; all of them mean the first model served."""
+"""Model names that clients have built in; all of them mean the first model served, unless
+`ServeConfig.aliases` says otherwise later on.
+"""
+BUILT_IN = tuple((name, "") for name in ALIASES)
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MIB = 1 << 20
@@ -44,9 +47,12 @@ class ServeConfig:
     """`max_concurrent` utterances are spoken at once, beside as many `max_queue` requests wait.
 
     `batch` is how many sentences share a step of models that make whole sentences: 1 keeps the
-    samples exactly those of `TTS.speak`. `wyoming` is a host and a port, or None. `max_memory` is
-    in bytes (0: no limit). `idle_unload_s` 0 keeps models loaded. `shelf` is the
-    folder of voices that clients make, by default one in the cache.
+    samples exactly those of `TTS.speak`. `wyoming` is a host and a port, or None; `zeroconf` is the
+    name to announce it under. `max_memory` is in bytes (0: 80 % of what is free at start).
+    `aliases` are other names of models, "" is the default one. `idle_unload_s` 0 keeps models
+    loaded. `shelf` is the folder of voices that clients make, by default one in the cache.
+    `cache_dir` keeps results beyond the process; `private_cache` gives a client only what that
+    client asked for before.
     """
 
     models: tuple[str, ...] = ()
@@ -62,6 +68,9 @@ class ServeConfig:
     batch: int = 1
     max_memory: int = 0
     cache_bytes: int = 16 * MIB
+    cache_dir: Path | None = None
+    cache_dir_bytes: int = 1024 * MIB
+    private_cache: bool = False
     idle_unload_s: float = 0.0
     grace_s: float = 30.0
     voice_creation: bool = True
@@ -71,7 +80,8 @@ class ServeConfig:
     cors: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
     root_path: str = ""
-    aliases: tuple[str, ...] = ALIASES
+    aliases: tuple[tuple[str, str], ...] = BUILT_IN
+    zeroconf: str = ""
     shelf: Path | None = None
     limits: RequestLimits = field(default_factory=RequestLimits)
 
@@ -86,6 +96,14 @@ def parse_size(text: str) -> int:
     if found is None:
         raise UsageError(f"'{text}' is not an amount of memory.", "Write it as 8GB or 512MiB.")
     return int(float(found[1]) * _UNITS[(found[2] or "").lower()])
+
+
+def parse_alias(text: str) -> tuple[str, str]:
+    """`NAME=MODEL`. Raises UsageError."""
+    name, equals, model = (part.strip() for part in text.partition("="))
+    if not (name and equals and model):
+        raise UsageError(f"'{text}' is not an alias.", "Write it as NAME=MODEL.")
+    return name, model
 
 
 def parse_address(text: str) -> tuple[str, int]:

@@ -51,10 +51,15 @@ class Engine(threading.Thread):
     def run(self) -> None:
         import torch
 
+        from vivavoce.serve.budget import most_memory
+
         # A step of a small model is shorter than the wait for a thread that another process
         # keeps from its core: leave a core to the sockets and the encoders.
         cores = torch.get_num_threads()
         torch.set_num_threads(max(1, cores - 1))
+        most = most_memory(self.config)
+        for lane in self.lanes.values():
+            lane.most_memory = most
         while not self._stopping:
             self.scheduler.wake.clear()
             if not self._round():
@@ -99,7 +104,7 @@ class Engine(threading.Thread):
 
     def _make_room(self, lane: Lane) -> None:
         """Before another model is loaded: the longest unused ones go, while memory is short."""
-        most = self.config.max_memory
+        most = lane.most_memory
         others = [one for one in self.lanes.values() if one.loaded and one is not lane]
         for other in sorted(others, key=lambda one: one.used_at):
             if not most or other.memory <= most:

@@ -19,7 +19,7 @@ from vivavoce.serve.service import Service
 
 log = logging.getLogger("vivavoce.serve")
 SAFE = ("GET", "HEAD", "OPTIONS")
-OPEN_PATHS = ("/", "/health", "/ready", "/x/page.json", "/favicon.ico")
+OPEN_PATHS = ("/", "/health", "/ready", "/x/page.json", "/favicon.ico", "/openapi.json")
 KEY_PROTOCOL = "vivavoce.key."
 """Browsers cannot set headers of a WebSocket: there the key is a subprotocol of this name."""
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from vivavoce.serve.broadcast import Broadcast
 from vivavoce.serve.errors import Cancelled
 from vivavoce.serve.feed import Feed
 from vivavoce.serve.outbox import EndOfSpeech, FlushMark, Outbox, Sound, SpokenWord
@@ -37,7 +38,8 @@ class SpeechJob:
     """State shared by the event loop and the engine's thread.
 
     The engine writes `started_at`, `busy`, counts and the outbox; the loop writes `cancelled`.
-    `rate` is the sample rate of the model, Hz, known from the table of models.
+    `rate` is the sample rate of the model, Hz, known from the table of models. `keep` lets equal
+    requests join; `keys` are the clients it is for.
     """
 
     def __init__(
@@ -47,10 +49,12 @@ class SpeechJob:
         rate: int,
         wake: Callable[[], None],
         loop: asyncio.AbstractEventLoop,
+        keep: bool = False,
     ) -> None:
         self.number = next(_NUMBERS)
         self.work, self.feed, self.rate = work, feed, rate
-        self.outbox = Outbox(loop, wake)
+        self.keys = {work.key}
+        self.outbox = Broadcast(loop, wake, keep)
         self._wake = wake
         self.created_at = time.monotonic()
         self.started_at: float | None = None
@@ -98,20 +102,34 @@ class SpeechJob:
         if self.cancelled or self.ended:
             return
         self.cancelled = reason
-        self.outbox.replace(Cancelled(f"The request was cancelled ({reason})."))
+        self.outbox.replace(_cancelled(reason))
         self._wake()
 
     def fed(self) -> None:
         """More text is there."""
         self._wake()
 
-    async def events(self) -> AsyncGenerator[Sound | FlushMark, None]:
-        """What comes, to the end. Raises what went wrong."""
-        while True:
-            try:
-                yield await self.outbox.get()
-            except EndOfSpeech:
-                return
+    def leave(self, reader: Outbox, reason: str) -> None:
+        """A reader has had enough; the work ends with the last of them."""
+        if self.ended:
+            return
+        if self.outbox.leave(reader):
+            reader.replace(_cancelled(reason))
+        else:
+            self.cancel(reason)
+
+
+async def events(reader: Outbox) -> AsyncGenerator[Sound | FlushMark, None]:
+    """What comes, to the end. Raises what went wrong."""
+    while True:
+        try:
+            yield await reader.get()
+        except EndOfSpeech:
+            return
+
+
+def _cancelled(reason: str) -> Cancelled:
+    return Cancelled(f"The request was cancelled ({reason}).")
 
 
 def words_json(words: tuple[SpokenWord, ...]) -> list[dict[str, Any]]:

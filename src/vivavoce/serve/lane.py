@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from vivavoce.errors import VivavoceError
+from vivavoce.serve.budget import rows_that_fit
 from vivavoce.serve.config import ServeConfig
 from vivavoce.serve.errors import Cancelled
 from vivavoce.serve.job import SpeechJob
@@ -30,7 +31,11 @@ LOOK_AHEAD = 2
 
 
 class Lane:
-    """Used by the engine's thread only, but for `loaded`."""
+    """Used by the engine's thread only, but for `loaded`.
+
+    `rows` is how many sentences share a step: as the configuration says, or fewer where
+    `most_memory` (bytes, 0: no limit) leaves no room for them.
+    """
 
     def __init__(
         self, name: str, load: Callable[[], TTS], scheduler: Scheduler, config: ServeConfig
@@ -42,6 +47,7 @@ class Lane:
         self.jobs: dict[SpeechJob, SpokenJob] = {}
         self.handles: dict[int, SpokenJob] = {}
         self.used_at = time.monotonic()
+        self.most_memory, self.rows = config.max_memory, config.max_concurrent
         self._voices: OrderedDict[tuple[str, int], Voice] = OrderedDict()
 
     @property
@@ -67,7 +73,8 @@ class Lane:
             self.scheduler.loading = self.name
             try:
                 self.tts = self._load()
-                self.session = self._new_session(self.tts)
+                self.rows = self._fitting(self.tts)
+                self.session = self.tts.session(self.rows)
             finally:
                 self.scheduler.loading = ""
         self.used_at = time.monotonic()
@@ -119,11 +126,13 @@ class Lane:
         """Something that should not happen: every job of this model ends, the session is new."""
         self._fail_all(error)
         if self.tts is not None:
-            self.session = self._new_session(self.tts)
+            self.session = self.tts.session(self.rows)
 
-    def _new_session(self, tts: TTS) -> Session:
+    def _fitting(self, tts: TTS) -> int:
+        """As many rows as are asked for, if they fit beside what is held already."""
         batching = tts.model.traits.emits_parts
-        return tts.session(self.config.max_concurrent if batching else self.config.batch)
+        asked = self.config.max_concurrent if batching else self.config.batch
+        return rows_that_fit(asked, self.most_memory, self.memory, tts.model.row_bytes)
 
     def _admit(self) -> bool:
         admitted = False
@@ -145,9 +154,9 @@ class Lane:
         """
         config = self.config
         if self.session is None or self._batching:
-            return len(self.handles) < config.max_concurrent
+            return len(self.handles) < self.rows
         most = config.max_concurrent + config.max_queue
-        return len(self.session.handles) < config.batch and len(self.handles) < most
+        return len(self.session.handles) < self.rows and len(self.handles) < most
 
     @property
     def _batching(self) -> bool:

@@ -55,15 +55,29 @@ class Scheduler:
         taken = sum(not job.resting for job in self.jobs)
         return taken >= self.config.max_concurrent + self.config.max_queue
 
-    def submit(self, work: Work, feed: Feed, rate: int) -> SpeechJob:
-        """Queue a job. Raises ApiError (503, 429) when it cannot be taken now."""
+    def submit(self, work: Work, feed: Feed, rate: int, keep: bool = False) -> SpeechJob:
+        """Queue a job; `keep` lets others join it. Raises ApiError (503, 429) when it cannot be
+        taken now.
+        """
         self._admit(work.key)
-        job = SpeechJob(work, feed, rate, self.wake.set, asyncio.get_running_loop())
+        job = SpeechJob(work, feed, rate, self.wake.set, asyncio.get_running_loop(), keep)
         with self._lock:
             self.jobs.append(job)
             self._turns.setdefault(work.key)
         self.wake.set()
         return job
+
+    def join(self, job: SpeechJob, key: str) -> None:
+        """Another client wants the same: the job comes when it is the turn of any of them.
+
+        Raises ApiError 503 when the server is going down.
+        """
+        if self.closing:
+            raise self._refusal("shutting_down", "The server is going down.")
+        with self._lock:
+            job.keys.add(key)
+            if job in self.jobs:
+                self._turns.setdefault(key)
 
     def choose(self, model: str, wants: Callable[[SpeechJob], bool]) -> SpeechJob | None:
         """The job whose utterance comes next: clients take turns, a client's new jobs go first.
@@ -72,7 +86,7 @@ class Scheduler:
         """
         with self._lock:
             for key in self._turns:
-                found = [j for j in self.jobs if j.work.key == key and j.work.model == model]
+                found = [j for j in self.jobs if key in j.keys and j.work.model == model]
                 able = [j for j in found if not j.cancelled and wants(j)]
                 if able:
                     job = min(able, key=lambda j: (j.started_at is not None, j.served_at))
@@ -91,8 +105,8 @@ class Scheduler:
             if job not in self.jobs:
                 return
             self.jobs.remove(job)
-            if not any(one.work.key == job.work.key for one in self.jobs):
-                self._turns.pop(job.work.key, None)
+            for key in job.keys.difference(*(one.keys for one in self.jobs)):
+                self._turns.pop(key, None)
             now = time.monotonic()
             self._pace_s += 0.2 * (min(now - self._last_end, 10.0) - self._pace_s)
             self._last_end = now
@@ -135,7 +149,7 @@ class Scheduler:
         if self.full:
             raise self._refusal("overloaded", "Too many requests are waiting.")
         per_key = self.config.limits.per_key
-        if per_key and sum(job.work.key == key for job in self.jobs) >= per_key:
+        if per_key and sum(key in job.keys for job in self.jobs) >= per_key:
             self.watcher.refused("rate_limit_exceeded")
             message = f"At most {per_key} requests at once are allowed."
             headers = {"retry-after": str(self.retry_s())}

@@ -19,6 +19,7 @@ from vivavoce.serve import logs
 from vivavoce.serve.app import make_app
 from vivavoce.serve.config import ServeConfig
 from vivavoce.serve.connection import connection_class
+from vivavoce.serve.discovery import Announcement
 from vivavoce.serve.service import Service
 from vivavoce.serve.shelf import Shelf
 from vivavoce.serve.stock import own_voices, stock
@@ -76,6 +77,7 @@ async def serve(service: Service, listening: socket.socket) -> None:
     """The socket answers at once; `/ready` says when the default model can speak."""
     server = Server(uvicorn_config(service))
     wyoming = Wyoming(service)
+    announcement = Announcement(service.config.zeroconf) if service.config.zeroconf else None
     Signals(service, server, wyoming).install()
     starting = asyncio.create_task(service.start())
     serving = asyncio.create_task(server.serve([listening]))
@@ -84,21 +86,25 @@ async def serve(service: Service, listening: socket.socket) -> None:
         if starting.done():
             starting.result()  # raises what loading raised
             if service.config.wyoming is not None:
-                await start_wyoming(wyoming, *service.config.wyoming)
+                port = await start_wyoming(wyoming, *service.config.wyoming)
+                if announcement is not None:
+                    await announcement.start(service.config.wyoming[0], port)
             announce(service.config)
         await serving
     finally:
         server.should_exit = True
+        if announcement is not None:
+            await announcement.stop()
         await wyoming.stop()
         await service.stop()
         if not serving.done():
             await serving
 
 
-async def start_wyoming(wyoming: Wyoming, host: str, port: int) -> None:
-    """Raises UsageError for an address that cannot be had."""
+async def start_wyoming(wyoming: Wyoming, host: str, port: int) -> int:
+    """The port. Raises UsageError for an address that cannot be had."""
     try:
-        await wyoming.start(host, port)
+        return await wyoming.start(host, port)
     except OSError as error:
         raise UsageError(
             f"Cannot listen at {host}, port {port}: {error.strerror}.",

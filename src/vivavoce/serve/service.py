@@ -5,22 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from vivavoce.errors import VivavoceError
-from vivavoce.serve.cache import LONGEST_S, Cache, Result
+from vivavoce.serve.cache import Cache, cache_key, result_of
 from vivavoce.serve.config import ServeConfig
+from vivavoce.serve.disk import DiskCache
 from vivavoce.serve.encode import StreamEncoder
 from vivavoce.serve.engine import Engine
 from vivavoce.serve.feed import Feed
 from vivavoce.serve.job import SpeechJob, Work
 from vivavoce.serve.keys import Keys
 from vivavoce.serve.metrics import Metrics
-from vivavoce.serve.outbox import FlushMark, Sound
+from vivavoce.serve.outbox import Sound
 from vivavoce.serve.scheduler import Scheduler
+from vivavoce.serve.stream import Stream
 from vivavoce.serve.table import Table, VoiceRow
 
 if TYPE_CHECKING:
@@ -29,64 +31,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("vivavoce.serve")
 ENCODERS = 2
 WARM_UP = "Hello."
-
-
-class Stream:
-    """Speech for one request: from the engine, or from the cache. Counts are whole at the end."""
-
-    def __init__(self, rate: int, job: SpeechJob | None, result: Result | None = None) -> None:
-        self.rate, self.job, self._result = rate, job, result
-        self.cached = result is not None
-        self.sounds: list[Sound] | None = []  # kept for the cache while short enough
-
-    @property
-    def input_tokens(self) -> int:
-        counted = self._result or self.job
-        return counted.input_tokens if counted else 0
-
-    @property
-    def output_frames(self) -> int:
-        counted = self._result or self.job
-        return counted.output_frames if counted else 0
-
-    @property
-    def samples(self) -> int:
-        counted = self._result or self.job
-        return counted.samples if counted else 0
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        return self.job.warnings if self.job else ()
-
-    @property
-    def facts(self) -> dict[str, object]:
-        """For the log: where the time went, in seconds."""
-        facts: dict[str, object] = {"cached": self.cached}
-        job = self.job
-        if job is not None and job.started_at is not None:
-            facts["model"], facts["audio_s"] = job.work.model, round(job.seconds, 3)
-            facts["queue_s"] = round(job.started_at - job.created_at, 4)
-            if job.first_audio_at is not None:
-                facts["first_audio_s"] = round(job.first_audio_at - job.created_at, 4)
-        return facts
-
-    def cancel(self, reason: str) -> None:
-        if self.job is not None:
-            self.job.cancel(reason)
-
-    async def events(self) -> AsyncGenerator[Sound | FlushMark, None]:
-        """In order, to the end. Raises what went wrong, Cancelled too."""
-        if self._result is not None:
-            for sound in self._result.sounds:
-                yield sound
-            return
-        assert self.job is not None  # noqa: S101 - one of the two is there
-        async for event in self.job.events():
-            if isinstance(event, Sound) and self.sounds is not None:
-                self.sounds.append(event)
-                if self.job.seconds > LONGEST_S:
-                    self.sounds = None
-            yield event
 
 
 class Service:
@@ -104,7 +48,8 @@ class Service:
         self.metrics = Metrics()
         self.scheduler = Scheduler(config, self.metrics)
         self.engine = Engine(loaders, self.scheduler, config)
-        self.cache = Cache(config.cache_bytes)
+        self.cache = Cache(config.cache_bytes, disk(config))
+        self._flying: dict[str, SpeechJob] = {}  # by what they compute, while somebody reads them
         self.encoders = ThreadPoolExecutor(ENCODERS, thread_name_prefix="vivavoce-encoder")
         self.ready = False
         self.started_at = int(time.time())
@@ -138,21 +83,40 @@ class Service:
     @asynccontextmanager
     async def speak(self, work: Work, feed: Feed) -> AsyncIterator[Stream]:
         """Speech of a text. Leaving cancels what is not done. Raises ApiError (503, 429)."""
-        rate = self.table.models[work.model].sample_rate
-        key = cache_key(work, feed) if self.cache.capacity else None
-        result = self.cache.get(key) if key is not None else None
+        model = self.table.models[work.model]
+        key = cache_key(work, feed, model, self.config) if self.cache.used else ""
+        result = await self.cache.get(key) if key else None
         if result is not None:
             self.metrics.cache_hits.inc()
-            yield Stream(rate, None, result)
+            yield Stream(model.sample_rate, result=result)
             return
-        job = self.scheduler.submit(work, feed, rate)
-        stream = Stream(rate, job)
+        stream, job = self._stream(key, work, feed, model.sample_rate)
         try:
             yield stream
         finally:
-            if key is not None and stream.sounds and job.good:
-                self._keep_result(key, job, stream.sounds)
-            job.cancel("disconnected")
+            stream.cancel("disconnected")
+            if key and (job.cancelled or job.ended):
+                await self._landed(key, job)
+
+    def _stream(self, key: str, work: Work, feed: Feed, rate: int) -> tuple[Stream, SpeechJob]:
+        """A computation of its own, or a place beside those who asked the same just before."""
+        job = self._flying.get(key)
+        if job is not None and not (job.cancelled or job.failed):
+            self.scheduler.join(job, work.key)
+            self.metrics.cache_hits.inc()
+            return Stream(rate, job, job.outbox.join()), job
+        job = self.scheduler.submit(work, feed, rate, keep=bool(key))
+        if key:
+            self._flying[key] = job
+        return Stream(rate, job), job
+
+    async def _landed(self, key: str, job: SpeechJob) -> None:
+        """A computation has ended: the next who asks finds its result, or begins anew."""
+        if self._flying.get(key) is job:
+            del self._flying[key]
+            result = result_of(job)
+            if result is not None:
+                await self.cache.put(key, result)
 
     async def encoded(self, encoder: StreamEncoder, sound: Sound | None) -> bytes:
         """The bytes of more sound, or of the end; long work is done beside the loop."""
@@ -192,12 +156,6 @@ class Service:
             metrics.loaded.labels(name).set(int(lane.loaded))
         return metrics.text()
 
-    def _keep_result(self, key: Hashable, job: SpeechJob, sounds: list[Sound]) -> None:
-        whole = sum(len(sound.samples) for sound in sounds) == job.samples
-        if whole and not job.warnings and job.seconds <= LONGEST_S:
-            result = Result(tuple(sounds), job.rate, job.input_tokens, job.output_frames)
-            self.cache.put(key, result)
-
     async def _keep(self) -> None:
         """Every so often: what waited too long is refused; the loop's delay is measured."""
         while True:
@@ -210,10 +168,8 @@ class Service:
                 self.metrics.rows.observe(rows)
 
 
-def cache_key(work: Work, feed: Feed) -> Hashable | None:
-    """What makes two results equal; none for a text that is still coming."""
-    if not feed.finished:
+def disk(config: ServeConfig) -> DiskCache | None:
+    """Where results outlive the process, if they shall."""
+    if config.cache_dir is None:
         return None
-    voice = work.voice
-    options = tuple(sorted((name, repr(value)) for name, value in work.options.items()))
-    return feed.text, voice.id, voice.created, voice.model, work.speed, work.seed, options
+    return DiskCache(config.cache_dir, config.cache_dir_bytes)

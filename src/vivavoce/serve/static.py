@@ -38,6 +38,7 @@ class Page:
         self.service = service
         folder = files("vivavoce.serve") / "page"
         self._files = {name: (folder / name).read_bytes() for name in KINDS}
+        self._description = (files("vivavoce.serve") / "openapi.json").read_bytes()
 
     @property
     def routes(self) -> list[Route]:
@@ -46,6 +47,7 @@ class Page:
             Route("/favicon.ico", self.icon),
             Route("/page/{name}", self.file),
             Route("/x/page.json", self.facts),
+            Route("/openapi.json", self.description),
         ]
 
     async def index(self, request: Request) -> Response:
@@ -71,6 +73,10 @@ class Page:
             "voice_creation": config.voice_creation and clones,
         }
         return JSONResponse(facts, headers={"cache-control": "no-cache"})
+
+    async def description(self, request: Request) -> Response:
+        """The HTTP addresses for programs, written by hand (OpenAPI 3.1)."""
+        return Response(self._description, media_type="application/json")
 
     def _answer(self, name: str) -> Response:
         return Response(self._files[name], headers=HEADERS, media_type=KINDS[name])

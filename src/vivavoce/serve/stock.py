@@ -54,6 +54,7 @@ def model_row(manifest: Mapping[str, Any]) -> ModelRow:
         times_words=model.traits.times_words,
         options=tuple(field.name for field in fields(model.options_type)),
         created=int(place.stat().st_mtime) if place.exists() else 0,
+        weights=str(manifest.get("weights", {}).get("sha256", "")),
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vivavoce.errors import near_misses
+from vivavoce.errors import UsageError, near_misses
 from vivavoce.serve.errors import ApiError, invalid, not_found
 
 OPENAI_VOICES = (
@@ -22,7 +22,9 @@ OPENAI_VOICES = (
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRow:
-    """A model that is served. `options` names what its requests may set."""
+    """A model that is served. `options` names what its requests may set, `weights` is
+    a digest of them where one is known.
+    """
 
     name: str
     family: str
@@ -33,6 +35,7 @@ class ModelRow:
     times_words: bool = False
     options: tuple[str, ...] = ()
     created: int = 0
+    weights: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,22 +69,31 @@ class VoiceRow:
 
 
 class Table:
-    """The models and voices of a server; voices may be added and removed while it runs."""
+    """The models and voices of a server; voices may be added and removed while it runs.
+
+    `aliases` are other names of models; "" means the default one, which is the first. Raises
+    UsageError for an alias of nothing, and for one that is a model's own name.
+    """
 
     def __init__(
-        self, models: Sequence[ModelRow], voices: Iterable[VoiceRow], aliases: Iterable[str]
+        self,
+        models: Sequence[ModelRow],
+        voices: Iterable[VoiceRow],
+        aliases: Iterable[tuple[str, str]],
     ) -> None:
         self.models = {row.name: row for row in models}
         self.voices = {row.id: row for row in voices}
-        self.aliases = tuple(alias for alias in aliases if alias not in self.models)
         self.default = models[0].name
+        self.aliases: dict[str, str] = {}
+        for alias, meant in aliases:
+            self._add_alias(alias, meant)
 
     def model(self, name: str) -> ModelRow:
         """A model by its name or an alias. Raises ApiError 404."""
         if name in self.models:
             return self.models[name]
         if name in self.aliases:
-            return self.models[self.default]
+            return self.models[self.aliases[name]]
         advice = near_misses(name[:80], self.models)
         message = f"No model is called {name[:80]!r}. {advice}".strip()
         raise not_found(message, "model_not_found", "model")
@@ -104,6 +116,16 @@ class Table:
         if name in OPENAI_VOICES and own:
             return own[OPENAI_VOICES.index(name) % len(own)]
         raise voice_not_found(name, [row.id for row in pool])
+
+    def _add_alias(self, alias: str, meant: str) -> None:
+        if meant and meant not in self.models:
+            message = f"The alias '{alias}' means '{meant}', which is not served."
+            raise UsageError(message, near_misses(meant, self.models))
+        if alias not in self.models:
+            self.aliases[alias] = meant or self.default
+        elif meant:
+            message = f"The alias '{alias}' is the name of a model."
+            raise UsageError(message, "Choose another name with --alias.")
 
     def _none(self, model: str) -> VoiceRow:
         raise invalid(

@@ -18,7 +18,7 @@ from vivavoce.models.base import AcousticModel, OnStep, Sentence, Traits, Transc
 from vivavoce.models.xtts import text as xtts_text
 from vivavoce.models.xtts import voice as voices
 from vivavoce.models.xtts.batcher import CODES_PER_TOKEN, GrowingSentence, XttsBatcher
-from vivavoce.models.xtts.cache import VoiceCaches
+from vivavoce.models.xtts.cache import VoiceCaches, whole_blocks
 from vivavoce.models.xtts.conditioning import Conditioning
 from vivavoce.models.xtts.config import XttsConfig, XttsOptions
 from vivavoce.models.xtts.decode import GptDecoder, XttsPrompt
@@ -86,6 +86,13 @@ class Xtts(AcousticModel[XttsOptions]):
     @property
     def device(self) -> torch.device:
         return self.mel_stats.device
+
+    @property
+    def row_bytes(self) -> int:
+        """Keys and values of the longest utterance."""
+        config, dtype = self.config, self.gpt.layers[0].attention_dtype
+        positions = config.n_latents + config.max_text + 2 + config.max_codes + 3
+        return whole_blocks(positions) * config.depth * 2 * config.width * dtype.itemsize
 
     def speaker_tensors(self, index: int) -> dict[str, Tensor]:
         """A studio speaker of the checkpoint."""
