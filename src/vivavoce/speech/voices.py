@@ -194,13 +194,14 @@ def cloning_families() -> dict[str, Family[AcousticModel[Any]]]:
 def _cloning_family(model: str | None) -> Family[AcousticModel[Any]]:
     clones = cloning_families()
     if model is not None:
-        chosen = library.show(model).row.family
-        if chosen not in clones:
+        shown = library.show(model)
+        family = MODELS.family(shown.row.family)
+        if not family.model.clones_with(shown.manifest):
             raise VoiceError(
                 f"'{model}' makes no voices from recordings.",
                 f"Models of these families do: {', '.join(clones) or 'none yet'}.",
             )
-        return clones[chosen]
+        return family
     ready = [family for family in clones.values() if family.make_voice]
     if not ready:
         raise UnknownModel(

@@ -13,7 +13,7 @@ from vivavoce.checkpoints.companions import Companion
 from vivavoce.checkpoints.importer import Importer
 from vivavoce.checkpoints.onnx_graph import OnnxGraph
 from vivavoce.config import to_dict
-from vivavoce.models.vits import names, piper_onnx
+from vivavoce.models.vits import names, piper_onnx, vectors
 from vivavoce.models.vits.settings import settings_of
 from vivavoce.models.vits.sizes import config_of, decoder_of
 from vivavoce.vocoders import inner as decoders
@@ -23,6 +23,9 @@ COMPANIONS = {
     "tokenizer": Companion("tokenizer_config.json"),
     "symbols": Companion("vocab.txt"),
     "languages": Companion("language_ids.json"),
+    "speakers": Companion("speakers.json"),
+    "speaker_encoder": Companion("model_se.pth"),
+    "encoder_settings": Companion("config_se.json"),
 }
 
 
@@ -87,4 +90,5 @@ IMPORTER = Importer(
     tables=tables,
     companions=COMPANIONS,
     from_graph=from_graph,
+    from_text=vectors.tensors_of,
 )

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from vivavoce.audio.specs import SPEAKER_16K
 from vivavoce.errors import BadCheckpoint, ConfigError
+from vivavoce.models.vits import vectors
 from vivavoce.models.vits.config import VitsOptions
 from vivavoce.models.vits.sizes import DecoderSettings
 from vivavoce.models.vits.text import PiperText, TextConfig
@@ -28,6 +30,18 @@ _COQUI_TEXT = (
     *("model", "model_args", "characters", "text_cleaner", "use_phonemes", "phoneme_language"),
     *("add_blank", "enable_eos_bos_chars"),
 )
+_ENCODER = {
+    "sample_rate": SPEAKER_16K.sample_rate,
+    "fft_size": SPEAKER_16K.n_fft,
+    "win_length": SPEAKER_16K.win_length,
+    "hop_length": SPEAKER_16K.hop_length,
+    "num_mels": SPEAKER_16K.n_mels,
+    "preemphasis": SPEAKER_16K.preemphasis,
+    "use_torch_spec": True,
+    "log_input": True,
+}
+"""What Coqui's config_se.json says of the encoder that is known here."""
+
 _PHONEME_TYPES = ("espeak", "text")
 
 
@@ -186,6 +200,7 @@ def coqui(foreign: Mapping[str, Any], rows: int) -> Settings:
             f"(encoder_sample_rate {arguments['encoder_sample_rate']}).",
             "Only models with one sample rate can be used.",
         )
+    _check_encoder((foreign.get("found") or {}).get("encoder_settings"))
     text = _without_none({k: foreign[k] for k in _COQUI_TEXT if foreign.get(k) is not None})
     text.setdefault("characters", dict(VITS_CHARACTERS))
     text["model_args"] = {
@@ -210,9 +225,24 @@ def coqui(foreign: Mapping[str, Any], rows: int) -> Settings:
             1.0,
         ),
         decoder=_decoder(arguments, "_decoder"),
+        speakers=vectors.names_of(foreign.get("found") or {}),
         languages=tuple(listed) if arguments.get("use_language_embedding") else (),
         unit_speakers=bool(arguments.get("use_d_vector_file")),
     )
+
+
+def _check_encoder(text: str | None) -> None:
+    """Whether the speaker encoder hears what ours does. Raises BadCheckpoint."""
+    if text is None:
+        return
+    table = _json(text, "config_se.json")
+    said = (table.get("audio") or {}) | (table.get("model_params") or {})
+    odd = {k: said[k] for k, usual in _ENCODER.items() if said.get(k, usual) != usual}
+    if odd:
+        raise BadCheckpoint(
+            f"The speaker encoder hears other features than those known here: {odd}.",
+            "Move model_se.pth and config_se.json away to use the model's own speakers.",
+        )
 
 
 def _options(length: Any, noise: Any, rhythm: Any, usual_rhythm: float) -> VitsOptions:

@@ -45,7 +45,9 @@ def voice(model: Speaking, name: str | None) -> Voice:
         if model.config.speaker_width:
             raise UnknownVoice(
                 f"This model has no speaker '{name}'." if name else "This model needs a voice.",
-                "Make one from a recording: give --ref recording.wav with the text.",
+                "Make one from a recording: give --ref recording.wav with the text."
+                if model.config.speaker_encoder
+                else "Import its checkpoint again with model_se.pth or speakers.json beside it.",
             )
         if name not in (None, DEFAULT, *model.speaker_names):
             raise UnknownVoice(
