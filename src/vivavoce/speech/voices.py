@@ -110,7 +110,8 @@ def choose(name: str, speakers: Sequence[str], clones: bool) -> str | Voice:
     """Whom a model is asked to be: the name of a speaker it has, else, where it clones, a voice.
 
     Spelt exactly a name comes first; then capitals and accents do not count. What means no speaker
-    of a model that does not clone is given back: the model itself says whom it has.
+    of a model that does not clone is given back, as are numbers and mixes (`a+b`): the model itself
+    says whom it has.
     Raises UnknownVoice with near misses, UsageError for a recording, VoiceError for a damaged file.
     """
     speaker = match_name(name, speakers)
@@ -118,6 +119,8 @@ def choose(name: str, speakers: Sequence[str], clones: bool) -> str | Voice:
         raise UsageError(f"'{name}' is a recording, not a voice.", f"Clone it with --ref {name}.")
     if not clones or speaker == name or (speaker and _file(name) is None):
         return speaker or name
+    if (name.isdecimal() or "+" in name) and speakers and _file(name) is None:
+        return name
     return _load(name, speakers)
 
 

@@ -116,6 +116,11 @@ def test_speakers_by_name_number_and_mixed():
     assert torch.equal(model.voice("2").tensors["embedding"], rows[2])
     mixed = model.voice("ann+cid").tensors["embedding"]
     torch.testing.assert_close(mixed, (rows[0] + rows[2]) / 2)
+    heavier = model.voice("ann:3 + 2:1").tensors["embedding"]
+    torch.testing.assert_close(heavier, (3 * rows[0] + rows[2]) / 4)
+    for wrong in ("ann:x+bob", "ann:0+bob", "ann:-1+bob", "ann:inf+bob"):
+        with pytest.raises(UnknownVoice, match="weight of the speaker 'ann'"):
+            model.voice(wrong)
     with pytest.raises(UnknownVoice, match=r"'bop'.*'bob'"):
         model.voice("bop")
     with pytest.raises(UnknownVoice, match="no speaker '7'"):

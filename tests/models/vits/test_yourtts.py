@@ -21,6 +21,7 @@ from vivavoce.errors import AudioError, BadCheckpoint, ConfigError, UnknownVoice
 from vivavoce.hub import build, library
 from vivavoce.models.vits import recording, vectors
 from vivavoce.models.vits.config import VitsConfig
+from vivavoce.models.vits.model import VitsTTS
 from vivavoce.models.vits.names import official
 from vivavoce.nn.speaker import SpeakerNetwork
 from vivavoce.nn.speaker_config import SpeakerConfig
@@ -65,13 +66,16 @@ def test_one_comes_in_with_its_speakers_and_its_encoder(load_parity, tmp_path):
     whole = library.open_model(str(library.import_checkpoint(file, name="mine")))
     assert whole.manifest["speakers"] == ["amy", "zoe", "zoe-2"]
     model = build.acoustic(build.split(whole)[0]).freeze()
+    assert isinstance(model, VitsTTS)
+    assert model.speakers is not None
+    assert model.speaker_encoder is not None
     table = model.speakers.weight
     assert table[0].tolist() == [0.5, 1.5] + [0.0] * 10  # the mean of two clips
     assert table[1].tolist() == [4.0] + [0.0] * 11
     assert model.traits.clones
     assert not type(model).traits.clones
     assert all(torch.equal(model.speaker_encoder.state_dict()[k], t) for k, t in weights.items())
-    assert model.voice("zoe").tensors["embedding"].tolist() == table[1].tolist()
+    assert model.voice("zoe").tensors["embedding"].tolist() == [1.0] + [0.0] * 11
     assert "mine" in {row["model"] for row in voices.voices_list()}
 
 
@@ -202,6 +206,20 @@ def test_by_the_toolkit_and_as_a_file(tmp_path):
     assert not np.array_equal(tts.speak("abc", tts.voice(low), **how).samples, said)
     with pytest.raises(VoiceError, match="makes no voices from recordings"):
         voices.voices_add("you", me, model=str(stored(tmp_path / "plain", *toy())))
+
+
+def test_a_cloning_models_own_speakers_go_by_number_and_mixed(tmp_path):
+    """Not only by name: what is no saved voice is left to the model."""
+    config = replace(CLONING, n_speakers=2)
+    tts = load(str(stored(tmp_path / "m", *toy(config, names=("ann", "bob")))), device="cpu")
+
+    def said(voice: str) -> np.ndarray:
+        return tts.speak("abc", voice, seed=3, on_problem="warn").samples
+
+    assert np.array_equal(said("1"), said("bob"))
+    assert not np.array_equal(said("ann+bob"), said("bob"))
+    with pytest.raises(UnknownVoice, match="no speaker 'bop'"):
+        said("ann+bop")
 
 
 def test_hearing_runs_natively_on_every_macos(model):
