@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.models.vits.toy import CONFIG, spec_of, stored, toy
-from vivavoce.errors import ConfigError, TextError, UnknownVoice, VoiceError
+from vivavoce.errors import ConfigError, GuardError, TextError, UnknownVoice, VoiceError
 from vivavoce.models.base import Sentence, sentences
 from vivavoce.models.vits.config import VitsConfig, VitsOptions
 from vivavoce.models.vits.model import FIRST_FRAMES, VitsTTS
@@ -100,6 +100,24 @@ def test_durations_that_run_away_are_cut_and_told():
     assert found.problems[0] == ""
     assert f"beyond {LONGEST_SYMBOL_S:g} s" in found.problems[1]
     assert "not numbers" in found.problems[2]
+
+
+@pytest.mark.parametrize("number", [-1, CONFIG.n_tokens])
+def test_symbols_that_the_model_does_not_have(number):
+    model, _ = toy()
+    said = sentences([Tokens((1, number, 2))], model.voice(), VitsOptions())
+    with pytest.raises(TextError, match=f"A symbol has the number {number}; this model has"):
+        next(iter(model.generate(said, Noise(0))))
+
+
+def test_exploded_durations_are_an_error_not_an_hour_of_noise(tmp_path):
+    """The second attempt draws other noise; what is wrong with the weights stays."""
+    model, vocoder = toy(replace(CONFIG, stochastic_durations=False))
+    with torch.no_grad():
+        model.durations.projection.bias.fill_(30.0)  # e^30 frames a symbol
+    tts = load(str(stored(tmp_path / "exploded", model, vocoder)), device="cpu")
+    with pytest.raises(GuardError, match=r"drew \d+ symbols out beyond 1.5 s"):
+        tts.speak("abc")
 
 
 def test_padding_lasts_no_time():

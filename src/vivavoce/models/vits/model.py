@@ -173,6 +173,13 @@ class VitsTTS(AcousticModel[VitsOptions]):
         tokens = [sentence.tokens for sentence in sentences]
         if any(len(t) == 0 for t in tokens):
             raise TextError("There is nothing to speak.", "Give at least one word.")
+        for ids in (t.ids for t in tokens):
+            if not 0 <= min(ids) <= max(ids) < self.config.n_tokens:
+                raise TextError(
+                    f"A symbol has the number {min(ids) if min(ids) < 0 else max(ids)}; this model "
+                    f"has {self.config.n_tokens}.",
+                    "Take the symbols that this model's own `tokenise` gives.",
+                )
         device, options = self.device, [sentence.options for sentence in sentences]
         ids, mask = pad_tokens(tokens, device)
         condition = speakers.condition(self, [s.voice for s in sentences], device)
