@@ -17,7 +17,14 @@ from tests.tolerance import assert_recorded
 from vivavoce import load
 from vivavoce.audio.features import extract
 from vivavoce.audio.specs import SPEAKER_16K
-from vivavoce.errors import AudioError, BadCheckpoint, ConfigError, UnknownVoice, VoiceError
+from vivavoce.errors import (
+    AudioError,
+    BadCheckpoint,
+    ConfigError,
+    UnknownVoice,
+    UsageError,
+    VoiceError,
+)
 from vivavoce.hub import build, library
 from vivavoce.models.vits import recording, vectors
 from vivavoce.models.vits.config import VitsConfig
@@ -220,6 +227,29 @@ def test_a_cloning_models_own_speakers_go_by_number_and_mixed(tmp_path):
     assert not np.array_equal(said("ann+bob"), said("bob"))
     with pytest.raises(UnknownVoice, match="no speaker 'bop'"):
         said("ann+bop")
+
+
+def test_a_mix_is_kept_as_a_voice(tmp_path):
+    """By models that clone and by those that do not; not by one that has a single speaker."""
+    plain = replace(CONFIG, n_speakers=3, speaker_width=6)
+    for name, config in (("plain", plain), ("cloning", replace(CLONING, n_speakers=3))):
+        folder = str(stored(tmp_path / name, *toy(config, names=("ann", "bob", "cid"))))
+        voices.voices_mix("both", "ann:3+cid", folder, replace=True)
+        tts = load(folder, device="cpu")
+        kept, mixed = (
+            tts.speak("abc", voice, seed=3, on_problem="warn").samples
+            for voice in ("both", "ann:3+cid")
+        )
+        assert np.array_equal(kept, mixed)
+    with pytest.raises(UsageError, match="both"):
+        voices.voices_mix("both", "ann", folder)
+    with pytest.raises(UnknownVoice, match="no speaker 'eve'"):
+        voices.voices_mix("other", "eve+ann", folder)
+    alone = str(stored(tmp_path / "alone", *toy()))
+    with pytest.raises(VoiceError, match="cannot be kept"):
+        voices.voices_mix("other", "default", alone)
+    with pytest.raises(VoiceError, match="should have a vector of 6"):
+        load(str(tmp_path / "plain"), device="cpu").speak("abc", "both")
 
 
 def test_hearing_runs_natively_on_every_macos(model):
