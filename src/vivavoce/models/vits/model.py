@@ -132,6 +132,8 @@ class VitsTTS(AcousticModel[VitsOptions]):
         return self.text_rules.config.kind == "piper"
 
     def chunks(self, text: str, voice: Voice, options: VitsOptions) -> Iterator[Chunk]:
+        if self.languages:
+            self.language(voice, options)  # or every chunk of it would seem to be unspeakable
         return self.text_rules.chunks(text)
 
     def tokenise(
