@@ -33,14 +33,14 @@ WINDOWS = 10
 ADVICE = "Give some seconds of speech; three to thirty are best."
 
 
-class Listener(Protocol):
+class SpeakerListener(Protocol):
     """A model that may have an encoder of speakers."""
 
     speaker_encoder: SpeakerNetwork | None
 
 
 def make_voice(
-    model: Listener,
+    model: SpeakerListener,
     recordings: Audio | Sequence[Audio],
     name: str,
     language: str = "en",

@@ -25,7 +25,7 @@ def utterances(text: str, silence: Mapping[str, float] | None = None) -> Iterato
     the end of a sentence they are added to its own pause.
     """
     hidden = RAW.sub(lambda match: "x" * len(match[0]), text)
-    cut = _Cut(silence or {})
+    cut = _PhonemePauses(silence or {})
     for sentence in iter_sentences(hidden):
         for part in _bounded(sentence):
             for piece in cut.pieces(part):
@@ -42,7 +42,7 @@ def _bounded(sentence: Chunk) -> Iterator[Chunk]:
         yield Chunk(part.text, sentence.start + part.start, sentence.start + part.end, pause)
 
 
-class _Cut:
+class _PhonemePauses:
     """Pieces of a sentence by the silences that a voice's JSON asks for (`phoneme_silence`)."""
 
     def __init__(self, silence: Mapping[str, float]) -> None:
