@@ -231,7 +231,7 @@ def coqui(foreign: Mapping[str, Any], rows: int) -> Settings:
         decoder=_decoder(arguments, "_decoder"),
         speakers=vectors.names_of(foreign.get("found") or {}),
         languages=tuple(listed) if arguments.get("use_language_embedding") else (),
-        unit_speakers=bool(arguments.get("use_d_vector_file")),
+        unit_speakers=bool(arguments.get("use_d_vector_file") or foreign.get("use_d_vector_file")),
     )
 
 
