@@ -15,11 +15,11 @@ from vivavoce.models.vits.coqui_export import coqui_names, to_coqui
 from vivavoce.models.vits.names import adapt
 from vivavoce.models.vits.names import official as folded
 from vivavoce.models.vits.official_names import official
-from vivavoce.models.vits.text import TextConfig
 from vivavoce.text.coqui import VITS_CHARACTERS, vocabulary
 from vivavoce.vocoders.hifigan.model import Hifigan
 
-TEXT = {"model": "vits", "characters": dict(VITS_CHARACTERS), "model_args": {"add_blank": True}}
+LETTERS = {**VITS_CHARACTERS, "characters_class": "TTS.tts.models.vits.VitsCharacters"}
+TEXT = {"model": "vits", "characters": LETTERS, "model_args": {"add_blank": True}}
 PLAIN = replace(
     CONFIG,
     n_tokens=len(vocabulary(TEXT)),
@@ -67,7 +67,7 @@ def whole(config, block: int = 1):
     model, _ = toy(config, ("en", "fr-fr") if config.n_languages else (), names)
     sizes = replace(DECODER, condition_dim=config.speaker_width, block=block)
     if block == 1:
-        sizes = replace(sizes, block_dilations=((1, 3), (1, 3)))
+        sizes = replace(sizes, block_dilations=((1, 3, 5), (1, 3, 5)))
     vocoder = Hifigan(sizes, model.spec)
     tensors = dict(model.state_dict())
     tensors |= {f"vocoder.{k}": v for k, v in vocoder.state_dict().items()}
@@ -110,6 +110,14 @@ def test_every_name_of_coquis(name):
     assert {k: list(v.shape) for k, v in named.items()} == parted
 
 
+def test_an_alphabet_that_no_configuration_stated(tmp_path):
+    """Coqui's program wants the whole name of its class."""
+    manifest, tensors = whole(PLAIN)
+    manifest["text"]["coqui"] = TEXT | {"characters": dict(VITS_CHARACTERS)}
+    to_coqui(manifest, tensors, tmp_path / "voice.pth")
+    assert json.loads((tmp_path / "config.json").read_text())["characters"] == LETTERS
+
+
 def test_by_its_name(tmp_path):
     manifest, tensors = whole(PLAIN)
     file, *_ = to_coqui(manifest, tensors, tmp_path / "voice.pth")
@@ -132,7 +140,13 @@ def test_by_its_name(tmp_path):
 def test_what_coquis_program_cannot_be(config, text, message, tmp_path):
     manifest, tensors = whole(config)
     manifest["text"] = text or manifest["text"]
-    assert TextConfig(kind="coqui", coqui=TEXT).coqui == TEXT
     with pytest.raises(UsageError, match=message):
         to_coqui(manifest, tensors, tmp_path / "voice.pth")
     assert not list(tmp_path.glob("*.pth"))
+
+
+def test_a_decoder_that_coquis_program_does_not_have(tmp_path):
+    manifest, tensors = whole(PLAIN)
+    manifest["vocoder"]["config"] |= {"block_dilations": [[1, 3], [1, 3]]}
+    with pytest.raises(UsageError, match=r"blocks have \[2\] layers, Coqui's program has 3"):
+        to_coqui(manifest, tensors, tmp_path / "voice.pth")

@@ -23,6 +23,7 @@ from vivavoce.models.vits.text import TextConfig
 from vivavoce.vocoders import inner as decoders
 from vivavoce.vocoders.inner import DecoderConfig
 
+CHARACTERS = "TTS.tts.models.vits.VitsCharacters"
 SPEAKERS, SPEAKER_IDS, LANGUAGES = "speakers.json", "speaker_ids.json", "language_ids.json"
 _PARTS = (
     ("enc_p.", "text_encoder."),
@@ -62,7 +63,7 @@ def to_coqui(manifest: Mapping[str, Any], tensors: Mapping[str, Tensor], file: P
     config = from_dict(VitsConfig, manifest["config"], "config")
     decoder = decoders.config_of(manifest["vocoder"]["config"], "vocoder.config")
     text = from_dict(TextConfig, manifest.get("text", {}), "text")
-    if problem := _problem(config, text):
+    if problem := _problem(config, decoder, text):
         raise UsageError(
             f"'{manifest['name']}' cannot be a model of Coqui's: {problem}.",
             "Models that came from Coqui's program, or were trained from one, can be exported so.",
@@ -115,7 +116,7 @@ def _name(key: str) -> str:
     )
 
 
-def _problem(config: VitsConfig, text: TextConfig) -> str:
+def _problem(config: VitsConfig, decoder: DecoderConfig, text: TextConfig) -> str:
     if text.coqui is None:
         return f"its text rules are of the kind '{text.kind}'"
     if not config.posterior:
@@ -126,6 +127,9 @@ def _problem(config: VitsConfig, text: TextConfig) -> str:
     for name, value in fixed.items():
         if (found := getattr(config, name)) != value:
             return f"{name} is {found:g}, Coqui's program has {value:g}"
+    layers, wanted = {len(row) for row in decoder.block_dilations}, 3 if decoder.block == 1 else 2
+    if layers != {wanted}:
+        return f"its decoder's blocks have {sorted(layers)} layers, Coqui's program has {wanted}"
     widths = {config.text_width, config.latent_width, config.flow_width, config.posterior_width}
     if len(widths) > 1:
         return f"text, latents, flow and posterior are not of one width but {sorted(widths)}"
@@ -142,6 +146,9 @@ def _tables(
     """The JSON files by name."""
     coqui = dict(text.coqui or {})
     arguments = dict(coqui.pop("model_args", {})) | _arguments(manifest, config, decoder)
+    characters = dict(coqui.get("characters") or {})
+    if "." not in str(characters.get("characters_class", ".")):  # a configuration without a block
+        coqui["characters"] = characters | {"characters_class": CHARACTERS}
     features = manifest["features"]
     audio = {
         "sample_rate": features["sample_rate"],
