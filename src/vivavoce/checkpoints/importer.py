@@ -28,7 +28,8 @@ class Importer:
     configuration file is refused where `config_needed`. `config_from_tensors` gives the sizes of a
     vocoder inside another model's checkpoint, which no configuration states. `from_graph` gives
     the tensors under the upstream names in an ONNX graph, and what its wiring tells besides, which
-    becomes the table `graph` in `found`; None where no such file can be read.
+    becomes the table `graph` in `found`; None where no such file can be read. `from_text` gives
+    more tensors, from the companions' text in `found`.
     """
 
     recognises: Callable[[Iterable[str]], bool]
@@ -38,3 +39,4 @@ class Importer:
     config_needed: bool = True
     config_from_tensors: Callable[[Mapping[str, Tensor]], Any] | None = None
     from_graph: Callable[[OnnxGraph], tuple[dict[str, Tensor], dict[str, Any]]] | None = None
+    from_text: Callable[[Mapping[str, Any]], dict[str, Tensor]] | None = None

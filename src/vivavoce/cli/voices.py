@@ -87,6 +87,26 @@ def add(
 
 
 @app.command()
+def mix(
+    name: Annotated[str, typer.Argument(help="Name of the voice.")],
+    speakers: Annotated[
+        str, typer.Argument(help="A speaker, or several: a+b, or with weights a:3+b:1.")
+    ],
+    model: Annotated[str, typer.Option("--model", "-m", help="Model whose speakers they are.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Overwrite an existing voice.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Keep a speaker of a model, or a mix of several, as a voice."""
+    from vivavoce.speech import voices
+
+    download(model)
+    voices.voices_mix(name, speakers, model, replace=replace)
+    emit(voices.voices_show(name), as_json, lambda found: found["path"])
+
+
+@app.command()
 def show(name: Name, as_json: Json = False) -> None:
     """Show everything known about one voice."""
     from vivavoce.speech import voices

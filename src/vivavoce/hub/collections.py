@@ -1,12 +1,13 @@
-"""Voices of large public collections by a name that tells where they lie: no list to keep.
+"""Voices of large public collections by a name that tells where they lie.
 
-`collections.toml` as strict values. Imports neither torch nor the Hub.
+`collections.toml` as strict values, and what `voices.json` lists where `recipes/voices.py` has made
+it: licences, sizes, names for advice. Imports neither torch nor the Hub.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -15,6 +16,7 @@ from vivavoce import config
 from vivavoce.hub.catalog import Entry
 
 COLLECTIONS = "collections.toml"
+LISTED = "voices.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,13 +74,64 @@ def collections() -> tuple[Collection, ...]:
     return config.load(_Collections, file).collection
 
 
-def entry(name: str) -> Entry | None:
-    """What a name of a collection stands for; None for other names."""
-    found = (collection.entry(name) for collection in collections())
-    return next((one for one in found if one), None)
+@dataclass(frozen=True, kw_only=True)
+class ListedVoice:
+    """What a public list says of a voice; what it does not say is empty."""
+
+    name: str
+    language: str = ""
+    licence: str = ""
+    size_mb: int = 0
+    speakers: int = 1
+
+    def completed(self, found: Entry) -> Entry:
+        """The entry with what is known besides."""
+        many = f"{self.speakers} speakers" if self.speakers > 1 else ""
+        facts = [self.language, f"{self.size_mb} MB" if self.size_mb else "", many]
+        notes = ", ".join(fact for fact in facts if fact)
+        return replace(
+            found,
+            licence=self.licence or found.licence,
+            notes=f"{notes}. {found.notes}" if notes else found.notes,
+        )
 
 
-def advice(name: str) -> str:
-    """How names look in the collection that a name begins like; empty for other names."""
-    alike = (one for one in collections() if name.startswith(one.prefix))
-    return next((f"Its voices are named like {one.example}." for one in alike), "")
+@dataclass(frozen=True)
+class _Listed:
+    voice: tuple[ListedVoice, ...]
+
+
+@cache
+def listed(file: Path | None = None) -> dict[str, ListedVoice]:
+    """The listed voices by name; none where there is no list. Raises ConfigError."""
+    file = file or Path(str(files("vivavoce.hub"))) / LISTED
+    rows = config.load(_Listed, file).voice if file.is_file() else ()
+    return {row.name: row for row in rows}
+
+
+def entry(name: str, file: Path | None = None) -> Entry | None:
+    """What a name of a collection stands for; None for other names.
+
+    A voice that the list `file` lacks may be newer than the list: its name says where it lies.
+    """
+    found = next((one for c in collections() if (one := c.entry(name))), None)
+    row = listed(file).get(name) if found else None
+    return row.completed(found) if found and row else found
+
+
+def advice(name: str, file: Path | None = None) -> str:
+    """Listed names that have its word in them or in their language, else how such names look.
+
+    Empty for names of no collection.
+    """
+    alike = next((one for one in collections() if name.startswith(one.prefix)), None)
+    if alike is None:
+        return ""
+    word = name.removeprefix(alike.prefix).casefold()
+    known = (one for one in listed(file).values() if one.name.startswith(alike.prefix))
+    near = [v.name for v in known if word and word in f"{v.name} {v.language}".casefold()][:5]
+    return (
+        f"Did you mean {', '.join(near)}?"
+        if near
+        else f"Its voices are named like {alike.example}."
+    )

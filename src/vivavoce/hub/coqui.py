@@ -46,6 +46,7 @@ class CoquiEntry:
     vocoder: str = ""
     parameters: int = 0
     notes: str = ""
+    aliases: tuple[str, ...] = ()
 
     @property
     def archive(self) -> str:
@@ -78,7 +79,7 @@ class CoquiEntry:
             "as_published": bool(vocoder),
             "parameters": self.parameters,
             "notes": self.notes or f"Coqui's {self.coqui}.",
-            "aliases": (self.coqui,),
+            "aliases": (self.coqui, *self.aliases),
         }
 
 

@@ -104,6 +104,8 @@ def read(files: Files, family: str = "") -> Raw:
             tensors |= more
         else:
             found[key] = read_text(beside)
+    if importer.from_text is not None:
+        tensors |= importer.from_text(found)
     audio = config.get("audio")
     named = _file_name(audio, "stats_path") if isinstance(audio, dict) else ""
     statistics = checkpoint.statistics_beside(folder, named)

@@ -124,7 +124,7 @@ class AcousticModel(nn.Module, ABC, Generic[O]):
     options_type: ClassVar[type[Any]]
     config_type: ClassVar[type[Any]]
     text_type: ClassVar[type[Any]]
-    traits: ClassVar[Traits] = Traits()
+    traits: Traits = Traits()
     spec: FeatureSpec
     speaker_names: tuple[str, ...] = ()
 
@@ -215,6 +215,11 @@ class AcousticModel(nn.Module, ABC, Generic[O]):
         Nothing where the model reads no transcript.
         """
         return ()
+
+    @classmethod
+    def clones_with(cls, manifest: Mapping[str, Any]) -> bool:
+        """Whether the model of this manifest (empty: not here yet) makes voices of recordings."""
+        return cls.traits.clones
 
     @property
     def row_bytes(self) -> int:

@@ -5,6 +5,7 @@ Knows no families: what a voice is made of, the model's family knows.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -109,15 +110,19 @@ def load_voice(name: str | Path) -> Voice:
 def choose(name: str, speakers: Sequence[str], clones: bool) -> str | Voice:
     """Whom a model is asked to be: the name of a speaker it has, else, where it clones, a voice.
 
-    Spelt exactly a name comes first; then capitals and accents do not count. What means no speaker
-    of a model that does not clone is given back: the model itself says whom it has.
+    Spelt exactly a name comes first; then capitals and accents do not count. A model that does not
+    clone speaks with voices that were saved from its speakers. What means neither is given back to
+    it, as numbers and mixes (`a+b`) are to any model: the model itself says whom it has.
     Raises UnknownVoice with near misses, UsageError for a recording, VoiceError for a damaged file.
     """
     speaker = match_name(name, speakers)
     if speaker is None and is_recording(name):
         raise UsageError(f"'{name}' is a recording, not a voice.", f"Clone it with --ref {name}.")
-    if not clones or speaker == name or (speaker and _file(name) is None):
-        return speaker or name
+    if speaker is not None and (not clones or speaker == name or _file(name) is None):
+        return speaker
+    mixed = bool(speakers) and (name.isdecimal() or "+" in name)
+    if (mixed or not clones) and _file(name) is None:
+        return name
     return _load(name, speakers)
 
 
@@ -169,6 +174,26 @@ def voices_add(
     return path
 
 
+def voices_mix(name: str, speakers: str, model: str, *, replace: bool = False) -> Path:
+    """Keep a speaker of a model, or a mix of several (`a+b`, `a:3+b:1`), as a voice; its file.
+
+    Raises UsageError for a name that cannot be, or that is taken unless `replace`; UnknownVoice,
+    UnknownModel, OutputError, and VoiceError where the model's speakers are only numbers to it.
+    """
+    path = files.path_of(name)
+    if path.exists() and not replace:
+        raise files.taken(name)
+    voice = _loaded(model).voice(speakers)
+    if "embedding" not in voice.tensors:
+        raise VoiceError(
+            f"The speakers of '{model}' cannot be kept as voices.",
+            "They can where a model has several, of the families vits and xtts.",
+        )
+    licence = library.show(model).row.licence
+    files.save(path, dataclasses.replace(voice, name=name, licence=licence), replace)
+    return path
+
+
 def voices_remove(name: str) -> None:
     """Raises UnknownVoice for a name not spelt exactly, VoiceError for a model's own speaker."""
     own = _own(name)
@@ -194,13 +219,14 @@ def cloning_families() -> dict[str, Family[AcousticModel[Any]]]:
 def _cloning_family(model: str | None) -> Family[AcousticModel[Any]]:
     clones = cloning_families()
     if model is not None:
-        chosen = library.show(model).row.family
-        if chosen not in clones:
+        shown = library.show(model)
+        family = MODELS.family(shown.row.family)
+        if not family.model.clones_with(shown.manifest):
             raise VoiceError(
                 f"'{model}' makes no voices from recordings.",
                 f"Models of these families do: {', '.join(clones) or 'none yet'}.",
             )
-        return clones[chosen]
+        return family
     ready = [family for family in clones.values() if family.make_voice]
     if not ready:
         raise UnknownModel(

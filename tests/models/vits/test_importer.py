@@ -159,7 +159,13 @@ def test_piper_files_that_are_not_whole(voice):
         ({"phoneme_type": "pinyin"}, "kind 'pinyin'"),
         ({"phoneme_id_map": {"_": [0]}}, "phoneme_id_map lacks"),
         ({"phoneme_id_map": table["phoneme_id_map"] | {"q": [4000]}}, "beyond the 40 symbols"),
+        ({"phoneme_id_map": table["phoneme_id_map"] | {"q": [-1]}}, "beyond the 40 symbols"),
         ({"phoneme_id_map": 3}, "cannot be read"),
+        ({"espeak": {}}, r"in which language espeak-ng is to read \(espeak.voice\)"),
+        ({"default_speaker_id": 3}, "have 3 speakers; .* begins with number 3"),
+        ({"speaker_id_map": {"a": 3}}, "have 3 speakers; the configuration names 4"),
+        ({"speaker_id_map": {"a": -2}}, "speaker_id_map has the number -2"),
+        ({"speaker_id_map": {"a": 10**9}}, "speaker_id_map has the number 1000000000"),
     ):
         voice.with_suffix(".onnx.json").write_text(json.dumps(table | change))
         with pytest.raises(BadCheckpoint, match=message):
@@ -170,6 +176,15 @@ def test_piper_files_that_are_not_whole(voice):
     voice.write_bytes(voice.read_bytes()[:100_000])
     with pytest.raises(BadCheckpoint, match="cannot be read"):
         library.import_checkpoint(voice)
+
+
+@pytest.mark.parity
+def test_speakers_without_a_name_go_by_their_number(voice):
+    table = json.loads(voice.with_suffix(".onnx.json").read_text())
+    table |= {"speaker_id_map": {"zoe": 1}, "default_speaker_id": 1}
+    voice.with_suffix(".onnx.json").write_text(json.dumps(table))
+    manifest = library.open_model(str(library.import_checkpoint(voice))).manifest
+    assert (manifest["speakers"], manifest["default_speaker"]) == (["0", "zoe", "2"], 1)
 
 
 @pytest.mark.parity

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.models.vits.toy import CONFIG, spec_of, stored, toy
-from vivavoce.errors import ConfigError, TextError, UnknownVoice, VoiceError
+from vivavoce.errors import ConfigError, GuardError, TextError, UnknownVoice, VoiceError
 from vivavoce.models.base import Sentence, sentences
 from vivavoce.models.vits.config import VitsConfig, VitsOptions
 from vivavoce.models.vits.model import FIRST_FRAMES, VitsTTS
@@ -102,6 +102,24 @@ def test_durations_that_run_away_are_cut_and_told():
     assert "not numbers" in found.problems[2]
 
 
+@pytest.mark.parametrize("number", [-1, CONFIG.n_tokens])
+def test_symbols_that_the_model_does_not_have(number):
+    model, _ = toy()
+    said = sentences([Tokens((1, number, 2))], model.voice(), VitsOptions())
+    with pytest.raises(TextError, match=f"A symbol has the number {number}; this model has"):
+        next(iter(model.generate(said, Noise(0))))
+
+
+def test_exploded_durations_are_an_error_not_an_hour_of_noise(tmp_path):
+    """The second attempt draws other noise; what is wrong with the weights stays."""
+    model, vocoder = toy(replace(CONFIG, stochastic_durations=False))
+    with torch.no_grad():
+        model.durations.projection.bias.fill_(30.0)  # e^30 frames a symbol
+    tts = load(str(stored(tmp_path / "exploded", model, vocoder)), device="cpu")
+    with pytest.raises(GuardError, match=r"drew \d+ symbols out beyond 1.5 s"):
+        tts.speak("abc")
+
+
 def test_padding_lasts_no_time():
     mask = torch.tensor([[[1.0, 1.0]], [[1.0, 0.0]]])
     found = lengths_of(torch.full((2, 1, 2), float("-inf")).nan_to_num(), mask, [1.0, 1.0], 100.0)
@@ -116,6 +134,11 @@ def test_speakers_by_name_number_and_mixed():
     assert torch.equal(model.voice("2").tensors["embedding"], rows[2])
     mixed = model.voice("ann+cid").tensors["embedding"]
     torch.testing.assert_close(mixed, (rows[0] + rows[2]) / 2)
+    heavier = model.voice("ann:3 + 2:1").tensors["embedding"]
+    torch.testing.assert_close(heavier, (3 * rows[0] + rows[2]) / 4)
+    for wrong in ("ann:x+bob", "ann:0+bob", "ann:-1+bob", "ann:inf+bob"):
+        with pytest.raises(UnknownVoice, match="weight of the speaker 'ann'"):
+            model.voice(wrong)
     with pytest.raises(UnknownVoice, match=r"'bop'.*'bob'"):
         model.voice("bop")
     with pytest.raises(UnknownVoice, match="no speaker '7'"):

@@ -239,6 +239,34 @@ def test_one_utterance_a_sentence():
     assert found[0].pause_s == 0.5
 
 
+@pytest.mark.parametrize(
+    ("silence", "text", "pieces", "pauses"),
+    [
+        ({",": 0.5}, "“Ay,” she said.", ["“Ay,”", "she said."], [0.5]),
+        ({";": 0.4}, "Ay — bee; see.", ["Ay —", "bee;", "see."], [0.4, 0.4]),
+        ({",": 0.5}, "1,000 men.", ["1,000 men."], []),
+        ({" ": 0.1, ",": 0.5}, "Ay bee, see.", ["Ay", "bee,", "see."], [0.1, 0.5]),
+        ({",": 0.0}, "Ay, bee.", ["Ay, bee."], []),
+        ({"a": 0.5}, "Ay, bee.", ["Ay, bee."], []),
+    ],
+)
+def test_silence_after_phonemes(silence, text, pieces, pauses):
+    """Marks as the text spells them, spaces; not inside numbers. Other phonemes are not cut at."""
+    found = list(TextRules(TextConfig(kind="piper", piper=letters(silence=silence))).chunks(text))
+    assert [c.text for c in found] == pieces
+    assert [c.pause_s for c in found][:-1] == pauses
+    assert [text[c.start : c.end] for c in found] == pieces
+
+
+def test_silence_at_a_sentences_end_is_added_to_its_own():
+    def pauses(**silence: dict) -> list[float]:
+        rules = TextRules(TextConfig(kind="piper", piper=letters(**silence)))
+        return [c.pause_s for c in rules.chunks("Ay. Bee? See.")]
+
+    usual, longer = pauses(), pauses(silence={".": 0.25})
+    assert longer == [usual[0] + 0.25, usual[1], usual[2] + 0.25]
+
+
 def test_long_sentences_are_cut():
     rules = TextRules(TextConfig())
     text = "word, " * 300 + "end."

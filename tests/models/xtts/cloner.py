@@ -6,8 +6,9 @@ import torch
 from torch import nn
 
 from vivavoce.models.xtts.conditioning import Conditioning
-from vivavoce.models.xtts.config import SpeakerConfig, XttsConfig
+from vivavoce.models.xtts.config import XttsConfig
 from vivavoce.models.xtts.speaker import SpeakerEncoder
+from vivavoce.nn.speaker_config import SpeakerConfig
 
 SPEAKER = SpeakerConfig(blocks=(1, 2, 1, 1), channels=(8, 8, 16, 16), width=32)
 TOY = XttsConfig(width=64, depth=2, heads=4, n_latents=6, speaker=SPEAKER)

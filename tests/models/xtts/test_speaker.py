@@ -14,8 +14,8 @@ from vivavoce.audio.features import extract
 from vivavoce.audio.specs import SPEAKER_16K
 from vivavoce.checkpoints.remap import strict_load
 from vivavoce.errors import AudioError, ConfigError
-from vivavoce.models.xtts.config import SpeakerConfig
 from vivavoce.models.xtts.speaker import SpeakerEncoder
+from vivavoce.nn.speaker_config import SpeakerConfig
 
 FOREIGN = ("torch_spec.", "num_batches_tracked")
 

@@ -15,6 +15,7 @@ from vivavoce.files import write_bytes, write_text
 from vivavoce.models.vits.config import VitsConfig
 from vivavoce.models.vits.official_names import official
 from vivavoce.models.vits.onnx_graph import Builder
+from vivavoce.models.vits.speakers import as_tables
 from vivavoce.models.vits.text import PiperText, TextConfig
 from vivavoce.vocoders import inner as decoders
 
@@ -40,7 +41,7 @@ def to_piper(manifest: Mapping[str, Any], tensors: Mapping[str, Tensor], file: P
             f"'{manifest['name']}' has languages or speakers that Piper's format cannot hold.",
             "A voice of one language with its own speakers can be exported.",
         )
-    graph = Builder(config, decoder, official(tensors)).build()
+    graph = Builder(config, decoder, official(as_tables(config, tensors))).build()
     content = graph.model(str(manifest["name"]), PRODUCER)
     table = piper_json(manifest, config, text.language, text.piper)
     beside = file.with_name(f"{file.name}.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vivavoce.models.vits.coqui_export import to_coqui
 from vivavoce.models.vits.exports import to_piper
 from vivavoce.models.vits.hf_export import to_hugging_face
 from vivavoce.models.vits.importer import IMPORTER
@@ -13,5 +14,5 @@ FAMILY = Family(
     model=VitsTTS,
     importer=IMPORTER,
     workloads=workloads,
-    exporters={"piper": to_piper, "hf": to_hugging_face},
+    exporters={"piper": to_piper, "hf": to_hugging_face, "coqui": to_coqui},
 )

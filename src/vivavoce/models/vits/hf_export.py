@@ -20,6 +20,7 @@ from vivavoce.errors import OutputError, UsageError
 from vivavoce.files import write_text
 from vivavoce.models.vits.config import VitsConfig
 from vivavoce.models.vits.official_names import official
+from vivavoce.models.vits.speakers import as_tables
 from vivavoce.models.vits.text import TextConfig
 from vivavoce.vocoders import inner as decoders
 from vivavoce.vocoders.inner import DecoderConfig
@@ -95,7 +96,7 @@ def to_hugging_face(
             f"'{manifest['name']}' cannot be a Hugging Face VitsModel: {problem}.",
             "Export it with --as piper, or keep it as it is.",
         )
-    named = hf_names(official(tensors), config.stochastic_durations)
+    named = hf_names(official(as_tables(config, tensors)), config.stochastic_durations)
     options = manifest.get("options", {})
     files: dict[str, Any] = {
         "config.json": _config(config, decoder, manifest["features"]["sample_rate"], options),

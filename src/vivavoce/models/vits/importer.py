@@ -13,8 +13,9 @@ from vivavoce.checkpoints.companions import Companion
 from vivavoce.checkpoints.importer import Importer
 from vivavoce.checkpoints.onnx_graph import OnnxGraph
 from vivavoce.config import to_dict
-from vivavoce.models.vits import names, piper_onnx
-from vivavoce.models.vits.settings import settings_of
+from vivavoce.errors import BadCheckpoint
+from vivavoce.models.vits import names, piper_onnx, vectors
+from vivavoce.models.vits.settings import Settings, settings_of
 from vivavoce.models.vits.sizes import config_of, decoder_of
 from vivavoce.vocoders import inner as decoders
 
@@ -23,6 +24,9 @@ COMPANIONS = {
     "tokenizer": Companion("tokenizer_config.json"),
     "symbols": Companion("vocab.txt"),
     "languages": Companion("language_ids.json"),
+    "speakers": Companion("speakers.json"),
+    "speaker_encoder": Companion("model_se.pth"),
+    "encoder_settings": Companion("config_se.json"),
 }
 
 
@@ -65,13 +69,26 @@ def tables(
             "features": to_dict(spec),
         },
         "options": {k: v for k, v in to_dict(said.options).items() if v != ""},
-        "speakers": list(said.speakers),
+        "speakers": _speakers(said, config.n_speakers),
         "default_speaker": said.default_speaker,
     }
     if config.n_languages:
         numbered = [str(row) for row in range(config.n_languages)]
         found["languages"] = list(said.languages) or numbered
     return found
+
+
+def _speakers(said: Settings, rows: int) -> list[str]:
+    """A name for each row of the table; none where there is no table and nobody has a name."""
+    if not rows:
+        return list(said.speakers)
+    if len(said.speakers) > rows or not 0 <= said.default_speaker < rows:
+        raise BadCheckpoint(
+            f"The weights have {rows} speakers; the configuration names {len(said.speakers)} and "
+            f"begins with number {said.default_speaker}.",
+            "Put the configuration that belongs to this checkpoint beside it.",
+        )
+    return [*said.speakers, *map(str, range(len(said.speakers), rows))] if said.speakers else []
 
 
 def from_graph(graph: OnnxGraph) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -87,4 +104,5 @@ IMPORTER = Importer(
     tables=tables,
     companions=COMPANIONS,
     from_graph=from_graph,
+    from_text=vectors.tensors_of,
 )

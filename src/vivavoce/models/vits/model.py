@@ -7,7 +7,7 @@ that an utterance can be decoded in windows. Knows no text rules.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import torch
@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from vivavoce.config import from_dict
 from vivavoce.errors import TextError
-from vivavoce.models.base import AcousticModel, OnStep, Sentence, Traits
-from vivavoce.models.vits import speakers
+from vivavoce.models.base import AcousticModel, OnStep, Sentence, Traits, Transcriber
+from vivavoce.models.vits import recording, speakers
 from vivavoce.models.vits import text as vits_text
 from vivavoce.models.vits.config import VitsConfig, VitsOptions
 from vivavoce.models.vits.durations import DeterministicDurations, StochasticDurations
@@ -25,7 +25,8 @@ from vivavoce.models.vits.prior import Lengths, expanded, lengths_of
 from vivavoce.nn.latent_flow import Flow, Posterior
 from vivavoce.nn.noise import Noise
 from vivavoce.nn.padding import length_mask, pad_tokens
-from vivavoce.types import Chunk, Features, FeatureSpec, Tokens, Voice
+from vivavoce.nn.speaker import SpeakerNetwork
+from vivavoce.types import Audio, Chunk, Features, FeatureSpec, Tokens, Voice
 
 FIRST_FRAMES = 48
 """The flow gives so many frames first, so that the vocoder can begin: half a second."""
@@ -77,6 +78,10 @@ class VitsTTS(AcousticModel[VitsOptions]):
         self.language_table = (
             nn.Embedding(config.n_languages, config.language_width) if config.n_languages else None
         )
+        self.speaker_encoder: SpeakerNetwork | None = None
+        if config.speaker_encoder:
+            self.speaker_encoder = SpeakerNetwork(config.speaker_encoder)
+            self.traits = replace(self.traits, clones=True)
 
     @property
     def device(self) -> torch.device:
@@ -99,11 +104,36 @@ class VitsTTS(AcousticModel[VitsOptions]):
         """One of the model's speakers, by name or number, or several mixed. Raises UnknownVoice."""
         return speakers.voice(self, name)
 
+    def make_voice(
+        self,
+        audio: Audio | Sequence[Audio],
+        transcript: str = "",
+        name: str = "voice",
+        language: str = "en",
+        licence: str = "",
+        transcriber: Transcriber | None = None,
+    ) -> Voice:
+        """The voice heard in recordings, without their words. Raises as `recording.make_voice`."""
+        return recording.make_voice(self, audio, name, language, licence, transcript)
+
+    @staticmethod
+    def describe_voice(voice: Voice) -> dict[str, Any]:
+        """`heard_s` where it was recorded."""
+        seconds = voice.tensors.get("heard_s")
+        return {} if seconds is None else {"heard_s": round(float(seconds), 2)}
+
+    @classmethod
+    def clones_with(cls, manifest: Mapping[str, Any]) -> bool:
+        """Where there is a speaker encoder; nobody knows before the model is here."""
+        return "config" not in manifest or bool(manifest["config"].get("speaker_encoder"))
+
     @property
     def reads_phonemes(self) -> bool:
         return self.text_rules.config.kind == "piper"
 
     def chunks(self, text: str, voice: Voice, options: VitsOptions) -> Iterator[Chunk]:
+        if self.languages:
+            self.language(voice, options)  # or every chunk of it would seem to be unspeakable
         return self.text_rules.chunks(text)
 
     def tokenise(
@@ -145,6 +175,13 @@ class VitsTTS(AcousticModel[VitsOptions]):
         tokens = [sentence.tokens for sentence in sentences]
         if any(len(t) == 0 for t in tokens):
             raise TextError("There is nothing to speak.", "Give at least one word.")
+        for ids in (t.ids for t in tokens):
+            if not 0 <= min(ids) <= max(ids) < self.config.n_tokens:
+                raise TextError(
+                    f"A symbol has the number {min(ids) if min(ids) < 0 else max(ids)}; this model "
+                    f"has {self.config.n_tokens}.",
+                    "Take the symbols that this model's own `tokenise` gives.",
+                )
         device, options = self.device, [sentence.options for sentence in sentences]
         ids, mask = pad_tokens(tokens, device)
         condition = speakers.condition(self, [s.voice for s in sentences], device)

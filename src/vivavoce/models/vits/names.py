@@ -12,6 +12,7 @@ from typing import Literal
 from torch import Tensor
 
 from vivavoce.checkpoints.remap import fold_weight_norm, strip, under
+from vivavoce.models.vits.vectors import VECTORS
 from vivavoce.vocoders import inner as decoders
 
 Layout = Literal["original", "coqui", "hf"]
@@ -21,7 +22,12 @@ _PREFIXES = ("module.", "_orig_mod.", "model_g.")
 _DISCRIMINATORS = re.compile(r"(module\.)?(model_d|model_mrd|disc|discriminator|net_d)\..+")
 # Coqui keeps other models' weights in the same file where a speaker encoder is part of the loss.
 _GUESTS = re.compile(r"(module\.)?(speaker_manager|audio_transform|speaker_encoder)\..+")
+_BESIDE = ("speaker_encoder/", "speakers/")
 VOCODER = "vocoder."
+ENCODER = "speaker_encoder."
+_ENCODER_FILE = re.compile(r"speaker_encoder/(?:model/)?(?P<own>.+)")
+_ENCODER_NAMES = re.compile(r"(conv1|bn1|layer\d|attention|fc|torch_spec)\.")
+_ENCODER_SPARE = re.compile(r"torch_spec\..+|.+\.num_batches_tracked")
 VARIATIONAL = "durations.variational."
 
 
@@ -161,6 +167,9 @@ def official(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str
     What only a discriminator or a loss needs is left out, and what stochastic durations have for
     training where it is not whole.
     """
+    beside = {n for n in tensors if n.startswith(_BESIDE)}
+    more = _from_beside({n: tensors[n] for n in beside}, tensors)
+    tensors = {k: v for k, v in tensors.items() if k not in beside}
     left_out = {n for n in tensors if _DISCRIMINATORS.fullmatch(n) or _GUESTS.fullmatch(n)}
     kept = strip({k: v for k, v in tensors.items() if k not in left_out}, *_PREFIXES)
     layout = layout_of(kept)
@@ -169,7 +178,26 @@ def official(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str
         spare = [name for name in renamed if name.startswith(("dp.post_", "dp.flows.1."))]
         left_out |= set(spare)
         renamed = {k: v for k, v in renamed.items() if k not in left_out}
-    return renamed, sorted(left_out)
+    return renamed | more, sorted(left_out)
+
+
+def _from_beside(beside: Mapping[str, Tensor], own: Iterable[str]) -> dict[str, Tensor]:
+    """The speakers' vectors as a table, and the speaker encoder, where the model takes them.
+
+    A model with a table of its own learned from no encoder, or only in its loss. Encoders of other
+    kinds (Coqui's LSTM) are left out.
+    """
+    if any(_short(name) == "emb_g.weight" for name in own):
+        return {}
+    found = {"emb_g.weight": beside[VECTORS]} if VECTORS in beside else {}
+    files = ((_ENCODER_FILE.fullmatch(name), tensor) for name, tensor in beside.items())
+    its = {match["own"]: tensor for match, tensor in files if match}
+    if not {"layer4.0.conv1.weight", "attention.0.weight", "fc.weight"} <= its.keys():
+        return found
+    kept = {name: t for name, t in its.items() if _ENCODER_NAMES.match(name)}
+    return found | {
+        f"{ENCODER}{name}": t for name, t in kept.items() if not _ENCODER_SPARE.fullmatch(name)
+    }
 
 
 def _short(name: str) -> str:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from vivavoce.audio.specs import SPEAKER_16K
 from vivavoce.errors import BadCheckpoint, ConfigError
+from vivavoce.models.vits import vectors
 from vivavoce.models.vits.config import VitsOptions
 from vivavoce.models.vits.sizes import DecoderSettings
 from vivavoce.models.vits.text import PiperText, TextConfig
@@ -23,11 +25,24 @@ SYMBOLS = tuple('_;:,.!?¡¿—…"«»“” ' + _LETTERS + _IPA)
 """The publication's alphabet, in the order of its embedding."""
 
 BELONGS = "Put the {} that belongs to this checkpoint beside it."
+MOST_SPEAKERS = 100_000
 MMS_RATE, RATE = 16_000, 22_050
 _COQUI_TEXT = (
     *("model", "model_args", "characters", "text_cleaner", "use_phonemes", "phoneme_language"),
     *("add_blank", "enable_eos_bos_chars"),
 )
+_ENCODER = {
+    "sample_rate": SPEAKER_16K.sample_rate,
+    "fft_size": SPEAKER_16K.n_fft,
+    "win_length": SPEAKER_16K.win_length,
+    "hop_length": SPEAKER_16K.hop_length,
+    "num_mels": SPEAKER_16K.n_mels,
+    "preemphasis": SPEAKER_16K.preemphasis,
+    "use_torch_spec": True,
+    "log_input": True,
+}
+"""What Coqui's config_se.json says of the encoder that is known here."""
+
 _PHONEME_TYPES = ("espeak", "text")
 
 
@@ -85,7 +100,7 @@ def piper(foreign: Mapping[str, Any], rows: int) -> Settings:
         )
     said = foreign.get("inference") or {}
     ids = {str(k): _ints(v) for k, v in foreign["phoneme_id_map"].items()}
-    too_large = [k for k, v in ids.items() if max(v, default=0) >= rows]
+    too_large = [k for k, v in ids.items() if max(v, default=0) >= rows or min(v, default=0) < 0]
     if too_large:
         raise BadCheckpoint(
             f"The phoneme_id_map goes beyond the {rows} symbols of the weights "
@@ -99,17 +114,20 @@ def piper(foreign: Mapping[str, Any], rows: int) -> Settings:
         clusters=tuple(foreign.get("vowel_clusters") or ()),
         silence={str(k): float(v) for k, v in (said.get("phoneme_silence") or {}).items()},
     )
-    names = foreign.get("speaker_id_map") or {}
+    language = str((foreign.get("espeak") or {}).get("voice") or "")
+    if kind == "espeak" and not language:
+        raise BadCheckpoint(
+            "The voice does not say in which language espeak-ng is to read (espeak.voice).",
+            BELONGS.format(".json"),
+        )
     return Settings(
-        text=TextConfig(
-            kind="piper", language=(foreign.get("espeak") or {}).get("voice") or "", piper=text
-        ),
+        text=TextConfig(kind="piper", language=language, piper=text),
         sample_rate=int((foreign.get("audio") or {}).get("sample_rate") or RATE),
         options=_options(
             said.get("length_scale"), said.get("noise_scale"), said.get("noise_w"), 0.8
         ),
         decoder=_wired(foreign),
-        speakers=tuple(str(k) for k, _ in sorted(names.items(), key=lambda item: item[1])),
+        speakers=_by_row(foreign.get("speaker_id_map") or {}),
         default_speaker=int(foreign.get("default_speaker_id") or 0),
     )
 
@@ -186,6 +204,7 @@ def coqui(foreign: Mapping[str, Any], rows: int) -> Settings:
             f"(encoder_sample_rate {arguments['encoder_sample_rate']}).",
             "Only models with one sample rate can be used.",
         )
+    _check_encoder((foreign.get("found") or {}).get("encoder_settings"))
     text = _without_none({k: foreign[k] for k in _COQUI_TEXT if foreign.get(k) is not None})
     text.setdefault("characters", dict(VITS_CHARACTERS))
     text["model_args"] = {
@@ -210,9 +229,35 @@ def coqui(foreign: Mapping[str, Any], rows: int) -> Settings:
             1.0,
         ),
         decoder=_decoder(arguments, "_decoder"),
+        speakers=vectors.names_of(foreign.get("found") or {}),
         languages=tuple(listed) if arguments.get("use_language_embedding") else (),
-        unit_speakers=bool(arguments.get("use_d_vector_file")),
+        unit_speakers=bool(arguments.get("use_d_vector_file") or foreign.get("use_d_vector_file")),
     )
+
+
+def _check_encoder(text: str | None) -> None:
+    """Whether the speaker encoder hears what ours does. Raises BadCheckpoint."""
+    if text is None:
+        return
+    table = _json(text, "config_se.json")
+    said = (table.get("audio") or {}) | (table.get("model_params") or {})
+    odd = {k: said[k] for k, usual in _ENCODER.items() if said.get(k, usual) != usual}
+    if odd:
+        raise BadCheckpoint(
+            f"The speaker encoder hears other features than those known here: {odd}.",
+            "Move model_se.pth and config_se.json away to use the model's own speakers.",
+        )
+
+
+def _by_row(numbers: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names in the order of their rows; a row without a name goes by its number."""
+    rows = {int(row): str(name) for name, row in numbers.items()}
+    if min(rows, default=0) < 0 or max(rows, default=0) > MOST_SPEAKERS:
+        raise BadCheckpoint(
+            f"speaker_id_map has the number {min(rows) if min(rows) < 0 else max(rows)}.",
+            BELONGS.format(".json"),
+        )
+    return tuple(rows.get(row, str(row)) for row in range(max(rows, default=-1) + 1))
 
 
 def _options(length: Any, noise: Any, rhythm: Any, usual_rhythm: float) -> VitsOptions:

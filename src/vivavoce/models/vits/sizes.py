@@ -14,11 +14,12 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 
-from vivavoce.checkpoints.remap import count
-from vivavoce.config import from_dict
+from vivavoce.checkpoints.remap import count, under
+from vivavoce.config import from_dict, to_dict
 from vivavoce.errors import BadCheckpoint, ConfigError
 from vivavoce.models.vits.config import VitsConfig
-from vivavoce.models.vits.names import decoder
+from vivavoce.models.vits.names import ENCODER, decoder
+from vivavoce.nn.speaker_config import SpeakerConfig
 from vivavoce.vocoders import inner as decoders
 from vivavoce.vocoders.inner import DecoderConfig
 
@@ -62,6 +63,7 @@ def config_of(theirs: Mapping[str, Tensor], unit_speakers: bool = False) -> Vits
         "n_languages": languages[0],
         "language_width": languages[1],
         "unit_speakers": unit_speakers,
+        **_encoder(theirs),
     }
     table |= _durations(theirs) | _posterior(theirs) | _speakers(theirs, first)
     return _checked(partial(from_dict, VitsConfig), table)
@@ -109,6 +111,20 @@ def _speakers(theirs: Mapping[str, Tensor], first: str) -> dict[str, Any]:
         "speaker_width": 0 if condition is None else condition.shape[1],
         "speaker_durations": "dp.cond.weight" in theirs,
     }
+
+
+def _encoder(theirs: Mapping[str, Tensor]) -> dict[str, Any]:
+    its = under(theirs, ENCODER)
+    if not its:
+        return {}
+    try:
+        sizes = SpeakerConfig.of({name: tuple(tensor.shape) for name, tensor in its.items()})
+    except KeyError as error:
+        raise BadCheckpoint(
+            f"The speaker encoder is not whole: '{error.args[0]}' is missing.",
+            "Take the model_se.pth that belongs to this checkpoint.",
+        ) from error
+    return {"speaker_encoder": to_dict(sizes)}
 
 
 def decoder_of(theirs: Mapping[str, Tensor], said: DecoderSettings) -> DecoderConfig:

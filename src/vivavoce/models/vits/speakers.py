@@ -5,7 +5,8 @@ Shapes: a speaker's vector `[G]`, the condition of a batch `[B, G, 1]`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import torch
@@ -36,16 +37,19 @@ def numbered(count: int) -> tuple[str, ...]:
 
 
 def voice(model: Speaking, name: str | None) -> Voice:
-    """The speaker of that name or number; of `"a+b"`, the mean of several.
+    """The speaker of that name or number; of `"a+b"` or `"a:3+b:1"`, the mean of several.
 
-    Raises UnknownVoice with the nearest names.
+    A number behind a colon is a speaker's weight, 1 where there is none. Raises UnknownVoice with
+    the nearest names, and for weights that are no positive numbers.
     """
     language = model.languages[0] if model.languages else "en"
     if model.speakers is None:
         if model.config.speaker_width:
             raise UnknownVoice(
                 f"This model has no speaker '{name}'." if name else "This model needs a voice.",
-                "Make one from a recording: give --ref recording.wav with the text.",
+                "Make one from a recording: give --ref recording.wav with the text."
+                if model.config.speaker_encoder
+                else "Import its checkpoint again with model_se.pth or speakers.json beside it.",
             )
         if name not in (None, DEFAULT, *model.speaker_names):
             raise UnknownVoice(
@@ -56,7 +60,24 @@ def voice(model: Speaking, name: str | None) -> Voice:
         return _own(model, (model.default_speaker,), model.speaker_names[model.default_speaker])
     if name in model.speaker_names:
         return _own(model, (_row(model, name),), name)
-    return _own(model, tuple(_row(model, part.strip()) for part in name.split("+")), name)
+    parts = [_weighted(model, part.strip()) for part in name.split("+")]
+    return _own(model, tuple(row for row, _ in parts), name, tuple(weight for _, weight in parts))
+
+
+def _weighted(model: Speaking, part: str) -> tuple[int, float]:
+    """`"bob:3"` as a row and its weight."""
+    name, colon, said = part.rpartition(":")
+    if not colon or part in model.speaker_names:
+        return _row(model, part), 1.0
+    try:
+        weight = float(said)
+    except ValueError:
+        weight = 0.0
+    if not 0.0 < weight < math.inf:
+        raise UnknownVoice(
+            f"The weight of the speaker '{name}' is '{said}'.", "Give a number above 0: a:2+b:1."
+        )
+    return _row(model, name.strip()), weight
 
 
 def _row(model: Speaking, name: str) -> int:
@@ -72,12 +93,26 @@ def _row(model: Speaking, name: str) -> int:
     )
 
 
-def _own(model: Speaking, rows: tuple[int, ...], name: str) -> Voice:
+def _own(
+    model: Speaking, rows: tuple[int, ...], name: str, weights: tuple[float, ...] = (1.0,)
+) -> Voice:
     assert model.speakers is not None
     language = model.languages[0] if model.languages else "en"
     weight = model.speakers.weight
-    vector = weight[torch.tensor(rows, device=weight.device)].detach().float().mean(0).cpu()
+    table = weight[torch.tensor(rows, device=weight.device)].detach().float().cpu()
+    if model.config.unit_speakers:
+        table = F.normalize(table)  # or the longer one would be heard more
+    shares = torch.tensor(weights)[:, None]
+    vector = (table * shares).sum(0) / shares.sum()
     return Voice(name, FAMILY, {"embedding": vector}, language)
+
+
+def as_tables(config: VitsConfig, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A model's tensors for programs that know no vectors and no encoder: rows of length 1."""
+    kept = {k: t for k, t in tensors.items() if not k.startswith("speaker_encoder.")}
+    if config.unit_speakers and "speakers.weight" in kept:
+        kept["speakers.weight"] = F.normalize(kept["speakers.weight"].float())
+    return kept
 
 
 def condition(model: Speaking, voices: Sequence[Voice], device: torch.device) -> Tensor | None:

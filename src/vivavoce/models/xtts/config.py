@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from vivavoce.errors import ConfigError
+from vivavoce.nn.speaker_config import SpeakerConfig
 from vivavoce.options import Opt, Options
-
-
-@dataclass(frozen=True, kw_only=True)
-class SpeakerConfig:
-    """The speaker encoder: `blocks` and `channels` of its four stages, `width` of what it gives."""
-
-    blocks: tuple[int, ...] = (3, 4, 6, 3)
-    channels: tuple[int, ...] = (32, 64, 128, 256)
-    n_mels: int = 64
-    width: int = 512
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +46,7 @@ class XttsConfig:
     condition_chunk_s: float = 4.0
     reference_s: float = 30.0
     normalise_references: bool = False
-    speaker: SpeakerConfig = SpeakerConfig()
+    speaker: SpeakerConfig = field(default_factory=SpeakerConfig)
 
     def __post_init__(self) -> None:
         sizes = (self.width, self.depth, self.heads, self.text_tokens, self.code_tokens)

@@ -16,10 +16,11 @@ from typing import Any
 from torch import Tensor
 
 from vivavoce.audio.specs import XTTS_LATENTS
-from vivavoce.checkpoints.remap import count
+from vivavoce.checkpoints.remap import count, under
 from vivavoce.config import from_dict, to_dict
 from vivavoce.errors import BadCheckpoint, ConfigError
 from vivavoce.models.xtts.config import XttsConfig, XttsOptions
+from vivavoce.nn.speaker_config import SpeakerConfig
 from vivavoce.types import FeatureSpec
 
 OFFICIAL_VOCODER = "hifigan_decoder.waveform_decoder."
@@ -175,24 +176,24 @@ def _sizes(theirs: Mapping[str, Tensor]) -> dict[str, Any]:
 
 def _speaker_sizes(theirs: Mapping[str, Tensor]) -> dict[str, Any]:
     place = "hifigan_decoder.speaker_encoder."
-    stages = range(1, count(theirs, f"{place}layer"))
-    channels = [_shape(theirs, f"{place}layer{n}.0.conv1.weight")[0] for n in stages]
-    bands = _shape(theirs, f"{place}attention.0.weight")[1]
-    return {
-        "blocks": [count(theirs, f"{place}layer{n}.") for n in stages],
-        "channels": channels,
-        "n_mels": 8 * bands // channels[-1] if channels else 0,
-        "width": _shape(theirs, f"{place}fc.weight")[0],
-    }
+    its = under(theirs, place)
+    try:
+        return to_dict(SpeakerConfig.of({name: tuple(t.shape) for name, t in its.items()}))
+    except KeyError as error:
+        raise _missing(f"{place}{error.args[0]}") from error
 
 
 def _shape(theirs: Mapping[str, Tensor], name: str) -> tuple[int, ...]:
     if name not in theirs:
-        raise BadCheckpoint(
-            f"This is not a whole XTTS model: '{name}' is not in it.",
-            "Take a checkpoint of the full model, not a part or an adapter of it.",
-        )
+        raise _missing(name)
     return tuple(theirs[name].shape)
+
+
+def _missing(name: str) -> BadCheckpoint:
+    return BadCheckpoint(
+        f"This is not a whole XTTS model: '{name}' is not in it.",
+        "Take a checkpoint of the full model, not a part or an adapter of it.",
+    )
 
 
 def _checked(cls: type[Any], table: dict[str, Any]) -> Any:

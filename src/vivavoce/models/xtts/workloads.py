@@ -9,10 +9,11 @@ from functools import partial
 import torch
 
 from vivavoce.models.base import placed, sentences
-from vivavoce.models.xtts.config import SpeakerConfig, XttsConfig, XttsOptions
+from vivavoce.models.xtts.config import XttsConfig, XttsOptions
 from vivavoce.models.xtts.model import Xtts
 from vivavoce.models.xtts.voice import FAMILY
 from vivavoce.nn.noise import Noise
+from vivavoce.nn.speaker_config import SpeakerConfig
 from vivavoce.runtime.arithmetic import Arithmetic
 from vivavoce.types import Audio, Tokens, Voice, Workload
 

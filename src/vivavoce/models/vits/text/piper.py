@@ -30,6 +30,11 @@ _ENDS = (".", "?", "!")
 _LIGATURES = {"ʤ": "dʒ", "ʧ": "tʃ", "ʦ": "ts", "ʣ": "dz", "ʨ": "tɕ", "ʥ": "dʑ", "g": "ɡ"}
 
 
+def spellings() -> dict[str, str]:
+    """How texts write the marks that voices know, each with the mark that is spoken."""
+    return {written: spoken.strip() for written, spoken in _SPOKEN_MARKS.items()} | {"…": "."}
+
+
 @dataclass
 class Said:
     """Phonemes as they come: `pieces` are `(phonemes, number of the word or -1)`."""
