@@ -139,7 +139,7 @@ def test_speak_is_load_and_speak(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "load", load)
     speech = vivavoce.speak("Hello there.", model="tiny", seed=3)
     assert asked == [
-        ("tiny", {"vocoder": None, "device": "auto", "precision": "float32", "fast": False})
+        ("tiny", {"vocoder": None, "device": "auto", "precision": "auto", "fast": False})
     ]
     assert isinstance(speech, vivavoce.Speech)
     assert speech.seed == 3

@@ -122,7 +122,9 @@ class Wavegrad(Vocoder):
         signal is rounded to single precision, as in the reference: 6 % of the first step.
         """
         c = self.config
-        added = np.linspace(c.least_noise, c.most_noise, c.steps) if beta is None else beta.numpy()
+        added = np.linspace(c.least_noise, c.most_noise, c.steps)
+        if beta is not None:
+            added = beta.double().numpy()
         left = (1 - added).astype(np.float32)
         kept = (1 - added).cumprod().astype(np.float32)
         samples = next(noise).to(mel)
