@@ -105,7 +105,7 @@ class Budget:
 
 def too_much(what: str) -> BadCheckpoint:
     """The error for a file that exceeds a limit, with the way to raise it."""
-    return BadCheckpoint(f"It holds {what}, far too much for what it is.", RAISE)
+    return BadCheckpoint(f"It holds {what}, which is over the limit.", RAISE)
 
 
 def read_bytes(path: Path, limits: Limits = DEFAULT) -> bytes:

@@ -76,14 +76,14 @@ def _plain(value: object, budget: Budget, depth: int) -> Any:
         return [_plain(v, budget, depth + 1) for v in value]
     if isinstance(value, (datetime.date, datetime.time)):
         return value.isoformat()
-    raise BadCheckpoint(f"It holds a {type(value).__name__}, which is no plain value.")
+    raise BadCheckpoint(f"It holds a {type(value).__name__}, which is not a plain value.")
 
 
 def _text(value: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise BadCheckpoint("It holds half of a surrogate pair, which is no text.") from error
+        raise BadCheckpoint("It holds an unpaired surrogate, which is not valid text.") from error
     return value
 
 

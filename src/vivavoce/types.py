@@ -179,7 +179,7 @@ class FeatureSpec:
             rows = ", ".join(f"{name}: {a!r} against {b!r}" for name, (a, b) in found.items())
             raise IncompatibleFeatures(
                 f"The model's features do not fit the vocoder ({rows}).",
-                "Choose a vocoder made for this model; `vivavoce models show NAME` prints both.",
+                "Choose a vocoder made for this model; see `vivavoce models show NAME`.",
             )
 
 

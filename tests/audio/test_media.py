@@ -40,7 +40,7 @@ def test_what_is_no_media_raises():
     pytest.importorskip("av")
     with pytest.raises(AudioError, match="Cannot decode"):
         decoded(b"nonsense" * 100, "mov")
-    with pytest.raises(AudioError, match="no audio file"):
+    with pytest.raises(AudioError, match="not in a supported audio format"):
         decoded(b"#EXTM3U\n", "hls")
 
 

@@ -109,7 +109,7 @@ def test_a_cast_file(tmp_path):
         ("voise = 'x'", "voise"),
         ("voice = 3", "voice is 3"),
         ("[chapters.7]\nvoice = 'x'", "no chapters 7"),
-        ("[chapters.Three]\nvoice = 'x'", "names no chapters"),
+        ("[chapters.Three]\nvoice = 'x'", "is not a list of chapters"),
         ("[chapters.1]\nname = 'x'", "name is not known"),
         ("chapters = 3", "chapters is 3"),
         ("speed = 0", "speed is 0"),

@@ -129,7 +129,7 @@ def test_files_that_are_none(tmp_path, data):
 def test_damage_is_a_typed_error(tmp_path):
     with zipfile.ZipFile(tmp_path / "x.docx", "w") as archive:
         archive.writestr("other.xml", "<a/>")
-    with pytest.raises(BookError, match="no Word document"):
+    with pytest.raises(BookError, match="not a Word document"):
         read(tmp_path / "x.docx")
     with zipfile.ZipFile(tmp_path / "y.docx", "w") as archive:
         archive.writestr("word/document.xml", '<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>')

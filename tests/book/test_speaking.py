@@ -138,7 +138,7 @@ def test_text_that_the_voice_cannot_say(tts, tmp_path):
     ]
     assert [track.title for track in made.tracks] == ["One", "Two"]
     assert made.tracks[1].end_s - made.tracks[1].start_s == pytest.approx(HEAD_S + TAIL_S, abs=0.01)
-    with pytest.raises(TextError, match="nothing of the book"):
+    with pytest.raises(TextError, match="none of the book"):
         speak(tts, book, tmp_path / "none", chapters=[2], on_problem="skip")
 
 

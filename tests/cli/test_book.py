@@ -69,7 +69,7 @@ def test_a_locked_book(cli, here):
     (here / "x.epub").write_bytes(b"PK")
     found = cli("book", here / "x.epub", "--plan")
     assert found.code == 1
-    assert "no whole zip archive" in found.err
+    assert "not a complete zip archive" in found.err
 
 
 def test_what_is_kept_is_told(cli, source, loads, here):

@@ -69,8 +69,8 @@ def test_no_speech_is_an_error_or_a_warning(edit, here):
 
 
 REFUSED = {
-    "no words": (("--replace", "1:2", "--target", TARGET), "do not go together"),
-    "no span": (("new words", "--target", TARGET), "do not go together"),
+    "no words": (("--replace", "1:2", "--target", TARGET), "differ in number"),
+    "no span": (("new words", "--target", TARGET), "differ in number"),
     "nothing": (("--target", TARGET), "Nothing"),
     "no target": (("--replace", "1:2", "new words"), "--target"),
     "an empty target": (("--replace", "1:2", "new words", "--target", " "), "empty"),

@@ -36,7 +36,7 @@ def test_a_report(cli, listed, loads, here):
         (("--seeds", "1,1"), "--seeds is '1,1'"),
         (("--fail-if", "wer"), "condition is 'wer'"),
         (("--protocol", "x"), "no protocol 'x'"),
-        (("--recogniser", "x:y"), "recogniser is 'x:y'"),
+        (("--recogniser", "x:y"), "recogniser 'x:y'"),
         (("--list-format", "x"), "format 'x'"),
         (("--dnsmos", "no.onnx"), "no.onnx"),
         (("--steps", "4"), "has no --steps"),

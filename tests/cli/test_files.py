@@ -67,7 +67,7 @@ def test_looking_leaves_nothing_behind(tmp_path):
 
 def test_the_name_of_a_file_is_not_spoken(here):
     (here / "notes.txt").write_text("Words.")
-    with pytest.raises(UsageError, match=r"'notes\.txt' is a file's name.*-f"):
+    with pytest.raises(UsageError, match=r"'notes\.txt' is the name of a file.*-f"):
         read_text("notes.txt", None)
     assert read_text("absent.txt", None) == "absent.txt"
     assert read_text("Read notes.txt", None) == "Read notes.txt"

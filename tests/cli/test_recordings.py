@@ -66,7 +66,7 @@ def test_the_first_part_of_a_file_is_said_to_be_one(cli, here, suffix):
     ("words", "options", "code", "said"),
     [
         ("Some words.", (), 0, "too short for the recording: 3.3 characters a second"),
-        ("ref.wav", (), 2, "is a file's name"),
+        ("ref.wav", (), 2, "is the name of a file"),
         ("ref_audio_1", (), 0, "looks like the name of a file"),
         (WORDS * 4, (), 1, "too long for the recording: 49.3"),
         (WORDS, ("--language", "zh"), 0, "it is 'zh' now"),

@@ -170,7 +170,7 @@ def test_a_voice_is_made_kept_and_spoken_with(cli, toy, home, speak):
 BAD = {
     "a bad file": (("a.wav", "absent.wav"), 1, "absent.wav"),
     "too short": (("a.wav", "short.wav"), 1, "too short"),
-    "seconds of several": (("a.wav", "b.wav", "--end", "1"), 2, "there are several"),
+    "seconds of several": (("a.wav", "b.wav", "--end", "1"), 2, "several are given"),
 }
 
 

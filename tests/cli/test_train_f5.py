@@ -82,7 +82,7 @@ def test_from_scratch_and_the_last_checkpoint_speaks_as_it_is(data, tmp_path):
 def test_a_size_of_memory_that_is_none_is_refused(size, data, tmp_path, capsys):
     recipe = write_recipe(tmp_path / "recipe.toml", recipe_tables(data, tmp_path / "run"))
     assert main(["train", str(recipe), f"--max-memory={size}"]) == 2
-    assert "no size of memory" in capsys.readouterr().err
+    assert "not an amount of memory" in capsys.readouterr().err
 
 
 def test_a_run_that_cannot_fit_says_what_it_needs(data, tmp_path, capsys):

@@ -78,15 +78,15 @@ def test_loudness_that_would_clip_is_not_reached_and_said(cli):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--loudness", "-16", "--stream"), "--stream does not wait"),
+        (("--loudness", "-16", "--stream"), "--stream writes it in parts"),
         (("--loudness", "-16", "--volume", "3"), "one of them"),
         (("--loudness", "16"), "--loudness is 16 LUFS"),
         (("--volume", "90"), "--volume is 90 dB"),
         (("--volume", "nan"), "--volume is nan dB"),
-        (("--sample-rate", "0"), "0 Hz is no sample rate"),
+        (("--sample-rate", "0"), "0 Hz is not a supported sample rate"),
         (("--sample-rate", "44100", "--format", "opus"), "opus cannot have 44100 Hz"),
-        (("--resume", "--subtitles", "a.srt"), "--resume does not go with"),
-        (("--resume", "-o", "-"), "--resume does not go with a pipe"),
+        (("--resume", "--subtitles", "a.srt"), "--resume cannot be used with"),
+        (("--resume", "-o", "-"), "--resume cannot be used with a pipe"),
     ],
 )
 def test_what_does_not_go_together(cli, here, options, message):

@@ -154,7 +154,7 @@ def test_a_wrong_checksum(site, target):
 
 
 @pytest.mark.parametrize(
-    ("code", "advice"), [(404, "check the address"), (403, "permission"), (503, "later")]
+    ("code", "advice"), [(404, "Check the address"), (403, "permission"), (503, "later")]
 )
 def test_refusals(site, target, code, advice):
     site.files["/m"] = CONTENT

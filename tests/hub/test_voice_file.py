@@ -82,7 +82,7 @@ def metadata_of(path):
     ("change", "message"),
     [
         ({"format": "2"}, "format '2'.*Update"),
-        ({"kind": "something else"}, "no voice file of vivavoce"),
+        ({"kind": "something else"}, "not a vivavoce voice file"),
         ({"extra": "x"}, "damaged: extra"),
         ({"transcript": None}, "damaged: transcript"),
     ],
@@ -102,10 +102,10 @@ def test_damaged_and_foreign_files(tmp_path):
     whole = path.read_bytes()
     for data in (b"", b"RIFF....WAVE", whole[:-3], whole[:40], whole[40:]):
         path.write_bytes(data)
-        with pytest.raises(VoiceError, match=r"no voice file.*voices add"):
+        with pytest.raises(VoiceError, match=r"not a voice file.*voices add"):
             voices.load(path)
     save_file({"x": torch.zeros(2)}, path)
-    with pytest.raises(VoiceError, match="no voice file of vivavoce"):
+    with pytest.raises(VoiceError, match="not a vivavoce voice file"):
         voices.load(path)
     for nowhere in (tmp_path, tmp_path / "nothing"):
         with pytest.raises(VoiceError, match="Check the path"):

@@ -254,7 +254,7 @@ def test_a_list_may_be_given(tmp_path: Path) -> None:
 def test_no_list_and_no_format_are_usage_errors(tmp_path: Path) -> None:
     sound(tmp_path, "a.wav")
     lines(tmp_path / "prose.txt", "Nothing that names a recording")
-    with pytest.raises(UsageError, match="is no list"):
+    with pytest.raises(UsageError, match="is not a list"):
         formats.read(SourceFolder(tmp_path), 12.0, "", tmp_path / "prose.txt")
     with pytest.raises(UsageError, match=r"no data format 'ljspech'.*ljspeech"):
         formats.read(SourceFolder(tmp_path), 12.0, "ljspech")

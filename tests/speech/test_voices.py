@@ -144,10 +144,10 @@ def test_a_damaged_voice_hides_no_other_and_can_be_removed(home):
     bad = home / "voices" / "bad.safetensors"
     bad.write_bytes(b"not this")
     rows = {row["name"]: row for row in voices.voices_list()}
-    assert "no voice file" in rows["bad"]["problem"]
+    assert "not a voice file" in rows["bad"]["problem"]
     assert rows["me"]["family"] == "f5"
     for function in (voices.voices_show, voices.load_voice):
-        with pytest.raises(VoiceError, match="no voice file"):
+        with pytest.raises(VoiceError, match="not a voice file"):
             function("bad")
     voices.voices_remove("bad")
     assert not bad.exists()
@@ -201,7 +201,7 @@ def test_what_cannot_be_made_leaves_no_voice(home, toy):
         ([good, short], {}, VoiceError, "too short"),
         ([good, home / "nothing.wav"], {}, AudioError, "does not exist"),
         ([], {}, UsageError, "no recording"),
-        ([good, good], {"end_s": 1.0}, UsageError, "there are several"),
+        ([good, good], {"end_s": 1.0}, UsageError, "several are given"),
         ([good, good], {"model": None, "transcript": WORDS}, VoiceError, "There are 2 recordings"),
         (good, {"model": "toi"}, UnknownModel, "'toy'"),
         (good, {"model": "f5-v1"}, VoiceError, "no transcript"),

@@ -193,4 +193,4 @@ def _not_audio(name: str, suffix: str, error: Exception) -> AudioError | Unknown
             return error
         return _undecodable(name, error)
     advice = near_misses(suffix, known) or "Give a wav, flac, ogg, opus, mp3 or m4a file."
-    return UnknownFormat(f"Cannot read {name}: no audio format that is known.", advice)
+    return UnknownFormat(f"Cannot read {name}: unknown audio format.", advice)

@@ -42,7 +42,8 @@ class Format:
             )
         if not LOWEST_HZ <= sample_rate <= HIGHEST_HZ:
             raise UsageError(
-                f"{sample_rate} Hz is no sample rate.", f"Choose {LOWEST_HZ} to {HIGHEST_HZ} Hz."
+                f"{sample_rate} Hz is not a supported sample rate.",
+                f"Choose {LOWEST_HZ} to {HIGHEST_HZ} Hz.",
             )
         return sample_rate
 

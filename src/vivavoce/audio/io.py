@@ -50,7 +50,7 @@ def read(
         wanted = sample_rate or rate
         samples, read_s = _collected(mixer.mean(decoded.blocks), rate, wanted)
         if not len(samples):
-            raise AudioError(f"{name} holds no samples.", "Give a file with something in it.")
+            raise AudioError(f"{name} holds no samples.", "Give a file that holds audio.")
         if not np.isfinite(samples).all():
             raise AudioError(f"{name} holds NaN or infinite samples.", "Export it again.")
         fault = mixer.fault()

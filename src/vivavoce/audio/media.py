@@ -52,7 +52,7 @@ def decode(handle: BinaryIO, kind: str, name: str) -> Decoded:
     Raises AudioError, also while the blocks are read, and MissingExtra.
     """
     if kind not in ALLOWED:
-        raise AudioError(f"{name} is no audio file that is read.", "Give a wav or m4a file.")
+        raise AudioError(f"{name} is not in a supported audio format.", "Give a wav or m4a file.")
     av = require_av()
     handle.seek(0)
     with _readable(av, name), contextlib.ExitStack() as stack:

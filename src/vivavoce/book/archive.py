@@ -33,7 +33,7 @@ class Archive:
             reason = error.strerror or str(error)
             raise BookError(f"Cannot read {path}: {reason}.", "Check the path.") from error
         except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-            raise BookError(f"{path} is no whole zip archive ({error}).", DAMAGED) from error
+            raise BookError(f"{path} is not a complete zip archive ({error}).", DAMAGED) from error
         try:
             self._entries = self._checked(self._zip.infolist())
         except BookError:
@@ -74,7 +74,9 @@ class Archive:
         if entry is None:
             raise BookError(f"{self.path} has no file {name!r}.", DAMAGED)
         if entry.flag_bits & 1:
-            raise BookError(f"{self.path} is encrypted with a password.", "Give an open copy.")
+            raise BookError(
+                f"{self.path} is encrypted with a password.", "Give a copy without a password."
+            )
         if entry.file_size > most:
             raise self._refused(f"has {entry.file_size} bytes in {name!r}, more than {most}")
         try:

@@ -157,7 +157,7 @@ def _table(table: Mapping[str, Any], name: str, where: str) -> dict[str, Any]:
 
 def _require(table: object, known: set[str], where: str) -> None:
     if not isinstance(table, dict):
-        raise ConfigError(f"{where[:-1]} is no table.")
+        raise ConfigError(f"{where[:-1]} is not a table.")
     for key in table:
         if key not in known:
             raise ConfigError(f"{where}{key} is not known.", f"Known: {', '.join(sorted(known))}.")

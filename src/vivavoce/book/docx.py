@@ -32,7 +32,7 @@ def read(path: Path, reading: Reading | None = None) -> Book:
     """A Word document. Raises BookError: damaged, locked by a password, or no Word document."""
     with Archive(path) as archive:
         if MAIN not in archive:
-            raise BookError(f"{path} is no Word document.", "Save it as .docx, or as EPUB.")
+            raise BookError(f"{path} is not a Word document.", "Save it as .docx, or as EPUB.")
         styles = _styles(archive)
         notes = _notes(archive) if reading and reading.notes else {}
         walker = _Docx(path.name, styles, notes, reading or Reading())

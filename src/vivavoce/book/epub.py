@@ -69,7 +69,7 @@ def read(path: Path, reading: Reading | None = None) -> Book:
         contents = _contents(archive, package)
         found, left_out = chapters(documents, contents, about.title or path.stem)
         if not found:
-            raise BookError(f"{path} holds no text to read aloud.", "Is it a book of pictures?")
+            raise BookError(f"{path} holds no text to read aloud.", "It may hold only images.")
         return Book(
             about.title or path.stem,
             about.authors,
@@ -85,7 +85,7 @@ def read(path: Path, reading: Reading | None = None) -> Book:
 
 def _package(archive: Archive) -> Package:
     if CONTAINER not in archive:
-        raise BookError(f"{archive.path} is no EPUB: it has no {CONTAINER}.", DAMAGED)
+        raise BookError(f"{archive.path} is not an EPUB: it has no {CONTAINER}.", DAMAGED)
     container = tables.parse(archive.text(CONTAINER), CONTAINER)
     rootfile = container.first("rootfile")
     name = rootfile.get("full-path") if rootfile else ""
@@ -106,7 +106,7 @@ def _require_open(archive: Archive) -> None:
         return
     owner = next((who for name, who in LOCKS.items() if name in archive), "")
     by = f" of {owner}" if owner else ""
-    raise BookError(f"{archive.path} is encrypted: it has the DRM{by}.", "Give a copy without DRM.")
+    raise BookError(f"{archive.path} is encrypted: it has DRM{by}.", "Give a copy without DRM.")
 
 
 def _documents(

@@ -35,7 +35,7 @@ def numbers(ranges: str | None, count: int) -> list[int] | None:
     for part in ranges.split(","):
         match = _RANGE.fullmatch(part)
         if match is None:
-            raise UsageError(f"'{part}' names no chapters.", "Give numbers such as 3-5,9.")
+            raise UsageError(f"'{part}' is not a list of chapters.", "Give numbers such as 3-5,9.")
         first = int(match[1])
         last = first if match[2] is None else int(match[2] or count)
         if not 1 <= first <= last <= count:

@@ -78,7 +78,7 @@ def _as_book_error(path: Path) -> Iterator[None]:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         if "password" in reason.lower():
             message = f"{path} is encrypted with a password (DRM)."
-            raise BookError(message, "Give an open copy.") from error
+            raise BookError(message, "Give a copy without a password.") from error
         raise BookError(f"{path} cannot be read ({reason}).", DAMAGED) from error
 
 
@@ -130,7 +130,7 @@ def _require_forwards(text: str, path: Path) -> None:
     backwards = sum(kind in ("R", "AL") for kind in known)
     if backwards > BACKWARDS * max(1, len(known)):
         raise BookError(
-            f"{path} is in a script that runs from right to left, which PDF stores as it looks.",
+            f"{path} is in a script that runs from right to left, stored in visual order.",
             "Give the book as EPUB.",
         )
 

@@ -129,5 +129,5 @@ def _file(path: Path) -> str:
     if len(data) > LONGEST_TEXT:
         raise BookError(f"{path} is longer than {LONGEST_TEXT >> 20} MB.", "Split it.")
     if data[:4] in (b"%PDF", b"PK\x03\x04") or b"\0\0\0\0" in data[:1024]:
-        raise BookError(f"{path} is no text.", "Give it the suffix that fits what it is.")
+        raise BookError(f"{path} is not a text file.", "Rename it with the suffix of its format.")
     return decoded(data).replace("\r\n", "\n").replace("\r", "\n")

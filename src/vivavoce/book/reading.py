@@ -35,13 +35,13 @@ def read(path: str | Path, reading: Reading | None = None) -> Book:
     path = Path(path)
     kind = path.suffix.lower().removeprefix(".")
     if kind in OTHERS:
-        raise UsageError(f"{path}: .{kind} is not read.", "Convert the book to EPUB first.")
+        raise UsageError(f"{path}: .{kind} is not supported.", "Convert the book to EPUB first.")
     if kind not in READERS:
         advice = near_misses(kind, READERS)
-        raise UsageError(f"{path} is no book that is read.", advice)
+        raise UsageError(f"{path} is not in a supported book format.", advice)
     if not path.is_file():
         raise UsageError(f"There is no file {path}.", "Check the path.")
     book = READERS[kind](path, reading or Reading())
     if not book.chapters:
-        raise BookError(f"{path} holds no text to read aloud.", "Is it a book of pictures?")
+        raise BookError(f"{path} holds no text to read aloud.", "It may hold only images.")
     return book

@@ -224,7 +224,7 @@ def _speakable(
         if part.passages:
             kept.append(replace(part, passages=tuple(good)))
     if not any(part.passages for part in kept):
-        raise TextError("This voice can say nothing of the book.", "Choose another voice.")
+        raise TextError("This voice can speak none of the book's text.", "Choose another voice.")
     return tuple(kept), problems
 
 

@@ -49,7 +49,7 @@ def read(path: str | Path) -> Iterator[BulkItem | Wrong]:
     path = Path(path)
     kind = path.suffix.lower().removeprefix(".")
     if kind not in KINDS:
-        raise UsageError(f"{path} is no list of lines.", near_misses(kind, KINDS))
+        raise UsageError(f"{path} is not a .jsonl, .csv or .tsv file.", near_misses(kind, KINDS))
     if not path.is_file():
         raise UsageError(f"There is no file {path}.", "Check the path.")
     seen: dict[str, int] = {}
@@ -62,7 +62,7 @@ def read(path: str | Path) -> Iterator[BulkItem | Wrong]:
             item = _item(table | {"id": name}, path.parent)
             first = seen.setdefault(item.out.casefold(), number)
             if first != number:
-                raise UsageError(f"Its file '{item.out}' is that of line {first}.")
+                raise UsageError(f"The output file '{item.out}' is also that of line {first}.")
         except VivavoceError as error:
             yield Wrong(name[:200], number, type(error).__name__, str(error))
         else:
@@ -83,7 +83,7 @@ def _item(table: Mapping[str, Any], folder: Path) -> BulkItem:
     if bool(row.text) == bool(row.file):
         raise UsageError("It has no text." if not row.text else "It has a text and a file.")
     if row.speed <= 0:
-        raise UsageError(f"Its speed is {row.speed:g}.", "Give a number above 0.")
+        raise UsageError(f"The field speed is {row.speed:g}.", "Give a number above 0.")
     text = row.text or _text(folder / row.file)
     voice = str(folder / row.voice) if "." in row.voice else row.voice
     voice = voice if Path(voice).is_file() else row.voice
@@ -98,7 +98,7 @@ def _item(table: Mapping[str, Any], folder: Path) -> BulkItem:
 def _inside(name: str) -> str:
     parts = name.replace("\\", "/").split("/")
     if ":" in name or "" in parts or {".", ".."} & set(parts):
-        raise UsageError(f"Its out is '{name}', which is not inside the output folder.")
+        raise UsageError(f"The field out is '{name}', which is outside the output folder.")
     return "/".join(file_name(part) for part in parts)
 
 
@@ -128,10 +128,10 @@ def _table(line: bytes) -> dict[str, Any] | VivavoceError:
     try:
         table = tables.parse_json(line.decode("utf-8-sig"), Budget(DEFAULT))
     except (ValueError, RecursionError) as error:
-        return UsageError(f"The line is no JSON ({error}).")
+        return UsageError(f"The line is not JSON ({error}).")
     except VivavoceError as error:
         return error
-    return table if isinstance(table, dict) else UsageError("The line is no JSON object.")
+    return table if isinstance(table, dict) else UsageError("The line is not a JSON object.")
 
 
 def _csv(path: Path) -> Iterator[tuple[int, dict[str, Any] | VivavoceError]]:
@@ -148,7 +148,7 @@ def _csv(path: Path) -> Iterator[tuple[int, dict[str, Any] | VivavoceError]]:
             except StopIteration:
                 return
             except csv.Error as error:
-                yield rows.line_num, UsageError(f"The line is no CSV ({error}).")
+                yield rows.line_num, UsageError(f"The line is not CSV ({error}).")
                 continue
             yield rows.line_num, _cells(row)
 

@@ -80,7 +80,7 @@ class UrlPlace:
                 "Install what fsspec needs for it: pip install fsspec, and s3fs or gcsfs.",
             ) from error
         except ValueError as error:
-            raise OutputError(f"{url} is no address: {error}.", "Check its scheme.") from error
+            raise OutputError(f"{url} is not an address: {error}.", "Check its scheme.") from error
 
     def write(self, name: str, data: bytes) -> None:
         path = self._path(name)
@@ -111,4 +111,6 @@ class UrlPlace:
         except FileNotFoundError:
             raise
         except OSError as error:
-            raise OutputError(f"Cannot use {self.url}: {error}.", "Check the rights.") from error
+            raise OutputError(
+                f"Cannot use {self.url}: {error}.", "Check the permissions."
+            ) from error

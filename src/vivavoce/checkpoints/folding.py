@@ -24,7 +24,7 @@ def fold_batch_norms(
     for name in [n for n in tensors if n.endswith(".norm.running_mean")]:
         norm, layer = name.removesuffix("running_mean"), name.removesuffix("norm.running_mean")
         if any(norm + end not in tensors for end in _STATISTICS) or layer + "weight" not in tensors:
-            raise BadCheckpoint(f"The batch norm '{norm[:-1]}' is only half there.")
+            raise BadCheckpoint(f"The batch norm '{norm[:-1]}' is incomplete.")
         gain, shift, mean, variance = (result.pop(norm + end).double() for end in _STATISTICS)
         result.pop(norm + "num_batches_tracked", None)
         scale = gain / (variance + eps(norm)).sqrt()

@@ -200,4 +200,6 @@ def _integers(values: list[int], dtype: np.dtype) -> np.ndarray:
     try:
         return np.array(values, np.int64).astype(dtype)
     except OverflowError as error:
-        raise BadCheckpoint("A tensor has numbers that no type holds.", DAMAGED) from error
+        raise BadCheckpoint(
+            "A tensor has numbers outside the range of its type.", DAMAGED
+        ) from error

@@ -155,7 +155,7 @@ def scattered(path: Path, name: str, limits: Limits = DEFAULT) -> dict[str, Tens
                 elif (numbers := _numbers(item)) is not None:
                     found[place] = numbers
                 if len(found) + len(below) > MAX_VALUES:
-                    raise BadCheckpoint("It holds far too much for what it is.")
+                    raise BadCheckpoint("It holds more values than the limit allows.")
             level = below
     return found
 

@@ -125,7 +125,7 @@ def _header(mapping: mmap.mmap, limits: Limits) -> tuple[list[_Entry], dict[str,
     table = parse_json(mapping[8 : 8 + size].decode(), budget)
     metadata = table.pop("__metadata__", {}) if isinstance(table, dict) else {}
     if not isinstance(table, dict) or not isinstance(metadata, dict):
-        raise BadCheckpoint("its header is no table.")
+        raise BadCheckpoint("its header is not a table.")
     budget.spend(8 * len(table))
     entries = [_entry(name, entry) for name, entry in table.items()]
     _check_layout(entries, len(mapping) - 8 - size)

@@ -78,7 +78,7 @@ def read_manifest(folder: str | Path, limits: Limits = DEFAULT) -> dict[str, Any
     if not (folder / MANIFEST).is_file():
         raise BadCheckpoint(
             f"There is no model in {folder} ({MANIFEST} is missing).",
-            "Foreign checkpoints are brought in with `vivavoce models import FILE --as FAMILY`.",
+            "Import other checkpoints with `vivavoce models import FILE --as FAMILY`.",
         )
     try:
         manifest = config.read(folder / MANIFEST, limits)
@@ -155,7 +155,7 @@ def _toml(manifest: Mapping[str, Any]) -> str:
         tomllib.loads(text)
     except (ValueError, TypeError) as error:
         raise UsageError(
-            f"The manifest cannot be written as TOML ({error}).", "TOML has no word for None."
+            f"The manifest cannot be written as TOML ({error}).", "TOML cannot hold None."
         ) from error
     return text
 

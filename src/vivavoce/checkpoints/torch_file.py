@@ -158,7 +158,7 @@ class _LegacyStorages:
         if key not in self.found:
             self.left -= count * dtype.itemsize
             if self.left < 0:
-                raise BadCheckpoint("It promises more numbers than it holds.")
+                raise BadCheckpoint("It holds fewer numbers than its header states.")
             self.budget.spend(16)
             self.budget.allow_views(count * dtype.itemsize)
             self.found[key] = (dtype, torch.empty(count, dtype=dtype))

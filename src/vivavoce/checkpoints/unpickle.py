@@ -209,7 +209,7 @@ class Unpickler:
     def _newobj_ex(self, _: object) -> None:
         kwargs, args, cls = self.stack.pop(), self.stack.pop(), self.stack.pop()
         if type(args) is not tuple:
-            raise BadCheckpoint(f"An object is made from {describe(args)}.")
+            raise BadCheckpoint(f"An object has {describe(args)} in place of arguments.")
         self.stack.append(values.call(cls, (*args, kwargs) if kwargs else args, self.budget))
 
     def _inst(self, argument: str) -> None:

@@ -78,7 +78,7 @@ def _root(
         typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
     ] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show tracebacks; may stand anywhere on the line.")
+        bool, typer.Option("--debug", help="Show tracebacks; allowed anywhere on the line.")
     ] = False,
     limits: Annotated[
         float,

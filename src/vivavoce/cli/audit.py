@@ -52,7 +52,8 @@ def audit(
         typer.Option(metavar="VERSION", help="Operator table [default: installed]."),
     ] = None,
     macos: Annotated[
-        list[str] | None, typer.Option(metavar="VERSION", help="Repeatable [default: 15.5, 14.4].")
+        list[str] | None,
+        typer.Option(metavar="VERSION", help="macOS to check; may repeat [default: 15.5, 14.4]."),
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Run on a stand-in device (needs a C++ compiler).")

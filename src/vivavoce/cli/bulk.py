@@ -20,21 +20,21 @@ SHOWN = 10
 """Items that fail are printed, so many of them; errors.jsonl has all."""
 
 _OUT = typer.Option(
-    "--output", "-o", metavar="FOLDER|URL", help="Where the files go: a folder, s3://, gs://, …"
+    "--output", "-o", metavar="FOLDER|URL", help="Output folder or address (s3://, gs://, …)."
 )
 _WORKERS = typer.Option("--workers", metavar="COUNT", help="Processes, or actors of a cluster.")
-_THREADS = typer.Option(metavar="COUNT", help="Threads of each worker [default: its share].")
-_BATCH = typer.Option("--batch", metavar="COUNT", help="Texts that are spoken side by side.")
+_THREADS = typer.Option(metavar="COUNT", help="Threads per worker [default: cores / workers].")
+_BATCH = typer.Option("--batch", metavar="COUNT", help="Texts per batch.")
 _RAY = typer.Option(metavar="ADDRESS", help="Ray cluster: auto, local or ray://HOST:PORT.")
-_SHARD = typer.Option(metavar="N/COUNT", help="Only this part of the list, for example 1/4.")
-_RETRY = typer.Option("--retry", help="Take up what failed in an earlier run.")
-_VERIFY = typer.Option("--verify", help="Compare the content of files that are there.")
-_STRICT = typer.Option("--strict", help="Do not begin with wrong lines; exit with 1 on errors.")
-_STORE = typer.Option(metavar="FOLDER", help="Keep speech there, for books and later runs too.")
-_DEVICE = typer.Option(metavar="NAME", help="auto, cpu, cuda, mps; cuda:0,cuda:1 in turn.")
+_SHARD = typer.Option(metavar="N/COUNT", help="Speak only this part of the list, such as 1/4.")
+_RETRY = typer.Option("--retry", help="Retry lines that failed in an earlier run.")
+_VERIFY = typer.Option("--verify", help="Check the content of finished files too.")
+_STRICT = typer.Option("--strict", help="Refuse invalid lines; exit with 1 on errors.")
+_STORE = typer.Option(metavar="FOLDER", help="Cache speech there, for later runs and books.")
+_DEVICE = typer.Option(metavar="NAME", help="auto, cpu, cuda, mps; or cuda:0,cuda:1 for two.")
 _FORMAT = typer.Option("--format", metavar="NAME", help="wav, flac, ogg, opus, mp3, …")
-_REF = typer.Option("--ref", "-r", metavar="FILE", help="Recording to clone, for lines without.")
-_WORDS = typer.Option("--transcript", metavar="TEXT", help="Words said in that recording.")
+_REF = typer.Option("--ref", "-r", metavar="FILE", help="Recording to clone, if a line names none.")
+_WORDS = typer.Option("--transcript", metavar="TEXT", help="Transcript of that recording.")
 _SPEAK_IN = typer.Option("--language", metavar="CODE", help="Language of lines that name none.")
 
 

@@ -23,15 +23,15 @@ _OUTPUT = typer.Option("--output", "-o", metavar="FOLDER", help="Folder for the 
 _LANGUAGE = typer.Option(help="Language of the recordings, BCP 47.")
 _TRANSCRIPTS = typer.Option(metavar="FILE", help="List of recordings and texts, or subtitles.")
 _EDITS = typer.Option(metavar="FILE", help="csv with id,keep,text: decisions after listening.")
-_FORMAT = typer.Option("--format", metavar="NAME", help="Format of IN [default: found out].")
-_MODEL = typer.Option("--asr", metavar="NAME", help="Model of faster-whisper, or its folder.")
+_FORMAT = typer.Option("--format", metavar="NAME", help="Format of IN [default: detected].")
+_MODEL = typer.Option("--asr", metavar="NAME", help="faster-whisper model, by name or folder.")
 _TRANSCRIBE = typer.Option(help="Transcribe clips without a text (needs vivavoce[asr]).")
-_VERIFY = typer.Option("--verify", help="Compare given texts with the recogniser's.")
-_LONGEST = typer.Option(metavar="SECONDS", min=1.0, help="Longest clip: XTTS 11.6, F5 30.")
-_SPEAKER = typer.Option(metavar="NAME", help="Speaker where the data name none.")
+_VERIFY = typer.Option("--verify", help="Check given texts by speech recognition.")
+_LONGEST = typer.Option(metavar="SECONDS", min=1.0, help="Longest clip; XTTS takes 11.6, F5 30.")
+_SPEAKER = typer.Option(metavar="NAME", help="Speaker of recordings that name none.")
 _FOLDERS = typer.Option("--speaker-folders", help="Name speakers by the first folder in IN.")
-_LOUDNESS = typer.Option(metavar="LUFS|off", help="Loudness of each recording.")
-_SET = typer.Option("--set", metavar="KEY=VALUE", help="Other threshold, such as snr_reject_db=20.")
+_LOUDNESS = typer.Option(metavar="LUFS|off", help="Target loudness of each recording.")
+_SET = typer.Option("--set", metavar="KEY=VALUE", help="Set a threshold, such as snr_reject_db=20.")
 _OUTSIDE = typer.Option("--outside", help="Read recordings that lie outside of IN, too.")
 _REPORT = typer.Option(metavar="FILE|off", help="Report [default: report.html in FOLDER].")
 _WORKERS = typer.Option(metavar="N", min=0, help="Recordings at once; 0: one for each core.")
@@ -58,7 +58,7 @@ def prepare(
     workers: Annotated[int, _WORKERS] = 0,
     as_json: Json = False,
 ) -> None:
-    """Make clips with texts of recordings, checked for training.
+    """Cut recordings into transcribed clips and check them for training.
 
     Nothing in IN is changed. An interrupted run continues with the same command.
     """

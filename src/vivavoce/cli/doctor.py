@@ -22,7 +22,7 @@ def doctor(
         bool, typer.Option("--self-test", help="Compare every stage on the device with the CPU.")
     ] = False,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Write it all as JSON, without folders.")
+        Path | None, typer.Option("-o", "--output", help="Write the report as JSON, without paths.")
     ] = None,
     as_json: Json = False,
 ) -> None:

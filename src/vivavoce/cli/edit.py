@@ -96,7 +96,7 @@ def spans(replace: list[str], words: list[str]) -> list[Replacement]:
 
     if len(replace) != len(words):
         raise UsageError(
-            f"{len(replace)} --replace and {len(words)} WORDS do not go together.",
+            f"{len(replace)} --replace and {len(words)} WORDS differ in number.",
             'Like this: vivavoce edit in.wav --replace 1.2:2.0 "new words" --target "all of it".',
         )
     found = []

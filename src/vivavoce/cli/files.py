@@ -26,7 +26,9 @@ def read_text(text: str | None, file: Path | None) -> str:
     if text is None:
         raise UsageError("No text given.", "Give TEXT, --file FILE, or - for standard input.")
     if len(text.split()) == 1 and Path(text).suffix and _is_file(text):
-        raise UsageError(f"'{text}' is a file's name.", "Give it with -f or --transcript-file.")
+        raise UsageError(
+            f"'{text}' is the name of a file.", "Give it with -f or --transcript-file."
+        )
     if text == "-":
         return _decode(sys.stdin.buffer.read(), "standard input")
     return _decode(os.fsencode(text), "the text")

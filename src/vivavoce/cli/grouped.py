@@ -58,5 +58,5 @@ class Grouped(TyperCommand):
         for argument in args[: args.index("--")] if "--" in args else args:
             name = argument.partition("=")[0]
             if name in ELSEWHERE and name not in own:
-                raise UsageError(f"There is no {name} here.", f"Use {ELSEWHERE[name]}.")
+                raise UsageError(f"{name} is not a flag of vivavoce.", f"Use {ELSEWHERE[name]}.")
         return super().parse_args(ctx, args)

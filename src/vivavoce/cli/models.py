@@ -23,7 +23,7 @@ MANY = 4  # languages; more are counted
 @app.command("list")
 def list_models(
     vocoders: Annotated[bool, typer.Option("--vocoders", help="List the vocoders.")] = False,
-    family: Annotated[str, typer.Option("--family", help="List those of one family.")] = "",
+    family: Annotated[str, typer.Option("--family", help="List the models of one family.")] = "",
     as_json: Json = False,
 ) -> None:
     """List the known models and which are on this machine.
@@ -69,11 +69,17 @@ def import_model(
         str, typer.Argument(help="A checkpoint: file, folder or address. It is only read.")
     ],
     family: Annotated[
-        str, typer.Option("--as", metavar="FAMILY", help="Model family [default: recognised].")
+        str, typer.Option("--as", metavar="FAMILY", help="Model family [default: detected].")
     ] = "",
-    config: Annotated[Path | None, typer.Option(help="Its configuration file.")] = None,
-    vocabulary: Annotated[Path | None, typer.Option("--vocab", help="Its vocabulary file.")] = None,
-    name: Annotated[str | None, typer.Option(help="Local name [default: by the file].")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Configuration file of the checkpoint.")
+    ] = None,
+    vocabulary: Annotated[
+        Path | None, typer.Option("--vocab", help="Vocabulary file of the checkpoint.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Local name [default: from the file name].")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the model of that name.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -111,7 +117,7 @@ def export(
         typer.Option("--as", metavar="FORMAT", help="onnx, sherpa, piper, hf, f5, xtts or lora."),
     ] = "piper",
     words: Annotated[
-        Path | None, typer.Option(help="A text whose words join the lexicon of sherpa.")
+        Path | None, typer.Option(help="Text file whose words are added to sherpa's lexicon.")
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -32,7 +32,7 @@ def _advanced(help_text: str, *names: str, metavar: str | None = None) -> Any:
 _MODEL = _voice("Model name, path or hf:// address.", "--model", "-m", metavar="NAME")
 _VOCODER = _voice("Vocoder in place of the model's own.", metavar="NAME")
 _REF = _voice("Reference recording to clone; repeatable.", "--ref", "-r", metavar="FILE")
-_WORDS = _voice("Words said in the reference; - is standard input.", metavar="TEXT")
+_WORDS = _voice("Transcript of the reference; - is standard input.", metavar="TEXT")
 _WORDS_FILE = _voice("Text file with the words of the reference.", metavar="FILE")
 _ASR = _voice("Transcribe the reference automatically (needs vivavoce[asr]).", "--transcribe")
 _SPOKEN_IN = _voice("Language of the recording, BCP 47 [default: en].", metavar="CODE")

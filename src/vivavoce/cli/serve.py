@@ -26,11 +26,11 @@ Host = Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0 is every 
 Port = Annotated[int, typer.Option(help="Port for HTTP and WebSockets.")]
 WyomingAt = Annotated[
     str | None,
-    typer.Option("--wyoming", metavar="PORT", help="Also speak Wyoming: a port, or HOST:PORT."),
+    typer.Option("--wyoming", metavar="PORT", help="Also serve Wyoming on PORT, or HOST:PORT."),
 ]
 KeyFile = Annotated[
     Path | None,
-    typer.Option("--api-key-file", help="Only these keys may ask: one `name:key` a line."),
+    typer.Option("--api-key-file", help="File of API keys: one `name:key` per line."),
 ]
 Concurrent = Annotated[
     int, typer.Option("--max-concurrent", help="Sentences spoken at once, if memory allows.")
@@ -42,28 +42,29 @@ Queue = Annotated[
 Timeout = Annotated[float, typer.Option("--queue-timeout", help="Seconds a request may wait.")]
 PerKey = Annotated[int, typer.Option("--per-key", help="Requests at once per key; 0: no limit.")]
 Batch = Annotated[
-    int, typer.Option(help="Sentences per step of models that make whole sentences; for GPUs.")
+    int, typer.Option(help="Batch size of models that make whole sentences; for GPUs.")
 ]
 Memory = Annotated[
     str | None,
     typer.Option(
         "--max-memory",
         metavar="SIZE",
-        help="Memory for models and sentences, as 8GB [default: 80 % of what is free].",
+        help="Memory for models and sentences, as 8GB [default: 80 % of free memory].",
     ),
 ]
 Unload = Annotated[
-    float, typer.Option("--idle-unload", help="Drop a model unused for so many seconds; 0: never.")
+    float,
+    typer.Option("--idle-unload", help="Unload a model after this many idle seconds; 0: never."),
 ]
 CacheSize = Annotated[
-    int, typer.Option("--cache-mb", help="Memory for results that are asked for again; 0: none.")
+    int, typer.Option("--cache-mb", help="Memory for cached results; 0: no cache.")
 ]
 CacheDir = Annotated[
     Path | None,
-    typer.Option("--cache-dir", help="Keep results in this folder too, at most 1 GB of them."),
+    typer.Option("--cache-dir", help="Cache results in this folder too, at most 1 GB."),
 ]
 PrivateCache = Annotated[
-    bool, typer.Option("--private-cache", help="Give no client what another one asked for.")
+    bool, typer.Option("--private-cache", help="Keep a separate cache for each client.")
 ]
 Aliases = Annotated[
     list[str] | None,
@@ -72,26 +73,26 @@ Aliases = Annotated[
 Zeroconf = Annotated[
     str, typer.Option(metavar="NAME", help="Announce Wyoming on the network under this name.")
 ]
-Characters = Annotated[int, typer.Option("--max-characters", help="The longest text.")]
-Grace = Annotated[float, typer.Option(help="Seconds to finish what sounds when told to stop.")]
+Characters = Annotated[int, typer.Option("--max-characters", help="Longest text of a request.")]
+Grace = Annotated[float, typer.Option(help="Seconds to finish requests at shutdown.")]
 NoVoices = Annotated[
     bool, typer.Option("--no-voice-creation", help="Make no voices from recordings.")
 ]
 Similarity = Annotated[
     float,
-    typer.Option("--consent-similarity", help="How alike consent and sample must be; 0: any."),
+    typer.Option("--consent-similarity", help="Least similarity of consent and sample; 0: off."),
 ]
 Cors = Annotated[
     list[str] | None,
-    typer.Option("--cors", metavar="ORIGIN", help="Pages of this origin may ask; may repeat."),
+    typer.Option("--cors", metavar="ORIGIN", help="Allow web pages of this origin; may repeat."),
 ]
 Allowed = Annotated[
     list[str] | None,
-    typer.Option("--allowed-host", help="Another name of this machine; may repeat."),
+    typer.Option("--allowed-host", help="Accept this host name too; may repeat."),
 ]
-RootPath = Annotated[str, typer.Option("--root-path", help="Path prefix that a proxy takes off.")]
+RootPath = Annotated[str, typer.Option("--root-path", help="Path prefix that a proxy removes.")]
 OpenMetrics = Annotated[
-    bool, typer.Option("--open-metrics", help="Show /metrics to everybody who can connect.")
+    bool, typer.Option("--open-metrics", help="Serve /metrics to all clients, without a key.")
 ]
 
 

@@ -72,7 +72,7 @@ def speak(
     writing.check(stream, bool(captions))
     how = model_flags.merged(options, settings)
     if text == transcript == "-":
-        raise UsageError("TEXT and transcript are both standard input.", "Give one as a file.")
+        raise UsageError("TEXT and --transcript are both standard input.", "Give one as a file.")
     who = speaker(voice, ref, transcript, transcript_file, language, transcribe, cast)
     source = _speakable(source_text(text, file, who, cast))
     style = _style(sentence_silence, paragraph_silence, read_notes)

@@ -67,7 +67,7 @@ def gigabytes(text: str) -> float:
     """`14GB`, `900 MB` or `14` as a number of GB (10^9 bytes). Raises UsageError."""
     found = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*(GB|MB|G|M)?", text.strip(), re.IGNORECASE)
     if not found or not float(found[1]):
-        raise UsageError(f"'{text}' is no size of memory.", "Write for example 14GB.")
+        raise UsageError(f"'{text}' is not an amount of memory.", "Write for example 14GB.")
     return float(found[1]) / (1000 if (found[2] or "g").lower().startswith("m") else 1)
 
 

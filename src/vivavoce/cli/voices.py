@@ -47,7 +47,7 @@ def add(
     start: Annotated[float, typer.Option(min=0.0, help="Start of the excerpt, in seconds.")] = 0.0,
     end: Annotated[float | None, typer.Option(help="End of the excerpt, in seconds.")] = None,
     longest: Annotated[
-        float, typer.Option(metavar="SECONDS", min=1.0, help="Refuse longer files.")
+        float, typer.Option(metavar="SECONDS", min=1.0, help="Longest recording that is accepted.")
     ] = 600.0,
     replace: Annotated[
         bool, typer.Option("--replace", help="Overwrite an existing voice.")
@@ -60,7 +60,9 @@ def add(
     """
     given = transcript is not None or transcript_file is not None
     if given and transcribe:
-        raise UsageError("--transcript and --transcribe exclude each other.", "Give one of them.")
+        raise UsageError(
+            "--transcript and --transcribe are mutually exclusive.", "Give one of them."
+        )
     words = read_text(transcript, transcript_file) if given else ""
     from vivavoce.speech import voices
     from vivavoce.speech.transcribe import default_transcriber
@@ -92,7 +94,7 @@ def mix(
     speakers: Annotated[
         str, typer.Argument(help="A speaker, or several: a+b, or with weights a:3+b:1.")
     ],
-    model: Annotated[str, typer.Option("--model", "-m", help="Model whose speakers they are.")],
+    model: Annotated[str, typer.Option("--model", "-m", help="Model that has these speakers.")],
     replace: Annotated[
         bool, typer.Option("--replace", help="Overwrite an existing voice.")
     ] = False,

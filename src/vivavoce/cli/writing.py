@@ -49,15 +49,17 @@ class Writing:
         if self.loudness_lufs is not None:
             _require("--loudness", self.loudness_lufs, LOUDNESS_LUFS, "LUFS")
             if self.volume_db:
-                raise UsageError("There is a --volume and a --loudness.", "Give one of them.")
+                raise UsageError(
+                    "--volume and --loudness are mutually exclusive.", "Give one of them."
+                )
             if stream:
                 raise UsageError(
-                    "--loudness is known when all is spoken, and --stream does not wait.",
+                    "--loudness needs the whole speech; --stream writes it in parts.",
                     "Leave one of them out; --volume goes with --stream.",
                 )
         if self.resume and (self.target is None or subtitles):
             other = "--subtitles" if subtitles else "a pipe"
-            raise UsageError(f"--resume does not go with {other}.", "Leave one of them out.")
+            raise UsageError(f"--resume cannot be used with {other}.", "Leave one of them out.")
 
     def open(
         self, sample_rate: int, request: Mapping[str, str]

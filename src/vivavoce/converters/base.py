@@ -124,7 +124,7 @@ class ConversionModel(nn.Module, ABC):
         if tensor.shape[-1] != self.voice_width or not finite:
             raise VoiceError(
                 f"The {name} of the voice '{voice.name}' has {tensor.shape[-1]} channels or "
-                f"numbers that are none; this model needs {self.voice_width}.",
+                f"NaN; this model needs {self.voice_width}.",
                 again,
             )
 

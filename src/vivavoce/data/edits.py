@@ -35,7 +35,7 @@ def read(path: Path) -> dict[str, ClipEdit]:
     if "id" not in columns or not set(columns) <= set(COLUMNS):
         raise UsageError(
             f"{path} has the columns {', '.join(columns) or 'none'}.",
-            "Its first line is to be: id,keep,text",
+            "Write its first line as: id,keep,text",
         )
     reader.fieldnames = columns
     edits = {}
@@ -55,7 +55,7 @@ def require_known(edits: Mapping[str, ClipEdit], ids: Sequence[str]) -> None:
     for name in edits:
         if name not in ids:
             advice = near_misses(name, ids) or "See the ids in manifest.jsonl and rejected.jsonl."
-            raise UsageError(f"The edits name '{name}', which is no clip.", advice)
+            raise UsageError(f"The edits name '{name}', but there is no such clip.", advice)
 
 
 def with_texts(

@@ -62,7 +62,7 @@ def read(
         raise UsageError(f"{path} is not UTF-8 ({error}).", "Save it as UTF-8.") from error
     kind = format or _kind(path, text)
     if kind not in READERS:
-        raise UsageError(f"No list is of the format '{kind}'.", near_misses(kind, READERS))
+        raise UsageError(f"Unknown list format '{kind}'.", near_misses(kind, READERS))
     cases = tuple(READERS[kind](text, path, Path(data) if data else None))
     _require(path, cases)
     spoken = language or ("zh" if any("\u4e00" <= c <= "\u9fff" for c in cases[0].text) else "en")
@@ -155,7 +155,7 @@ def _require(path: Path, cases: tuple[Case, ...]) -> None:
     for case in cases:
         if not case.id or not case.text.strip() or case.id in seen:
             raise UsageError(
-                f"{path}: the id '{case.id}' is empty, stands twice, or has no text.",
+                f"{path}: the id '{case.id}' is empty or used twice, or has no text.",
                 "Give every sentence an id of its own.",
             )
         seen.add(case.id)

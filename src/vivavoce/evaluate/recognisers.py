@@ -34,7 +34,7 @@ def find(asked: str, protocol: str) -> Recogniser:
     kind, mark, place = asked.partition(":")
     if not mark or kind not in KINDS:
         raise UsageError(
-            f"The recogniser is '{asked}'.",
+            f"Unknown recogniser '{asked}'.",
             f"Give {', '.join(f'{k}:PATH' for k in KINDS)}: the weights lie on this machine.",
         )
     if not Path(place).exists():

@@ -176,7 +176,7 @@ def earlier(path: Path) -> tuple[dict[str, Metric], dict[str, dict[str, float]]]
     """The metrics of a report.json, and the values of its sentences by metric and `id/seed`."""
     table = files.read_json(path)
     if "results" not in table:
-        raise UsageError(f"{path} is no report of an evaluation.", "Give a report.json.")
+        raise UsageError(f"{path} is not an evaluation report.", "Give a report.json.")
     old: dict[str, dict[str, float]] = {}
     for item in rows(path.with_name("items.jsonl")):
         values = {"wer": item["wer"], "cer": item["cer"], **item["scores"]}

@@ -103,7 +103,7 @@ class Similarity:
             self._embed = lambda s: session.run(None, {name: s[None]})[0].reshape(-1)
         else:
             raise UsageError(
-                f"The encoder of speakers is '{encoder}'.", "Give resemblyzer, or onnx:FILE."
+                f"Unknown speaker encoder '{encoder}'.", "Give resemblyzer, or onnx:FILE."
             )
 
     def score(self, audio: Audio, prompt: Audio | None) -> dict[str, float]:

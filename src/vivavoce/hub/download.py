@@ -237,7 +237,7 @@ def file_sha256(file: Path) -> str:
 def _refused(url: str, code: int) -> DownloadError:
     what = f"{url} was refused by the server (HTTP {code})."
     if code in (404, 410):
-        return Absent(what, "It is not there (any more): check the address.")
+        return Absent(what, "The file does not exist. Check the address.")
     if code in (401, 403):
-        return Absent(what, "It may not be fetched without permission.")
+        return Absent(what, "Check that you have permission to download it.")
     return DownloadError(what, "Try again later.")

@@ -263,7 +263,9 @@ def _with_shards(name: str, names: Sequence[str]) -> tuple[str, ...]:
         start = name.removesuffix(_INDEX)
         name = next((n for n in names if (m := _SHARD.fullmatch(n)) and m[1] + m[4] == start), "")
         if not name:
-            raise BadCheckpoint(f"{start} is not there, in parts or whole.", "Get all its files.")
+            raise BadCheckpoint(
+                f"{start} is missing, and so are its shards.", "Download all files."
+            )
     if not (found := _SHARD.fullmatch(name)):
         return (name,)
     count = int(found[3])

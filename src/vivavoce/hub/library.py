@@ -207,7 +207,9 @@ def remove(name: str) -> Removed:
     folder = _folder(location)
     if folder.parent != paths.models():
         where = "part of this package" if location.entry else f"not in {paths.models()}"
-        raise UsageError(f"'{name}' is {where}.", "Only downloaded and imported models go.")
+        raise UsageError(
+            f"'{name}' is {where}.", "Only downloaded and imported models can be removed."
+        )
     source = remote.weights_of(store.read_manifest(folder))
     kept = remote.cached(source) if source else None
     remove_path(folder)

@@ -87,7 +87,8 @@ def unwrapped(
         result[name] = tensor
     if len(adapters) > 1:
         raise BadCheckpoint(
-            f"{file} holds several adapters: {', '.join(sorted(adapters))}.", "Save one of them."
+            f"{file} holds several adapters: {', '.join(sorted(adapters))}.",
+            "Save one of them to its own file.",
         )
     return result
 
@@ -108,7 +109,7 @@ def merge(
     some = next(iter(adapter), "nothing")
     raise BadCheckpoint(
         f"The adapter {file} does not fit this model: it has '{some}'.",
-        "Take the model that it was trained on.",
+        "Use the model that it was trained on.",
     )
 
 
@@ -135,7 +136,7 @@ def merged(tensors: Mapping[str, Tensor], file: Path) -> dict[str, Tensor]:
             raise BadCheckpoint(
                 f"The adapter {file} changes '{target}' as {list(change.shape)}; the model has "
                 f"{list(weight.shape)}.",
-                "Take the model that it was trained on.",
+                "Use the model that it was trained on.",
             )
         result[target] = weight.float() + change.reshape(weight.shape)
     return result
@@ -157,7 +158,7 @@ def _scale(
     if not isinstance(alpha, (int, float)) or isinstance(alpha, bool):
         if scale is None:
             raise BadCheckpoint(
-                f"Nothing says how strong the adapter in {file} is: it has no {CONFIG} beside it.",
+                f"The scale of the adapter in {file} is unknown: there is no {CONFIG} beside it.",
                 f"Put the {CONFIG} there, or give the scale (alpha / r): --lora FILE:SCALE.",
             )
         return scale

@@ -165,7 +165,7 @@ def _tensors(
 
 def _read_graph(file: Path) -> checkpoint.Checkpoint:
     """An ONNX file, by the first family that knows its wiring. Raises BadCheckpoint."""
-    graph, failure = onnx_graph.read(file), BadCheckpoint(f"{file} is no voice known here.")
+    graph, failure = onnx_graph.read(file), BadCheckpoint(f"{file} is of an unknown model family.")
     for name in families.names():
         reader = families.importer(name).from_graph
         if reader is not None:
@@ -218,7 +218,7 @@ def _family(family: str, file: Path, tensors: Mapping[str, Tensor]) -> str:
         )
     some = ", ".join(list(tensors)[:3])
     raise UnknownModel(
-        f"{file} is of no family known here (it has tensors such as {some}).",
+        f"{file} is of an unknown model family (it has tensors such as {some}).",
         f"Known: {', '.join(families.names())}.",
     )
 

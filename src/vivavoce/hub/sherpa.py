@@ -58,7 +58,7 @@ def to_sherpa(name: str, folder: Path, words: Path | None = None) -> list[Path]:
         or len(voice.model.speaker_names) > 1
     ):
         raise UsageError(
-            f"'{voice.own.manifest['name']}' is not one speaker of our English phonemes.",
+            f"'{voice.own.manifest['name']}' is not a single-speaker model of our phonemes.",
             "Only such models have a lexicon. Use --as onnx.",
         )
     lexicon = "".join(lexicon_lines(words))
@@ -131,7 +131,9 @@ def require_same_speech(
         theirs = dict(zip(INPUTS, scales, strict=True))
         found = ran(spoken, theirs | {"x": x, "x_length": np.array([x.shape[1]], np.int64)})
         if difference(found[0], expected) > LARGEST_ERROR:
-            raise OutputError("The graph for sherpa-onnx gives other samples; nothing was written.")
+            raise OutputError(
+                "The graph for sherpa-onnx and the model differ; nothing was written."
+            )
 
 
 def front_end(ids: Sequence[int]) -> list[int]:

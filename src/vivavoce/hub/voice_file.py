@@ -75,9 +75,9 @@ def load(path: str | Path) -> Voice:
         tensors, facts = safetensors_file.read(path)
     except BadCheckpoint as error:
         missing = "Check the path." if not path.is_file() else AGAIN
-        raise VoiceError(f"{path} is no voice file: {error.message}", missing) from error
+        raise VoiceError(f"{path} is not a voice file: {error.message}", missing) from error
     if facts.get("kind") != KIND:
-        raise VoiceError(f"{path} is no voice file of vivavoce.", AGAIN)
+        raise VoiceError(f"{path} is not a vivavoce voice file.", AGAIN)
     if facts.get("format") != FORMAT:
         raise VoiceError(
             f"{path} has format {facts.get('format')!r}; this version reads {FORMAT!r}.",

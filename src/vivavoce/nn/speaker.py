@@ -27,7 +27,9 @@ class SpeakerNetwork(nn.Module):
     def __init__(self, config: SpeakerConfig) -> None:
         super().__init__()
         if not len(config.blocks) == len(config.channels) == 4:
-            raise ConfigError("A speaker encoder has four stages.", "Give blocks and channels so.")
+            raise ConfigError(
+                "A speaker encoder has four stages.", "Give four blocks, four channels."
+            )
         first, last = config.channels[0], config.channels[-1]
         self.conv1 = nn.Conv2d(1, first, 3, padding=1)
         self.bn1 = Normalised(first)

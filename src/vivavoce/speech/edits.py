@@ -87,16 +87,16 @@ def as_voice(audio: Audio, target: str, family: str, language: str) -> tuple[Voi
 def check(replacements: Sequence[Replacement], target: str, audio: Audio) -> list[Replacement]:
     """In order of time. Raises UsageError, TextError for what cannot be done to this recording."""
     if not replacements:
-        raise UsageError("Nothing is to be replaced.", "Give --replace START:END and the words.")
+        raise UsageError("No --replace is given.", "Give --replace START:END and the words.")
     if not target.strip():
-        raise TextError("The target is empty.", "Give all that is said in the end.")
+        raise TextError("The target is empty.", "Give the full text of the edited recording.")
     found = sorted(replacements, key=lambda r: r.start_s)
     said, place, before = _plain(target), 0, 0.0
     for one in found:
         span = f"{one.start_s:g}:{one.end_s:g}"
         if not 0.0 <= one.start_s < one.end_s <= audio.duration_s + 0.5e-3:
             length = f"The recording is {audio.duration_s:.3f} s long."
-            raise UsageError(f"{span} is no part of the recording.", length)
+            raise UsageError(f"{span} is not within the recording.", length)
         if one.start_s < before:
             raise UsageError(f"{span} overlaps another replacement.", "Give them one by one.")
         if one.seconds is not None and not 0.0 < one.seconds <= WINDOW_S:
@@ -109,14 +109,14 @@ def check(replacements: Sequence[Replacement], target: str, audio: Audio) -> lis
         if place < 0:
             raise UsageError(
                 f"The target does not say '{one.text}' there.",
-                "The target is all that is said in the end, the new words included, in order.",
+                "Give the full text of the edited recording, with the new words in order.",
             )
         place, before = place + len(_plain(one.text)), one.end_s
     kept_s = audio.duration_s - sum(r.end_s - r.start_s for r in found)
     if kept_s < LEAST_KEPT_S:
         raise UsageError(
             f"Only {max(0.0, kept_s):.2f} s of the recording would stay.",
-            f"The model needs {LEAST_KEPT_S:g} s to hear who speaks.",
+            f"The model needs {LEAST_KEPT_S:g} s of the speaker to clone.",
         )
     return found
 
@@ -255,8 +255,8 @@ def _seconds_per_byte(
         kept[round(start * rate) : round(end * rate)] = False
     if n_bytes < 1 or not kept.any():
         raise UsageError(
-            "The target holds no words of the speech that stays, so its pace is unknown.",
-            "Give all that is said in the end, or the seconds: --replace START:END:SECONDS.",
+            "The target lacks the words that stay, so the speaking rate is unknown.",
+            "Give the full text, or the new length: --replace START:END:SECONDS.",
         )
     return float(kept.sum()) / rate / n_bytes
 

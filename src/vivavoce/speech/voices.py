@@ -86,8 +86,8 @@ def heard(
         return heard(recording[0], start_s, end_s, longest_s)
     if cut:
         raise UsageError(
-            "The seconds to use are of one recording, and there are several.",
-            "Cut them before, or give one.",
+            "A start and an end apply to one recording; several are given.",
+            "Cut the recordings first, or give one.",
         )
     return tuple(
         one if isinstance(one, Audio) else io.read(one, longest_s=longest_s) for one in recording
@@ -187,7 +187,7 @@ def voices_mix(name: str, speakers: str, model: str, *, replace: bool = False) -
     if "embedding" not in voice.tensors:
         raise VoiceError(
             f"The speakers of '{model}' cannot be kept as voices.",
-            "They can where a model has several, of the families vits and xtts.",
+            "Use a vits or xtts model with several speakers.",
         )
     licence = library.show(model).row.licence
     files.save(path, dataclasses.replace(voice, name=name, licence=licence), replace)

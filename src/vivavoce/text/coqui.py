@@ -140,7 +140,7 @@ def vocabulary(config: Mapping[str, Any]) -> CoquiVocabulary:
     block = config.get("characters")
     use_phonemes = bool(config.get("use_phonemes", False))
     if block is not None and not isinstance(block, Mapping):
-        raise ConfigError("'characters' is not a table.", "Is this a Coqui config.json?")
+        raise ConfigError("'characters' is not a table.", "Give a Coqui config.json.")
     if block is None:
         block = {"characters": PHONEMES if use_phonemes else LETTERS, "pad": "<PAD>",
                  "punctuations": PUNCTUATIONS, "eos": "<EOS>", "bos": "<BOS>",

@@ -26,7 +26,7 @@ def extend(name: str) -> ExtendTables:
         if name in registry and hasattr(module := registry.training(name), "extended"):
             return module.extended
     raise ConfigError(
-        f"The family '{name}' has no vocabulary that grows.", "Remove start.vocabulary."
+        f"The family '{name}' cannot extend its vocabulary.", "Remove start.vocabulary."
     )
 
 

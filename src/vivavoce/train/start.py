@@ -62,7 +62,9 @@ def take(task: Task, base: Stored | None) -> None:
     try:
         task.take(base.tensors, base.manifest)
     except NotImplementedError as error:
-        raise ConfigError("This family has no start.model.", "See its README.") from error
+        raise ConfigError(
+            "This family does not support start.model.", "See docs/training.md."
+        ) from error
 
 
 def restrict(task: Task, base: Stored | None, start: StartConfig) -> None:

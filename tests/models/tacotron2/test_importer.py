@@ -65,7 +65,7 @@ def test_an_r_for_which_there_is_no_room_is_refused(r):
 def test_half_a_batch_norm_is_refused():
     _, tensors = official("tacotron2_dca_ljspeech")
     del tensors["encoder.convolutions.0.batch_normalization.bias"]
-    with pytest.raises(BadCheckpoint, match="only half there"):
+    with pytest.raises(BadCheckpoint, match="is incomplete"):
         importer.adapt(tensors)
 
 

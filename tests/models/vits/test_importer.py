@@ -164,8 +164,8 @@ def test_piper_files_that_are_not_whole(voice):
         ({"espeak": {}}, r"in which language espeak-ng is to read \(espeak.voice\)"),
         ({"default_speaker_id": 3}, "have 3 speakers; .* begins with number 3"),
         ({"speaker_id_map": {"a": 3}}, "have 3 speakers; the configuration names 4"),
-        ({"speaker_id_map": {"a": -2}}, "speaker_id_map has the number -2"),
-        ({"speaker_id_map": {"a": 10**9}}, "speaker_id_map has the number 1000000000"),
+        ({"speaker_id_map": {"a": -2}}, "speaker_id_map has the invalid number -2"),
+        ({"speaker_id_map": {"a": 10**9}}, "speaker_id_map has the invalid number 1000000000"),
     ):
         voice.with_suffix(".onnx.json").write_text(json.dumps(table | change))
         with pytest.raises(BadCheckpoint, match=message):
@@ -195,7 +195,7 @@ def test_another_family_is_told_whose_it_is(voice):
 
 def test_configurations_that_do_not_fit():
     for foreign, rows, message in (
-        ({}, 4, "no program known here"),
+        ({}, 4, "not from a known program"),
         ({"model": {}, "data": {}}, 4, "4 symbols, the publication's alphabet 178"),
         ({"model_type": "vits"}, 4, "no vocab.json"),
         ({"model_args": {}, "model": "vits"}, 4, "symbols, the weights have 4"),

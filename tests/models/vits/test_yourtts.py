@@ -95,7 +95,7 @@ def test_what_lies_beside_and_does_not_fit(load_parity, tmp_path):
         library.import_checkpoint(file)
     encoder_file(file.parent)
     (file.parent / "config_se.json").write_text(json.dumps({"audio": {"hop_length": 200}}))
-    with pytest.raises(BadCheckpoint, match=r"other features than those known here: \{'hop_length"):
+    with pytest.raises(BadCheckpoint, match=r"reads unsupported features: \{'hop_length"):
         library.import_checkpoint(file)
     (file.parent / "config_se.json").unlink()
     torch.save({"model": {"lstm.weight": torch.ones(2)}}, file.parent / "model_se.pth")

@@ -83,7 +83,7 @@ def test_a_new_row_begins_where_its_relatives_are() -> None:
 
 
 def test_a_name_that_is_no_language_is_refused() -> None:
-    with pytest.raises(ConfigError, match="'Hawaiian' is no language"):
+    with pytest.raises(ConfigError, match="'Hawaiian' is not a language code"):
         growth.extended(tables("Hawaiian"), TEXTS)
 
 

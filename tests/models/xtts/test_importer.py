@@ -173,7 +173,7 @@ def test_an_unknown_tensor_or_a_missing_one_is_named():
     with pytest.raises(BadCheckpoint, match=r"1 missing: gpt\.blocks\.1\.up\.bias"):
         build({k: v for k, v in state.items() if k != "gpt.gpt.h.1.mlp.c_fc.bias"})
     for name in ("gpt.text_embedding.weight", "hifigan_decoder.speaker_encoder.fc.weight"):
-        with pytest.raises(BadCheckpoint, match=f"not a whole XTTS model: '{name}'"):
+        with pytest.raises(BadCheckpoint, match=f"not a complete XTTS model: '{name}'"):
             build({k: v for k, v in state.items() if k != name})
     with pytest.raises(BadCheckpoint, match="no vocoder"):
         build({k: v for k, v in state.items() if "waveform_decoder" not in k or "conv_pre" in k})

@@ -85,7 +85,7 @@ def _given(folder: SourceFolder, path: Path, longest_s: float) -> Iterable[Entry
     columns = metadata.columns_of(folder, path)
     if columns is None:
         raise UsageError(
-            f"{path} is no list of recordings and their texts.",
+            f"{path} is not a list of recordings and texts.",
             "Give lines such as NAME|TEXT, or a csv with the columns audio and text.",
         )
     return metadata.rows_of(folder, path, columns)

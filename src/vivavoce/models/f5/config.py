@@ -65,7 +65,7 @@ class F5Options(Options):
     sway: Annotated[float, Opt("Sway of the time grid; 0 leaves it uniform.", -1, 1)] = -1.0
     pruned: Annotated[bool, Opt("Use a uniform time grid in place of a pruned one.")] = True
     speed: Annotated[
-        float, Opt("Speaking rate; 1 is the reference's own.", 0.2, 5, common=True)
+        float, Opt("Speaking rate; 1 is the rate of the reference.", 0.2, 5, common=True)
     ] = 1.0
     duration_s: Annotated[
         float,
@@ -73,7 +73,7 @@ class F5Options(Options):
     ] = 0.0
     normalise: Annotated[bool, Opt("Leave numbers and dates as they are written.")] = True
     low_memory: Annotated[
-        bool, Opt("Free the schedule's weights; then the number of steps is fixed.")
+        bool, Opt("Free the time-conditioning weights; steps are then fixed.")
     ] = False
 
 

@@ -201,7 +201,7 @@ def config_from_tensors(
 def _shape(ours: Mapping[str, Tensor], name: str) -> tuple[int, ...]:
     if f"backbone.{name}" not in ours:
         raise BadCheckpoint(
-            f"This is not a whole F5 or E2 model: our '{name}' is not in it.",
+            f"This is not a complete F5 or E2 model: '{name}' is missing.",
             "Take a checkpoint of the full model, not a part or an adapter of it.",
         )
     return tuple(ours[f"backbone.{name}"].shape)

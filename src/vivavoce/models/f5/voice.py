@@ -59,8 +59,8 @@ def make_voice(
     """
     if not isinstance(audio, Audio):
         raise VoiceError(
-            f"There are {len(audio)} recordings; models of this family hear one.",
-            "Give the best of them, three to twelve seconds.",
+            f"There are {len(audio)} recordings; models of this family use one.",
+            "Give one recording of 3 to 12 s.",
         )
     report = check_recording(audio, shortest_s=SHORTEST_S, advice=ADVICE)
     speech = edit.shorten_pauses(report.require(), LONGEST_PAUSE_S, PAUSE_DB)

@@ -115,7 +115,7 @@ def tables(
     settings = {**foreign, **arguments}
     if "proj_g.weight" in tensors or settings.get("use_d_vector_file"):
         raise BadCheckpoint(
-            "This model takes speaker vectors of another program; that is not implemented.",
+            "This model needs vectors from a speaker encoder; that is not implemented.",
             "Models with a speaker file (speaker_ids.json) can be used.",
         )
     config = config_from_coqui(settings, tensors)
@@ -223,7 +223,7 @@ def _known_norm(ours: dict[str, Tensor], name: str) -> tuple[Tensor, Tensor]:
     ]
     gain, shift, mean, variance = (None if part is None else part.double() for part in parts)
     if gain is None or shift is None or mean is None or variance is None:
-        raise BadCheckpoint(f"The batch norm '{name[:-1]}' is only half there.")
+        raise BadCheckpoint(f"The batch norm '{name[:-1]}' is incomplete.")
     scale = gain / (variance + _BATCH_NORM_EPS).sqrt()
     return scale.float(), (shift - mean * scale).float()
 

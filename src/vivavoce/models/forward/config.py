@@ -56,9 +56,9 @@ class ForwardConfig:
 class ForwardOptions(Options):
     """How to speak."""
 
-    pitch: Annotated[
-        float, Opt("Raise the voice by so many semitones; below 0 lower it.", -12, 12)
-    ] = 0.0
+    pitch: Annotated[float, Opt("Pitch shift in semitones; below 0 lowers the voice.", -12, 12)] = (
+        0.0
+    )
 
 
 OPTIONS = ForwardOptions

@@ -84,7 +84,7 @@ class VitsOptions(Options):
         float, Opt("Temperature of the prior; higher varies more, 0 is deterministic.", 0, 2)
     ] = 0.667
     duration_noise: Annotated[
-        float, Opt("Temperature of the rhythm, where durations are stochastic.", 0, 2)
+        float, Opt("Temperature of the stochastic duration predictor.", 0, 2)
     ] = 0.8
 
 

@@ -66,7 +66,7 @@ def to_coqui(manifest: Mapping[str, Any], tensors: Mapping[str, Tensor], file: P
     if problem := _problem(config, decoder, text):
         raise UsageError(
             f"'{manifest['name']}' cannot be a model of Coqui's: {problem}.",
-            "Models that came from Coqui's program, or were trained from one, can be exported so.",
+            "Models that came from Coqui's program, or were trained from one, can be exported.",
         )
     own = {k: t for k, t in tensors.items() if not k.startswith(ENCODER)}
     if config.unit_speakers:

@@ -76,7 +76,7 @@ def settings_of(foreign: Mapping[str, Any], rows: int) -> Settings:
         reader = publication
     else:
         raise BadCheckpoint(
-            "The configuration is of no program known here.",
+            "The configuration is not from a known program.",
             BELONGS.format("config.json (for a Piper voice its .onnx.json)"),
         )
     try:
@@ -244,7 +244,7 @@ def _check_encoder(text: str | None) -> None:
     odd = {k: said[k] for k, usual in _ENCODER.items() if said.get(k, usual) != usual}
     if odd:
         raise BadCheckpoint(
-            f"The speaker encoder hears other features than those known here: {odd}.",
+            f"The speaker encoder reads unsupported features: {odd}.",
             "Move model_se.pth and config_se.json away to use the model's own speakers.",
         )
 
@@ -254,7 +254,7 @@ def _by_row(numbers: Mapping[str, Any]) -> tuple[str, ...]:
     rows = {int(row): str(name) for name, row in numbers.items()}
     if min(rows, default=0) < 0 or max(rows, default=0) > MOST_SPEAKERS:
         raise BadCheckpoint(
-            f"speaker_id_map has the number {min(rows) if min(rows) < 0 else max(rows)}.",
+            f"speaker_id_map has the invalid number {min(rows) if min(rows) < 0 else max(rows)}.",
             BELONGS.format(".json"),
         )
     return tuple(rows.get(row, str(row)) for row in range(max(rows, default=-1) + 1))

@@ -121,7 +121,7 @@ def _encoder(theirs: Mapping[str, Tensor]) -> dict[str, Any]:
         sizes = SpeakerConfig.of({name: tuple(tensor.shape) for name, tensor in its.items()})
     except KeyError as error:
         raise BadCheckpoint(
-            f"The speaker encoder is not whole: '{error.args[0]}' is missing.",
+            f"The speaker encoder is not complete: '{error.args[0]}' is missing.",
             "Take the model_se.pth that belongs to this checkpoint.",
         ) from error
     return {"speaker_encoder": to_dict(sizes)}
@@ -167,7 +167,7 @@ def _taps(its: Mapping[str, Tensor], name: str) -> int:
 def _shape(theirs: Mapping[str, Tensor], name: str) -> tuple[int, ...]:
     if name not in theirs:
         raise BadCheckpoint(
-            f"This is not a whole VITS model: '{name}' is missing.",
+            f"This is not a complete VITS model: '{name}' is missing.",
             "Take a checkpoint of the full generator.",
         )
     return tuple(theirs[name].shape)

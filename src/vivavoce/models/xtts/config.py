@@ -53,7 +53,7 @@ class XttsConfig:
         if min(sizes) < 1 or self.width % self.heads:
             raise ConfigError(f"These sizes do not make an XTTS model: {sizes}.")
         if min(self.condition_s, self.condition_chunk_s, self.reference_s) <= 0:
-            raise ConfigError("Lengths of what is heard of a recording must be above 0 s.")
+            raise ConfigError("Lengths of reference audio must be above 0 s.")
         if max(self.start_code, self.stop_code) >= self.code_tokens:
             raise ConfigError("start_code and stop_code must be among the codes.")
         if max(self.start_text, self.stop_text) >= self.text_tokens:
@@ -82,7 +82,7 @@ class XttsOptions(Options):
         5.0
     )
     first_codes: Annotated[
-        int, Opt("Codes before a stream's first piece; fewer start sooner.", 1, 600)
+        int, Opt("Codes before a stream's first chunk; fewer start sooner.", 1, 600)
     ] = 6
     max_codes: Annotated[
         int, Opt("Codes that end an utterance; 0 is as many as fit.", 0, 100_000)

@@ -65,7 +65,8 @@ def extended(tables: Mapping[str, Any], texts: Sequence[str]) -> dict[str, Any]:
     if token not in ids:
         if not LANGUAGE.fullmatch(token):
             raise ConfigError(
-                f"text.language = '{text.language}' is no language.", "Write a code such as 'sv'."
+                f"text.language = '{text.language}' is not a language code.",
+                "Write a code such as 'sv'.",
             )
         added = {"special": True, "single_word": False, "normalized": False}
         added |= {"lstrip": False, "rstrip": False}

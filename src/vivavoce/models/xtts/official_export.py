@@ -75,9 +75,7 @@ def to_official(
     """
     config = from_dict(XttsConfig, dict(manifest["config"]), "config")
     if not config.perceiver or not any(name.startswith("vocoder.") for name in tensors):
-        raise UsageError(
-            f"'{manifest['name']}' is not a whole XTTS v2.", "Only those are exported so."
-        )
+        raise UsageError(f"'{manifest['name']}' is not a complete XTTS v2.", "--as xtts needs one.")
     with files.atomic_path(folder) as fresh:
         fresh.mkdir()
         torch.save({"model": official(tensors)}, fresh / "model.pth")

@@ -125,7 +125,7 @@ def config_of(
     for key in ("input_rate", "code_samples", "condition_s", "condition_chunk_s", "reference_s"):
         value = table.get(key, 1)
         if not isinstance(value, (int, float)) or not (isfinite(value) and value > 0):
-            raise BadCheckpoint(f"config.json says that our '{key}' is {value!r}.")
+            raise BadCheckpoint(f"config.json: '{key}' is {value!r}, not a number above 0.")
     return _checked(XttsConfig, sizes | table)
 
 
@@ -191,7 +191,7 @@ def _shape(theirs: Mapping[str, Tensor], name: str) -> tuple[int, ...]:
 
 def _missing(name: str) -> BadCheckpoint:
     return BadCheckpoint(
-        f"This is not a whole XTTS model: '{name}' is not in it.",
+        f"This is not a complete XTTS model: '{name}' is missing.",
         "Take a checkpoint of the full model, not a part or an adapter of it.",
     )
 

@@ -167,7 +167,7 @@ def language_code(name: str, known: Iterable[str] = LANGUAGES) -> str:
     listed = f"The model speaks {', '.join(codes)}."
     close = near_misses(asked, codes)
     advice = listed if close.startswith("Known") else f"{close} {listed}".strip()
-    raise TextError(f"No language {name!r}.", advice)
+    raise TextError(f"Language {name!r} is not supported.", advice)
 
 
 def chunks(

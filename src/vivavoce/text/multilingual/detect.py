@@ -32,7 +32,7 @@ def _detector(codes: tuple[str, ...]) -> Any:
         )
     except ImportError as error:
         raise MissingExtra(
-            "Finding out the language of a text needs lingua.",
+            "Language detection needs lingua.",
             "Name the language, or install it with: pip install 'vivavoce[auto]'",
         ) from error
     languages = [getattr(Language, NAMES[code].upper()) for code in codes]

@@ -19,7 +19,8 @@ def spoken(text: str, language: str) -> str:
     """
     language = "zh-cn" if language == "zh" else language
     if language not in LANGUAGES:
-        raise TextError(f"No language {language!r}.", near_misses(language, LANGUAGES))
+        message = f"Language {language!r} is not supported."
+        raise TextError(message, near_misses(language, LANGUAGES))
     text = without_broken(text)
     if language == "zh-cn":
         return cleaned_chinese(text)
