@@ -25,6 +25,7 @@ EXTRAS = {
     "romanise": ("uroman",),
     "server": ("starlette", "uvicorn", "websockets", "python-multipart", "av", "prometheus-client"),
     "train": ("tensorboard", "pillow"),
+    "zeroconf": ("zeroconf",),
     "zh": ("jieba", "pypinyin"),
 }
 """Optional extras and the distributions each brings, as in pyproject.toml."""
