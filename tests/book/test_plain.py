@@ -88,8 +88,8 @@ def test_html(tmp_path):
 
 def test_what_is_no_text(tmp_path):
     for name, data, what in (
-        ("a.txt", b"PK\x03\x04....", "no text"),
-        ("b.txt", b"x\0\0\0\0", "no text"),
+        ("a.txt", b"PK\x03\x04....", "not a text file"),
+        ("b.txt", b"x\0\0\0\0", "not a text file"),
         ("c.txt", b" \n", "no text to read"),
         ("d.txt", b"x" * ((16 << 20) + 1), "longer than 16 MB"),
     ):

@@ -203,7 +203,7 @@ def test_an_address_of_fsspec(tts, tmp_path):
         *("u000.flac", "u001.flac", "u002.flac"),
     ]
     assert run(path, url, tts=tts, verify=True).spoken == 0
-    with pytest.raises(OutputError, match="no address"):
+    with pytest.raises(OutputError, match="is not an address"):
         run(path, "nothing-like-it://x", tts=tts)
 
 

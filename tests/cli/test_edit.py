@@ -71,7 +71,7 @@ def test_no_speech_is_an_error_or_a_warning(edit, here):
 REFUSED = {
     "no words": (("--replace", "1:2", "--target", TARGET), "differ in number"),
     "no span": (("new words", "--target", TARGET), "differ in number"),
-    "nothing": (("--target", TARGET), "Nothing"),
+    "nothing": (("--target", TARGET), "No --replace"),
     "no target": (("--replace", "1:2", "new words"), "--target"),
     "an empty target": (("--replace", "1:2", "new words", "--target", " "), "empty"),
     "half a span": (("--replace", "1.2", "new words", "--target", TARGET), "START:END"),

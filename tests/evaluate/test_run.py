@@ -132,7 +132,7 @@ def test_conditions_and_a_baseline(tts, listed, heard, tmp_path):
     )
     assert made.differences["wer"].value == pytest.approx(1 / 4)
     (tmp_path / "no.json").write_text("{}")
-    with pytest.raises(UsageError, match="no report"):
+    with pytest.raises(UsageError, match="is not an evaluation report"):
         evaluate(listed, tmp_path / "x", recogniser=heard, tts=tts, against=tmp_path / "no.json")
 
 

@@ -133,7 +133,7 @@ def test_two_adapters_add_up(f5, tmp_path):
 def test_a_whole_model_whose_adapter_has_no_scale(f5):
     pairs = factors(dit(), F5_TARGETS)
     save_file(whole(dit(), pairs), f5 / "model.safetensors")
-    with pytest.raises(BadCheckpoint, match=r"how strong.*adapter_config\.json"):
+    with pytest.raises(BadCheckpoint, match=r"scale.*unknown.*adapter_config\.json"):
         opened(f5)
 
 

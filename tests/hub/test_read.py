@@ -143,7 +143,7 @@ def test_a_vocabulary_by_another_name(folder):
 
 def test_tensors_of_no_family(tmp_path):
     save_file({"a.b": torch.ones(1)}, tmp_path / "x.safetensors")
-    with pytest.raises(UnknownModel, match=r"no family.*a\.b.*f5, fastpitch, forward"):
+    with pytest.raises(UnknownModel, match=r"unknown model family.*a\.b.*f5, fastpitch, forward"):
         opened(str(tmp_path / "x.safetensors"))
 
 
