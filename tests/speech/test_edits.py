@@ -99,12 +99,12 @@ def test_fades_have_equal_power():
 
 
 REFUSED = {
-    "none": ([], TARGET, UsageError, "Nothing"),
+    "none": ([], TARGET, UsageError, "No --replace"),
     "target": ([(1, 2, "new words")], " ", TextError, "empty"),
     "late": ([(1, 4.5, "new words")], TARGET, UsageError, r"4\.000 s long"),
-    "negative": ([(-1, 2, "new words")], TARGET, UsageError, "no part"),
-    "backwards": ([(2, 1, "new words")], TARGET, UsageError, "no part"),
-    "nan": ([(float("nan"), 1, "new words")], TARGET, UsageError, "no part"),
+    "negative": ([(-1, 2, "new words")], TARGET, UsageError, "not within the recording"),
+    "backwards": ([(2, 1, "new words")], TARGET, UsageError, "not within the recording"),
+    "nan": ([(float("nan"), 1, "new words")], TARGET, UsageError, "not within the recording"),
     "overlap": ([(1, 2, "new"), (1.5, 3, "words")], TARGET, UsageError, "overlaps"),
     "no words": ([(1, 2, "")], TARGET, UsageError, "No words"),
     "seconds": ([(1, 2, "new words", 0.0)], TARGET, UsageError, "more than 0"),
@@ -112,7 +112,7 @@ REFUSED = {
     "other order": ([(1, 2, "clip"), (2, 3, "new")], TARGET, UsageError, "does not say"),
     "all": ([(0, 3.5, "new words")], TARGET, UsageError, "would stay"),
     "long": ([(1, 2, "new words", 29.0)], TARGET, UsageError, "more than 30 s"),
-    "pace": ([(1, 2, "new words")], "new words", UsageError, "pace"),
+    "pace": ([(1, 2, "new words")], "new words", UsageError, "speaking rate is unknown"),
 }
 
 
