@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import pytest
 import torch
@@ -19,6 +20,7 @@ from vivavoce.train.recipe import PhaseOptim
 
 NAMES = ("train_f5_dit_v1_tiny", "train_f5_dit_v0_tiny", "train_e2_unett_tiny")
 LOSS, GRADIENT, PARAMETER = 2e-6, 2e-5, 1e-6
+LR, EPS = 1e-3, 1e-8
 """Absolute, of the largest gradient, absolute: the issue's."""
 
 pytestmark = pytest.mark.parity
@@ -69,7 +71,7 @@ def test_a_batch_is_its_rows(recording):
 @pytest.mark.parametrize(("law", "start", "every"), [("default", 100, 10), ("every1", 0, 1)])
 def test_three_updates_and_the_average(recording, law, start, every):
     task = recorded_task(recording)
-    config = PhaseOptim(lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01)
+    config = PhaseOptim(lr=LR, betas=(0.9, 0.999), eps=EPS, weight_decay=0.01)
     names = dict(task.named_parameters())
     optimiser = optim.build(config, names, task.decayed)
     ema = Ema(task.exported, 0.9999, "power", every, start)
@@ -85,24 +87,49 @@ def test_three_updates_and_the_average(recording, law, start, every):
         assert_within(norms(gradients(task), recording), expected, GRADIENT * peak(expected))
         norm = optim.clip(list(names.values()), 1.0)
         assert_within(norm, recording.outputs[f"grad_norm.{update}"], GRADIENT * float(norm))
+        if update == 0:
+            slack = first_step_slack(task)
         optimiser.step()
         ema.update()
         if update in (0, 2):
             state = task.exported.state_dict()
-            assert_values(state, before, recording, f"after{update + 1}.", update + 1)
-    assert_values(ema.values, before, recording, f"ema_{law}.", f"ema_{law}")
+            unsure = slack if update == 0 else {}
+            assert_values(state, before, recording, f"after{update + 1}.", update + 1, unsure)
+    assert_values(ema.values, before, recording, f"ema_{law}.", f"ema_{law}", {})
 
 
-def assert_values(state, before, recording: Parity, prefix: str, deltas: object) -> None:
+def first_step_slack(task: F5Task) -> dict[str, Tensor]:
+    """How far each value's first step may be off when the gradients are off by `GRADIENT`.
+
+    The step is lr g / (|g| + eps): where a gradient is as small as eps, rounding in it decides.
+    """
+    grads = {n: p.grad for n, p in task.exported.named_parameters() if p.grad is not None}
+    error = GRADIENT * max(peak(g) for g in grads.values())
+    return {
+        n: (LR * EPS * error / (g.abs() + EPS) ** 2).clamp_max(2 * LR) for n, g in grads.items()
+    }
+
+
+def assert_values(
+    state: Mapping[str, Tensor],
+    before: Mapping[str, Tensor],
+    recording: Parity,
+    prefix: str,
+    deltas: object,
+    slack: Mapping[str, Tensor],
+) -> None:
     """Named values, and how far every parameter has come."""
     named = {k: v for k, v in recording.outputs.items() if k.startswith(f"{prefix}transformer")}
     assert len(named) >= 4
     for name, expected in named.items():
-        mine = state[our_name(name.removeprefix(prefix))]
+        ours = our_name(name.removeprefix(prefix))
+        mine, expected = state[ours], expected.view_as(state[ours])
         # AdamW divides by the root of squares that are nearly zero: where the reference itself is
         # further than that from its float64, so may we be.
         limit = max(PARAMETER, 2 * recorded_unit(recording, name))
-        assert_within(mine, expected.view_as(mine), limit, name)
+        spare = slack.get(ours, torch.zeros(()))
+        allowed = expected + (mine - expected).clamp(-spare, spare)
+        assert_within(mine, allowed, limit, name)
     key = f"{prefix}delta_norms" if prefix.startswith("ema") else f"delta_norms.{deltas}"
     changes = norms({n: state[n] - v for n, v in before.items()}, recording)
     assert_within(changes, recording.outputs[key], 2e-5 * peak(recording.outputs[key]), key)
