@@ -76,11 +76,17 @@ def count(names: Iterable[str], prefix: str) -> int:
     return 1 + max((int(n) for n in numbers if n.isdecimal() and len(n) < 7), default=-1)
 
 
-def renamed(name: str, table: Iterable[tuple[str, str]]) -> str:
+def renamed(name: str, table: Iterable[tuple[str | re.Pattern[str], str]]) -> str:
     """`name` after every (pattern, replacement) of `table`, one behind the other."""
     for pattern, replacement in table:
         name = re.sub(pattern, replacement, name)
     return name
+
+
+def renamed_once(name: str, table: Iterable[tuple[str | re.Pattern[str], str]]) -> str:
+    """`name` after the first (pattern, replacement) of `table` that changes it."""
+    changed = (re.sub(pattern, replacement, name) for pattern, replacement in table)
+    return next((other for other in changed if other != name), name)
 
 
 def require_count(names: Iterable[str], prefix: str, expected: Any, setting: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from vivavoce import files
 from vivavoce.checkpoints import safetensors_file
+from vivavoce.checkpoints.remap import renamed
 from vivavoce.config import from_dict
 from vivavoce.models.f5.config import F5Config
 from vivavoce.models.f5.importer import front_end
@@ -67,9 +67,7 @@ _BLOCKS = {
 
 def published_name(name: str, backbone: str) -> str:
     """The name of one of our tensors in the published program, `transformer.` included."""
-    short = name.removeprefix("backbone.")
-    for pattern, replacement in (*_COMMON, *_BLOCKS[backbone]):
-        short = re.sub(pattern, replacement, short)
+    short = renamed(name.removeprefix("backbone."), (*_COMMON, *_BLOCKS[backbone]))
     return f"{PREFIX}{short}"
 
 

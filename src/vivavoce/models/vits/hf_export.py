@@ -15,6 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from vivavoce.checkpoints import safetensors_file
+from vivavoce.checkpoints.remap import renamed
 from vivavoce.config import from_dict
 from vivavoce.errors import OutputError, UsageError
 from vivavoce.files import write_text
@@ -160,9 +161,7 @@ def _name(key: str, stochastic: bool) -> str:
     for prefix, replacement in _STOCHASTIC if stochastic else ():
         if key.startswith(prefix):
             key = replacement + key.removeprefix(prefix)
-    for pattern, replacement in _HF:
-        key = pattern.sub(replacement, key)
-    return re.sub(r"^dp\.", "duration_predictor.", key)
+    return re.sub(r"^dp\.", "duration_predictor.", renamed(key, _HF))
 
 
 def _config(

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vivavoce.checkpoints.companions import Companion
 from vivavoce.checkpoints.importer import Importer, Stats
-from vivavoce.checkpoints.remap import strip, under
+from vivavoce.checkpoints.remap import renamed_once, strip, under
 from vivavoce.config import to_dict
 from vivavoce.errors import BadCheckpoint
 from vivavoce.models.xtts.settings import (
@@ -165,11 +165,7 @@ def _short(name: str) -> str:
 
 
 def _rename(name: str) -> str:
-    for pattern, replacement in _RENAMES:
-        renamed = pattern.sub(replacement, name)
-        if renamed != name:
-            return renamed
-    return name
+    return renamed_once(name, _RENAMES)
 
 
 def _speaker_names(theirs: Mapping[str, Tensor]) -> list[str]:

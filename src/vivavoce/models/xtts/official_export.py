@@ -17,7 +17,7 @@ from torch import Tensor
 from vivavoce import files
 from vivavoce.audio import tables
 from vivavoce.audio.specs import SPEAKER_16K
-from vivavoce.checkpoints.remap import under, unfold_weight_norm
+from vivavoce.checkpoints.remap import renamed_once, under, unfold_weight_norm
 from vivavoce.config import from_dict
 from vivavoce.errors import UsageError
 from vivavoce.models.xtts.config import XttsConfig
@@ -89,11 +89,7 @@ def to_official(
 
 def official_name(name: str) -> str:
     """Of a tensor that is not the vocoder's."""
-    for pattern, replacement in _RENAMES:
-        renamed = pattern.sub(replacement, name)
-        if renamed != name:
-            return renamed
-    return name
+    return renamed_once(name, _RENAMES)
 
 
 def official(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
