@@ -65,7 +65,9 @@ def test_parity_of_what_the_mel_tells_and_of_every_step(recorded) -> None:
     if "aux" in recorded.outputs:
         assert_recorded(told[1], recorded, "aux")
     states, found = vocoder.start(1, mel), []
-    for told_now, sample in zip(torch.cat(told, 2)[0], recorded.inputs["teacher_x"][0], strict=True):
+    for told_now, sample in zip(
+        torch.cat(told, 2)[0], recorded.inputs["teacher_x"][0], strict=True
+    ):
         logits, states = vocoder(sample.view(1, 1), told_now[None], states)
         found.append(logits)
     assert_recorded(torch.stack(found, 1), recorded, "teacher_logits")

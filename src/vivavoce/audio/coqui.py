@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from vivavoce.audio.specs import COQUI_22K
+from vivavoce.audio.specs import COQUI_22K, SPEAKER_16K
 from vivavoce.errors import BadCheckpoint
 from vivavoce.types import FeatureSpec, Normalisation
 
@@ -49,3 +49,25 @@ def features_from_coqui(audio: Mapping[str, Any], stats: Stats | None = None) ->
         preemphasis=float(audio.get("preemphasis", 0)),
         normalisation=normalisation,
     )
+
+
+def speaker_features(settings: Mapping[str, Any]) -> tuple[FeatureSpec, bool]:
+    """What a recurrent speaker encoder hears by its `config_se.json`, and whether in windows.
+
+    With `use_torch_spec` those are powers, in windows; otherwise what `features_from_coqui` says.
+    """
+    audio = settings.get("audio") or {}
+    if not (settings.get("model_params") or {}).get("use_torch_spec"):
+        return features_from_coqui(audio), False
+    powers = replace(
+        SPEAKER_16K,
+        sample_rate=audio.get("sample_rate", 22050),
+        n_fft=audio.get("fft_size", 1024),
+        win_length=audio.get("win_length", 1024),
+        hop_length=audio.get("hop_length", 256),
+        n_mels=audio.get("num_mels", 80),
+        preemphasis=float(audio.get("preemphasis", 0)),
+        log=None,
+        log_offset=0.0,
+    )
+    return powers, True

@@ -12,6 +12,7 @@ from typing import Literal
 from torch import Tensor
 
 from vivavoce.checkpoints.remap import fold_weight_norm, strip, under
+from vivavoce.checkpoints.speaker_names import speaker_tensors
 from vivavoce.models.vits.vectors import VECTORS
 from vivavoce.vocoders import inner as decoders
 
@@ -26,8 +27,6 @@ _BESIDE = ("speaker_encoder/", "speakers/")
 VOCODER = "vocoder."
 ENCODER = "speaker_encoder."
 _ENCODER_FILE = re.compile(r"speaker_encoder/(?:model/)?(?P<own>.+)")
-_ENCODER_NAMES = re.compile(r"(conv1|bn1|layer\d|attention|fc|torch_spec)\.")
-_ENCODER_SPARE = re.compile(r"torch_spec\..+|.+\.num_batches_tracked")
 VARIATIONAL = "durations.variational."
 
 
@@ -184,20 +183,14 @@ def official(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str
 def _from_beside(beside: Mapping[str, Tensor], own: Iterable[str]) -> dict[str, Tensor]:
     """The speakers' vectors as a table, and the speaker encoder, where the model takes them.
 
-    A model with a table of its own learned from no encoder, or only in its loss. Encoders of other
-    kinds (Coqui's LSTM) are left out.
+    A model with a table of its own learned from no encoder, or only in its loss.
     """
     if any(_short(name) == "emb_g.weight" for name in own):
         return {}
     found = {"emb_g.weight": beside[VECTORS]} if VECTORS in beside else {}
     files = ((_ENCODER_FILE.fullmatch(name), tensor) for name, tensor in beside.items())
-    its = {match["own"]: tensor for match, tensor in files if match}
-    if not {"layer4.0.conv1.weight", "attention.0.weight", "fc.weight"} <= its.keys():
-        return found
-    kept = {name: t for name, t in its.items() if _ENCODER_NAMES.match(name)}
-    return found | {
-        f"{ENCODER}{name}": t for name, t in kept.items() if not _ENCODER_SPARE.fullmatch(name)
-    }
+    its = speaker_tensors({match["own"]: tensor for match, tensor in files if match})
+    return found | {f"{ENCODER}{name}": tensor for name, tensor in its.items()}
 
 
 def _short(name: str) -> str:

@@ -104,7 +104,9 @@ class Wavernn(WholeVocoder):
         if self.hints is None:
             return (upsampled,)
         hints = self.hints(seen[None])[0].t()
-        return upsampled, Track(hints, hop) if c.smoothed else between(hints, frames * hop, 0)
+        return upsampled, Track(hints, samples=hop) if c.smoothed else between(
+            hints, frames * hop, 0
+        )
 
     def upsampled(self, mel: Tensor) -> Tensor:
         """`[C, T]` to `[C, T * hop]`, a window at a time: a sample knows two frames around it."""
@@ -122,13 +124,14 @@ class Wavernn(WholeVocoder):
         self, tracks: Sequence[Track], starts: range, length: int, total: int, draws: Draws
     ) -> Tensor:
         """Samples `[F, length]` of parts that begin at `starts`; past `total` nothing is known."""
-        first = torch.tensor(starts)[:, None]
         like = tracks[0].values
+        first = torch.tensor(starts, device=like.device)[:, None]
         sample, states = like.new_zeros(len(first), 1), self.start(len(first), like)
         made = []
         for begin in range(0, length, STEPS_AT_ONCE):
-            places = first + torch.arange(begin, min(begin + STEPS_AT_ONCE, length))
-            known = (places < total).to(like.dtype).to(like.device).unsqueeze(-1)
+            end = min(begin + STEPS_AT_ONCE, length)
+            places = first + torch.arange(begin, end, device=like.device)
+            known = (places < total).to(like.dtype).unsqueeze(-1)
             told = torch.cat([track.at(places) for track in tracks], -1) * known
             numbers = draws(places.shape[1]).to(like)
             for step in range(places.shape[1]):

@@ -10,33 +10,29 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Track:
-    """Values `[N, C]`, a new one every `every` samples; sample 0 has number `first`.
+    """Values `[N, C]`: `steps` of them pass in `samples` samples, the first `skipped` left out.
 
-    A value is held until the next one, or with `line` there is a straight line between them.
+    A value is held until the next one, or with `line` there is a straight line between them. Places
+    are counted in whole numbers: float32 would be off after some seconds.
     """
 
     values: Tensor
-    every: float = 1.0
-    first: float = 0.0
+    steps: int = 1
+    samples: int = 1
+    skipped: int = 0
     line: bool = False
 
     def at(self, samples: Tensor) -> Tensor:
-        """Samples `[F, n]`, numbers on the CPU, to `[F, n, C]`."""
-        place = samples.double() / self.every + self.first  # float64: float32 is off after seconds
-        last = len(self.values) - 1
-        left = place.long().clamp(max=last)
-        device = self.values.device
-        found = self.values[left.to(device)]
+        """Numbers of samples `[F, n]` to `[F, n, C]`."""
+        passed, last = (samples + self.skipped) * self.steps, len(self.values) - 1
+        left = passed.div(self.samples, rounding_mode="floor").clamp(max=last)
+        found = self.values[left]
         if not self.line:
             return found
-        share = (place - left).to(self.values.dtype).to(device).unsqueeze(-1)
-        return torch.lerp(found, self.values[(left + 1).clamp(max=last).to(device)], share)
+        share = (passed - left * self.samples).to(found.dtype).unsqueeze(-1) / self.samples
+        return torch.lerp(found, self.values[(left + 1).clamp(max=last)], share)
 
 
 def between(frames: Tensor, n_samples: int, skipped: int) -> Track:
-    """Frames `[N, C]` over `n_samples`, the first at the first and the last at the last of them.
-
-    The track begins at sample number `skipped`.
-    """
-    every = (n_samples - 1) / max(1, len(frames) - 1)
-    return Track(frames, every, skipped / every, line=True)
+    """Frames `[N, C]` over `n_samples`, the first at the first and the last at the last of them."""
+    return Track(frames, len(frames) - 1, max(1, n_samples - 1), skipped, line=True)

@@ -8,6 +8,6 @@ from vivavoce.vocoders.wavernn.config import WavernnConfig
 from vivavoce.vocoders.wavernn.model import Wavernn
 from vivavoce.vocoders.work import usual
 
-TOY = WavernnConfig(4, 4, 2, hints=4, hint_width=4, hint_blocks=1, fold=300, overlap=30)
+TOY = WavernnConfig(4, 4, 2, hints=4, hint_width=4, hint_blocks=1, fold=100, overlap=10)
 
 workloads = partial(usual, Wavernn, WavernnConfig(), TOY)
