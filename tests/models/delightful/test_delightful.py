@@ -140,8 +140,8 @@ def test_speed_speakers_and_bad_sentences() -> None:
         next(model.generate(sentences([tokens(9)], nobody, DelightfulOptions()), NOISE))
     with pytest.raises(TextError, match="nothing to speak"):
         spoken(0)
+    asked = sentences([tokens(3, first=132)], model.voice("a"), DelightfulOptions())
     with pytest.raises(BadCheckpoint, match="symbol number 134; the model has 132"):
-        asked = sentences([tokens(3, first=132)], model.voice("a"), DelightfulOptions())
         next(model.generate(asked, NOISE))
 
 
