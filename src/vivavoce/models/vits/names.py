@@ -11,6 +11,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from vivavoce.checkpoints.relative_names import RELATIVE_RENAMES
 from vivavoce.checkpoints.remap import fold_weight_norm, strip, under
 from vivavoce.checkpoints.speaker_names import speaker_tensors
 from vivavoce.models.vits.vectors import VECTORS
@@ -109,18 +110,8 @@ _TAILS = _compiled(
 _OURS = _compiled(
     (r"^enc_p\.emb\.", "text.embedding."),
     (r"^enc_p\.proj\.", "text.projection."),
-    (r"^enc_p\.encoder\.attn_layers\.(\d+)\.conv_q\.", r"text.layers.\1.attention.query."),
-    (r"^enc_p\.encoder\.attn_layers\.(\d+)\.conv_k\.", r"text.layers.\1.attention.key."),
-    (r"^enc_p\.encoder\.attn_layers\.(\d+)\.conv_v\.", r"text.layers.\1.attention.value."),
-    (r"^enc_p\.encoder\.attn_layers\.(\d+)\.conv_o\.", r"text.layers.\1.attention.output."),
-    (r"^enc_p\.encoder\.attn_layers\.(\d+)\.emb_rel_k$", r"text.layers.\1.attention.relative_key"),
-    (
-        r"^enc_p\.encoder\.attn_layers\.(\d+)\.emb_rel_v$",
-        r"text.layers.\1.attention.relative_value",
-    ),
-    (r"^enc_p\.encoder\.norm_layers_([12])\.(\d+)\.", r"text.layers.\2.norm_\1."),
-    (r"^enc_p\.encoder\.ffn_layers\.(\d+)\.conv_1\.", r"text.layers.\1.feed_forward.expand."),
-    (r"^enc_p\.encoder\.ffn_layers\.(\d+)\.conv_2\.", r"text.layers.\1.feed_forward.contract."),
+    (r"^enc_p\.encoder\.", "text."),
+    *RELATIVE_RENAMES,
     (r"^enc_q\.pre\.", "posterior.start."),
     (r"^enc_q\.enc\.", "posterior.wavenet."),
     (r"^enc_q\.proj\.", "posterior.end."),
