@@ -93,7 +93,7 @@ ROWS = {
 
 
 def main() -> int:
-    parser = peer.arguments(__doc__)
+    parser = peer.arguments(__doc__ or "")
     parser.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS))
     options = parser.parse_args()
     found = {}

@@ -21,6 +21,7 @@ from vivavoce.options import Options
 from vivavoce.types import Features, Voice
 
 O = TypeVar("O", bound=Options)  # noqa: E741 - the type of a family's options
+C = TypeVar("C")
 
 
 class Predicted(NamedTuple):
@@ -32,7 +33,7 @@ class Predicted(NamedTuple):
     energy: Tensor | None
 
 
-class ParallelModel(CoquiSpoken[O]):
+class ParallelModel(CoquiSpoken[O, C]):
     """`embedding` has a row for every symbol, `speakers` one for every speaker of several."""
 
     traits = Traits(times_words=True, stream_frames=64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from vivavoce.models.base import AcousticModel
 from vivavoce.text.coqui_model import CoquiTextConfig
@@ -12,9 +12,11 @@ from vivavoce.text.split import chunks
 from vivavoce.types import Chunk, FeatureSpec, Tokens, Voice
 
 O = TypeVar("O")  # noqa: E741 - the type of a family's options
+C = TypeVar("C")
+"""The type of a family's configuration."""
 
 
-class CoquiSpoken(AcousticModel[O]):
+class CoquiSpoken(AcousticModel[O], Generic[O, C]):
     """The constructor that a stored manifest is built with, and the two methods about text.
 
     A family writes `make` in place of a constructor.
@@ -26,7 +28,7 @@ class CoquiSpoken(AcousticModel[O]):
 
     def __init__(
         self,
-        config: Any,
+        config: C,
         spec: FeatureSpec,
         text: CoquiTextConfig | None = None,
         speaker_names: tuple[str, ...] = (),
@@ -37,7 +39,7 @@ class CoquiSpoken(AcousticModel[O]):
         self.make(config)
 
     @abstractmethod
-    def make(self, c: Any) -> None:
+    def make(self, c: C) -> None:
         """The layers that a configuration of the family describes."""
 
     def chunks(self, text: str, voice: Voice, options: O) -> Iterator[Chunk]:

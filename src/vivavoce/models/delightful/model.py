@@ -64,13 +64,12 @@ class VarianceFeature(nn.Module):
         return value, self.embedding(value).transpose(1, 2)
 
 
-class DelightfulTTS(ParallelModel[DelightfulOptions]):
+class DelightfulTTS(ParallelModel[DelightfulOptions, DelightfulConfig]):
     """Liu et al. 2021, arXiv:2110.12612, with the shapes and quirks of Coqui's version."""
 
     family = "delightful"
     options_type = DelightfulOptions
     config_type = DelightfulConfig
-    config: DelightfulConfig
 
     def make(self, c: DelightfulConfig) -> None:
         self.embedding = nn.Embedding(c.n_tokens, c.width)

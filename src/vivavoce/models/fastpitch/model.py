@@ -35,13 +35,12 @@ class TokenFeature(nn.Module):
         return x + self.embedding(value) * mask, value
 
 
-class FastPitch(ParallelModel[FastPitchOptions]):
+class FastPitch(ParallelModel[FastPitchOptions, FastPitchConfig]):
     """After FastPitch (Lancucki 2021, arXiv:2006.06873), with the shapes of Coqui's version."""
 
     family = "fastpitch"
     options_type = FastPitchOptions
     config_type = FastPitchConfig
-    config: FastPitchConfig
 
     def make(self, c: FastPitchConfig) -> None:
         self.embedding = nn.Embedding(c.n_tokens, c.width)

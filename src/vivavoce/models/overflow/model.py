@@ -49,13 +49,12 @@ class HmmSequence(FrameSequence[HmmOptions]):
         self.stopped = state >= self.n_states
 
 
-class NeuralHmm(CoquiSpoken[HmmOptions], StepwiseModel[HmmOptions]):
+class NeuralHmm(CoquiSpoken[HmmOptions, HmmConfig], StepwiseModel[HmmOptions]):
     """`mean` and `std` are those of the training data's mel."""
 
     family = "overflow"
     options_type = HmmOptions
     config_type = HmmConfig
-    config: HmmConfig
     traits = Traits(emits_parts=True, stream_frames=64)
     mean: Tensor
     std: Tensor

@@ -67,14 +67,13 @@ class TacotronSequence(FrameSequence[TacotronOptions]):
         return self.guard.finish() or super().problem()
 
 
-class Tacotron(CoquiSpoken[TacotronOptions], StepwiseModel[TacotronOptions]):
+class Tacotron(CoquiSpoken[TacotronOptions, TacotronConfig], StepwiseModel[TacotronOptions]):
     """Shen et al., arXiv:1712.05884 (generation 2), Wang et al., arXiv:1703.10135 (1)."""
 
     family = "tacotron2"
     options_type = TacotronOptions
     config_type = TacotronConfig
     traits = Traits(emits_parts=True, stream_frames=64)
-    config: TacotronConfig
 
     def make(self, c: TacotronConfig) -> None:
         if c.generation == 2:

@@ -61,7 +61,7 @@ def workloads() -> dict[str, Workload]:
 
 def _cloning(name: str, encoder: SpeakerConfig | LstmSpeakerConfig) -> Workload:
     def build(device: torch.device, full: bool = False) -> Callable[[], object]:
-        sizes: Any = encoder if full else replace(encoder, **_TOY_ENCODERS[type(encoder)])
+        sizes = encoder if full else replace(encoder, **_TOY_ENCODERS[type(encoder)])
         config = replace(FULL if full else TOY, speaker_width=sizes.width, unit_speakers=True)
         kind = "speaker_encoder" if isinstance(sizes, SpeakerConfig) else "speaker_lstm"
         model = random_model(replace(config, **{kind: sizes}), device)
