@@ -35,7 +35,7 @@ class SeparablePredictor(nn.Module):
         return self.projection(x) * mask
 
 
-class Prosody(nn.Module):
+class ProsodyNumbers(nn.Module):
     """Numbers that say how something is spoken, and what they add (section 2.3)."""
 
     def __init__(self, config: DelightfulConfig, numbers: int) -> None:
@@ -76,7 +76,7 @@ class DelightfulTTS(ParallelModel[DelightfulOptions, DelightfulConfig]):
         self.speakers = nn.Embedding(c.n_speakers, c.speaker_width) if c.n_speakers else None
         self.encoder = Conformer(c.width, c.encoder, c.slope, c.speaker_width)
         self.decoder = Conformer(c.width, c.decoder, c.slope, c.speaker_width)
-        self.utterance, self.phoneme = Prosody(c, c.utterance), Prosody(c, c.phoneme)
+        self.utterance, self.phoneme = ProsodyNumbers(c, c.utterance), ProsodyNumbers(c, c.phoneme)
         self.durations = SeparablePredictor(c.width, c.kernel, c.slope)
         self.pitch, self.energy = VarianceFeature(c), VarianceFeature(c)
         self.to_mel = nn.Linear(c.width, c.n_mels)

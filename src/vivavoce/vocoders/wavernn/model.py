@@ -18,7 +18,7 @@ from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.base import require_hop
 from vivavoce.vocoders.smoothing import Smoothing
 from vivavoce.vocoders.wavernn.config import WavernnConfig
-from vivavoce.vocoders.wavernn.track import Track, between
+from vivavoce.vocoders.wavernn.track import SampleTrack, between
 from vivavoce.vocoders.whole import WholeVocoder
 
 STEPS_AT_ONCE = 512
@@ -92,19 +92,19 @@ class Wavernn(WholeVocoder):
         made = self.steps(self.tracks(mel), starts, length, frames * hop, draws(len(starts)))
         return faded(self.joined(made, starts, frames * hop).float(), hop)
 
-    def tracks(self, mel: Tensor) -> tuple[Track, ...]:
+    def tracks(self, mel: Tensor) -> tuple[SampleTrack, ...]:
         """What the mel `[C, T]` tells of each sample: upsampled, and the hints."""
         c, frames = self.config, mel.shape[1]
         seen = F.pad(mel, (c.context, c.context))
         hop, around = c.hop_length, c.context * c.hop_length
         if self.smoothing is not None:
-            upsampled = Track(self.upsampled(mel).t())
+            upsampled = SampleTrack(self.upsampled(mel).t())
         else:
             upsampled = between(LINE_GAIN * seen.t(), seen.shape[1] * hop, around)
         if self.hints is None:
             return (upsampled,)
         hints = self.hints(seen[None])[0].t()
-        return upsampled, Track(hints, samples=hop) if c.smoothed else between(
+        return upsampled, SampleTrack(hints, samples=hop) if c.smoothed else between(
             hints, frames * hop, 0
         )
 
@@ -121,7 +121,7 @@ class Wavernn(WholeVocoder):
         return torch.cat(parts, 1)
 
     def steps(
-        self, tracks: Sequence[Track], starts: range, length: int, total: int, draws: Draws
+        self, tracks: Sequence[SampleTrack], starts: range, length: int, total: int, draws: Draws
     ) -> Tensor:
         """Samples `[F, length]` of parts that begin at `starts`; past `total` nothing is known."""
         like = tracks[0].values

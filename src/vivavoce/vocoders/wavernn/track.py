@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Track:
+class SampleTrack:
     """Values `[N, C]`: `steps` of them pass in `samples` samples, the first `skipped` left out.
 
     A value is held until the next one, or with `line` there is a straight line between them. Places
@@ -33,6 +33,6 @@ class Track:
         return torch.lerp(found, self.values[(left + 1).clamp(max=last)], share)
 
 
-def between(frames: Tensor, n_samples: int, skipped: int) -> Track:
+def between(frames: Tensor, n_samples: int, skipped: int) -> SampleTrack:
     """Frames `[N, C]` over `n_samples`, the first at the first and the last at the last of them."""
-    return Track(frames, len(frames) - 1, max(1, n_samples - 1), skipped, line=True)
+    return SampleTrack(frames, len(frames) - 1, max(1, n_samples - 1), skipped, line=True)
