@@ -14,6 +14,7 @@ from tests.tolerance import assert_near, assert_recorded
 from vivavoce.audio.specs import COQUI_22K
 from vivavoce.checkpoints.remap import strict_load, without_numbers
 from vivavoce.errors import BadCheckpoint, ConfigError, UsageError
+from vivavoce.hub import build, library
 from vivavoce.vocoders import VOCODERS
 from vivavoce.vocoders.base import decode_windowed, stream_windows
 from vivavoce.vocoders.wavernn.config import WavernnConfig
@@ -181,3 +182,21 @@ def test_impossible_sizes_are_refused(bad: dict) -> None:
 def test_a_speaker_is_refused() -> None:
     with pytest.raises(UsageError, match="no speaker"):
         toy().decode(torch.zeros(1, 8, 9), torch.zeros(1, 4, 1))
+
+
+@pytest.mark.parity
+def test_a_checkpoint_becomes_a_vocoder(load_parity, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("VIVAVOCE_HOME", str(tmp_path / "home"))
+    recorded = load_parity("zoo/wavernn_mold_tiny")
+    audio = {"hop_length": 12, "num_mels": 20, "sample_rate": 22050}
+    settings = {"model": "wavernn", "model_args": recorded.meta["config"], "audio": audio}
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    torch.save({"model": recorded.weights, "step": 1}, tmp_path / "model_file.pth")
+    folder = library.import_checkpoint(tmp_path / "model_file.pth", name="mine")
+    stored = library.open_model(str(folder), "vocoder")
+    assert stored.manifest["family"] == "wavernn"
+    vocoder = build.vocoder(stored).freeze()
+    with torch.no_grad():
+        samples = decode_windowed(vocoder, recorded.inputs["mel"])
+    assert samples.shape == (1, 34 * 12)
+    assert samples.abs().max() > 0.1

@@ -6,14 +6,16 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from tests.tolerance import assert_near, assert_recorded
+from vivavoce import load
 from vivavoce.checkpoints.remap import strict_load, without_numbers
 from vivavoce.config import from_dict
 from vivavoce.errors import BadCheckpoint, ConfigError, TextError, UnknownVoice
-from vivavoce.hub import build
+from vivavoce.hub import build, library
 from vivavoce.hub.read import Stored
 from vivavoce.models import MODELS
 from vivavoce.models.base import sentences
@@ -176,3 +178,27 @@ def test_checkpoints_that_lack_a_part_or_say_otherwise_are_refused() -> None:
 def test_impossible_sizes_are_refused(bad: dict) -> None:
     with pytest.raises(ConfigError):
         from_dict(DelightfulConfig, {"n_tokens": 5, **bad})
+
+
+@pytest.mark.parity
+def test_a_checkpoint_becomes_a_voice_that_speaks(load_parity, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("VIVAVOCE_HOME", str(tmp_path / "home"))
+    recorded = load_parity("zoo/delightful_tts_speakers_tiny")
+    settings = recorded.meta["config"]
+    letters = {"characters": "abcd", "punctuations": " .", "pad": "_"}
+    audio = {"num_mels": 20, "sample_rate": 22050}
+    foreign = {"model": "delightful_tts", "model_args": settings, "vocoder": settings["vocoder"]}
+    (tmp_path / "config.json").write_text(
+        json.dumps({**foreign, "audio": audio, "characters": letters})
+    )
+    names = {name: row for row, name in enumerate(("ann", "ben", "cleo"))}
+    (tmp_path / "speaker_ids.json").write_text(json.dumps(names))
+    torch.save({"model": recorded.weights, "step": 1}, tmp_path / "model_file.pth")
+    folder = library.import_checkpoint(tmp_path / "model_file.pth", name="mine")
+    tts = load(str(folder), device="cpu")
+    speech = tts.speak("a b c d", "ben", on_problem="warn")
+    assert speech.sample_rate == 22050
+    assert len(speech.samples) > 2000
+    assert [word.text for word in speech.words] == ["a", "b", "c", "d"]
+    streamed = [c.samples for c in tts.stream("a b c d", "ben", on_problem="warn")]
+    assert abs(np.concatenate(streamed) - speech.samples).max() < 1e-4
