@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vivavoce.models.delightful.config import ConformerSizes
+from vivavoce.nn.convolution import ShortConv
 
 
 class SeparableConv(nn.Module):
@@ -49,12 +50,12 @@ class HalfFeedForward(nn.Module):
     def __init__(self, width: int, slope: float) -> None:
         super().__init__()
         self.slope, self.norm = slope, nn.LayerNorm(width)
-        self.expand = nn.Conv1d(width, 4 * width, 3, padding=1)
+        self.expand = ShortConv(width, 4 * width, 3)
         self.contract = nn.Conv1d(4 * width, width, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.leaky_relu(self.expand(self.norm(x).transpose(1, 2)), self.slope)
-        return 0.5 * self.contract(y).transpose(1, 2)
+        y = F.leaky_relu(self.expand(self.norm(x)), self.slope)
+        return 0.5 * self.contract(y.transpose(1, 2)).transpose(1, 2)
 
 
 class ConvModule(nn.Module):
