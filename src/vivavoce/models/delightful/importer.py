@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
 
+from vivavoce.audio.coqui import mel_from_coqui
 from vivavoce.audio.specs import VITS_MEL_22K
 from vivavoce.checkpoints.importer import Importer, Stats
 from vivavoce.checkpoints.remap import count, renamed, under
@@ -98,16 +98,7 @@ def tables(
     except KeyError as error:
         raise BadCheckpoint(f"A part is missing: {error}.", "Take the whole checkpoint.") from error
     audio, vocoder = foreign.get("audio") or {}, settings.get("vocoder") or {}
-    spec = replace(
-        VITS_MEL_22K,
-        sample_rate=audio.get("sample_rate", 22050),
-        n_fft=audio.get("fft_size", 1024),
-        win_length=audio.get("win_length", 1024),
-        hop_length=audio.get("hop_length", 256),
-        n_mels=config.n_mels,
-        f_min=float(audio.get("mel_fmin") or 0),
-        f_max=None if audio.get("mel_fmax") is None else float(audio["mel_fmax"]),
-    )
+    spec = mel_from_coqui(audio | {"num_mels": config.n_mels}, VITS_MEL_22K)
     said = {
         "rates": vocoder.get("upsample_rates_decoder"),
         "block_dilations": vocoder.get("resblock_dilation_sizes_decoder"),
