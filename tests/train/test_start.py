@@ -65,6 +65,14 @@ def test_a_run_begins_with_the_models_weights_and_tables(make, base):
     assert trainer.ema.updates == 0
 
 
+def test_an_export_speaks_with_its_starts_vocoder(make, base, tmp_path):
+    store.amend(base, {"vocoder": "kathleen-vocos"})
+    run_folder = trained(make("optim.steps=1"))
+    manifest = store.read_manifest(exports.export(run_folder, tmp_path / "model"))
+    assert manifest["vocoder"] == "kathleen-vocos"
+    assert manifest["licence"] == store.read_manifest(base)["licence"]
+
+
 def test_frozen_groups_keep_their_values_and_are_not_saved(make, base):
     trainer = assembled(make('start.freeze=["text", "*.attention.*"]'))
     _, before = store.load(base)
