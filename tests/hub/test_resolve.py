@@ -118,7 +118,7 @@ def test_each_name_is_resolved_once_per_load(home, monkeypatch):
         library, "resolve", lambda name, *kind: asked.append(name) or original(name, *kind)
     )
     load("kathleen", device="cpu")
-    assert asked == ["kathleen", "kathleen-vocos"]
+    assert asked == ["kathleen", "kathleen-pulse"]
 
 
 @pytest.mark.parametrize(
