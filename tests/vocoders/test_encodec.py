@@ -106,7 +106,9 @@ def test_half_a_checkpoint_is_refused(load_parity) -> None:
         IMPORTER.tables({}, half, None)
 
 
-@pytest.mark.parametrize("bad", [{"rates": [8, 5, 4]}, {"rates": []}, {"width": 3}, {"books": 0}])
+@pytest.mark.parametrize(
+    "bad", [{"rates": [8, 5, 4]}, {"rates": []}, {"width": 3}, {"books": 0}, {"books": 9}]
+)
 def test_impossible_sizes_are_refused(bad: dict) -> None:
     with pytest.raises(ConfigError):
         Encodec.build({"config": bad})

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vivavoce.audio.specs import ENCODEC_24K
 from vivavoce.checkpoints.importer import Importer, Stats
 from vivavoce.checkpoints.remap import count, fold_weight_norm, renamed
 from vivavoce.config import to_dict
 from vivavoce.errors import BadCheckpoint
 from vivavoce.vocoders.encodec.config import EncodecConfig
-from vivavoce.vocoders.encodec.model import CODES_24K
 
 BOOKS = 8
 """Of the checkpoint's 32: those that Bark speaks with."""
@@ -93,7 +93,7 @@ def tables(
     foreign: Mapping[str, Any], tensors: Mapping[str, Tensor], stats: Stats | None = None
 ) -> dict[str, Any]:
     """Our manifest's tables; the configuration of Hugging Face says nothing that is not there."""
-    return {"config": to_dict(config_of(tensors)), "features": to_dict(CODES_24K)}
+    return {"config": to_dict(config_of(tensors)), "features": to_dict(ENCODEC_24K)}
 
 
 IMPORTER = Importer(

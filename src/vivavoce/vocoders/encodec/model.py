@@ -11,13 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vivavoce.errors import UsageError
+from vivavoce.audio.specs import ENCODEC_24K
+from vivavoce.errors import ConfigError, UsageError
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.base import Preparation, Vocoder, require_hop
 from vivavoce.vocoders.encodec.config import BLOCK_KERNEL, EDGE_KERNEL, EncodecConfig
-
-CODES_24K = FeatureSpec(kind="latent", sample_rate=24000, hop_length=320, n_mels=8)
-"""A code of each of eight codebooks, as a number."""
 
 LSTMState = tuple[Tensor, Tensor]
 
@@ -61,9 +59,10 @@ class FramesHeard(Preparation):
         self.state: LSTMState | None = None
 
     def push(self, part: Tensor) -> Iterator[Tensor]:
-        self.held = part if self.held is None else torch.cat([self.held, part], -1)
-        if part.shape[-1] and self.held.shape[-1] >= EDGE_KERNEL:
-            yield self._heard(self.held)
+        held = part if self.held is None else torch.cat([self.held, part], -1)
+        self.held = held
+        if part.shape[-1] and held.shape[-1] >= EDGE_KERNEL:
+            yield self._heard(held)
 
     def finish(self) -> Iterator[Tensor]:
         if self.state is None and self.held is not None and self.held.shape[-1]:
@@ -84,11 +83,16 @@ class Encodec(Vocoder):
     """
 
     config_type = EncodecConfig
-    default_features = CODES_24K
+    default_features = ENCODEC_24K
 
     def __init__(self, config: EncodecConfig, spec: FeatureSpec) -> None:
         super().__init__()
         require_hop("EnCodec", config.hop_length, spec)
+        if spec.n_channels != config.books:
+            raise ConfigError(
+                f"This EnCodec has {config.books} codebooks, its features {spec.n_channels}.",
+                "Use features with a code of each book.",
+            )
         self.config, self.accepts = config, spec
         self.receptive_field = config.receptive_field
         c, widest = config, config.widest
@@ -110,8 +114,8 @@ class Encodec(Vocoder):
     def heard(self, x: Tensor, state: LSTMState | None = None) -> tuple[Tensor, LSTMState]:
         """Vectors `[B, H, 6 + T]` to `[B, C, T]`, and the LSTM's state behind them."""
         x = self.first(x).permute(2, 0, 1)
-        y, state = self.lstm(x, state)
-        return (x + y).permute(1, 2, 0), state
+        y, behind = self.lstm(x, state)
+        return (x + y).permute(1, 2, 0), behind
 
     def preparation(self) -> FramesHeard:
         return FramesHeard(self)
