@@ -12,6 +12,7 @@ from vivavoce.models.bark.config import BOOKS, POSITIONS, GptConfig
 from vivavoce.nn.kv_cache import KVCache, Span
 from vivavoce.runtime.arithmetic import Arithmetic
 from vivavoce.runtime.attention import additive, cached_attention
+from vivavoce.runtime.memory import trim
 
 
 class BarkBlock(nn.Module):
@@ -66,6 +67,7 @@ class BarkGpt(nn.Module):
             for name in ("qkv", "out", "up", "down"):
                 layer = arithmetic.linear(block.get_submodule(name), few_rows=few_rows)
                 setattr(block, name, layer)
+            trim()  # what its layers were made over from
 
 
 class CausalGpt(BarkGpt):
