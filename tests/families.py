@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
+from tests.models.bark.toy import tiny_bark, tiny_history
 from tests.models.vits.toy import toy as vits_parts
 from tests.models.xtts.speaking import tiny_xtts
 from tests.tiny import tiny_f5, tiny_tts, tiny_voice
@@ -91,6 +92,7 @@ def tiny_delightful() -> TTS:
 
 
 ENGINES: dict[str, Callable[[], TTS]] = {
+    "bark": tiny_bark,
     "delightful": tiny_delightful,
     "f5": tiny_f5,
     "fastpitch": tiny_fastpitch,
@@ -110,6 +112,8 @@ def engine(family: str) -> TTS:
 
 def voice_for(family: str, number: int = 0) -> str | Voice | None:
     """Two different voices where the family has or makes several."""
+    if family == "bark":
+        return tiny_history(number)
     if family == "f5":
         return tiny_voice(f"voice {number}", seed=number)
     voices = engine(family).voices

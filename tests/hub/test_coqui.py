@@ -116,8 +116,9 @@ def test_what_cannot_be_used_yet_is_explained_and_not_listed():
 
 
 def test_a_family_that_is_added_brings_its_entries(monkeypatch):
-    monkeypatch.setitem(MODELS.folders, "bark", "somewhere")
     assert "bark" in {row.name for row in coqui.usable()}
+    monkeypatch.delitem(MODELS.folders, "bark")
+    assert "bark" not in {row.name for row in coqui.usable()}
 
 
 def test_addresses_and_vocoders_as_coqui_has_them():

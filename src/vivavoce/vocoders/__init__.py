@@ -13,6 +13,7 @@ VOCODERS: Registry[Vocoder] = Registry(
     "vocoder",
     {
         "bigvgan": "vivavoce.vocoders.bigvgan",
+        "encodec": "vivavoce.vocoders.encodec",
         "griffinlim": "vivavoce.vocoders.griffinlim",
         "hifigan": "vivavoce.vocoders.hifigan",
         "melgan": "vivavoce.vocoders.melgan",
