@@ -76,8 +76,24 @@ def tiny_overflow() -> TTS:
     return TTS("overflow", model, tiny_vocoder(), select("cpu"), {"temperature": 0.3})
 
 
+def tiny_delightful() -> TTS:
+    """Two speakers, about five frames a token."""
+    from dataclasses import replace
+
+    from tests.tiny import tiny_vocoder
+    from vivavoce.audio.specs import VOCOS_24K
+    from vivavoce.models.delightful.workloads import TOY, random_model
+    from vivavoce.runtime import select
+    from vivavoce.speech.engine import TTS
+
+    config = replace(TOY, n_mels=VOCOS_24K.n_mels, n_speakers=2, speaker_width=8)
+    model = random_model(config, "cpu", VOCOS_24K)
+    return TTS("delightful", model, tiny_vocoder(), select("cpu"), {})
+
+
 ENGINES: dict[str, Callable[[], TTS]] = {
     "bark": tiny_bark,
+    "delightful": tiny_delightful,
     "f5": tiny_f5,
     "fastpitch": tiny_fastpitch,
     "forward": tiny_forward,

@@ -13,6 +13,7 @@ MODELS: Registry[AcousticModel[Any]] = Registry(
     "model",
     {
         "bark": "vivavoce.models.bark",
+        "delightful": "vivavoce.models.delightful",
         "f5": "vivavoce.models.f5",
         "fastpitch": "vivavoce.models.fastpitch",
         "forward": "vivavoce.models.forward",

@@ -22,6 +22,7 @@ VOCODERS: Registry[Vocoder] = Registry(
         "vocos": "vivavoce.vocoders.vocos",
         "wavegan": "vivavoce.vocoders.wavegan",
         "wavegrad": "vivavoce.vocoders.wavegrad",
+        "wavernn": "vivavoce.vocoders.wavernn",
     },
 )
 
