@@ -14,8 +14,8 @@ from torch import Tensor
 
 from vivavoce.models.base import Job, Part, Sentence
 from vivavoce.models.xtts.config import XttsOptions
-from vivavoce.models.xtts.decode import CodeSequence, GptDecoder
-from vivavoce.models.xtts.gpt import Gpt
+from vivavoce.nn.gpt import Gpt
+from vivavoce.nn.gpt_decode import CodeSequence, GptDecoder
 from vivavoce.nn.noise import Noise
 from vivavoce.nn.resampler import LatentResampler
 from vivavoce.types import Features, FeatureSpec
