@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
+from typing import Literal
 
 KERNEL_REACH = 9
 """Frames on each side that a kernel is made from: 5 taps, six times 3, and 3."""
@@ -14,7 +15,9 @@ class UnivnetConfig:
     """`noise` channels become `width`, which each of `rates` upsamples.
 
     A stage has `layers` location-variable convolutions of `kernel` taps; a network of
-    `kernel_width` channels makes their kernels from the mel.
+    `kernel_width` channels makes their kernels from the mel. Tortoise's `layout` mirrors the noise
+    and the samples at their ends, adds the layers of that network in pairs, and hears silence
+    behind an utterance.
     """
 
     noise: int = 64
@@ -23,6 +26,7 @@ class UnivnetConfig:
     layers: int = 4
     kernel: int = 3
     kernel_width: int = 64
+    layout: Literal["coqui", "tortoise"] = "coqui"
 
     def __post_init__(self) -> None:
         if min(self.noise, self.width, self.layers, self.kernel_width, *self.rates) < 1:
