@@ -6,6 +6,7 @@ So have XTTS and Tortoise them, as the JSON text of a tokenizer of Hugging Face.
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from difflib import SequenceMatcher
 
@@ -17,6 +18,12 @@ from vivavoce.text.check import describe
 from vivavoce.types import Tokens
 
 SPACE, UNKNOWN = "[SPACE]", "[UNK]"
+# For characters that a vocabulary lacks, and only then.
+SAME = str.maketrans(
+    {"’": "'", "‘": "'", "ʼ": "'", "`": "'", "“": "", "”": "", "„": "", "«": "", "»": "",
+     "–": "-", "—": "-", "‑": "-", "−": "-", "…": "...", "।": ".", "॥": ".", "؟": "?", "،": ",",
+     "؛": ",", ";": ",", ":": ","}
+)  # fmt: skip
 
 
 class BytePairs:
@@ -36,12 +43,26 @@ class BytePairs:
         self.n_tokens = max(self.ids.values(), default=-1) + 1
         self.characters = frozenset(token for token in self.ids if len(token) == 1)
         added = self.bpe.get_added_tokens_decoder().values()
-        self.special = tuple(sorted(token.content for token in added))
+        special = sorted(token.content for token in added)
+        self._special = re.compile("|".join(map(re.escape, special)) or r"(?!)")
 
     def require(self, tokens: tuple[str, ...], advice: str) -> None:
         """Raises BadCheckpoint, naming those that the vocabulary lacks."""
         if missing := [token for token in tokens if token not in self.ids]:
             raise BadCheckpoint(f"The vocabulary has no token for {' '.join(missing)}.", advice)
+
+    def spelt(self, said: str) -> str:
+        """`said` in characters that the vocabulary has, if it has something like those it lacks."""
+        lacking = {c for c in said if c not in self.characters and c != " "}
+        if lacking:
+            said = said.translate({ord(c): self._alike(c) for c in lacking})
+        # What looks like a special token is no order to the model.
+        return self._special.sub(lambda match: match[0].strip("[]"), " ".join(said.split()))
+
+    def _alike(self, character: str) -> str:
+        alike = unicodedata.normalize("NFKC", character.translate(SAME))
+        forms = (alike, alike.lower())  # number words may have capitals: "Komma"
+        return next((form for form in forms if self.characters.issuperset(form)), character)
 
     def tokens(self, source: str, said: str, advice: str, prefix: str = "") -> Tokens:
         """`prefix` (a token) and the words that `said` says of the `source` text.

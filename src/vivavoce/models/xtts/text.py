@@ -27,12 +27,6 @@ DIGIT_SIZE, MARK_SIZE = 7, 9
 
 _LANGUAGE = re.compile(r"\[([a-z]{2,3}(?:-[a-z]{2,4})?)\]")
 MARKS = frozenset("%&@#$£€°¥₹₽₩₺")
-# For characters that a vocabulary lacks, and only then.
-SAME = str.maketrans(
-    {"’": "'", "‘": "'", "ʼ": "'", "`": "'", "“": "", "”": "", "„": "", "«": "", "»": "",
-     "–": "-", "—": "-", "‑": "-", "−": "-", "…": "...", "।": ".", "॥": ".", "؟": "?", "،": ",",
-     "؛": ",", ";": ",", ":": ","}
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,7 +60,6 @@ class Tokenizer:
                 "Both must come from one checkpoint: versions of XTTS differ.",
             )
         self.start, self.stop = vocabulary[START], vocabulary[STOP]
-        self._special = re.compile("|".join(map(re.escape, self.pairs.special)) or r"(?!)")
 
     def encode(self, text: str, language: str) -> Tokens:
         """The language's token and the text's, without start and stop.
@@ -92,17 +85,7 @@ class Tokenizer:
 
     def _said(self, text: str, code: str) -> str:
         """The text in words, in characters that the vocabulary has, if it has something like it."""
-        said = spoken_form(text, code)
-        lacking = {c for c in said if c not in self.pairs.characters and c != " "}
-        if lacking:
-            said = said.translate({ord(c): self._alike(c) for c in lacking})
-        # What looks like a special token is no order to the model.
-        return self._special.sub(lambda match: match[0].strip("[]"), " ".join(said.split()))
-
-    def _alike(self, character: str) -> str:
-        alike = unicodedata.normalize("NFKC", character.translate(SAME))
-        forms = (alike, alike.lower())  # number words may have capitals: "Komma"
-        return next((form for form in forms if self.pairs.characters.issuperset(form)), character)
+        return self.pairs.spelt(spoken_form(text, code))
 
 
 def spoken_form(text: str, code: str) -> str:
