@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
+from tests.models.tortoise.official import tiny_tortoise
 from tests.models.vits.toy import toy as vits_parts
 from tests.models.xtts.speaking import tiny_xtts
 from tests.tiny import tiny_f5, tiny_tts, tiny_voice
@@ -82,6 +83,7 @@ ENGINES: dict[str, Callable[[], TTS]] = {
     "glow": tiny_tts,
     "overflow": tiny_overflow,
     "tacotron2": tiny_tacotron2,
+    "tortoise": tiny_tortoise,
     "vits": tiny_vits,
     "xtts": tiny_xtts,
 }

@@ -32,6 +32,7 @@ COMPANIONS = {
     "mel_norms": Companion("mel_norms.pth"),
     "vocabulary": Companion("tokenizer.json", otherwise=TOKENIZER),
 }
+TOKENIZER_ADVICE = "Give the tokenizer.json of Tortoise's code with --vocab tokenizer.json."
 ADVICE = "Put the files of the release into one folder."
 _MARKS = {"conditioning_encoder.init.weight", "mel_pos_embedding.emb.weight"}
 _RANK = (
@@ -49,9 +50,9 @@ _DROPPED = re.compile(
     r"|clvp/.+\.inv_freq|vocoder/(?!model_g/).+"
 )
 _PARTS = {
-    "diffusion": "diffusion.",
-    "rlg_auto": "drawn_latent.",
-    "rlg_diffuser": "drawn_embedding.",
+    "diffusion": "diffusion",
+    "rlg_auto": "drawn_latent",
+    "rlg_diffuser": "drawn_embedding",
 }
 
 
@@ -90,10 +91,11 @@ def tables(
     are what Coqui's config.json says, else 64 wide. Raises BadCheckpoint where a file is missing.
     """
     found = foreign.get("found") or {}
+    parts = {name.partition("/")[0] for name in tensors} | set(found)
     for key, companion in COMPANIONS.items():
-        held = key in found or any(name.partition("/")[0] == key for name in tensors)
-        if not held:
-            raise BadCheckpoint(f"There is no {companion.pattern} beside the weights.", ADVICE)
+        if key not in parts:
+            advice = TOKENIZER_ADVICE if key == "vocabulary" else ADVICE
+            raise BadCheckpoint(f"There is no {companion.pattern} beside the weights.", advice)
     arguments = foreign.get("model_args")
     heads = arguments.get("ar_heads") if isinstance(arguments, Mapping) else None
     sizes = VOCODERS.family("univnet").importer.config_from_tensors
