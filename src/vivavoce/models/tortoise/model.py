@@ -195,7 +195,7 @@ class Tortoise(AcousticModel[TortoiseOptions]):
             more = numbers[len(made) : len(made) + room]
             made += decoding.add_all([(other, options, uniform) for uniform in more])
             if on_step is not None:
-                on_step(max((len(one.codes) for one in decoding.sequences), default=0), limit)
+                on_step(sum(len(one.codes) for one in made) // len(numbers), limit)
             decoding.step()
         return [_take(one) for one in made]
 
