@@ -117,7 +117,7 @@ def test_tortoises_official_vocoder_fits() -> None:
     foreign = {key: torch.empty(shape, device="meta") for key, shape in keys.items()}
     importer = VOCODERS.family("univnet").importer
     config = importer.config_from_tensors(foreign)
-    assert config == UnivnetConfig(layout="tortoise")
+    assert config == UnivnetConfig(mirrored=True)
     with without_numbers():
         vocoder = Univnet(config, FeatureSpec())
     strict_load(vocoder, importer.adapt(foreign)[0])
@@ -126,7 +126,7 @@ def test_tortoises_official_vocoder_fits() -> None:
 @torch.no_grad()
 def test_the_silence_behind_an_utterance_is_heard_and_not_kept() -> None:
     torch.manual_seed(0)
-    vocoder = Univnet(replace(UNIVNET, layout="tortoise"), COQUI_22K).eval()
+    vocoder = Univnet(replace(UNIVNET, mirrored=True), COQUI_22K).eval()
     mel = torch.randn(1, 80, 60)
     silence = torch.full((1, 80, vocoder.tail_frames), vocoder.tail_value)
     kept = vocoder.n_samples(60)

@@ -41,14 +41,14 @@ def test_the_official_release_fits_to_the_last_tensor():
     tables = IMPORTER.tables({"found": {"vocabulary": "{}"}}, foreign, None)
     config = from_dict(TortoiseConfig, tables["config"], "config")
     assert config == TortoiseConfig()
-    assert tables["vocoder"]["config"]["layout"] == "tortoise"
+    assert tables["vocoder"]["config"]["mirrored"]
     ours, dropped = IMPORTER.adapt(foreign)
     with without_numbers():
         model = Tortoise(config)
-    own, its = split(Stored({"vocoder": {"family": "univnet", **tables["vocoder"]}}, ours))
+    own, its = split(Stored({"vocoder": tables["vocoder"]}, ours))
     strict_load(model, own.tensors)
     assert its is not None
-    assert vocoder(its).config == UnivnetConfig(layout="tortoise")
+    assert vocoder(its).config == UnivnetConfig(mirrored=True)
     kinds = {name.split(".")[0] for name in dropped} - {"gpt"}
     assert kinds == {
         *("diffusion/code_embedding", "diffusion/code_converter", "diffusion/mel_head"),

@@ -10,6 +10,7 @@ import torch
 
 from tests.models.tortoise.official import CODES, tiny_tortoise
 from tests.speechlike import speechlike
+from vivavoce.config import from_dict
 from vivavoce.errors import AudioError, ConfigError, TextError, UnknownVoice, VoiceError
 from vivavoce.models.base import sentences
 from vivavoce.models.tortoise.config import DiffusionConfig, TortoiseConfig, TortoiseOptions
@@ -25,7 +26,9 @@ TOKENS = Tokens((5, 6, 7, 8), (0,) * 4)
 
 @pytest.fixture(scope="module")
 def model() -> Tortoise:
-    return tiny_tortoise().model
+    found = tiny_tortoise().model
+    assert isinstance(found, Tortoise)
+    return found
 
 
 def spoken_by(model: Tortoise, options: TortoiseOptions = QUICK, seed: int = 0, **how):
@@ -103,11 +106,11 @@ def test_speed_and_presets(model):
     assert natural == (CODES + BREATH) * 4 * 24_000 // 22_050
     assert int(spoken_by(model, replace(QUICK, speed=2.0)).lengths) == round(natural / 2)
     assert (TortoiseOptions().takes, TortoiseOptions().diffusion_steps) == (5, 50)
-    best = TortoiseOptions(preset="high_quality", steps=30)
+    best = TortoiseOptions(quality="high_quality", steps=30)
     assert (best.takes, best.diffusion_steps) == (256, 30)
     for wrong in ({"guidance": -1.0}, {"candidates": 5000}, {"temperature": 9.0}):
         with pytest.raises(ConfigError):
-            TortoiseOptions(**wrong)
+            from_dict(TortoiseOptions, wrong)
 
 
 def test_options_that_change_the_mel_and_not_its_length(model):

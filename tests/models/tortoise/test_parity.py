@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 import torch
 
 from tests.tolerance import UNITS, assert_recorded, assert_within, peak
 from vivavoce.checkpoints.remap import renamed, renamed_once, strict_load, under
-from vivavoce.models.tortoise.config import DiffusionConfig, RankConfig, TortoiseConfig
+from vivavoce.models.tortoise.config import (
+    DiffusionConfig,
+    RankConfig,
+    TortoiseConfig,
+    TortoiseOptions,
+)
 from vivavoce.models.tortoise.diffusion import DiffusionDecoder
 from vivavoce.models.tortoise.importer import _RANK
 from vivavoce.models.tortoise.rank import Rank
@@ -65,7 +68,7 @@ def test_the_gpt_says_the_same_codes_and_gives_the_same_states(load_parity):
     assert_recorded(states, recorded, "latents")
     said = recorded.outputs["codes_greedy"][0].tolist()
     prompt = torch.cat([voice, model.text(ids), model.start(ids.device)], dim=1)
-    options = SimpleNamespace(temperature=0.0, top_k=0, top_p=1.0, repetition_penalty=2.0)
+    options = TortoiseOptions(temperature=0.0)
     decoding = GptDecoder(model, 1)
     sequence = decoding.add(GptPrompt(prompt), options, torch.zeros(len(said)))
     while not sequence.done:

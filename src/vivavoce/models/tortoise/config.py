@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 from vivavoce.errors import ConfigError
 from vivavoce.options import Opt, Options
 
-Preset = Literal["ultra_fast", "fast", "standard", "high_quality"]
+Quality = Literal["ultra_fast", "fast", "standard", "high_quality"]
 Sampler = Literal["ddim", "ancestral"]
-PRESETS: dict[Preset, tuple[int, int]] = {
+QUALITIES: dict[Quality, tuple[int, int]] = {
     "ultra_fast": (16, 10),
     "fast": (5, 50),
     "standard": (5, 200),
@@ -88,7 +88,9 @@ class TortoiseConfig:
 class TortoiseOptions(Options):
     """How to speak: more takes and more steps sound better and cost as much more time."""
 
-    preset: Annotated[Preset, Opt("Takes and diffusion steps, from quickest to best.")] = "fast"
+    quality: Annotated[Quality, Opt("The preset of takes and steps, from quickest to best.")] = (
+        "fast"
+    )
     candidates: Annotated[
         int, Opt("Takes of a sentence, of which the best is kept; 0 is the preset's.", 0, 1024)
     ] = 0
@@ -114,11 +116,11 @@ class TortoiseOptions(Options):
 
     @property
     def takes(self) -> int:
-        return self.candidates or PRESETS[self.preset][0]
+        return self.candidates or QUALITIES[self.quality][0]
 
     @property
     def diffusion_steps(self) -> int:
-        return self.steps or PRESETS[self.preset][1]
+        return self.steps or QUALITIES[self.quality][1]
 
 
 OPTIONS = TortoiseOptions

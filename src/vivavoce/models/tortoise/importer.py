@@ -34,6 +34,7 @@ COMPANIONS = {
 }
 TOKENIZER_ADVICE = "Give the tokenizer.json of Tortoise's code with --vocab tokenizer.json."
 ADVICE = "Put the files of the release into one folder."
+VOCODER = "vocoder/model_g/"
 _MARKS = {"conditioning_encoder.init.weight", "mel_pos_embedding.emb.weight"}
 _RANK = (
     (r"^(text|speech)_emb\.", r"\1.embedding."),
@@ -78,7 +79,9 @@ def adapt(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
             ours[f"rank.{renamed(rest, _RANK)}"] = tensor
         elif part != "vocoder":
             ours[f"{_PARTS.get(part, part)}.{rest}"] = tensor
-    its = VOCODERS.family("univnet").importer.adapt(_vocoder(kept))[0]
+    its = under(kept, VOCODER)
+    family = VOCODERS.recognise(its)
+    its = VOCODERS.family(family).importer.adapt(its)[0] if family else its
     return ours | {f"vocoder.{name}": tensor for name, tensor in its.items()}, dropped
 
 
@@ -98,11 +101,13 @@ def tables(
             raise BadCheckpoint(f"There is no {companion.pattern} beside the weights.", advice)
     arguments = foreign.get("model_args")
     heads = arguments.get("ar_heads") if isinstance(arguments, Mapping) else None
-    sizes = VOCODERS.family("univnet").importer.config_from_tensors
-    assert sizes is not None
+    its = under(tensors, VOCODER)
+    family = VOCODERS.recognise(its)
+    sizes = VOCODERS.family(family).importer.config_from_tensors if family else None
+    if sizes is None:
+        raise BadCheckpoint("vocoder.pth holds no vocoder of Tortoise.", ADVICE)
     try:
-        config = _config(tensors, heads)
-        vocoder = sizes(_vocoder(tensors))
+        config, vocoder = _config(tensors, heads), sizes(its)
     except KeyError as error:
         raise BadCheckpoint(f"A part of the checkpoint is missing: {error}.", ADVICE) from error
     features = to_dict(TORTOISE_24K)
@@ -111,7 +116,7 @@ def tables(
         "config": to_dict(config),
         "features": features,
         "text": {"vocabulary": found["vocabulary"]},
-        "vocoder": {"family": "univnet", "config": to_dict(vocoder), "features": features},
+        "vocoder": {"family": family, "config": to_dict(vocoder), "features": features},
         "speakers": ["random"],
         "languages": ["en"],
     }
@@ -150,10 +155,6 @@ def _config(t: Mapping[str, Tensor], heads: int | None) -> TortoiseConfig:
             heads=t[f"{integrator}.relative_attention_bias.weight"].shape[1],
         ),
     )
-
-
-def _vocoder(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return under(tensors, "vocoder/model_g/")
 
 
 IMPORTER = Importer(

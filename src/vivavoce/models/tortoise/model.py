@@ -47,7 +47,7 @@ class Tortoise(AcousticModel[TortoiseOptions]):
     options_type = TortoiseOptions
     config_type = TortoiseConfig
     text_type = TortoiseTextConfig
-    traits = Traits(clones=True, fast_options={"preset": "ultra_fast"})
+    traits = Traits(clones=True, fast_options={"quality": "ultra_fast"})
     mel_stats: Tensor
 
     def __init__(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import Literal
 
 KERNEL_REACH = 9
 """Frames on each side that a kernel is made from: 5 taps, six times 3, and 3."""
@@ -15,9 +14,9 @@ class UnivnetConfig:
     """`noise` channels become `width`, which each of `rates` upsamples.
 
     A stage has `layers` location-variable convolutions of `kernel` taps; a network of
-    `kernel_width` channels makes their kernels from the mel. Tortoise's `layout` mirrors the noise
-    and the samples at their ends, adds the layers of that network in pairs, and hears silence
-    behind an utterance.
+    `kernel_width` channels makes their kernels from the mel. One that is `mirrored`, as Tortoise's
+    is, mirrors the noise and the samples at their ends, adds the layers of that network in pairs,
+    and hears silence behind an utterance.
     """
 
     noise: int = 64
@@ -26,7 +25,7 @@ class UnivnetConfig:
     layers: int = 4
     kernel: int = 3
     kernel_width: int = 64
-    layout: Literal["coqui", "tortoise"] = "coqui"
+    mirrored: bool = False
 
     def __post_init__(self) -> None:
         if min(self.noise, self.width, self.layers, self.kernel_width, *self.rates) < 1:

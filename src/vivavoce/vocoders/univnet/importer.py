@@ -64,7 +64,7 @@ def _recognises(names: Iterable[str]) -> bool:
 
 def _inside(tensors: Mapping[str, Tensor]) -> UnivnetConfig:
     """The sizes of Tortoise's vocoder. KeyError where a tensor is missing."""
-    return replace(_sizes(_COQUI.adapt(tensors)[0], {}), layout="tortoise")
+    return replace(_sizes(_COQUI.adapt(tensors)[0], {}), mirrored=True)
 
 
 IMPORTER = replace(_COQUI, recognises=_recognises, config_from_tensors=_inside)

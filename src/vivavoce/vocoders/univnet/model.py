@@ -27,7 +27,7 @@ class KernelPredictor(nn.Module):
     def __init__(self, config: UnivnetConfig, n_channels: int) -> None:
         super().__init__()
         c, wide = config, config.kernel_width
-        self.pairs = c.layout == "tortoise"
+        self.pairs = c.mirrored
         self.slope = SLOPE if self.pairs else NARROW_SLOPE
         self.shape = c.layers, c.width, 2 * c.width, c.kernel
         self.first = Conv(n_channels, wide, 5)
@@ -93,11 +93,10 @@ class Univnet(NoisyVocoder):
         self.config, self.accepts = config, spec
         self.noise_channels = config.noise
         self.receptive_field = config.receptive_field()
-        tortoise = config.layout == "tortoise"
-        self.slope = SLOPE if tortoise else NARROW_SLOPE
-        if tortoise:
+        self.slope = SLOPE if config.mirrored else NARROW_SLOPE
+        if config.mirrored:
             self.tail_frames, self.tail_value = TAIL_FRAMES, SILENCE
-        outer = ReflectedConv if tortoise else Conv
+        outer = ReflectedConv if config.mirrored else Conv
         self.first = outer(config.noise, config.width, 7)
         hop, self.stages = 1, nn.ModuleList()
         for rate in config.rates:

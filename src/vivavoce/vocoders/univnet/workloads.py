@@ -17,10 +17,10 @@ TORTOISE_FRAMES = 2176
 
 def workloads() -> dict[str, Workload]:
     """The usual ones, and Tortoise's layout."""
-    tortoise = decoding("tortoise", _tortoise, 1, TORTOISE_FRAMES)
-    return {**usual(Univnet, UnivnetConfig(), TOY), tortoise.name: tortoise}
+    mirrored = decoding("mirrored", _mirrored, 1, TORTOISE_FRAMES)
+    return {**usual(Univnet, UnivnetConfig(), TOY), mirrored.name: mirrored}
 
 
-def _tortoise(full: bool) -> Univnet:
+def _mirrored(full: bool) -> Univnet:
     spec = TORTOISE_24K if full else replace(TORTOISE_24K, n_mels=8)
-    return Univnet(replace(UnivnetConfig() if full else TOY, layout="tortoise"), spec)
+    return Univnet(replace(UnivnetConfig() if full else TOY, mirrored=True), spec)
