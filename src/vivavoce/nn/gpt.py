@@ -1,6 +1,6 @@
 """The GPT of XTTS and Tortoise: text and codes so far -> the state that the next is drawn from.
 
-Betker 2023, arXiv:2305.07243, section 3.1; Casanova et al., arXiv:2406.04904, section 2. A GPT-2
+Betker 2023, arXiv:2305.07243; Casanova et al., arXiv:2406.04904, section 2. A GPT-2
 with learned positions of its own for text and for codes. Shapes: B rows, N positions, W width, L
 text tokens, K codes.
 """

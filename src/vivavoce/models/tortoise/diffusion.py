@@ -1,4 +1,4 @@
-"""The diffusion decoder: states of the GPT and a voice to a mel (Betker, arXiv:2305.07243, 3.4).
+"""The diffusion decoder: states of the GPT and a voice to a mel (Betker, arXiv:2305.07243).
 
 Shapes: B rows, M mels, W width, K codes, T frames. Names are the published checkpoint's.
 """

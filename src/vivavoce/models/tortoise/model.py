@@ -19,14 +19,9 @@ from vivavoce.models.tortoise.config import TortoiseConfig, TortoiseOptions
 from vivavoce.models.tortoise.diffusion import DiffusionDecoder
 from vivavoce.models.tortoise.rank import Rank
 from vivavoce.models.tortoise.schedule import denoised, steps_back
-from vivavoce.models.tortoise.takes import (
-    CODES_PER_TOKEN,
-    MOST_CODES,
-    SPARE_CODES,
-    Take,
-    spoken,
-)
+from vivavoce.models.tortoise.takes import MOST_CODES, Take, spoken
 from vivavoce.models.tortoise.text import TortoiseText, TortoiseTextConfig, chunks
+from vivavoce.nn.code_lengths import length_problem, most_codes
 from vivavoce.nn.gpt import Gpt
 from vivavoce.nn.gpt_decode import CodeSequence, GptDecoder, GptPrompt
 from vivavoce.nn.mel_attention import ConditioningEncoder
@@ -141,7 +136,9 @@ class Tortoise(AcousticModel[TortoiseOptions]):
         total = limit + options.diffusion_steps
         takes = self.takes(latent, ids, options, noise, limit, on_step and _part(on_step, 0, total))
         take, codes = self.best(ids, takes)
-        problem = take.problem(len(tokens), self.code_rate, options.max_codes > 0)
+        asked = options.max_codes > 0
+        rate = DVAE_22K.sample_rate / self.config.code_samples
+        problem = length_problem(len(take.codes), len(tokens), rate, take.stopped, asked)
         latents = self.latents(latent, ids, spoken(codes))
         frames = self.frames(latents.shape[1], options.speed)
         said = self.diffusion.said(latents, embedding.to(self.device)[None], frames)
@@ -150,19 +147,13 @@ class Tortoise(AcousticModel[TortoiseOptions]):
         return mel[0].float(), problem
 
     @property
-    def code_rate(self) -> float:
-        """Codes per second, Hz."""
-        return DVAE_22K.sample_rate / self.config.code_samples
-
-    @property
     def longest(self) -> int:
         """Codes of the longest take."""
         return min(MOST_CODES, self.config.max_codes - 3)
 
     def limit(self, sentence: Sentence[TortoiseOptions]) -> int:
         """How many codes a sentence may become; more would be the voice rambling on."""
-        guess = SPARE_CODES + round(CODES_PER_TOKEN[1] * len(sentence.tokens))
-        return min(self.longest, sentence.options.max_codes or guess)
+        return min(self.longest, sentence.options.max_codes or most_codes(len(sentence.tokens)))
 
     def frames(self, n_codes: int, speed: float) -> int:
         """Frames that codes become."""

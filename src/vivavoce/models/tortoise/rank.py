@@ -1,4 +1,4 @@
-"""CLVP: how well codes of speech say a text (Betker, arXiv:2305.07243, section 3.2).
+"""CLVP: how well codes of speech say a text (Betker, arXiv:2305.07243).
 
 Two encoders that map a text and its speech close together, as CLIP does images (Radford et al.,
 arXiv:2103.00020). Shapes: B rows, N positions, W width, H heads, D width of a head.

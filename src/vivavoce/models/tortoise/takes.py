@@ -18,9 +18,6 @@ MOST_CODES = 500
 """Of a take, and as many codes are compared with the text, silence included."""
 BREATH = 8
 """Codes of silence that the diffusion is given at most, before what is behind them is cut off."""
-CODES_PER_TOKEN = (0.6, 8.0)
-"""Speech has 2 to 5; what is far outside has lost its text, or does not find its end."""
-SPARE_CODES = 65
 
 
 @dataclass(frozen=True)
@@ -37,17 +34,6 @@ class Take:
         if len(self.codes) < length or self.stopped:
             out[-len(END) :] = torch.tensor(END)
         return out
-
-    def problem(self, n_tokens: int, code_rate: float, asked: bool) -> str:
-        """What went wrong; empty where nothing. `asked`: its length was a wish."""
-        seconds = len(self.codes) / code_rate
-        if not self.stopped:
-            if asked:
-                return ""
-            return f"Generation reached its length limit ({seconds:.1f} s) without a stop token"
-        if len(self.codes) < CODES_PER_TOKEN[0] * n_tokens - 2:
-            return f"Generation stopped after {seconds:.1f} s; the text is probably truncated"
-        return ""
 
 
 def spoken(codes: Tensor) -> Tensor:

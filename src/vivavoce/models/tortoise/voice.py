@@ -1,7 +1,7 @@
 """Whom Tortoise sounds like: recordings, or a number, to the two vectors that its networks read.
 
-As the published inference prepares its references, but that each recording is heard from its
-beginning, not from a place that is drawn. Shapes: S samples, M mels, W width.
+As the published inference prepares its references, but that a recording is heard in pieces, not
+at one place that is drawn. Shapes: S samples, M mels, W width.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ from vivavoce.types import Audio, FeatureSpec, Voice
 
 FAMILY = "tortoise"
 SHORTEST_S = 1.0
-LOOKED_AT_S = 30.0
-HEARD_S, MADE_OF_S = 6.0, 102_400 / 24_000
-"""Of a recording, by the GPT's encoder and by the diffusion's; shorter ones end in silence."""
-ADVICE = "Give some seconds of speech; several recordings of six seconds are best."
-CUT = "Cut it into several of six seconds, or put the best part first."
+HEARD_S = 30.0
+PIECE_S, MADE_OF_S = 6.0, 102_400 / 24_000
+"""Of a piece, by the GPT's encoder and by the diffusion's; shorter ones end in silence."""
+SHORTEST_PIECE_S = 4.0
+ADVICE = "Give some seconds of speech; six to thirty are best."
+FIRST = "Put the best part first."
 AGAIN = "Make it again from its recordings: vivavoce voices add."
 SLOPE, RATE, GAIN = 0.2, 0.1, 2**0.5
 
@@ -96,7 +97,7 @@ def make_voice(
     """The voice heard in recordings of one speaker, each with 1 s of speech or more.
 
     Its tensors: `latent` `[W]` for the GPT and `embedding` `[2W]` for the diffusion, means over
-    the recordings. Of each recording the first 6 s are heard. Raises AudioError (empty, silent,
+    the pieces. Of each recording the first 30 s are heard. Raises AudioError (empty, silent,
     NaN, integers, not mono), VoiceError (none, or too short).
     """
     several = [recordings] if isinstance(recordings, Audio) else list(recordings)
@@ -106,15 +107,15 @@ def make_voice(
     warnings: list[str] = []
     for number, audio in enumerate(several, 1):
         what = f"Recording {number}" if len(several) > 1 else "The recording"
-        head = replace(audio, samples=audio.samples[: round(LOOKED_AT_S * audio.sample_rate)])
+        head = replace(audio, samples=audio.samples[: round(2 * HEARD_S * audio.sample_rate)])
         report = check_recording(
             head, shortest_s=SHORTEST_S, keep_s=LONG_SILENCE_S, advice=ADVICE, what=what
         )
-        heard.append(report.require())
+        heard += _pieces(report.require())
         warnings += report.warnings
         ahead = (len(audio.samples) - len(head.samples)) / audio.sample_rate
-        if (unheard := heard[-1].duration_s + ahead - HEARD_S) > 0:
-            warnings.append(Finding("partly used", unheard, "s", CUT, "note").message(what))
+        if (unheard := report.audio.duration_s + ahead - HEARD_S) > 0:
+            warnings.append(Finding("partly used", unheard, "s", FIRST, "note").message(what))
     with torch.no_grad(), exact_float32(model.mel_stats.device):
         tensors = {"latent": _latent(model, heard), "embedding": _embedding(model, heard)}
     words = " ".join(transcript.split())
@@ -146,11 +147,19 @@ def reference(voice: Voice, config: TortoiseConfig) -> tuple[Tensor, Tensor]:
     return latent, embedding
 
 
+def _pieces(audio: Audio) -> list[Audio]:
+    """Of six seconds, in order; a rest that is too short is left out, unless it is all there is."""
+    size = round(PIECE_S * audio.sample_rate)
+    ends = range(0, min(len(audio.samples), round(HEARD_S * audio.sample_rate)), size)
+    pieces = [replace(audio, samples=audio.samples[start : start + size]) for start in ends]
+    return [one for n, one in enumerate(pieces) if not n or one.duration_s >= SHORTEST_PIECE_S]
+
+
 def _latent(model: TortoiseCloner, heard: Sequence[Audio]) -> Tensor:
     """`[W]`: what the encoder makes of the first frame, which has attended to all."""
     found = []
     for audio in heard:
-        mel = _mel(audio, DVAE_22K, HEARD_S) / model.mel_stats.float().cpu()[:, None]
+        mel = _mel(audio, DVAE_22K, PIECE_S) / model.mel_stats.float().cpu()[:, None]
         found.append(model.conditioning(mel.to(model.mel_stats.device))[0, :, 0])
     return torch.stack(found).mean(0).float().cpu()
 
