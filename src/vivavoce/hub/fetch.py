@@ -27,13 +27,13 @@ CONFIG_SUFFIXES = (".json", ".yaml", ".yml", ".toml")
 CONFIG_NAMES = tuple(f"config{suffix}" for suffix in CONFIG_SUFFIXES)
 MAX_FOLDERS, MAX_SHARDS = 2000, 1000
 MAX_DEPTH = 3
-GRAPH = ".onnx"
 SHOWN = (".models",)
 """Hidden folders that are looked into: Tortoise's release has its weights there."""
 # Files with tensors that lie beside models and are none: what training needs, speakers, statistics.
+GRAPH = ".onnx"
 _NOT_THE_MODEL = re.compile(
-    r"(dvae|mel_stats|mel_norms|speakers|optimizer|scheduler|adapter_model|model_se|D)([_.-].*)?"
-    r"|clvp|cvvp|classifier"
+    r"(dvae|mel_stats|mel_norms|speakers|optimizer|scheduler|adapter_model|model_se|D"
+    r"|hubert|tokenizer|clvp|cvvp|classifier)([_.-].*)?"
 )
 _SHARD = re.compile(r"(.+)-(\d{5})-of-(\d{5})(\.\w+)")
 _INDEX = ".index.json"
@@ -232,7 +232,8 @@ def choose(names: Sequence[str], wanted: str, where: str) -> tuple[str, ...]:
     if wanted:
         return _with_shards(wanted, names)
     files = [name for name in names if is_weights(name)]
-    files = [name for name in files if not _is_beside(PurePosixPath(name))] or files
+    files = [n for n in files if not _NOT_THE_MODEL.fullmatch(PurePosixPath(n).stem)] or files
+    files = [n for n in files if not _is_companion(PurePosixPath(n).name)] or files
     depth = min((name.count("/") for name in files), default=0)
     files = [name for name in files if name.count("/") == depth]
     files = [name for name in files if name.endswith(".safetensors")] or files
@@ -250,19 +251,17 @@ def choose(names: Sequence[str], wanted: str, where: str) -> tuple[str, ...]:
     )
 
 
-def _is_beside(file: PurePosixPath) -> bool:
-    """Whether a file of this name lies beside a model and is none."""
-    companions = families.companion_patterns()
-    named = any(fnmatchcase(file.name, pattern) for pattern in companions)
-    return named or bool(_NOT_THE_MODEL.fullmatch(file.stem))
-
-
 def belonging(stem: str, names: Sequence[str]) -> list[str]:
     """The names of files that may belong to weights called `stem`: those named like it first."""
     patterns = (*CONFIG_NAMES, *families.companion_patterns(), lora.CONFIG, "*.yaml", "*.yml")
     own = [n for n in names if PurePosixPath(n).stem in (stem, f"{stem}.onnx") and _is_text(n)]
     listed = [n for pattern in patterns for n in sorted(names) if fnmatchcase(n, pattern)]
     return list(dict.fromkeys([*own, *listed]))
+
+
+def _is_companion(name: str) -> bool:
+    """Whether a file with tensors belongs to another one, in some family."""
+    return any(fnmatchcase(name, p) for p in families.companion_patterns() if is_weights(p))
 
 
 def _is_text(name: str) -> bool:
