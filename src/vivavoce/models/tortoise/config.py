@@ -120,7 +120,7 @@ class TortoiseOptions(Options):
 
     @property
     def diffusion_steps(self) -> int:
-        return self.steps or QUALITIES[self.quality][1]
+        return max(2, self.steps or QUALITIES[self.quality][1])
 
 
 OPTIONS = TortoiseOptions

@@ -188,6 +188,8 @@ class Tortoise(AcousticModel[TortoiseOptions]):
             if on_step is not None:
                 on_step(sum(len(one.codes) for one in made) // len(numbers), limit)
             decoding.step()
+            for one in made:
+                one.states.clear()  # those of the best are computed again, its silence included
         return [_take(one) for one in made]
 
     def best(self, ids: Tensor, takes: Sequence[Take]) -> tuple[Take, Tensor]:
@@ -220,7 +222,7 @@ class Tortoise(AcousticModel[TortoiseOptions]):
             return noise.normal([said.shape[2]], self.spec.n_mels).to(self.device)
 
         both = torch.cat([said, self.diffusion.unsaid(said)]) if options.guidance else said
-        steps = steps_back(max(2, options.diffusion_steps), self.config.diffusion.steps)
+        steps = steps_back(options.diffusion_steps, self.config.diffusion.steps)
         return denoised(
             draw() * options.diffusion_temperature,
             steps,
