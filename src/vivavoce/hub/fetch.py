@@ -232,8 +232,7 @@ def choose(names: Sequence[str], wanted: str, where: str) -> tuple[str, ...]:
     if wanted:
         return _with_shards(wanted, names)
     files = [name for name in names if is_weights(name)]
-    files = [n for n in files if not _NOT_THE_MODEL.fullmatch(PurePosixPath(n).stem)] or files
-    files = [n for n in files if not _is_companion(PurePosixPath(n).name)] or files
+    files = [name for name in files if not _is_beside(PurePosixPath(name))] or files
     depth = min((name.count("/") for name in files), default=0)
     files = [name for name in files if name.count("/") == depth]
     files = [name for name in files if name.endswith(".safetensors")] or files
@@ -259,9 +258,11 @@ def belonging(stem: str, names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*own, *listed]))
 
 
-def _is_companion(name: str) -> bool:
-    """Whether a file with tensors belongs to another one, in some family."""
-    return any(fnmatchcase(name, p) for p in families.companion_patterns() if is_weights(p))
+def _is_beside(file: PurePosixPath) -> bool:
+    """Whether a file with tensors lies beside a model, in some family, and is none."""
+    patterns = [p for p in families.companion_patterns() if is_weights(p)]
+    named = any(fnmatchcase(file.name, pattern) for pattern in patterns)
+    return named or bool(_NOT_THE_MODEL.fullmatch(file.stem))
 
 
 def _is_text(name: str) -> bool:
