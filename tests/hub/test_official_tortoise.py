@@ -8,7 +8,7 @@ from tests.models.tortoise import official
 from tests.models.xtts.vocabulary import vocabulary
 from vivavoce.checkpoints.companions import Companion
 from vivavoce.hub import library
-from vivavoce.models.tortoise.importer import COMPANIONS, TOKENIZER
+from vivavoce.models.tortoise.importer import IMPORTER, TOKENIZER
 from vivavoce.speech.load import load
 
 REPO = "jbetker/tortoise-tts-v2"
@@ -23,7 +23,7 @@ def release(hub, tmp_path, monkeypatch):
         hub.put(REPO, file.relative_to(folder).as_posix(), file.read_bytes())
     hub.files["/tokenizer.json"] = vocabulary().encode()
     elsewhere = Companion("tokenizer.json", otherwise=f"{hub.address}/tokenizer.json")
-    monkeypatch.setitem(COMPANIONS, "vocabulary", elsewhere)
+    monkeypatch.setitem(IMPORTER.companions, "vocabulary", elsewhere)
     return hub
 
 

@@ -32,8 +32,8 @@ SHOWN = (".models",)
 # Files with tensors that lie beside models and are none: what training needs, speakers, statistics.
 GRAPH = ".onnx"
 _NOT_THE_MODEL = re.compile(
-    r"(dvae|mel_stats|mel_norms|speakers|optimizer|scheduler|adapter_model|model_se|D"
-    r"|hubert|tokenizer|clvp|cvvp|classifier)([_.-].*)?"
+    r"(dvae|mel_stats|mel_norms|speakers|optimizer|scheduler|adapter_model|model_se|D)([_.-].*)?"
+    r"|hubert|tokenizer"
 )
 _SHARD = re.compile(r"(.+)-(\d{5})-of-(\d{5})(\.\w+)")
 _INDEX = ".index.json"
@@ -250,19 +250,19 @@ def choose(names: Sequence[str], wanted: str, where: str) -> tuple[str, ...]:
     )
 
 
+def _is_beside(file: PurePosixPath) -> bool:
+    """Whether a file of this name lies beside a model and is none."""
+    companions = families.companion_patterns()
+    named = any(fnmatchcase(file.name, pattern) for pattern in companions)
+    return named or bool(_NOT_THE_MODEL.fullmatch(file.stem))
+
+
 def belonging(stem: str, names: Sequence[str]) -> list[str]:
     """The names of files that may belong to weights called `stem`: those named like it first."""
     patterns = (*CONFIG_NAMES, *families.companion_patterns(), lora.CONFIG, "*.yaml", "*.yml")
     own = [n for n in names if PurePosixPath(n).stem in (stem, f"{stem}.onnx") and _is_text(n)]
     listed = [n for pattern in patterns for n in sorted(names) if fnmatchcase(n, pattern)]
     return list(dict.fromkeys([*own, *listed]))
-
-
-def _is_beside(file: PurePosixPath) -> bool:
-    """Whether a file with tensors lies beside a model, in some family, and is none."""
-    patterns = [p for p in families.companion_patterns() if is_weights(p)]
-    named = any(fnmatchcase(file.name, pattern) for pattern in patterns)
-    return named or bool(_NOT_THE_MODEL.fullmatch(file.stem))
 
 
 def _is_text(name: str) -> bool:

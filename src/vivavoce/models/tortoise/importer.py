@@ -32,10 +32,16 @@ COMPANIONS = {
     "mel_norms": Companion("mel_norms.pth"),
     "vocabulary": Companion("tokenizer.json", otherwise=TOKENIZER),
 }
+_EVERY = "mel_pos_embedding.emb.weight"
+# Networks of the release that are not used: known not to be the model, and never read.
+UNREAD = {
+    f"unread {name}": Companion(name, unless=_EVERY)
+    for name in ("cvvp.pth", "clvp.pth", "classifier.pth")
+}
 TOKENIZER_ADVICE = "Give the tokenizer.json of Tortoise's code with --vocab tokenizer.json."
 ADVICE = "Put the files of the release into one folder."
 VOCODER = "vocoder/model_g/"
-_MARKS = {"conditioning_encoder.init.weight", "mel_pos_embedding.emb.weight"}
+_MARKS = {"conditioning_encoder.init.weight", _EVERY}
 _RANK = (
     (r"^(text|speech)_emb\.", r"\1.embedding."),
     (r"^to_(text|speech)_latent\.", r"\1.latent."),
@@ -158,5 +164,9 @@ def _config(t: Mapping[str, Tensor], heads: int | None) -> TortoiseConfig:
 
 
 IMPORTER = Importer(
-    recognises=recognises, adapt=adapt, tables=tables, companions=COMPANIONS, config_needed=False
+    recognises=recognises,
+    adapt=adapt,
+    tables=tables,
+    companions={**COMPANIONS, **UNREAD},
+    config_needed=False,
 )
