@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from tests.models.bark.toy import tiny_bark, tiny_history
+from tests.models.tortoise.official import tiny_tortoise
 from tests.models.vits.toy import toy as vits_parts
 from tests.models.xtts.speaking import tiny_xtts
 from tests.tiny import tiny_f5, tiny_tts, tiny_voice
@@ -100,6 +101,7 @@ ENGINES: dict[str, Callable[[], TTS]] = {
     "glow": tiny_tts,
     "overflow": tiny_overflow,
     "tacotron2": tiny_tacotron2,
+    "tortoise": tiny_tortoise,
     "vits": tiny_vits,
     "xtts": tiny_xtts,
 }

@@ -70,6 +70,7 @@ OFFICIAL = {
     "f5": {F5Config().head_dim},
     "forward": {FORWARD.encoder.width // FORWARD.encoder.heads},
     "glow": {GLOW.encoder_width // GLOW.encoder_heads},
+    "tortoise": {64, 128},  # the voice's network has heads of twice the width
     "xtts": {XttsConfig().width // XttsConfig().heads, XttsConfig().perceiver_head_dim},
 }
 """Of the full models; the other families compute attention by themselves."""

@@ -21,7 +21,7 @@ from vivavoce.hub import library
 from vivavoce.models import MODELS
 from vivavoce.models.f5.config import F5Options
 from vivavoce.models.f5.sampler import evaluations, guided, sample
-from vivavoce.models.xtts.decode import GptDecoder, XttsPrompt
+from vivavoce.nn.gpt_decode import GptDecoder, GptPrompt
 from vivavoce.runtime import Selection
 from vivavoce.runtime.placement import Measurement, place_pair, recall, remember
 from vivavoce.runtime.turns import APPLE_GPU
@@ -290,7 +290,7 @@ def recorded(load_parity):
 def prompt_of(gpt, parity, n_text=None):
     ids = parity.inputs["text"][:, :n_text]
     latents = parity.outputs["cond_latents"]
-    return XttsPrompt(torch.cat([latents, gpt.text(ids), gpt.start(ids.device)], dim=1))
+    return GptPrompt(torch.cat([latents, gpt.text(ids), gpt.start(ids.device)], dim=1))
 
 
 def gpts(parity, **how):

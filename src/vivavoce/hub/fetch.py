@@ -27,6 +27,8 @@ CONFIG_SUFFIXES = (".json", ".yaml", ".yml", ".toml")
 CONFIG_NAMES = tuple(f"config{suffix}" for suffix in CONFIG_SUFFIXES)
 MAX_FOLDERS, MAX_SHARDS = 2000, 1000
 MAX_DEPTH = 3
+SHOWN = (".models",)
+"""Hidden folders that are looked into: Tortoise's release has its weights there."""
 # Files with tensors that lie beside models and are none: what training needs, speakers, statistics.
 GRAPH = ".onnx"
 _NOT_THE_MODEL = re.compile(
@@ -155,8 +157,10 @@ def _on_disk(path: Path) -> Files:
     weights = tuple(root / name for name in chosen)
     folder = weights[0].parent
     near = belonging(weights[0].stem, [file.name for file in _files(folder)])
-    beside = (*(folder / name for name in near), *_originals(folder))
-    return Files(weights, Source("path", path=weights[0]), beside)
+    tensors = [name for name in names if path.is_dir() and is_weights(name)]
+    elsewhere = [root / name for name in tensors if belonging("", [PurePosixPath(name).name])]
+    beside = dict.fromkeys([*(folder / name for name in near), *_originals(folder), *elsewhere])
+    return Files(weights, Source("path", path=weights[0]), tuple(beside))
 
 
 def _on_hub(
@@ -295,7 +299,8 @@ def _below(folder: Path) -> tuple[str, ...]:
     for _ in range(MAX_DEPTH + 1):
         found += [f.relative_to(folder).as_posix() for here in level for f in _files(here)]
         below = [folder for here in level for folder in _entries(here) if folder.is_dir()]
-        level = [folder for folder in below if not folder.name.startswith(".")][:MAX_FOLDERS]
+        shown = [one for one in below if one.name[0] != "." or one.name in SHOWN]
+        level = shown[:MAX_FOLDERS]
     return tuple(found)
 
 

@@ -20,6 +20,7 @@ MODELS: Registry[AcousticModel[Any]] = Registry(
         "glow": "vivavoce.models.glow",
         "overflow": "vivavoce.models.overflow",
         "tacotron2": "vivavoce.models.tacotron2",
+        "tortoise": "vivavoce.models.tortoise",
         "vits": "vivavoce.models.vits",
         "xtts": "vivavoce.models.xtts",
     },

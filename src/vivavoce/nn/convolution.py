@@ -74,6 +74,17 @@ class ShortConv(nn.Conv1d):
         return super().forward(input.transpose(1, 2)).transpose(1, 2)
 
 
+class ReflectedConv(Conv):
+    """A convolution of the same length whose input is mirrored at its ends."""
+
+    def freeze(self) -> None:
+        """Nothing to do beforehand."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
+        padded = F.pad(input, (self.same, self.same, 0, 0), mode="reflect")
+        return F.conv2d(padded, self.weight.unsqueeze(2), self.bias, dilation=(1, self.dilation[0]))
+
+
 class Upsampling(nn.ConvTranspose1d):
     """`[B, C, 1, T]` to `[B, C', 1, rate T]`; of an odd surplus the beginning loses more."""
 

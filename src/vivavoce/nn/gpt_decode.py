@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from vivavoce.models.xtts.config import XttsOptions
-from vivavoce.models.xtts.gpt import Gpt
+from vivavoce.nn.gpt import Gpt
 from vivavoce.nn.kv_cache import DecodingSpace, KVCache, Span, repeating, whole_blocks
-from vivavoce.nn.sampling import Samplers
+from vivavoce.nn.sampling import Samplers, SamplingOptions
 from vivavoce.runtime import graphs
 
 ALWAYS_SEEN = 1
@@ -24,7 +23,7 @@ ALWAYS_SEEN = 1
 
 
 @dataclass(frozen=True)
-class XttsPrompt:
+class GptPrompt:
     """What an utterance begins with: embeddings `[1, N, W]` behind what `voice` holds already.
 
     `keep` positions of it become `CodeSequence.voice`, for the next prompt of this voice.
@@ -47,7 +46,7 @@ class CodeSequence:
     It ends with the stop code, or without it after as many codes as `uniform` `[K]` has numbers.
     """
 
-    options: XttsOptions
+    options: SamplingOptions
     uniform: Tensor
     length: int
     voice: KVCache | None = None
@@ -99,12 +98,12 @@ class GptDecoder:
     def full(self) -> bool:
         return len(self.sequences) == self.rows
 
-    def add(self, prompt: XttsPrompt, options: XttsOptions, uniform: Tensor) -> CodeSequence:
+    def add(self, prompt: GptPrompt, options: SamplingOptions, uniform: Tensor) -> CodeSequence:
         """Prefill the prompt and draw its first code. The decoder must have room."""
         return self.add_all([(prompt, options, uniform)])[0]
 
     def add_all(
-        self, starts: Sequence[tuple[XttsPrompt, XttsOptions, Tensor]]
+        self, starts: Sequence[tuple[GptPrompt, SamplingOptions, Tensor]]
     ) -> list[CodeSequence]:
         """The same for several, those of equal length in one pass. There must be room for all."""
         assert len(self.sequences) + len(starts) <= self.rows
@@ -116,7 +115,7 @@ class GptDecoder:
             CodeSequence(options, uniform.to(self.device), prompt.length)
             for prompt, options, uniform in starts
         ]
-        alike: dict[tuple[int, int], list[tuple[XttsPrompt, CodeSequence]]] = {}
+        alike: dict[tuple[int, int], list[tuple[GptPrompt, CodeSequence]]] = {}
         for (prompt, _, _), sequence in zip(starts, found, strict=True):
             shape = prompt.voice_length, repeating(prompt.length, self.device)
             alike.setdefault(shape, []).append((prompt, sequence))
@@ -125,7 +124,7 @@ class GptDecoder:
             self._begin(prompts, sequences)
         return found
 
-    def _begin(self, prompts: Sequence[XttsPrompt], sequences: Sequence[CodeSequence]) -> None:
+    def _begin(self, prompts: Sequence[GptPrompt], sequences: Sequence[CodeSequence]) -> None:
         first = len(self.sequences)
         states = self._prefill(prompts, first)
         for row, (prompt, sequence) in enumerate(zip(prompts, sequences, strict=True), first):
@@ -143,7 +142,7 @@ class GptDecoder:
         self._append(list(sequences), states, rows, samplers)
         self._evict()
 
-    def _prefill(self, prompts: Sequence[XttsPrompt], first: int) -> Tensor:
+    def _prefill(self, prompts: Sequence[GptPrompt], first: int) -> Tensor:
         """The states `[B, W]` behind prompts for the rows from `first` on.
 
         Padding to a shape that repeats lies behind them, where causal attention does not look; the

@@ -1,7 +1,8 @@
-"""The GPT of XTTS: text and what was said so far -> the state that says which code comes next.
+"""The GPT of XTTS and Tortoise: text and codes so far -> the state that the next is drawn from.
 
-Casanova et al., arXiv:2406.04904, section 2; a GPT-2 with learned positions of its own for text and
-for codes. Shapes: B rows, N positions, W width, L text tokens, K codes.
+Betker 2023, arXiv:2305.07243; Casanova et al., arXiv:2406.04904, section 2. A GPT-2
+with learned positions of its own for text and for codes. Shapes: B rows, N positions, W width, L
+text tokens, K codes.
 """
 
 from __future__ import annotations
@@ -12,13 +13,41 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from vivavoce.models.xtts.config import XttsConfig
 from vivavoce.nn.kv_cache import KVCache, Spaces, Span
 from vivavoce.runtime.arithmetic import Arithmetic, RowLayout, linear_gelu
 from vivavoce.runtime.attention import additive, cached_attention
 from vivavoce.runtime.memory import trim
 
 MLP_FACTOR = 4
+
+
+class GptSizes(Protocol):
+    """Of a GPT: its vocabularies, how many of each fit, and the positions that a voice may take."""
+
+    @property
+    def width(self) -> int: ...
+    @property
+    def depth(self) -> int: ...
+    @property
+    def heads(self) -> int: ...
+    @property
+    def text_tokens(self) -> int: ...
+    @property
+    def start_text(self) -> int: ...
+    @property
+    def stop_text(self) -> int: ...
+    @property
+    def max_text(self) -> int: ...
+    @property
+    def code_tokens(self) -> int: ...
+    @property
+    def start_code(self) -> int: ...
+    @property
+    def stop_code(self) -> int: ...
+    @property
+    def max_codes(self) -> int: ...
+    @property
+    def voice_positions(self) -> int: ...
 
 
 class GptBlock(nn.Module):
@@ -71,7 +100,7 @@ class GptEngine(Protocol):
 class Gpt(nn.Module):
     """`[latents of the voice][START text STOP][START codes ...]`, causal, to states `[B, N, W]`."""
 
-    def __init__(self, config: XttsConfig) -> None:
+    def __init__(self, config: GptSizes) -> None:
         super().__init__()
         self.config = config
         width = config.width
@@ -104,8 +133,7 @@ class Gpt(nn.Module):
     def most_positions(self) -> int:
         """Of the longest utterance, whole: voice, text and codes."""
         config = self.config
-        voice = config.n_latents if config.perceiver else config.max_prompt
-        return voice + config.max_text + 2 + config.max_codes + 3
+        return config.voice_positions + config.max_text + 2 + config.max_codes + 3
 
     def cache(self, rows: int) -> KVCache:
         if self.engine is not None:
