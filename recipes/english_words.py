@@ -15,9 +15,9 @@ from pathlib import Path
 
 WORD = re.compile(r"[a-z]+(?:'[a-z]+)*")
 HEADER = """\
-# English words for lexicons that other programs look up, sorted: from Standard Ebooks editions (CC0)
-# of stories by Doyle, Wodehouse and Alexander, and those of CMUdict (see NOTICE) that lists of common
-# words or names have too. Made by recipes/english_words.py.
+# English words for lexicons that other programs look up, sorted: from Standard Ebooks editions
+# (CC0) of stories by Doyle, Wodehouse and Alexander, and those of CMUdict (see NOTICE) that lists
+# of common words or names have too. Made by recipes/english_words.py.
 """
 
 

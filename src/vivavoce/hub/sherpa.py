@@ -219,7 +219,7 @@ audio = sherpa_onnx.OfflineTts(config).generate("Hello there.")
 ```
 
 - The lexicon has {count} entries. sherpa-onnx leaves out a word that it lacks, and says so in its
-  log only. `vivavoce models export {own["name"]} --as sherpa --words FILE` adds the words of a text.
+  log only. `vivavoce models export {own["name"]} --as sherpa --words FILE` adds a text's words.
   A word that touches a single quotation mark is another word to it: use double ones.
 - `max_num_sentences` counts parts between marks and hyphens. With its default of 1 every part is
   spoken alone, with a pause after it: "twenty", "five".
