@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vivavoce.types import Workload
 
 CPU = "cpu"
+STAGES = {"models": "acoustic", "vocoders": "vocoder", "converters": "converter"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class AuditJob:
     inputs: str
     target: str
     work: Workload | None = None
+    stage: str = ""
 
 
 def audit(
@@ -77,8 +79,10 @@ def audit(
         if "::" in target or " " in target.strip():
             _look_up(target, torch, macos or (), as_json)
             return
-        reports = _reports(_jobs(target, workload or []), torch, macos, strict, full)
-    emit(_plain(reports) if as_json else reports, as_json, _render)
+        jobs = _jobs(target, workload or [])
+        reports = _reports(jobs, torch, macos, strict, full)
+    shown = _plain(reports) if as_json else reports
+    emit(shown, as_json, lambda found: _render(found) + _on_mlx(jobs))
     if not all(report.clean for report in reports.values()):
         raise typer.Exit(1)
 
@@ -178,8 +182,9 @@ def _workloads(package: str, family: str) -> list[AuditJob]:
 
     packages = {"models": models, "vocoders": vocoders, "converters": converters}
     table = packages[package].workloads()
+    stage = f"{STAGES[package]}.{family}"
     return [
-        AuditJob(name, work.description, f"vivavoce.{package}:{name}", work)
+        AuditJob(name, work.description, f"vivavoce.{package}:{name}", work, stage)
         for name, work in table.items()
         if name.partition(".")[0] == family
     ]
@@ -187,6 +192,15 @@ def _workloads(package: str, family: str) -> list[AuditJob]:
 
 def _plain(reports: Mapping[str, Report]) -> dict[str, Any]:
     return {name: asdict(report) | {"clean": report.clean} for name, report in reports.items()}
+
+
+def _on_mlx(jobs: Sequence[AuditJob]) -> str:
+    """The stages of which the audit says nothing for `--device mlx`."""
+    from vivavoce.diagnose.selftest import on_mlx
+
+    stages = on_mlx(dict.fromkeys(job.stage for job in jobs if job.stage))
+    line = "\n{} on mlx: not torch; see `vivavoce doctor --self-test --device mlx`."
+    return "".join(map(line.format, stages))
 
 
 def _render(reports: Mapping[str, Report]) -> str:
