@@ -49,7 +49,7 @@ def test_a_family_with_everything_it_does(cli, toys):
     assert "aten::logspace" in result.out
     assert "test_audit.py" in result.out
     assert "2 workloads, 1 of them clean" in result.out
-    assert result.out.count("acoustic.f5 on mlx: not torch; see `vivavoce doctor") == 1
+    assert result.out.count("acoustic.f5 on mlx: not torch; see `vivavoce doctor --self-test") == 1
     assert result.out.count("NOT NATIVE: 1 finding") == 1
     assert "f5.long: the f5.long one" in result.err
     assert BUILT == [("cpu", False)] * 2

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from vivavoce.types import Workload
 
 CPU = "cpu"
-STAGES = {"models": "acoustic", "vocoders": "vocoder", "converters": "converter"}
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,6 @@ class AuditJob:
     inputs: str
     target: str
     work: Workload | None = None
-    stage: str = ""
 
 
 def audit(
@@ -79,10 +77,8 @@ def audit(
         if "::" in target or " " in target.strip():
             _look_up(target, torch, macos or (), as_json)
             return
-        jobs = _jobs(target, workload or [])
-        reports = _reports(jobs, torch, macos, strict, full)
-    shown = _plain(reports) if as_json else reports
-    emit(shown, as_json, lambda found: _render(found) + _on_mlx(jobs))
+        reports = _reports(_jobs(target, workload or []), torch, macos, strict, full)
+    emit(_plain(reports) if as_json else reports, as_json, _render)
     if not all(report.clean for report in reports.values()):
         raise typer.Exit(1)
 
@@ -182,9 +178,8 @@ def _workloads(package: str, family: str) -> list[AuditJob]:
 
     packages = {"models": models, "vocoders": vocoders, "converters": converters}
     table = packages[package].workloads()
-    stage = f"{STAGES[package]}.{family}"
     return [
-        AuditJob(name, work.description, f"vivavoce.{package}:{name}", work, stage)
+        AuditJob(name, work.description, f"vivavoce.{package}:{name}", work)
         for name, work in table.items()
         if name.partition(".")[0] == family
     ]
@@ -194,16 +189,8 @@ def _plain(reports: Mapping[str, Report]) -> dict[str, Any]:
     return {name: asdict(report) | {"clean": report.clean} for name, report in reports.items()}
 
 
-def _on_mlx(jobs: Sequence[AuditJob]) -> str:
-    """The stages of which the audit says nothing for `--device mlx`."""
-    from vivavoce.diagnose.selftest import on_mlx
-
-    stages = on_mlx(dict.fromkeys(job.stage for job in jobs if job.stage))
-    line = "\n{} on mlx: not torch; see `vivavoce doctor --self-test --device mlx`."
-    return "".join(map(line.format, stages))
-
-
 def _render(reports: Mapping[str, Report]) -> str:
     from mpsaudit import render_all
+    from vivavoce.diagnose.selftest import mlx_line
 
-    return render_all(reports)
+    return render_all(reports) + mlx_line(reports)
