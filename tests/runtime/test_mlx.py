@@ -119,11 +119,11 @@ def test_nothing_is_kept_after_an_utterance():
 
 
 @pytest.mark.slow
-def test_two_hundred_utterances_leave_nothing():
+def test_many_utterances_leave_nothing():
     tts, voice = engine(True), tiny_voice()
     draw = np.random.default_rng(1)
-    for _ in range(200):
-        tts.speak("one " * int(draw.integers(1, 9)), voice, on_problem="warn")
+    for _ in range(40):  # of new lengths in part: what is kept for a length would stay
+        tts.speak("one " * int(draw.integers(1, 9)), voice, steps=1, on_problem="warn")
         assert mx.get_cache_memory() == 0
 
 
