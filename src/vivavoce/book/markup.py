@@ -25,6 +25,8 @@ from vivavoce.book.types import (
 from vivavoce.errors import BookError
 
 DEEPEST = 150
+MOST_PARAGRAPHS = 200_000
+"""Of one page. The Bible has 31,000 verses."""
 QUOTED = 120
 """Characters that are kept of what is skipped."""
 LONGEST_MARK = 6
@@ -174,24 +176,32 @@ class _Walker(TagReader):
 
     def _reason(self, tag: str, given: dict[str, str]) -> str:
         """Why an element is not read; empty when it is."""
-        kinds = {*given.get("epub:type", "").split(), *given.get("role", "").split()}
-        classes = set(given.get("class", "").lower().split())
-        style = given.get("style", "").replace(" ", "").lower()
-        if tag in _NEVER or "hidden" in given or given.get("aria-hidden") == "true":
+        if tag in _NEVER or tag == "nav":
             return "hidden"
-        if "display:none" in style or tag == "nav" or classes & self._hidden:
-            return "hidden"
+        if given and (reason := self._marked(tag, given)):
+            return reason
         if tag in _REPORTED:
             return _REPORTED[tag]
-        if kinds & _PAGE_TYPES or classes & _PAGE_CLASSES:
-            return "page number"
-        if kinds & _REFERENCES or (tag == "a" and classes & _REFERENCES):
-            return "reference"
-        if not self.reading.notes and (tag == "aside" or kinds & _NOTES):
+        if tag == "aside" and not self.reading.notes:
             return "note"
         if tag == "math":
             return "formula"
         return "hidden" if tag == "rt" and self.reading.ruby == "base" else ""
+
+    def _marked(self, tag: str, given: dict[str, str]) -> str:
+        """Why an element with these attributes is not read."""
+        kinds = {*given.get("epub:type", "").split(), *given.get("role", "").split()}
+        classes = set(given.get("class", "").lower().split())
+        style = given.get("style", "").replace(" ", "").lower()
+        if "hidden" in given or given.get("aria-hidden") == "true":
+            return "hidden"
+        if "display:none" in style or classes & self._hidden:
+            return "hidden"
+        if kinds & _PAGE_TYPES or classes & _PAGE_CLASSES:
+            return "page number"
+        if kinds & _REFERENCES or (tag == "a" and classes & _REFERENCES):
+            return "reference"
+        return "note" if kinds & _NOTES and not self.reading.notes else ""
 
     def _note_place(self, tag: str, given: dict[str, str]) -> None:
         document = self.document
@@ -298,6 +308,8 @@ class _Walker(TagReader):
 
     def _flush(self) -> None:
         """Ends a paragraph, of one line or of several."""
+        if not self._text and not self._lines:
+            return
         lines = [spoken(line) for line in (*self._lines, "".join(self._text))]
         self._lines.clear()
         self._text.clear()
@@ -309,6 +321,10 @@ class _Walker(TagReader):
         if len(written) == 1 and SCENE.fullmatch(written[0]):
             self._scene()
             return
+        if len(self.document.paragraphs) > MOST_PARAGRAPHS:
+            raise BookError(
+                f"{self.document.source} has more than {MOST_PARAGRAPHS} paragraphs.", "Split it."
+            )
         heading = any(element.tag in HEADINGS for element in self._open)
         end_s = HEADING_PAUSE_S if heading else TEXT_PAUSE_S
         kind = "heading" if heading else "line" if len(written) > 1 else "text"
