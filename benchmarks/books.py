@@ -48,32 +48,52 @@ def kept(output: Path) -> int:
 
 
 def kills(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
-    """Each book is killed until it is complete; then the next is begun."""
+    """Each book is killed until it is complete; then the next is begun.
+
+    A moment is drawn as a number of passages that are kept, and some time after that: so it does
+    not depend on how busy the machine is. The last moments are those of putting together.
+    """
     book = folder / "book.md"
     book.write_text(novel(given.words or 900, 3, seed=1))
-    whole = made(book, folder / "whole.m4b")
+    model = ["-m", given.model] if given.model else []
+    whole = made(book, folder / "whole.m4b", *model)
     passages, wanted = whole.table["spoken"], digest(folder / "whole.m4b")
-    draw, rows, books, equal, twice = random.Random(given.seed), [], 0, 0, 0
+    draw, rows, books, equal, faults = random.Random(given.seed), [], 0, 0, []
     while len(rows) < given.kills:
         output = folder / f"killed-{books}.m4b"
         books += 1
-        while len(rows) < given.kills:
+        for _ in range(draw.randint(1, 5)):
             before = kept(output)
-            at = draw.uniform(0.3, 1.0) * whole.took_s
-            ended = made(book, output, kill_when=lambda passed, at=at: passed >= at)
-            if ended.code == 0:
+            goal, wait_s = draw.randint(before, passages), draw.uniform(0, whole.took_s / 8)
+            made(book, output, *model, kill_when=_After(output, goal, wait_s))
+            if output.exists():
                 break
-            rows.append({"after_s": round(ended.took_s, 2), "kept": [before, kept(output)]})
-            twice += kept(output) < before
-        if not output.exists():
-            before = kept(output)
-            spoken = made(book, output).table["spoken"]
-            twice += spoken != passages - before
+            rows.append({"at": goal, "kept": [before, kept(output)]})
+            if kept(output) < max(before, goal):
+                faults.append(f"{output.name}: {rows[-1]}")
+        before = kept(output)
+        if not output.exists() or before:
+            spoken = made(book, output, *model).table["spoken"]
+            if spoken != passages - before:
+                faults.append(f"{output.name}: {before} were kept, {spoken} spoken")
         equal += digest(output) == wanted
         left = [path.name for path in folder.glob(f"*{output.stem}*") if path != output]
-        twice += bool(left)
+        faults += [f"{name} is left" for name in left]
     facts = {"passages": passages, "kills": len(rows), "books": books, "equal": equal}
-    return facts | {"lost_or_twice": twice, "rows": rows, "holds": equal == books and not twice}
+    return facts | {"rows": rows, "faults": faults, "holds": equal == books and not faults}
+
+
+class _After:
+    """When so many passages are kept, and some seconds have passed since."""
+
+    def __init__(self, output: Path, goal: int, wait_s: float) -> None:
+        self._output, self._goal, self._wait_s = output, goal, wait_s
+        self._since: float | None = None
+
+    def __call__(self, passed: float) -> bool:
+        if self._since is None and kept(self._output) >= self._goal:
+            self._since = passed
+        return self._since is not None and passed - self._since >= self._wait_s
 
 
 def edit(folder: Path, given: argparse.Namespace) -> dict[str, Any]:

@@ -123,7 +123,7 @@ def test_broken_off_work_is_kept_and_goes_on(cli, here, monkeypatch, error, code
     assert [path.name for path in here.iterdir()] == ["a.wav.unfinished"]
     monkeypatch.setattr("vivavoce.speech.load.load", lambda *a, **how: tiny_tts(2))
     result = spoken(cli, "--resume", *options)
-    assert "going on with 3 passages" in result.err
+    assert "going on from a.wav.unfinished, passages there: 3" in result.err
     assert [path.name for path in here.iterdir()] == ["a.wav"]
     whole = spoken(cli, *options, output="b.wav")
     assert "going on" not in whole.err

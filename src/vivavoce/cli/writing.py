@@ -80,7 +80,7 @@ class Writing:
         again = "the same command with --resume goes on from there"
         with Keeping(tts, self.target, self.resume) as kept:
             if kept.found:
-                say(f"going on with {kept.found} passages that are kept in {kept.folder}")
+                say(f"going on from {kept.folder}, passages there: {kept.found}")
             with telling_what_is_kept(kept.folder, again):
                 yield kept
 
@@ -109,7 +109,7 @@ def telling_what_is_kept(
         from vivavoce.speech import keeping
 
         if count := keeping.count(folder):
-            say(f"kept {count} passages in {folder}; {again}")
+            say(f"kept {count} passage{'s'[: count > 1]} in {folder}; {again}")
         raise
 
 
