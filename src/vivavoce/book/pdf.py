@@ -95,7 +95,7 @@ def _pages(opened: Any, path: Path) -> list[list[PageLine]]:
         left -= text.count_chars()
         if left < 0:
             raise BookError(f"{path} holds more text than a book.", "Split it.")
-        pages.append(in_order(list(_lines(text))))
+        pages.append(in_order(list(_PageText(text).lines())))
         text.close()
         page.close()
     empty = sum(not page for page in pages)
@@ -105,53 +105,58 @@ def _pages(opened: Any, path: Path) -> list[list[PageLine]]:
     return pages
 
 
-def _lines(page: Any) -> Iterator[list[PageLine]]:
-    """Lines in the order of the file, each in the parts that wide gaps make of it.
+class _PageText:
+    """The characters of a page of pdfium, by their places."""
 
-    One that ends within a word ends with a hyphen.
-    """
-    from pypdfium2 import raw
+    def __init__(self, page: Any) -> None:
+        from pypdfium2 import raw
 
-    begin, count = 0, page.count_chars()
-    text: list[str] = []
-    parts: list[PageLine] = []
-    for index in range(count + 1):
-        character = chr(raw.FPDFText_GetUnicode(page.raw, index)) if index < count else "\n"
-        ended = character in "\r\n" or character in PARTED
-        if not ended and not (character == " " and text and _is_gap(page, index, count)):
-            text.append(character)
-            continue
-        part = _part(page, begin, text, "-" if character in PARTED else "")
-        parts += [part] if part else []
-        text, begin = [], index + 1
-        if ended and parts:
-            yield parts
-            parts = []
+        self._page, self._raw, self._count = page, raw, page.count_chars()
 
+    def lines(self) -> Iterator[list[PageLine]]:
+        """Lines in the order of the file, each in the parts that wide gaps make of it.
 
-def _part(page: Any, begin: int, text: list[str], hyphen: str) -> PageLine | None:
-    """The characters from `begin` on, with their place; None for white space."""
-    from pypdfium2 import raw
+        One that ends within a word ends with a hyphen.
+        """
+        begin, count = 0, self._count
+        text: list[str] = []
+        parts: list[PageLine] = []
+        for index in range(count + 1):
+            last = index == count
+            found = "\n" if last else chr(self._raw.FPDFText_GetUnicode(self._page.raw, index))
+            ended = found in "\r\n" or found in PARTED
+            if not ended and not (found == " " and text and self._is_gap(index)):
+                text.append(found)
+                continue
+            part = self._part(begin, text, "-" if found in PARTED else "")
+            parts += [part] if part else []
+            text, begin = [], index + 1
+            if ended and parts:
+                yield parts
+                parts = []
 
-    written = spoken("".join(text))
-    if not written:
-        return None
-    first = begin + next(n for n, c in enumerate(text) if not c.isspace())
-    left, bottom, _, _ = page.get_charbox(first, loose=True)
-    _, _, right, _ = page.get_charbox(begin + len(text) - 1, loose=True)
-    size = float(raw.FPDFText_GetFontSize(page.raw, first))
-    return PageLine(written + hyphen, left, right, bottom, size)
+    def _part(self, begin: int, text: list[str], hyphen: str) -> PageLine | None:
+        """The characters from `begin` on, with their place; None for white space."""
+        written = spoken("".join(text))
+        if not written:
+            return None
+        first = begin + next(n for n, c in enumerate(text) if not c.isspace())
+        left, bottom, _, _ = self._page.get_charbox(first, loose=True)
+        _, _, right, _ = self._page.get_charbox(begin + len(text) - 1, loose=True)
+        return PageLine(written + hyphen, left, right, bottom, self._size(first))
 
+    def _is_gap(self, index: int) -> bool:
+        """Whether a space is no character of the file but a wide gap between two of them."""
+        if index + 1 >= self._count:
+            return False
+        if self._raw.FPDFText_IsGenerated(self._page.raw, index) != 1:
+            return False
+        _, _, right, _ = self._page.get_charbox(index - 1, loose=True)
+        left, _, _, _ = self._page.get_charbox(index + 1, loose=True)
+        return left - right > GUTTER * self._size(index - 1)
 
-def _is_gap(page: Any, index: int, count: int) -> bool:
-    """Whether a space is no character of the file but a wide gap between two of them."""
-    from pypdfium2 import raw
-
-    if index + 1 >= count or raw.FPDFText_IsGenerated(page.raw, index) != 1:
-        return False
-    _, _, right, _ = page.get_charbox(index - 1, loose=True)
-    left, _, _, _ = page.get_charbox(index + 1, loose=True)
-    return left - right > GUTTER * float(raw.FPDFText_GetFontSize(page.raw, index - 1))
+    def _size(self, index: int) -> float:
+        return float(self._raw.FPDFText_GetFontSize(self._page.raw, index))
 
 
 def _require_forwards(text: str, path: Path) -> None:

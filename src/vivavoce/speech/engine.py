@@ -134,6 +134,7 @@ class TTS:
             stages=stages,
             early=False,
             style=style,
+            keeping=None,
             **options,
         )
         return self._collected(list(pieces), seed)
