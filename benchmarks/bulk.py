@@ -160,23 +160,30 @@ def engine(model: str) -> Any:
 
 
 def workers(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
-    """Characters a second between the first and the last row, so that loading does not count."""
+    """Characters a second from the first row of the last worker on: loading does not count."""
     source = sentences(folder / "workers.jsonl", max(24, round(400 * given.scale)))
     lengths = {item.id: len(item.text) for item in good_items(source)}
     rates: dict[int, list[float]] = {1: [], 2: []}
     for turn in range(given.turns):
         for count in rates:
-            heard: list[tuple[float, int]] = []
+            heard: list[tuple[float, int, str]] = []
 
             def on_row(done: int, total: int, row: Any, heard: list[Any] = heard) -> None:
-                heard.append((time.monotonic(), lengths[row.id]))
+                heard.append((time.monotonic(), lengths[row.id], row.worker))
 
             loading = bulk.Loading(given.model, threads=1, device="cpu")
             out, manner = folder / f"workers-{count}-{turn}", bulk.Manner(rows=1)
             bulk.run(source, out, loading=loading, manner=manner, workers=count, on_row=on_row)
-            rates[count].append(sum(n for _, n in heard[1:]) / (heard[-1][0] - heard[0][0]))
+            rates[count].append(rate_of(heard))
     gain = max(rates[2]) / max(rates[1])
     return {"characters_per_s": rates, "gain": gain, "holds": gain >= MORE_WITH_TWO}
+
+
+def rate_of(heard: list[tuple[float, int, str]]) -> float:
+    """From when every worker has answered."""
+    names = [name for _, _, name in heard]
+    begin = max(names.index(name) for name in set(names))
+    return sum(n for _, n, _ in heard[begin + 1 :]) / (heard[-1][0] - heard[begin][0])
 
 
 def ray(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
