@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vivavoce.data.folder import SourceFolder, is_audio
+from vivavoce.audio.formats import is_recording
+from vivavoce.data.folder import SourceFolder
 from vivavoce.data.formats import arrow, metadata, recordings, subtitles, tables, trees
 from vivavoce.data.formats.tables import Entry, NamedList
 from vivavoce.data.rows import Defect, Rejected, SourceRow, SourceSet
@@ -111,7 +112,7 @@ def _unlisted(folder: SourceFolder, rows: list[SourceRow]) -> list[Rejected]:
 
 def _is_known(path: Path) -> bool:
     known = {*tables.SUFFIXES, *recordings.TIMED, *recordings.WORDS, ".arrow"}
-    return path.suffix.lower() in known or is_audio(path)
+    return path.suffix.lower() in known or is_recording(path)
 
 
 def _headed(folder: SourceFolder, whole: bool) -> list[NamedList]:
