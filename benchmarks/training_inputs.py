@@ -6,7 +6,7 @@ Everything is written into a folder once and kept for the next run.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,15 +33,15 @@ WORDS = "the birch canoe slid on the smooth planks and so it went on"
 LETTERS_PER_SECOND = 14
 
 
-def clips(folder: Path, seconds: float, count: int, rate: int = 24_000) -> Path:
-    """An LJSpeech-style folder of equally long clips, and as many letters as speech would have."""
+def clips(folder: Path, seconds: Sequence[float], rate: int = 24_000) -> Path:
+    """An LJSpeech-style folder of clips of noise, with as many letters as speech would have."""
     wavs = folder / "wavs"
     wavs.mkdir(parents=True, exist_ok=True)
     rng, lines = np.random.default_rng(0), []
-    letters = round(LETTERS_PER_SECOND * seconds)
-    text = (WORDS + " ") * (1 + letters // len(WORDS))
-    for i in range(count):
-        noise = 0.05 * rng.standard_normal(round(seconds * rate)).astype(np.float32)
+    for i, length in enumerate(seconds):
+        letters = round(LETTERS_PER_SECOND * length)
+        text = (WORDS + " ") * (2 + letters // len(WORDS))
+        noise = 0.05 * rng.standard_normal(round(length * rate)).astype(np.float32)
         soundfile.write(wavs / f"clip{i:03d}.wav", noise, rate)
         lines.append(f"clip{i:03d}|{text[i : i + letters].strip()}.")
     (folder / "metadata.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")

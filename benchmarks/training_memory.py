@@ -1,11 +1,12 @@
 """The memory plan beside what a process holds: fine-tunes at full width, weights random.
 
     python benchmarks/training_memory.py {f5,xtts} --max-memory 16GB 8GB [--seconds 8.5]
-        [--batch-seconds 34] [--steps 2] [--folder FOLDER] [--set KEY=VALUE ...] [--json FILE]
+        [--batch-seconds 34] [--folder FOLDER] [--set KEY=VALUE ...] [--json FILE]
 
-Each limit is one process, which trains by `recipes/FAMILY-finetune.toml` with `--max-memory`, takes
-the steps, validates, writes its checkpoint and exports. `peak` is the most main memory it ever
-held (resident, mapped files included), `plan` what was said before the first step.
+Each limit is one process, which trains by `recipes/FAMILY-finetune.toml` with `--max-memory`: an
+update of one clip, after which the optimiser has its state, then one of a full batch. It validates,
+writes its checkpoint and exports. `peak` is the most main memory it ever held (resident, mapped
+files included), `plan` what was said before the first step.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import training_inputs as inputs
 from vivavoce.cli.train import gigabytes
+from vivavoce.train.sampler import BatchSampler
 
 CHILD = """
 import json, sys, time, torch
@@ -39,26 +42,40 @@ print(json.dumps({"peak": peak_memory(), "cpu_s": time.process_time(), "seen": s
 
 def settings(family: str, folder: Path, options: argparse.Namespace) -> list[str]:
     """The recipe's values that differ: random weights, clips of noise, few steps."""
-    count = round(options.batch_seconds * options.accumulate / options.seconds) + 1
+    rows = int(options.batch_seconds / options.seconds)
     rate = {"f5": 24_000, "xtts": 22_050}[family]
-    data = inputs.clips(folder / f"{family}-{options.seconds:g}", options.seconds, count, rate)
+    data = inputs.clips(
+        folder / f"{family}-{options.seconds:g}", [options.seconds] * (rows + 2), rate
+    )
     base = {"f5": inputs.f5_base, "xtts": inputs.xtts_base}[family](folder / f"{family}-base")
     found = {
         "data.sources": f'[{{ path = "{data}" }}]',
         "data.cache": f'"{data / "cache"}"',
         "data.validation": "1",
+        "seed": str(_seed(rows, options)),
         "start.model": f'"{base}"',
-        "optim.steps": str(options.steps),
-        "optim.accumulate": str(options.accumulate),
+        "optim.steps": "2",
+        "optim.accumulate": "1",
         "loop.batch_seconds": str(options.batch_seconds),
         "loop.precision": f'"{options.precision}"',
         "log.tensorboard": "false",
         "log.every": "1",
         "speak.texts": "[]",
+        "loop.samples": "0",
     }
     if family == "xtts":
         found["loss.dvae"] = f'"{inputs.dvae(folder / "dvae.safetensors")}"'
     return [f"{key}={value}" for key, value in found.items()] + options.set
+
+
+def _seed(rows: int, options: argparse.Namespace) -> int:
+    """One by which the batch of one clip is the first."""
+    lengths = [options.seconds] * (rows + 1)
+    for seed in count():
+        first, *_ = BatchSampler(lengths, options.batch_seconds, 0, seed).epoch(0)
+        if len(first) == 1:
+            return seed
+    raise AssertionError
 
 
 def measure(family: str, limit: str, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
@@ -96,8 +113,6 @@ def main() -> None:
     parser.add_argument("--max-memory", nargs="+", default=["16GB", "8GB"])
     parser.add_argument("--seconds", type=float, default=8.5, help="of a clip")
     parser.add_argument("--batch-seconds", type=float, default=34.0)
-    parser.add_argument("--accumulate", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=2)
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE")
     parser.add_argument("--folder", type=Path, help="keeps models and clips for the next run")

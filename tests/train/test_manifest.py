@@ -54,7 +54,7 @@ def test_a_folder_that_the_source_names_is_the_only_one(folder):
     with pytest.raises(TrainingError, match=r"no recording named a0001 in .*opus"):
         manifest.read([source(folder, audio="opus")])
     (folder / "metadata.csv").write_text("none|one\n")
-    with pytest.raises(TrainingError, match="named none in .* or its folders wavs, opus"):
+    with pytest.raises(TrainingError, match=r"named none in .* or its folders wavs, opus"):
         manifest.read([source(folder)])
 
 

@@ -87,7 +87,9 @@ class SourceFolder:
                         return self._allowed(path)
         except (OSError, ValueError):
             raise NotUsable(_missing(name)) from None
-        stem = Path(name).stem if Path(name).suffix.lower() in RECORDING_SUFFIXES else Path(name).name
+        stem = (
+            Path(name).stem if Path(name).suffix.lower() in RECORDING_SUFFIXES else Path(name).name
+        )
         found = self._stems.get(stem, [])
         if len(found) > 1:
             inner = [
