@@ -65,11 +65,9 @@ class SourceFolder:
         return [SourceFolder(self.root / name, self._outside, self._top) for name in names]
 
     def name(self, path: Path) -> str:
-        """The path as the user knows it: from the folder on."""
-        try:
-            return path.relative_to(self._top).as_posix()
-        except ValueError:
-            return str(path)
+        """The path as the user knows it, from the folder on; what is not UTF-8 is escaped."""
+        inner = path.relative_to(self._top) if path.is_relative_to(self._top) else path
+        return os.fsencode(inner.as_posix()).decode("utf-8", "backslashreplace")
 
     def find(self, name: str, near: Path | None = None, folders: Sequence[str] = ()) -> Path:
         """The recording that a list in `near` calls `name`: a path, or a name without suffix.
