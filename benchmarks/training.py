@@ -1,13 +1,14 @@
 """A training step at full width beside the published trainer's, on the same batch, in turns.
 
     python benchmarks/training.py {f5,xtts} --peer PYTHON_OF_THE_PEER [--seconds 3.2 2.1]
-        [--rounds 3] [--threads 1] [--precision float32] [--folder FOLDER] [--json FILE]
+        [--rounds 3] [--depth N] [--threads 1] [--precision float32] [--folder FOLDER] [--json FILE]
 
 All weights, AdamW, the published settings. A step is everything from the batch in memory to the
 updated weights: F5's forward and backward, clipping, AdamW and the average; XTTS' mels and codes
-(the published trainer makes them anew in every step, ours reads them from its cache), forward,
-backward, AdamW. Weights are random on both sides, the mels, texts and lengths the same; each side
-makes its own draws. One step of each is not counted: in it optimisers make their state.
+(the published trainer makes them anew in every step, ours reads codes from its cache), forward,
+backward, AdamW. Weights are random on both sides, mels, texts and lengths the same; each side makes
+its own draws. `--depth` takes fewer blocks of the same width. One step of each is not counted: in
+it optimisers make their state.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 import torch
 
-from benchmarks import peer, xtts_checkpoint
+from benchmarks import peer
 from benchmarks import training_inputs as inputs
 from vivavoce.models.xtts import prompt
 from vivavoce.nn.task import Batch
@@ -36,6 +37,7 @@ from vivavoce.train.run import assemble
 from vivavoce.types import no_progress
 
 PROMPT_S = (3.0, 6.0)
+DEPTHS = {"f5": inputs.F5_DEPTH, "xtts": inputs.XTTS_DEPTH}
 SETTINGS = {
     "f5": {"loop.ema_decay": "0.9999", "loop.ema_law": '"power"', "loop.ema_every": "10",
            "loop.ema_from": "100"},
@@ -49,7 +51,8 @@ def ours(options: argparse.Namespace, folder: Path) -> tuple[Trainer, Batch]:
     family = options.family
     rate = {"f5": 24_000, "xtts": 22_050}[family]
     data = inputs.clips(folder / f"{family}-race", options.seconds, rate)
-    base = {"f5": inputs.f5_base, "xtts": inputs.xtts_base}[family](folder / f"{family}-base")
+    write = {"f5": inputs.f5_base, "xtts": inputs.xtts_base}[family]
+    base = write(folder / f"{family}-{options.depth}", options.depth)
     values = {
         "data.sources": f'[{{ path = "{data}" }}]',
         "data.cache": f'"{data / "cache"}"',
@@ -97,7 +100,7 @@ def race(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     trainer, batch = ours(options, folder)
     write_batch(family, batch, folder)
     if family == "xtts":
-        vocabulary = xtts_checkpoint.write(folder / "XTTS-v2") / "vocab.json"
+        vocabulary = inputs.published(folder / f"xtts-{options.depth}") / "vocab.json"
         (folder / "vocab.json").write_bytes(vocabulary.read_bytes())
     their = peer.Peer(options.peer, "training_peer.py")
 
@@ -106,7 +109,8 @@ def race(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         trainer.state.step += 1
 
     try:
-        about = their.ask("load", family=family, folder=str(folder), threads=options.threads)
+        how = {"depth": options.depth, "threads": options.threads}
+        about = their.ask("load", family=family, folder=str(folder), **how)
         turn: Callable[[], dict[str, float]] = lambda: their.ask("step")  # noqa: E731
         times = peer.take_turns(lambda: peer.timed(step), turn, options.rounds, warm=1)
         before = their.ask("prepare") if family == "xtts" else {}
@@ -117,6 +121,7 @@ def race(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "family": family,
         "rows": len(batch["tokens"]),
         "frames_or_codes": batch["feature_lengths" if family == "f5" else "code_lengths"].tolist(),
+        "depth": options.depth,
         "precision": options.precision,
         "threads": options.threads,
         "wall": peer.summary(times, "wall"),
@@ -133,12 +138,14 @@ def main() -> None:
     parser.add_argument("--peer", required=True, help="the interpreter that has f5-tts, coqui-tts")
     parser.add_argument("--seconds", type=float, nargs="+", default=[3.2, 2.1], help="of the clips")
     parser.add_argument("--rounds", type=int, default=3, help="counted steps of each side")
+    parser.add_argument("--depth", type=int, default=0, help="blocks; the published model's")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--precision", default="float32", help="ours; the peer's is float32")
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="of our recipe")
     parser.add_argument("--folder", type=Path, help="keeps models and clips for the next run")
     parser.add_argument("--json", type=Path, help="file for the results")
     options = parser.parse_args()
+    options.depth = options.depth or DEPTHS[options.family]
     torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)

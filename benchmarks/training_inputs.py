@@ -6,7 +6,8 @@ Everything is written into a folder once and kept for the next run.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,8 @@ from vivavoce.models.xtts.dvae import Dvae, DvaeConfig
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 LETTERS = " abcdefghijklmnopqrstuvwxyz."
+F5_DEPTH, XTTS_DEPTH = 22, 30
+MANIFEST = "model.toml"
 F5_TOKENS = 2545
 """In the vocabulary of the published F5."""
 WORDS = "the birch canoe slid on the smooth planks and so it went on"
@@ -48,16 +51,18 @@ def clips(folder: Path, seconds: Sequence[float], rate: int = 24_000) -> Path:
     return folder
 
 
-def f5_base(folder: Path) -> Path:
-    """F5-TTS v1 Base, 337 million weights, nothing of it left at zero."""
-    return _once(folder, _write_f5)
+def f5_base(folder: Path, depth: int = F5_DEPTH) -> Path:
+    """F5-TTS v1 Base, 337 million weights at its own depth, nothing of it left at zero."""
+    if not (folder / MANIFEST).is_file():
+        _write_f5(folder, depth)
+    return folder
 
 
-def _write_f5(folder: Path) -> None:
+def _write_f5(folder: Path, depth: int) -> None:
     torch.manual_seed(1)
     others = (chr(0x4E00 + i) for i in range(F5_TOKENS - len(LETTERS)))
     text = F5TextConfig((*LETTERS, *others), "characters", normalise=False)
-    model = F5TTS(F5Config(), VOCOS_24K, text)
+    model = F5TTS(F5Config(depth=depth), VOCOS_24K, text)
     for name, parameter in model.named_parameters():
         if any(part in name for part in ("modulation", ".output.", ".response.")):
             torch.nn.init.normal_(parameter, 0.0, 0.02)
@@ -74,15 +79,19 @@ def _write_f5(folder: Path) -> None:
     store.save(folder, manifest, model.state_dict())
 
 
-def xtts_base(folder: Path) -> Path:
-    """XTTS v2, 518 million weights, as `models import` leaves it."""
-    return _once(folder, _write_xtts)
+def xtts_base(folder: Path, depth: int = XTTS_DEPTH) -> Path:
+    """XTTS v2, 518 million weights at its own depth, as `models import` leaves it; beside it, in
+    `FOLDER-published`, as it is published.
+    """
+    if not (folder / MANIFEST).is_file():
+        sizes = replace(xtts_checkpoint.FULL, depth=depth)
+        stored = library.open_model(str(xtts_checkpoint.write(published(folder), sizes)))
+        store.save(folder, stored.manifest, stored.tensors)
+    return folder
 
 
-def _write_xtts(folder: Path) -> None:
-    official = xtts_checkpoint.write(folder.with_name("XTTS-v2"))
-    stored = library.open_model(str(official))
-    store.save(folder, stored.manifest, stored.tensors)
+def published(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}-published")
 
 
 def dvae(file: Path) -> Path:
@@ -91,9 +100,3 @@ def dvae(file: Path) -> Path:
         torch.manual_seed(2)
         safetensors_file.save(file, Dvae(DvaeConfig()).state_dict())
     return file
-
-
-def _once(folder: Path, write: Callable[[Path], None]) -> Path:
-    if not (folder / "model.toml").is_file():
-        write(folder)
-    return folder

@@ -20,12 +20,12 @@ from pathlib import Path
 class F5Steps:
     """`f5_tts.model.trainer.Trainer`: its model, optimiser and average, its loop's body."""
 
-    def __init__(self, folder, batch):
+    def __init__(self, folder, batch, depth):
         import torch
         from f5_tts.model import CFM, DiT
         from f5_tts.model.trainer import Trainer
 
-        sizes = {"dim": 1024, "depth": 22, "heads": 16, "ff_mult": 2, "text_dim": 512}
+        sizes = {"dim": 1024, "depth": depth, "heads": 16, "ff_mult": 2, "text_dim": 512}
         tokens = 2545
         network = DiT(**sizes, conv_layers=4, text_num_embeds=tokens, mel_dim=100)
         for name, parameter in network.named_parameters():
@@ -59,7 +59,7 @@ class XttsSteps:
     """`GPTTrainer` with the settings of the published recipe, and what coqui's trainer does in a
     step: mels and codes, the losses, AdamW."""
 
-    def __init__(self, folder, batch):
+    def __init__(self, folder, batch, depth):
         import torch
         from TTS.tts.layers.xtts.dvae import DiscreteVAE
         from TTS.tts.layers.xtts.trainer.gpt_trainer import GPTArgs, GPTTrainer, GPTTrainerConfig
@@ -76,6 +76,7 @@ class XttsSteps:
             mel_norm_file=str(folder / "peer_mel_stats.pth"),
             dvae_checkpoint=str(folder / "peer_dvae.pth"),
             tokenizer_file=str(folder / "vocab.json"),
+            gpt_layers=depth,
             gpt_num_audio_tokens=1026,
             gpt_start_audio_token=1024,
             gpt_stop_audio_token=1025,
@@ -146,7 +147,7 @@ def main() -> None:
             folder = Path(request["folder"])
             with np.load(folder / "batch.npz") as found:
                 batch = dict(found)
-            work = FAMILIES[request["family"]](folder, batch)
+            work = FAMILIES[request["family"]](folder, batch, request["depth"])
             torch.set_num_threads(request["threads"])  # importing a peer may have set them
             answer = {"torch": torch.__version__}
         else:
