@@ -12,6 +12,7 @@ until so many kills have struck. CPU, one thread; exit code 1 if anything differ
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import random
@@ -27,7 +28,6 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
-import torch._dynamo  # every optimiser imports it, which takes seconds
 
 from benchmarks import toy_recipes
 from tests.train.records import records
@@ -104,6 +104,7 @@ def main(say: Callable[[str], None] = print) -> int:
     parser.add_argument("--json", type=Path, help="file for the results")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    importlib.import_module("torch._dynamo")  # seconds, and every optimiser does
     rng, rows = random.Random(options.seed), []
     for family in options.families:
         with tempfile.TemporaryDirectory() as folder:
