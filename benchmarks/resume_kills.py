@@ -21,7 +21,6 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +94,7 @@ def measure(family: str, kills: int, rng: random.Random, folder: Path) -> dict[s
     return found
 
 
-def main(say: Callable[[str], None] = print) -> int:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     known = list(toy_recipes.RECIPES)
     parser.add_argument("--families", nargs="+", default=known, choices=known)
@@ -110,9 +109,10 @@ def main(say: Callable[[str], None] = print) -> int:
         with tempfile.TemporaryDirectory() as folder:
             rows.append(measure(family, options.kills, rng, Path(folder)))
         row = rows[-1]
-        say(
+        print(
             f"{family:8} {row['kills']} kills ({row['halves_left']} in the middle of writing), "
-            f"{row['chains']} runs resumed to their end, {row['different']} of them different"
+            f"{row['chains']} runs resumed to their end, {row['different']} of them different",
+            flush=True,
         )
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
