@@ -82,9 +82,10 @@ class RunLog:
         try:
             self._stream.write(line + "\n")
             self._stream.flush()
-            for name, value in values.items() if self._board is not None else ():
-                if isinstance(value, (int, float)):
-                    self._board.add_scalar(f"{kind}/{name}", value, step)
+            if self._board is not None:
+                for name, value in values.items():
+                    if isinstance(value, (int, float)):
+                        self._board.add_scalar(f"{kind}/{name}", value, step)
         except OSError as error:
             raise _unwritable(self.file, error) from error
 
