@@ -241,6 +241,16 @@ def test_broken_rows_are_listed_with_their_line(tmp_path: Path) -> None:
     assert unlisted == {"wavs/b.wav", "one/c.wav", "two/c.wav", "extra.wav"}
 
 
+def test_a_list_that_nobody_can_read_is_listed(tmp_path: Path) -> None:
+    sets.sentences(tmp_path, 1)
+    (tmp_path / "metadata.csv").write_text("nothing of the kind")
+    found = formats.read(SourceFolder(tmp_path), 12.0)
+    assert [(one.source, one.problem.name) for one in found.rejected] == [
+        ("metadata.csv", "unread list")
+    ]
+    assert [row.text for row in found.rows] == [""]
+
+
 def test_a_list_may_be_given(tmp_path: Path) -> None:
     sound(tmp_path / "in", "a.wav", "b.wav")
     lines(tmp_path / "words.csv", "file,text", "a.wav,One.", "b,Two.")

@@ -116,6 +116,32 @@ def test_a_hostile_folder_is_listed_with_reasons(tmp_path: Path) -> None:
     assert {Path(row["source"]).stem: row["reason"] for row in listed} == found
 
 
+def test_of_the_same_bytes_the_file_with_a_text_stays(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        sets.write(tmp_path / "in" / f"{name}.wav", sets.said(TEXT, 1))
+    for name in ("b", "c"):
+        (tmp_path / "in" / f"{name}.txt").write_text(TEXT)
+    result = prepare(tmp_path / "in", tmp_path / "out")
+    assert [one.source for one in result.clips] == ["b.wav"]
+    assert {one.source for one in result.rejected} == {"a.wav", "c.wav"}
+
+
+def test_names_that_are_too_long_or_not_utf_8_are_names(tmp_path: Path) -> None:
+    folder = sets.sentences(tmp_path / "in")
+    (folder / "metadata.csv").unlink()
+    names = [b"x" * 250 + b".wav", b"caf\xe9.wav", b"two\nlines.wav"]
+    for number, name in enumerate(names):
+        clip = folder / "wavs" / f"clip_{number}.wav"
+        try:
+            clip.rename(os.fsdecode(os.fsencode(folder / "wavs") + b"/" + name))
+        except OSError:  # macOS has no names that are not UTF-8
+            pytest.skip("the file system refuses such names")
+    result = prepare(folder, tmp_path / "out")
+    listed = {row["source"] for row in written(tmp_path / "out" / "rejected.jsonl")}
+    assert listed == {f"wavs/{n}.wav" for n in ("x" * 250, "caf\\xe9", "two\nlines", "clip_3")}
+    assert {one.problem.name for one in result.rejected} == {"no transcript"}
+
+
 def test_training_reads_what_was_written(tmp_path: Path) -> None:
     source = sets.sentences(tmp_path / "in", 12)
     result = prepare(source, tmp_path / "me", config=PrepareConfig(validation=0.1))

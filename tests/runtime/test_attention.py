@@ -172,3 +172,23 @@ def test_causal_blocks_have_the_same_values_and_gradients():
         results.append([out, q.grad, k.grad, v.grad])
     for one, other in zip(*results, strict=True):
         assert_near(one, other)
+
+
+def test_rows_of_a_batch_that_learns_are_those_alone():
+    """To the bit, gradients too; nothing comes back to what lies behind a row."""
+    torch.manual_seed(0)
+    lengths = [7, 3, 5]
+    whole = [torch.randn(3, 2, 7, 4, requires_grad=True) for _ in range(3)]
+    found = attention(*whole, RowLengths(tuple(lengths), None))
+    weight = torch.randn_like(found)
+    for row, n in enumerate(lengths):
+        weight[row, :, n:] = 0
+    (found * weight).sum().backward()
+    for row, n in enumerate(lengths):
+        alone = [x.detach()[row : row + 1, :, :n].requires_grad_() for x in whole]
+        out = attention(*alone)
+        assert torch.equal(found[row : row + 1, :, :n], out)
+        (out * weight[row : row + 1, :, :n]).sum().backward()
+        for x, y in zip(whole, alone, strict=True):
+            assert torch.equal(x.grad[row : row + 1, :, :n], y.grad)
+            assert not x.grad[row, :, n:].any()

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
 import json
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
 
+from tests.train.disks import small_files
 from vivavoce.errors import OutputError, TrainingError
 from vivavoce.train import checkpoint
 
@@ -116,20 +114,6 @@ def test_pruning_does_not_count_damaged_ones_from_the_future(tmp_path):
         checkpoint.save(tmp_path, step, {}, {})
     checkpoint.prune(tmp_path, keep=1, newest=7)
     assert checkpoint.steps(tmp_path) == [7, 10]
-
-
-@contextmanager
-def small_files() -> Iterator[None]:
-    """No file may grow beyond 1000 bytes: writing fails as on a full disk.
-
-    Only around the call itself: the test runner's own output may be a file.
-    """
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_full_disk_leaves_the_earlier_ones_and_nothing_else(tmp_path):

@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 
+from tests.train.disks import small_files
 from vivavoce.audio import io
 from vivavoce.errors import MissingExtra, OutputError
 from vivavoce.train.log import MetricMeter, RunLog
@@ -84,3 +85,12 @@ def test_a_folder_that_cannot_be_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError):
         RunLog(tmp_path / "file", 0, tensorboard=False)
+
+
+def test_a_full_disk_is_named_and_the_log_can_be_closed(tmp_path):
+    log = RunLog(tmp_path, 0, tensorboard=False)
+    log.record("train", 1, {"loss": 1.0})
+    many = {f"name{i}": 1.0 for i in range(100)}
+    with pytest.raises(OutputError, match=r"Cannot write .*metrics\.jsonl"), small_files():
+        log.record("train", 2, many)
+    log.close()

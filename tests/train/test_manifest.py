@@ -32,6 +32,32 @@ def test_an_ljspeech_folder(folder):
     assert manifest.read([source(folder, text_column=2)])[0].text == "Doctor Who"
 
 
+@pytest.mark.parametrize("where", ["", "wavs", "wav", "clips", "audio", "opus", "flac"])
+@pytest.mark.parametrize("suffix", ["", ".ogg"])
+def test_recordings_are_found_where_they_are(where, suffix, tmp_path):
+    """By name or by file, in every format, without being told the folder."""
+    (tmp_path / where).mkdir(exist_ok=True)
+    sound = tmp_path / where / "a0001.ogg"
+    sound.write_bytes(b"sound")
+    (tmp_path / "metadata.csv").write_text(f"a0001{suffix}|one\n")
+    (tmp_path / "a.jsonl").write_text(f'{{"audio": "a0001{suffix}", "text": "one"}}\n')
+    (tmp_path / "a.csv").write_text(f"audio,text\na0001{suffix},one\n")
+    for name, kind in (("", "ljspeech"), ("a.jsonl", "jsonl"), ("a.csv", "csv")):
+        (row,) = manifest.read([source(tmp_path / name, format=kind)])
+        assert row.audio == sound
+
+
+def test_a_folder_that_the_source_names_is_the_only_one(folder):
+    (folder / "opus").mkdir()
+    (folder / "metadata.csv").write_text("a0001|one\n")
+    assert len(manifest.read([source(folder)])) == 1
+    with pytest.raises(TrainingError, match=r"no recording named a0001 in .*opus"):
+        manifest.read([source(folder, audio="opus")])
+    (folder / "metadata.csv").write_text("none|one\n")
+    with pytest.raises(TrainingError, match=r"named none in .* or its folders wavs, opus"):
+        manifest.read([source(folder)])
+
+
 def test_jsonl_and_csv_say_the_same(folder):
     (folder / "a.jsonl").write_text(
         '{"audio": "a0001.wav", "text": "one", "who": "Ann"}\n\n'

@@ -72,6 +72,18 @@ FORMATS = {
 ALIASES = {"raw": "pcm", "s16le": "pcm", "mp4": "m4a", "m4b": "m4a", "oga": "ogg"}
 """Other suffixes and names of the same formats."""
 
+RECORDING_SUFFIXES = frozenset(
+    f".{name}"
+    for name in {*FORMATS, *ALIASES, *MEDIA_SUFFIXES, "wave", "aiff", "aif", "au", "caf", "w64"}
+) - {".wav-float", ".pcm", ".raw", ".s16le"}
+RECORDING_FOLDERS = ("wavs", "wav", "clips", "audio", "opus", "flac", "recordings", "train")
+"""Beside a list, and then here, are the recordings that it names."""
+
+
+def is_recording(path: Path) -> bool:
+    """Whether a file is named as audio is."""
+    return path.suffix.lower() in RECORDING_SUFFIXES
+
 
 def find(target: object, name: str | None = None) -> Format:
     """The format called `name`, else by the suffix of a path, else wav (for streams).

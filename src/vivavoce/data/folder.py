@@ -11,17 +11,13 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from vivavoce.audio.formats import ALIASES, FORMATS, MEDIA_SUFFIXES
+from vivavoce.audio.formats import RECORDING_SUFFIXES, is_recording
 from vivavoce.data.rows import Defect, Rejected
 from vivavoce.errors import UsageError
 
 MARKER = "prepared.json"
 """The file that tells a prepared set from any other folder."""
 
-AUDIO_SUFFIXES = {
-    f".{name}"
-    for name in {*FORMATS, *ALIASES, *MEDIA_SUFFIXES, "wave", "aiff", "aif", "au", "caf", "w64"}
-} - {".wav-float", ".pcm", ".raw", ".s16le"}
 MOST_TEXT = 512 << 20
 """Bytes of a list or a transcript that are read."""
 
@@ -48,16 +44,16 @@ class SourceFolder:
     @cached_property
     def recordings(self) -> list[Path]:
         """Files whose names end as those of audio do, and which may be read."""
-        named = [path for path in self.files if is_audio(path)]
+        named = [path for path in self.files if is_recording(path)]
         return [path for path in named if self._refusal(path) is None]
 
     @cached_property
     def refused(self) -> tuple[Rejected, ...]:
         """Recordings that are none, or lie elsewhere."""
-        found = ((path, self._refusal(path)) for path in self.files if is_audio(path))
+        found = ((path, self._refusal(path)) for path in self.files if is_recording(path))
         refused = [Rejected(self.name(path), problem) for path, problem in found if problem]
         linked = [path for path in self.files if path.is_symlink() and path.is_dir()]
-        refused += [Rejected(self.name(path), _LINKED) for path in linked if not is_audio(path)]
+        refused += [Rejected(self.name(path), _LINKED) for path in linked if not is_recording(path)]
         return (*refused, *(Rejected(self.name(path), _CLOSED) for path in self._closed))
 
     def inner(self) -> list[SourceFolder]:
@@ -69,11 +65,9 @@ class SourceFolder:
         return [SourceFolder(self.root / name, self._outside, self._top) for name in names]
 
     def name(self, path: Path) -> str:
-        """The path as the user knows it: from the folder on."""
-        try:
-            return path.relative_to(self._top).as_posix()
-        except ValueError:
-            return str(path)
+        """The path as the user knows it, from the folder on; what is not UTF-8 is escaped."""
+        inner = path.relative_to(self._top) if path.is_relative_to(self._top) else path
+        return os.fsencode(inner.as_posix()).decode("utf-8", "backslashreplace")
 
     def find(self, name: str, near: Path | None = None, folders: Sequence[str] = ()) -> Path:
         """The recording that a list in `near` calls `name`: a path, or a name without suffix.
@@ -87,11 +81,13 @@ class SourceFolder:
             for base in dict.fromkeys(bases):
                 for folder in ("", *folders):
                     path = base / folder / name
-                    if is_audio(path) and path.is_file():
+                    if is_recording(path) and path.is_file():
                         return self._allowed(path)
         except (OSError, ValueError):
             raise NotUsable(_missing(name)) from None
-        stem = Path(name).stem if Path(name).suffix.lower() in AUDIO_SUFFIXES else Path(name).name
+        stem = (
+            Path(name).stem if Path(name).suffix.lower() in RECORDING_SUFFIXES else Path(name).name
+        )
         found = self._stems.get(stem, [])
         if len(found) > 1:
             inner = [
@@ -176,10 +172,6 @@ class NotUsable(Exception):
     def __init__(self, problem: Defect) -> None:
         super().__init__(problem.message)
         self.problem = problem
-
-
-def is_audio(path: Path) -> bool:
-    return path.suffix.lower() in AUDIO_SUFFIXES
 
 
 def _missing(name: str) -> Defect:

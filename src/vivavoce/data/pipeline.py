@@ -120,7 +120,6 @@ def _analyses(
     for row in found.rows:
         groups[row.audio].append(row)
     analyses, keys = [], set()
-    seen: dict[str, str] = {}
     with _pool(workers) as pool:
         work = {p: pool.submit(_one, rows, config, journal) for p, rows in groups.items()}
         for number, (path, rows) in enumerate(groups.items(), 1):
@@ -128,10 +127,10 @@ def _analyses(
             if journal.get(key) != plain:
                 journal.put(key, plain)
             keys.add(key)
-            name = folder.name(path)
-            analyses.append(_not_twice(analysis.restore(rows, plain, name, sha256), seen, name))
+            analyses.append(analysis.restore(rows, plain, folder.name(path), sha256))
             on_progress(number, len(groups), "analyse")
-    return analyses, keys
+    texts = {path for path, rows in groups.items() if any(row.text for row in rows)}
+    return _each_once(analyses, texts, folder), keys
 
 
 def _one(
@@ -155,15 +154,24 @@ def _pool(workers: int) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _not_twice(found: Analysis, seen: dict[str, str], name: str) -> Analysis:
-    """A file with the same bytes as an earlier one gives nothing."""
-    first = seen.setdefault(found.sha256, name) if found.sha256 else name
-    if first == name or not found.clips:
-        return found
-    message = f"The file is the same as {first}, byte for byte."
-    defect = Defect("duplicate", message, "Keep one of them.")
-    gone = tuple(results.rejected_clip(clip, name, defect) for clip in found.clips)
-    return replace(found, clips=(), rejected=(*found.rejected, *gone))
+def _each_once(
+    analyses: Sequence[Analysis], texts: set[Path], folder: SourceFolder
+) -> list[Analysis]:
+    """Of files with the same bytes, the first of those that have a text gives its clips."""
+    firsts: dict[str, Path] = {}
+    for one in sorted(analyses, key=lambda one: one.path not in texts):
+        firsts.setdefault(one.sha256, one.path)
+    found = []
+    for one in analyses:
+        first = firsts[one.sha256] if one.sha256 else one.path
+        if first != one.path and one.clips:
+            message = f"The file is the same as {folder.name(first)}, byte for byte."
+            defect = Defect("duplicate", message, "Keep one of them.")
+            name = folder.name(one.path)
+            gone = tuple(results.rejected_clip(clip, name, defect) for clip in one.clips)
+            one = replace(one, clips=(), rejected=(*one.rejected, *gone))
+        found.append(one)
+    return found
 
 
 def _checked(

@@ -76,11 +76,26 @@ def attention(
     whole = blocked_attention if separate and not torch.is_grad_enabled() else fused
     if rows is None:
         return whole(q, k, v)
+    if torch.is_grad_enabled() and q.requires_grad:
+        return taught_rows(q, k, v, rows.lengths)
     out = torch.zeros_like(q.transpose(1, 2)).transpose(1, 2)
     for row, n in enumerate(rows.lengths):
         part = slice(row, row + 1)
         out[part, :, :n] = whole(q[part, :, :n], k[part, :, :n], v[part, :, :n])
     return out
+
+
+def taught_rows(q: Tensor, k: Tensor, v: Tensor, lengths: Sequence[int]) -> Tensor:
+    """`attention` row by row for training.
+
+    Rows are taken apart once: the gradient of a part of a batch is as large as the batch, and there
+    would be one for each row.
+    """
+    width, parts = q.shape[2], []
+    for row, n in zip(zip(q, k, v, strict=True), lengths, strict=True):
+        found = fused(*(x[None, :, :n] for x in row)).transpose(1, 2)
+        parts.append(F.pad(found, (0, 0, 0, 0, 0, width - n)))
+    return torch.cat(parts).transpose(1, 2)
 
 
 def query_blocks(

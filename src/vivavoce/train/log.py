@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -81,12 +82,12 @@ class RunLog:
         try:
             self._stream.write(line + "\n")
             self._stream.flush()
+            if self._board is not None:
+                for name, value in values.items():
+                    if isinstance(value, (int, float)):
+                        self._board.add_scalar(f"{kind}/{name}", value, step)
         except OSError as error:
             raise _unwritable(self.file, error) from error
-        if self._board is not None:
-            for name, value in values.items():
-                if isinstance(value, (int, float)):
-                    self._board.add_scalar(f"{kind}/{name}", value, step)
 
     def samples(self, step: int, name: str, found: Mapping[str, Tensor], sample_rate: int) -> None:
         """Write `*.audio` as wav and `*.image` as png under `samples/step-N/`."""
@@ -111,9 +112,12 @@ class RunLog:
                     self._board.add_image(label, pixels, step, dataformats="HWC")
 
     def close(self) -> None:
-        self._stream.close()
-        if self._board is not None:
-            self._board.close()
+        """What could not be written, and was said, is lost."""
+        with suppress(OSError):
+            self._stream.close()
+        with suppress(OSError):
+            if self._board is not None:
+                self._board.close()
 
 
 def described(stage: str, metrics: Mapping[str, float]) -> str:

@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from vivavoce.audio.formats import RECORDING_FOLDERS, is_recording
 from vivavoce.errors import TrainingError
 from vivavoce.train import prosody
 from vivavoce.train.prosody import Prosody
@@ -24,8 +25,6 @@ Record = str | Columns
 
 PREPARED = "prepared.json"
 """The file that tells a folder of `vivavoce data prepare` from any other."""
-
-AUDIO_SUFFIXES = (".wav", ".flac", ".opus", ".ogg", ".mp3", ".m4a")
 
 
 @dataclass(frozen=True)
@@ -218,25 +217,35 @@ def _value(record: Columns, column: int | str | None, default: int | str) -> str
 
 
 class _AudioFolder:
-    """Finds a recording by its path, or by its name without suffix."""
+    """Finds a recording by its path, or by its name without suffix.
+
+    In `audio`, where the source says so; else beside the manifest, or in one of the folders there
+    that recordings usually lie in.
+    """
 
     def __init__(self, source: DataSource) -> None:
         base = manifest_file(source).parent
-        default = Path("wavs") if source.format == "ljspeech" else Path()
-        self.folder = base / (default if source.audio is None else source.audio)
+        self.base = base if source.audio is None else base / source.audio
+        inner = () if source.audio is not None else RECORDING_FOLDERS
+        self.folders = [self.base, *(base / name for name in inner if (base / name).is_dir())]
         self._stems: dict[str, Path] | None = None
 
     def find(self, name: str) -> Path:
-        path = self.folder / name
-        if path.suffix.lower() in AUDIO_SUFFIXES:
-            if path.is_file():
-                return path
-            raise BrokenRow(f"no recording at {path}")
+        if is_recording(Path(name)):
+            for folder in self.folders:
+                if (folder / name).is_file():
+                    return folder / name
+        elif (path := self._by_stem(name)) is not None:
+            return path
+        names = ", ".join(folder.name for folder in self.folders[1:])
+        where = f"{self.base}{f' or its folders {names}' if names else ''}"
+        raise BrokenRow(f"no recording named {name} in {where}")
+
+    def _by_stem(self, name: str) -> Path | None:
         if self._stems is None:
-            files = self.folder.iterdir() if self.folder.is_dir() else ()
-            self._stems = {p.stem: p for p in sorted(files) if p.suffix.lower() in AUDIO_SUFFIXES}
-        if Path(name).name != name or name not in self._stems:
-            raise BrokenRow(
-                f"no recording named {name} ({' '.join(AUDIO_SUFFIXES)}) in {self.folder}"
-            )
-        return self._stems[name]
+            self._stems = {}
+            for folder in self.folders:
+                files = sorted(folder.iterdir()) if folder.is_dir() else ()
+                for path in filter(is_recording, files):
+                    self._stems.setdefault(path.stem, path)
+        return self._stems.get(name)

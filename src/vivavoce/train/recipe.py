@@ -15,6 +15,8 @@ from vivavoce.errors import ConfigError, near_misses
 @dataclass(frozen=True, kw_only=True)
 class DataSource:
     """One manifest. Paths are relative to the working directory, `audio` to the manifest's folder.
+    Without `audio` recordings are looked for beside the manifest and in its folders `wavs`, `wav`,
+    `clips`, `audio`, `opus`, `flac`, `recordings` and `train`.
 
     Columns are names (`jsonl`, `csv` with a header line) or numbers from 0 (`ljspeech`).
     `language` is that of all its rows, where the family asks for one, or `language_column` that of
@@ -241,8 +243,8 @@ class Recipe:
 def load(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe. Raises ConfigError naming the key and the file.
 
-    `data = "FOLDER"`, in the recipe or an override, keeps the recipe's other values of `data` and
-    takes its utterances from that folder.
+    `data = "FOLDER"`, or a list in place of a folder, in the recipe or an override, keeps the
+    recipe's other values of `data` and takes its utterances from there.
     """
     tables = config.read(path)
     if isinstance(folder := tables.get("data"), str):
@@ -255,4 +257,7 @@ def _as_sources(override: str) -> str:
     key, _, value = override.partition("=")
     if key.strip() != "data" or value.strip().startswith("{"):
         return override
-    return f"data.sources=[{{ path = {json.dumps(value.strip())} }}]"
+    source = {"path": json.dumps(value.strip())}
+    if value.strip().endswith(".jsonl"):
+        source["format"] = '"jsonl"'
+    return f"data.sources=[{{ {', '.join(f'{k} = {v}' for k, v in source.items())} }}]"

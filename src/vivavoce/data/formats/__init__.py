@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vivavoce.data.folder import SourceFolder, is_audio
+from vivavoce.audio.formats import is_recording
+from vivavoce.data.folder import SourceFolder
 from vivavoce.data.formats import arrow, metadata, recordings, subtitles, tables, trees
 from vivavoce.data.formats.tables import Entry, NamedList
 from vivavoce.data.rows import Defect, Rejected, SourceRow, SourceSet
@@ -25,6 +26,12 @@ LONGEST_S = 12.0
 
 HEADED = ("audio_file", "text")
 COMMON_VOICE = ("validated.tsv",), ("train.tsv", "dev.tsv", "test.tsv")
+LISTS = (".csv", ".tsv", ".psv", ".jsonl")
+NO_LIST = Defect(
+    "unread list",
+    "It is not a list of recordings and texts.",
+    "Write lines such as NAME|TEXT, or a csv with the columns audio and text.",
+)
 TRANSCRIPTS = ("transcript.txt", "transcript.v.1.4.txt", "transcript.v.1.3.txt", "transcript.csv")
 
 
@@ -62,7 +69,7 @@ def read(
     for entry in entries:
         (rows if isinstance(entry, SourceRow) else rejected).append(entry)
     refused = [one for one in folder.refused if one.source not in {r.source for r in rejected}]
-    unlisted = () if kind == PLAIN else _unlisted(folder, rows)
+    unlisted = _unread(folder) if kind == PLAIN else _unlisted(folder, rows)
     ignored = sum(1 for path in folder.files if not _is_known(path))
     return SourceSet(kind, tuple(rows), (*rejected, *refused, *unlisted), ignored)
 
@@ -109,9 +116,15 @@ def _unlisted(folder: SourceFolder, rows: list[SourceRow]) -> list[Rejected]:
     ]
 
 
+def _unread(folder: SourceFolder) -> list[Rejected]:
+    """Lists of which no format makes anything, so that nobody wonders where the words are."""
+    lists = [path for path in folder.files if path.suffix.lower() in LISTS]
+    return [Rejected(folder.name(path), NO_LIST) for path in lists]
+
+
 def _is_known(path: Path) -> bool:
     known = {*tables.SUFFIXES, *recordings.TIMED, *recordings.WORDS, ".arrow"}
-    return path.suffix.lower() in known or is_audio(path)
+    return path.suffix.lower() in known or is_recording(path)
 
 
 def _headed(folder: SourceFolder, whole: bool) -> list[NamedList]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from vivavoce.audio.formats import RECORDING_FOLDERS
 from vivavoce.data.folder import NotUsable, SourceFolder
 from vivavoce.data.formats.arrow_stream import Cell, read_columns
-from vivavoce.data.formats.tables import FOLDERS, Entry
+from vivavoce.data.formats.tables import Entry
 from vivavoce.data.rows import Defect, Rejected, SourceRow
 from vivavoce.errors import UsageError
 
@@ -37,7 +38,7 @@ def _row(folder: SourceFolder, path: Path, where: str, audio: Cell, said: Cell) 
         problem = Defect("broken row", "Its 'audio_path' is empty.", "Export the set again.")
         return Rejected(where, problem, where, text)
     try:
-        return SourceRow(folder.find(name, path.parent, FOLDERS), where, text.strip())
+        return SourceRow(folder.find(name, path.parent, RECORDING_FOLDERS), where, text.strip())
     except NotUsable as refused:
         return Rejected(name[:200], refused.problem, where, text)
 

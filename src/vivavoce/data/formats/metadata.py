@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from vivavoce.audio.formats import RECORDING_FOLDERS
 from vivavoce.data.folder import NotUsable, SourceFolder
-from vivavoce.data.formats.tables import FOLDERS, HEAD, Entry
+from vivavoce.data.formats.tables import HEAD, Entry
 from vivavoce.data.rows import Defect, Rejected, SourceRow
 
 NUMBER = re.compile(r"\s*\d+([.,]\d+)?\s*")
@@ -44,7 +45,7 @@ def rows_of(
         text = cells[columns.text]
         try:
             yield SourceRow(
-                folder.find(cells[columns.audio], path.parent, FOLDERS), where, text, said
+                folder.find(cells[columns.audio], path.parent, RECORDING_FOLDERS), where, text, said
             )
         except NotUsable as refused:
             yield Rejected(cells[columns.audio][:200], refused.problem, where, text)

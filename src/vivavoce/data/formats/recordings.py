@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from vivavoce.data.folder import SourceFolder
@@ -19,8 +20,9 @@ def beside(path: Path) -> Path | None:
     for suffix in (*TIMED, ".normalized.txt", ".txt", ".lab"):
         for stem in (path.stem, path.name):
             found = path.with_name(stem + suffix)
-            if found.is_file():
-                return found
+            with suppress(OSError):  # a name that is too long
+                if found.is_file():
+                    return found
     return None
 
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vivavoce.data.folder import NotUsable, SourceFolder, is_audio
+from vivavoce.audio.formats import RECORDING_FOLDERS, is_recording
+from vivavoce.data.folder import NotUsable, SourceFolder
 from vivavoce.data.rows import Defect, Rejected, SourceRow
 
 AUDIO = (
@@ -21,7 +22,6 @@ NORMALISED = ("normalized_text", "normalised_text", "text_normalized", "normaliz
 SPEAKER = ("speaker", "speaker_name", "speaker_id", "client_id", "spk")
 LANGUAGE = ("language", "lang", "locale")
 START, END = ("start", "start_s", "begin"), ("end", "end_s")
-FOLDERS = ("wavs", "wav", "clips", "audio", "opus", "flac", "recordings", "train")
 SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".json", ".psv")
 WIDEST = 1 << 20
 HEAD = 1 << 16
@@ -75,7 +75,7 @@ def rows_of(folder: SourceFolder, found: NamedList) -> Iterator[Entry]:
             continue
         try:
             yield SourceRow(
-                folder.find(name, found.path.parent, FOLDERS),
+                folder.find(name, found.path.parent, RECORDING_FOLDERS),
                 where,
                 text,
                 record.get(speaker or "", "").strip(),
@@ -106,7 +106,7 @@ def _cells(path: Path, text: str) -> NamedList | None:
     if not head.count(delimiter):
         return None
     columns = tuple(c.strip().strip('"').lower() for c in head.split(delimiter))
-    if len(set(columns)) != len(columns) or any(is_audio(Path(c)) for c in columns):
+    if len(set(columns)) != len(columns) or any(is_recording(Path(c)) for c in columns):
         return None
     quoting = csv.QUOTE_MINIMAL if delimiter in ",;" else csv.QUOTE_NONE
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting)
