@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from vivavoce.config import from_dict
 from vivavoce.errors import ConfigError, UnsupportedDevice, UsageError
-from vivavoce.nn.convolution import Conv
+from vivavoce.nn.convolution import Conv, Upsampling
 from vivavoce.nn.windows import Window, WindowCutter
 from vivavoce.runtime.arithmetic import portable
 from vivavoce.runtime.memory import longest_dimension
@@ -88,7 +88,7 @@ class Vocoder(nn.Module, ABC):
         """Ready for inference: evaluation mode, work on the weights done once."""
         self.eval().requires_grad_(False)
         for layer in self.modules():
-            if isinstance(layer, Conv):
+            if isinstance(layer, (Conv, Upsampling)):
                 layer.freeze()
         return portable(self)
 
