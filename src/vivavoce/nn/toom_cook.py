@@ -121,7 +121,7 @@ class Filter:
 
 
 def by_tiles(rows: Tensor, at: int, shape: Iterable[int]) -> Tensor:
-    """Rows `[R, C]` from `at` on as `[4 or P, N, D C]`: the steps of each tile; they may overlap."""
+    """Rows `[R, C]` from `at` on as `[4 or P, N, D C]`: steps of tiles, which may overlap."""
     count, n_tiles, width = shape
     start = rows.storage_offset() + at * rows.shape[1]
     return rows.as_strided((count, n_tiles, width), (width, TILE * width, 1), start)

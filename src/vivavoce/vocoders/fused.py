@@ -9,11 +9,12 @@ T steps, zeros before and behind.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from vivavoce.nn.convolution import Conv
 from vivavoce.nn.toom_cook import SHORTEST, Filter, Workspace, by_tiles
 
 if TYPE_CHECKING:
@@ -38,14 +39,18 @@ class FusedBlocks:
         found: list[list[Pair]] = []
         slopes = set()
         for block in blocks:
-            dilated = [layer.filter for layer in block.dilated]
-            plain = [layer.filter for layer in block.plain]
-            if None in dilated or None in plain:
+            dilated, plain = _filters(block.dilated), _filters(block.plain)
+            if len(dilated) + len(plain) < len(block.dilated) + len(block.plain):
                 return None
             found.append(list(zip(dilated, plain or [None] * len(dilated), strict=True)))
             slopes |= {getattr(a, "negative_slope", None) for a in block.activations}
         slope = slopes.pop() if len(slopes) == 1 else None
         return None if slope is None else cls(found, slope)
+
+
+def _filters(layers: nn.ModuleList) -> list[Filter]:
+    convolutions = cast("list[Conv]", list(layers))
+    return [layer.filter for layer in convolutions if layer.filter is not None]
 
 
 class FusedRun:
