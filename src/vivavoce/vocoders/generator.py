@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import ClassVar, Self, cast
 
 from torch import Tensor, nn
@@ -150,8 +151,8 @@ class Generator(Vocoder):
         self.activation = last
         self.last = Conv(config.width >> len(config.rates), 1, 7, bias=config.output_bias)
 
-    def freeze(self) -> Self:
-        super().freeze()
+    def freeze(self, cache_folder: Path | None = None) -> Self:
+        super().freeze(cache_folder)
         for stage in cast("list[Stage]", list(self.stages)):
             stage.freeze()
         return self

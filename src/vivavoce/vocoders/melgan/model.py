@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from vivavoce.audio.specs import COQUI_22K
 from vivavoce.errors import UsageError
-from vivavoce.nn.convolution import Conv, Upsampling, laid_out
+from vivavoce.nn.convolution import Conv, Upsampling, laid_out, lay_out_weight
 from vivavoce.nn.tiles import in_tiles
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.base import Vocoder, require_hop
@@ -25,8 +25,9 @@ SLOPE = 0.2
 class ReflectedConv(Conv):
     """A convolution of the same length whose input is mirrored at its ends."""
 
-    def freeze(self) -> None:
-        """Nothing to do beforehand."""
+    def freeze(self, narrowest: int = 0) -> None:
+        """Only lay the weight out: the fewer products need zeros at the ends."""
+        lay_out_weight(self)
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
         padded = F.pad(input, (self.same, self.same, 0, 0), mode="reflect")
