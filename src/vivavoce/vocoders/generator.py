@@ -13,8 +13,8 @@ from typing import ClassVar, Self, cast
 from torch import Tensor, nn
 
 from vivavoce.errors import UsageError
+from vivavoce.nn import tiles
 from vivavoce.nn.convolution import Conv, Upsampling, laid_out
-from vivavoce.nn.tiles import in_tiles
 from vivavoce.runtime.memory import trim
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.base import Vocoder, require_hop
@@ -187,7 +187,8 @@ class Generator(Vocoder):
             trim()  # the holes that a stage's work leaves in memory would add to the next one's
         if stage.channels > self.tiled_channels:
             return work(x)
-        return in_tiles(work, x, stage.halo, stage.rate)
+        tile = max(tiles.TILE, tiles.VALUES // stage.channels)
+        return tiles.in_tiles(work, x, stage.halo, stage.rate, tile)
 
     def decode(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
         return self(features, condition).float()
