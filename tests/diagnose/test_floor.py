@@ -8,10 +8,10 @@ from torch.nn import functional as F
 
 from tests.tiny import tiny_tts
 from vivavoce.diagnose import bench
-from vivavoce.diagnose.floor import CountProducts, Floor, StageFloors, measure_floor
+from vivavoce.diagnose.floor import CountProducts, MachineFloor, StageFloors, measure_floor
 from vivavoce.errors import UsageError
 
-FLOOR = Floor(product_gflops=1.0, bandwidth_gb_s=1.0)
+FLOOR = MachineFloor(product_gflops=1.0, bandwidth_gb_s=1.0)
 
 
 def test_the_machine_has_rates():

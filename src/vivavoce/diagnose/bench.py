@@ -34,11 +34,9 @@ def bench(
 ) -> dict[str, Any]:
     """Load a model and speak `text` once to warm up (`cold`) and `runs` times; medians of these.
 
-    `floor` adds what this CPU can do at best, and each stage's share of that (`diagnose/floor.py`);
-    raises UsageError where a stage is not on the CPU.
-
     Times in seconds; `rtf` is seconds of work per second of audio. `import_torch_s` is 0 where
-    torch was there before. Memory is the most this process has held so far.
+    torch was there before. Memory is the most this process has held so far. `floor` adds what this
+    CPU can do, and each stage's share of it; raises UsageError where a stage is not on the CPU.
     """
     begin = time.perf_counter()
     import torch  # noqa: F401 - timed apart from loading, which everybody who loads pays

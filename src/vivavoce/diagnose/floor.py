@@ -33,7 +33,7 @@ WEIGHT = {"linear": 1, "mm": 1, "bmm": 1, "addmm": 2, "baddbmm": 2, "convolution
 
 
 @dataclass(frozen=True)
-class Floor:
+class MachineFloor:
     """The rates of this machine, with torch's threads, in float32."""
 
     product_gflops: float
@@ -45,7 +45,7 @@ class Floor:
 
 
 @torch.inference_mode()
-def measure_floor() -> Floor:
+def measure_floor() -> MachineFloor:
     """The best of several products and the median of many copies, in less than a second."""
     a, b = torch.ones(SIDE, SIDE), torch.ones(SIDE, SIDE)
     product_s = min(_seconds(lambda: a @ b) for _ in range(PRODUCTS))
@@ -53,7 +53,7 @@ def measure_floor() -> Floor:
     copies = zip(source, target, strict=True)
     copy_s = median(_seconds(lambda f=f, t=t: t.copy_(f)) for f, t in copies)
     moved = 2 * STRETCH * a.itemsize  # read and written
-    return Floor(round(2e-9 * SIDE**3 / product_s, 1), round(1e-9 * moved / copy_s, 1))
+    return MachineFloor(round(2e-9 * SIDE**3 / product_s, 1), round(1e-9 * moved / copy_s, 1))
 
 
 def _seconds(work: Callable[[], object]) -> float:
@@ -65,7 +65,7 @@ def _seconds(work: Callable[[], object]) -> float:
 class StageFloors(Stages):
     """Sums each stage's floor in place of its time."""
 
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: MachineFloor) -> None:
         super().__init__()
         self.floor = floor
 
@@ -79,7 +79,7 @@ class StageFloors(Stages):
 class CountProducts(TorchDispatchMode):
     """Adds up the floor of every product inside."""
 
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: MachineFloor) -> None:
         super().__init__()
         self.floor, self.seconds = floor, 0.0
 
