@@ -23,6 +23,7 @@ from torch import Tensor
 
 from vivavoce.checkpoints import read as checkpoint
 from vivavoce.checkpoints.remap import strict_load
+from vivavoce.checkpoints.text_file import read_table
 from vivavoce.registry import Family
 
 PAUSE_S = 0.02
@@ -70,7 +71,7 @@ def arguments(description: str) -> argparse.ArgumentParser:
 def build_ours(folder: Path, family: Family[Any]) -> Any:
     """Our module of the weights that the worker wrote, through the family's converter."""
     tensors = checkpoint.read(folder / "model.pth", ("model",)).tensors
-    foreign = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    foreign = read_table(folder / "config.json")
     tables = family.importer.tables(foreign, tensors, None)
     with torch.device("meta"):
         module = family.model.build(tables)

@@ -37,8 +37,8 @@ def workload(name, call):
 def toys(monkeypatch):
     BUILT.clear()
     spoken = {"f5.short": workload("f5.short", plain), "f5.long": workload("f5.long", bad),
-              "glow.short": workload("glow.short", plain)}  # fmt: skip
-    decoded = {"vocos.short": workload("vocos.short", plain)}
+              "forward.short": workload("forward.short", plain)}  # fmt: skip
+    decoded = {"pulse.short": workload("pulse.short", plain)}
     monkeypatch.setattr(models, "workloads", lambda: spoken)
     monkeypatch.setattr(vocoders, "workloads", lambda: decoded)
 
@@ -57,7 +57,7 @@ def test_a_family_with_everything_it_does(cli, toys):
 def test_a_model_speaks_through_its_vocoder(cli, toys):
     result = cli("audit", "kathleen", "--json")
     assert result.code == 0
-    assert set(json.loads(result.out)) == {"glow.short", "vocos.short"}
+    assert set(json.loads(result.out)) == {"forward.short", "pulse.short"}
 
 
 def test_one_workload_at_full_size(cli, toys):

@@ -44,6 +44,9 @@ XTTS_COND_V1 = replace(DVAE_22K, n_fft=4096, win_length=4096, hop_length=1024)
 # What XTTS' decoder reads: its GPT's states, spread over the frames of the waveform.
 XTTS_LATENTS = FeatureSpec(kind="latent", sample_rate=24000, hop_length=256, n_mels=1024)
 
+# EnCodec at 24 kHz and 6 kbit/s, as Bark speaks with: a code of each of eight books, as a number.
+ENCODEC_24K = FeatureSpec(kind="latent", sample_rate=24000, hop_length=320, n_mels=8)
+
 # The ResNet-SE speaker encoder of XTTS and YourTTS.
 SPEAKER_16K = FeatureSpec(
     sample_rate=16000,

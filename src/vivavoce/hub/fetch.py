@@ -31,6 +31,7 @@ MAX_DEPTH = 3
 GRAPH = ".onnx"
 _NOT_THE_MODEL = re.compile(
     r"(dvae|mel_stats|mel_norms|speakers|optimizer|scheduler|adapter_model|model_se|D)([_.-].*)?"
+    r"|hubert|tokenizer"
 )
 _SHARD = re.compile(r"(.+)-(\d{5})-of-(\d{5})(\.\w+)")
 _INDEX = ".index.json"
@@ -227,7 +228,7 @@ def choose(names: Sequence[str], wanted: str, where: str) -> tuple[str, ...]:
     if wanted:
         return _with_shards(wanted, names)
     files = [name for name in names if is_weights(name)]
-    files = [n for n in files if not _NOT_THE_MODEL.fullmatch(PurePosixPath(n).stem)] or files
+    files = [name for name in files if not _is_beside(PurePosixPath(name))] or files
     depth = min((name.count("/") for name in files), default=0)
     files = [name for name in files if name.count("/") == depth]
     files = [name for name in files if name.endswith(".safetensors")] or files
@@ -243,6 +244,13 @@ def choose(names: Sequence[str], wanted: str, where: str) -> tuple[str, ...]:
     raise BadCheckpoint(
         f"{where} should hold one checkpoint; found: {found}.", "Give the file's own path."
     )
+
+
+def _is_beside(file: PurePosixPath) -> bool:
+    """Whether a file of this name lies beside a model and is none."""
+    companions = families.companion_patterns()
+    named = any(fnmatchcase(file.name, pattern) for pattern in companions)
+    return named or bool(_NOT_THE_MODEL.fullmatch(file.stem))
 
 
 def belonging(stem: str, names: Sequence[str]) -> list[str]:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 MODELS: Registry[AcousticModel[Any]] = Registry(
     "model",
     {
+        "bark": "vivavoce.models.bark",
+        "delightful": "vivavoce.models.delightful",
         "f5": "vivavoce.models.f5",
         "fastpitch": "vivavoce.models.fastpitch",
         "forward": "vivavoce.models.forward",

@@ -7,9 +7,9 @@ import torch
 
 from tests.models.xtts.sampled import sampled
 from tests.tolerance import assert_near, assert_recorded
-from vivavoce.models.xtts import cache as cache_module
 from vivavoce.models.xtts import decode as decode_module
 from vivavoce.models.xtts.decode import GptDecoder, XttsPrompt
+from vivavoce.nn import kv_cache as cache_module
 from vivavoce.runtime import graphs
 
 GREEDY = sampled(temperature=0.0, repetition_penalty=1.0)
@@ -124,7 +124,7 @@ def test_a_voice_heard_before_is_the_same_voice(parity, gpt):
     gpt = endless(gpt)
     (whole, sampler, uniform), *_ = cases(gpt, parity)
     expected = alone(gpt, whole, sampler, uniform)
-    from vivavoce.models.xtts.cache import Span
+    from vivavoce.nn.kv_cache import Span
 
     voice = gpt.cache(1)
     voice.reserve(32)

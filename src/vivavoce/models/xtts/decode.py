@@ -13,11 +13,14 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from vivavoce.models.xtts.cache import DecodingSpace, KVCache, Span, repeating, whole_blocks
 from vivavoce.models.xtts.config import XttsOptions
 from vivavoce.models.xtts.gpt import Gpt
-from vivavoce.models.xtts.sampling import ALWAYS_SEEN, Samplers
+from vivavoce.nn.kv_cache import DecodingSpace, KVCache, Span, repeating, whole_blocks
+from vivavoce.nn.sampling import Samplers
 from vivavoce.runtime import graphs
+
+ALWAYS_SEEN = 1
+"""The reference writes this code where the prompt is, so it is penalised from the beginning."""
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from vivavoce.models.xtts.cache import KVCache, Spaces, Span
 from vivavoce.models.xtts.config import XttsConfig
+from vivavoce.nn.kv_cache import KVCache, Spaces, Span
 from vivavoce.runtime.arithmetic import Arithmetic, RowLayout, linear_gelu
 from vivavoce.runtime.attention import additive, cached_attention
 from vivavoce.runtime.memory import trim

@@ -18,12 +18,12 @@ from vivavoce.models.base import AcousticModel, OnStep, Sentence, Traits, Transc
 from vivavoce.models.xtts import text as xtts_text
 from vivavoce.models.xtts import voice as voices
 from vivavoce.models.xtts.batcher import CODES_PER_TOKEN, GrowingSentence, XttsBatcher
-from vivavoce.models.xtts.cache import VoiceCaches, whole_blocks
 from vivavoce.models.xtts.conditioning import Conditioning
 from vivavoce.models.xtts.config import XttsConfig, XttsOptions
 from vivavoce.models.xtts.decode import GptDecoder, XttsPrompt
 from vivavoce.models.xtts.gpt import Gpt
 from vivavoce.models.xtts.speaker import SpeakerEncoder
+from vivavoce.nn.kv_cache import VoiceCaches, whole_blocks
 from vivavoce.nn.noise import Noise
 from vivavoce.nn.resampler import LatentResampler
 from vivavoce.runtime.arithmetic import Arithmetic, portable

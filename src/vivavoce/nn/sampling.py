@@ -6,23 +6,29 @@ Shapes: B rows, V codes. The random numbers are an argument.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from vivavoce.models.xtts.config import XttsOptions
 
-ALWAYS_SEEN = 1
-"""The reference writes this code where the prompt is, so it is penalised from the beginning."""
+class SamplingOptions(Protocol):
+    """How a row's codes are drawn: `temperature` 0 takes the likeliest, `top_k` 0 leaves all."""
+
+    @property
+    def temperature(self) -> float: ...
+    @property
+    def top_k(self) -> int: ...
+    @property
+    def top_p(self) -> float: ...
+    @property
+    def repetition_penalty(self) -> float: ...
 
 
 class Samplers:
-    """The options of several rows as columns, so that one pass serves them all.
+    """The options of several rows as columns, so that one pass serves them all."""
 
-    `temperature` 0 takes the likeliest code, `top_k` 0 leaves all.
-    """
-
-    def __init__(self, rows: Sequence[XttsOptions], n_codes: int, device: torch.device) -> None:
+    def __init__(self, rows: Sequence[SamplingOptions], n_codes: int, device: torch.device) -> None:
         def column(values: list[float] | list[int]) -> Tensor:
             return torch.tensor(values, device=device)[:, None]
 

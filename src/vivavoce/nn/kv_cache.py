@@ -1,4 +1,4 @@
-"""What the GPT's attention has seen: keys and values per layer, in tensors made once.
+"""What a GPT's attention has seen: keys and values per layer, in tensors made once.
 
 Shapes: B rows, N positions, H heads, D width of a head.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from vivavoce.models.xtts.cache import BLOCK, KVCache, Span
+from vivavoce.nn.kv_cache import BLOCK, KVCache, Span
 
 CPU = torch.device("cpu")
 
