@@ -72,7 +72,7 @@ def test_a_layer_that_gains_nothing_keeps_nothing(narrowest: int) -> None:
 @torch.no_grad()
 def test_one_output_is_a_product_and_a_sum(kernel: int, dilation: int) -> None:
     for bias in (True, False):
-        layer, x = Conv(6, 1, kernel, dilation, bias=bias), torch.randn(2, 6, 50)
+        layer, x = Conv(8, 1, kernel, dilation, bias=bias), torch.randn(2, 8, 50)
         padding = dilation * (kernel - 1) // 2
         expected = F.conv1d(x, layer.weight, layer.bias, padding=padding, dilation=dilation)
         assert_near(layer(laid_out(x))[:, :, 0], expected, 16.0)

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 from vivavoce.nn import toom_cook
 from vivavoce.runtime import full_precision
 
-FEW = 16
-"""Outputs times taps up to which a convolution is one product and a sum."""
+FEW, MANY = 16, 8
+"""Outputs times taps up to which, and inputs from which on, it is one product and a sum."""
 
 
 class Conv(nn.Conv1d):
@@ -45,7 +45,7 @@ class Conv(nn.Conv1d):
             if self.filter is not None and x.shape[-1] >= toom_cook.SHORTEST:
                 with full_precision(x):
                     return toom_cook.convolve(x.float(), self.filter)
-            if self.out_channels * self.kernel_size[0] <= FEW:
+            if self.out_channels * self.kernel_size[0] <= FEW and self.in_channels >= MANY:
                 return self._few(x)
         weight = self.weight.unsqueeze(2)
         return F.conv2d(
