@@ -101,8 +101,35 @@ def build_f5(frames, reference, letters, steps, **_):
     return state, {"ids": ids[0].tolist()}, known, run
 
 
+def build_vits(symbols, **_):
+    """Coqui's VITS as its own configuration class has it; no noise, so both sides agree.
+
+    Stochastic durations of random weights are one frame each without noise, here four times that.
+    """
+    import torch
+    from torch.nn.utils import parametrize
+    from TTS.tts.configs.vits_config import VitsConfig
+    from TTS.tts.models.vits import Vits
+
+    model = Vits.init_from_config(VitsConfig())
+    with torch.no_grad():
+        for name, parameter in model.flow.named_parameters():
+            if ".post." in name:
+                torch.nn.init.normal_(parameter, 0.0, 0.02)
+    ids = torch.randint(1, model.text_encoder.emb.num_embeddings, (1, symbols))
+    state = {k: v.clone() for k, v in model.state_dict().items()}
+    model.eval()
+    for module in [*model.flow.modules(), *model.waveform_decoder.modules()]:
+        if parametrize.is_parametrized(module, "weight"):
+            parametrize.remove_parametrizations(module, "weight")
+    model.length_scale = 4.0
+    model.inference_noise_scale = model.inference_noise_scale_dp = 0.0
+    config = json.loads(model.config.to_json())
+    return state, config, ids, lambda: model.inference(ids)["model_outputs"]
+
+
 SAMPLE_SEED = 7
-BUILD = {"glow": build_glow, "hifigan": build_hifigan, "f5": build_f5} | ZOO
+BUILD = {"glow": build_glow, "hifigan": build_hifigan, "vits": build_vits, "f5": build_f5} | ZOO
 
 
 def build(folder, model, seed, threads, **arguments):

@@ -31,7 +31,7 @@ def test_an_upsampling_multiplies_the_length(kernel: int, rate: int) -> None:
 
 
 @torch.no_grad()
-def test_fewer_products_for_long_signals_only(monkeypatch) -> None:
+def test_frozen_layers_take_fewer_products_for_long_signals(monkeypatch) -> None:
     used = []
     original = toom_cook.convolve
 
@@ -40,39 +40,45 @@ def test_fewer_products_for_long_signals_only(monkeypatch) -> None:
         return original(x, *rest)
 
     monkeypatch.setattr(toom_cook, "convolve", watched)
-    layer, x = Conv(128, 3, 7), torch.randn(1, 128, toom_cook.SHORTEST)
-    assert layer.pays_off
-    found = layer(laid_out(x))
-    assert_near(found[:, :, 0], F.conv1d(x, layer.weight, layer.bias, padding=3))
+    layer, x = Conv(40, 32, 7, dilation=3), torch.randn(2, 40, toom_cook.SHORTEST)
+    plain = layer(laid_out(x))
+    layer.freeze()
+    assert_near(layer(laid_out(x)), plain)
     layer(laid_out(x[..., 1:]))
+    assert used == [toom_cook.SHORTEST]
+    with torch.enable_grad():  # whoever asks for gradients gets the plain one
+        layer(laid_out(x))
     assert used == [toom_cook.SHORTEST]
 
 
-def test_training_takes_the_plain_convolution(monkeypatch) -> None:
-    monkeypatch.setattr(toom_cook, "convolve", None)
-    layer = Conv(128, 3, 7)
-    layer(laid_out(torch.randn(1, 128, toom_cook.SHORTEST))).sum().backward()
-    assert layer.weight.grad is not None
-
-
-def test_a_frozen_layer_has_its_filter_ready_and_gives_the_same(monkeypatch):
-    layer = Conv(128, 3, 7, dilation=3)
-    x = laid_out(torch.randn(2, 128, toom_cook.SHORTEST_READY))
-    with torch.no_grad():
-        plain = layer(x)
-        layer.freeze()
-        monkeypatch.setattr(toom_cook, "filter_at_points", None)  # not asked again
-        assert_near(layer(x), plain)
-    assert "at_points" not in layer.state_dict()
-
-
-def test_a_layer_that_gains_nothing_keeps_nothing():
-    layer = Conv(8, 8, 3)
+def test_a_frozen_layer_keeps_its_names_and_values() -> None:
+    layer, up = Conv(40, 32, 7), Upsampling(6, 4, 8, 4)
+    kept = {n: t.clone() for n, t in (*layer.state_dict().items(), *up.state_dict().items())}
     layer.freeze()
-    assert layer.at_points is None
+    up.freeze()
+    for module in (layer, up):
+        assert set(module.state_dict()) == {"weight", "bias"}
+    assert torch.equal(up.weight, kept["weight"])
 
 
-@pytest.mark.parametrize("length", [toom_cook.SHORTEST_READY - 1, 131, 200])
+@pytest.mark.parametrize("narrowest", [32, 64])
+def test_a_layer_that_gains_nothing_keeps_nothing(narrowest: int) -> None:
+    layer = Conv(32, 32, 3)
+    layer.freeze(narrowest)
+    assert (layer.filter is None) == (narrowest > 32)
+
+
+@pytest.mark.parametrize(("kernel", "dilation"), [(7, 1), (3, 2)])
+@torch.no_grad()
+def test_one_output_is_a_product_and_a_sum(kernel: int, dilation: int) -> None:
+    for bias in (True, False):
+        layer, x = Conv(8, 1, kernel, dilation, bias=bias), torch.randn(2, 8, 50)
+        padding = dilation * (kernel - 1) // 2
+        expected = F.conv1d(x, layer.weight, layer.bias, padding=padding, dilation=dilation)
+        assert_near(layer(laid_out(x))[:, :, 0], expected, 16.0)
+
+
+@pytest.mark.parametrize("length", [toom_cook.SHORTEST - 1, 131, 200])
 @torch.no_grad()
 def test_a_frozen_convolution_of_three_taps_gives_the_same(monkeypatch, length: int) -> None:
     used = []
@@ -89,7 +95,7 @@ def test_a_frozen_convolution_of_three_taps_gives_the_same(monkeypatch, length: 
     assert not used
     layer.freeze()
     assert_near(layer(x), expected)
-    assert used == ([length] if length >= toom_cook.SHORTEST_READY else [])
+    assert used == ([length] if length >= toom_cook.SHORTEST else [])
     assert layer.state_dict().keys() == {"weight", "bias"}
 
 

@@ -6,7 +6,8 @@ import torch
 from tests.tolerance import assert_near
 from vivavoce.nn.glow_config import GlowFlowConfig
 from vivavoce.nn.glow_decoder import GlowDecoder
-from vivavoce.nn.glow_frozen import FrozenDecoder, from_tiles, to_tiles
+from vivavoce.nn.glow_frozen import FrozenDecoder
+from vivavoce.nn.wavenet_frozen import from_tiles, to_tiles
 
 
 def decoder(**changes) -> GlowDecoder:

@@ -10,11 +10,15 @@ from tests.tolerance import assert_near
 from vivavoce.nn import toom_cook
 
 
-@pytest.mark.parametrize(("length", "kernel", "dilation"), [(1, 7, 1), (77, 11, 5), (401, 7, 3)])
+@pytest.mark.parametrize(
+    ("length", "kernel", "dilation"),
+    [(1, 7, 1), (77, 11, 5), (401, 7, 3), (50, 3, 1), (99, 5, 6), (64, 9, 2)],
+)
 @pytest.mark.parametrize("chunk", [toom_cook.CHUNK, 500])
 @torch.no_grad()
 def test_equals_the_plain_convolution(monkeypatch, length, kernel, dilation, chunk) -> None:
     monkeypatch.setattr(toom_cook, "CHUNK", chunk)
+    monkeypatch.setattr(toom_cook, "FEWEST_STEPS", 1)
     torch.manual_seed(0)
     x = torch.randn(2, 12, 1, length).contiguous(memory_format=torch.channels_last)
     weight, bias = torch.randn(9, 12, kernel), torch.randn(9)
@@ -22,7 +26,15 @@ def test_equals_the_plain_convolution(monkeypatch, length, kernel, dilation, chu
     exact = F.conv1d(
         x[:, :, 0].double(), weight.double(), bias.double(), padding=padding, dilation=dilation
     )
-    found = toom_cook.convolve(x, weight, bias, dilation)
+    found = toom_cook.convolve(x, toom_cook.Filter(weight, bias, dilation))
     assert found.shape == (2, 9, 1, length)
     assert found.is_contiguous(memory_format=torch.channels_last) or length == 1
     assert_near(found[:, :, 0], exact)
+
+
+@torch.no_grad()
+def test_without_a_bias() -> None:
+    x = torch.randn(1, 4, 1, 30).contiguous(memory_format=torch.channels_last)
+    weight = torch.randn(4, 4, 3)
+    found = toom_cook.convolve(x, toom_cook.Filter(weight, None))
+    assert_near(found[:, :, 0], F.conv1d(x[:, :, 0], weight, padding=1))

@@ -30,6 +30,9 @@ def bench(
     soak: Annotated[
         int, typer.Option(metavar="COUNT", help="Speak COUNT utterances and watch memory instead.")
     ] = 0,
+    floor: Annotated[
+        bool, typer.Option("--floor", help="Say how near each stage is to what this CPU can do.")
+    ] = False,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write the result as JSON to a file.")
     ] = None,
@@ -57,6 +60,7 @@ def bench(
             voice=voice,
             text=text or measuring.TEXT,
             runs=runs,
+            floor=floor,
             on_progress=progress,
         )
     if output is not None:

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from vivavoce.config import from_dict
 from vivavoce.errors import VoiceError
+from vivavoce.nn.latent_flow import Flow
 from vivavoce.nn.noise import Noise
 from vivavoce.nn.windows import WindowCutter
 from vivavoce.types import FeatureSpec, Voice
@@ -80,7 +81,10 @@ class ConversionModel(nn.Module, ABC):
         return None
 
     def freeze(self) -> Self:
-        """Evaluation mode."""
+        """Evaluation mode, a flow's filters made once."""
+        for part in self.children():
+            if isinstance(part, Flow):
+                part.freeze()
         return self.eval().requires_grad_(False)
 
     @torch.inference_mode()

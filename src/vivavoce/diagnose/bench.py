@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from vivavoce.errors import VivavoceError
+from vivavoce.errors import UsageError, VivavoceError
 from vivavoce.types import OnProgress, no_progress
 
 if TYPE_CHECKING:
@@ -28,12 +29,14 @@ def bench(
     voice: str | None = None,
     text: str = TEXT,
     runs: int = 3,
+    floor: bool = False,
     on_progress: OnProgress = no_progress,
 ) -> dict[str, Any]:
     """Load a model and speak `text` once to warm up (`cold`) and `runs` times; medians of these.
 
     Times in seconds; `rtf` is seconds of work per second of audio. `import_torch_s` is 0 where
-    torch was there before. Memory is the most this process has held so far.
+    torch was there before. Memory is the most this process has held so far. `floor` adds what this
+    CPU can do, and each stage's share of it; raises UsageError where a stage is not on the CPU.
     """
     begin = time.perf_counter()
     import torch  # noqa: F401 - timed apart from loading, which everybody who loads pays
@@ -45,6 +48,8 @@ def bench(
 
     tts = load(model, vocoder=vocoder, device=device, precision=precision, fast=fast)
     loaded = time.perf_counter()
+    if floor:
+        _require_cpu(tts.selection.name, tts.vocoder_selection.name)
     cold = measure(tts, text, voice)
     on_progress(1, runs + 1, "warm-up")
     timed = []
@@ -52,7 +57,7 @@ def bench(
         timed.append(measure(tts, text, voice))
         on_progress(number + 2, runs + 1, f"run {number + 1}")
     place = tts.selection.device
-    return {
+    found = {
         "model": tts.name,
         "device": tts.selection.name,
         "reason": tts.selection.reason,
@@ -73,6 +78,29 @@ def bench(
         "peak_memory_bytes": peak_memory(),
         "device_peak_memory_bytes": None if place.type == "cpu" else memory(place).peak,
     }
+    return found | _shares(tts, text, voice, found) if floor else found
+
+
+def _shares(tts: TTS, text: str, voice: str | None, found: dict[str, Any]) -> dict[str, Any]:
+    """The machine's rates, and per stage the least time its products need over what it took."""
+    from vivavoce.diagnose.floor import StageFloors, measure_floor
+
+    stages = StageFloors(measure_floor())
+    for _ in tts.stream(text, voice, stages=stages):
+        pass
+    return {
+        "floor": asdict(stages.floor),
+        "share_of_floor": {
+            stage: round(seconds / found["audio_s"] / found["stages_rtf"][stage], 3)
+            for stage, seconds in stages.seconds.items()
+        },
+    }
+
+
+def _require_cpu(*devices: str) -> None:
+    for name in devices:
+        if name != "cpu":
+            raise UsageError(f"--floor measures CPUs, not '{name}'.", "Use --device cpu.")
 
 
 def measure(tts: TTS, text: str, voice: str | None = None) -> dict[str, Any]:

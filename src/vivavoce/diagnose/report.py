@@ -5,10 +5,14 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vivavoce.errors import UnsupportedDevice
+
+if TYPE_CHECKING:
+    from vivavoce.runtime.kernels import KernelChoice
 
 EXTRAS = {
     "asr": ("faster-whisper",),
@@ -43,6 +47,7 @@ def report(device: str = "auto", cache_folder: Path | None = None) -> dict[str, 
     """
     import torch
 
+    from vivavoce.nn.convolution_choice import choose_convolution
     from vivavoce.runtime.kernels import choose_kernel
     from vivavoce.runtime.measurements import cpu_model
     from vivavoce.runtime.select import require_name
@@ -50,7 +55,7 @@ def report(device: str = "auto", cache_folder: Path | None = None) -> dict[str, 
 
     require_name(device)
     threads = choose_threads(cache_folder, anew=True)
-    kernel = choose_kernel(cache_folder)
+    kernel, convolution = choose_kernel(cache_folder), choose_convolution(cache_folder)
     return {
         "software": {
             "vivavoce": _version("vivavoce"),
@@ -66,6 +71,10 @@ def report(device: str = "auto", cache_folder: Path | None = None) -> dict[str, 
             "linear_kernel": kernel.name,
             "linear_kernel_reason": kernel.reason,
             "gflops": kernel.gflops,
+            "fewer_products_from": convolution.narrowest,
+            "fewer_products_reason": convolution.reason,
+            "fewer_products_gain": convolution.gains,
+            **_floor(cache_folder, kernel),
         },
         "devices": _devices(),
         "selected": _selected(device),
@@ -76,6 +85,18 @@ def report(device: str = "auto", cache_folder: Path | None = None) -> dict[str, 
         "environment": {name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
         "notes": _notes(),
     }
+
+
+def _floor(cache_folder: Path | None, kernel: KernelChoice) -> dict[str, object]:
+    """What the machine can do at best, and how near the chosen kernel of linear layers comes."""
+    if cache_folder is None:
+        return {}
+    from vivavoce.diagnose.floor import measure_floor
+
+    floor = measure_floor()
+    speed = kernel.gflops.get(kernel.name)
+    share = None if speed is None else round(speed / floor.product_gflops, 2)
+    return {"floor": asdict(floor), "linear_kernel_share": share or "not measured"}
 
 
 def render(facts: dict[str, Any]) -> str:

@@ -13,6 +13,9 @@ from torch.nn import functional as F
 from vivavoce.nn import toom_cook
 from vivavoce.runtime import full_precision
 
+FEW, MANY = 16, 8
+"""Outputs times taps up to which, and inputs from which on, it is one product and a sum."""
+
 
 class Conv(nn.Conv1d):
     """A convolution over T of `[B, C, 1, T]`, same length; the weight is `[C', C, K]`."""
@@ -25,30 +28,41 @@ class Conv(nn.Conv1d):
             channels, out_channels, kernel, padding=padding, dilation=dilation, bias=bias
         )
         self.same = padding
-        self.pays_off = toom_cook.pays_off(channels, kernel)
-        self.register_buffer("at_points", None, persistent=False)
+        self.filter: toom_cook.Filter | None = None
 
-    at_points: Tensor | None
-
-    def freeze(self) -> None:
-        """Do the work on the weights once, for twice their memory; they must not change then."""
-        if self.pays_off and self.weight.device.type == "cpu":
-            self.at_points = toom_cook.filter_at_points(self.weight.detach().float())
+    def freeze(self, narrowest: int = toom_cook.NARROWEST) -> None:
+        """Do the work on the weights once, for up to thrice their memory; they must not change
+        then. `narrowest` is the number of channels from which on fewer products are faster.
+        """
+        lay_out_weight(self)
+        sizes = self.in_channels, self.out_channels, self.kernel_size[0]
+        if self.weight.device.type == "cpu" and toom_cook.pays_off(*sizes, narrowest):
+            self.filter = toom_cook.Filter(self.weight.detach(), self.bias, self.dilation[0])
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
         x = input
-        ready = self.at_points is not None
-        shortest = toom_cook.SHORTEST_READY if ready else toom_cook.SHORTEST
-        long = self.pays_off and x.shape[-1] >= shortest
-        if long and x.device.type == "cpu" and not torch.is_grad_enabled():
-            with full_precision(x):
-                return toom_cook.convolve(
-                    x.float(), self.weight, self.bias, self.dilation[0], self.at_points
-                )
+        if x.device.type == "cpu" and not torch.is_grad_enabled():
+            if self.filter is not None and x.shape[-1] >= toom_cook.SHORTEST:
+                with full_precision(x):
+                    return toom_cook.convolve(x.float(), self.filter)
+            if self.out_channels * self.kernel_size[0] <= FEW and self.in_channels >= MANY:
+                return self._few(x)
         weight = self.weight.unsqueeze(2)
         return F.conv2d(
             x, weight, self.bias, padding=(0, self.same), dilation=(1, self.dilation[0])
         )
+
+    def _few(self, x: Tensor) -> Tensor:
+        """For few outputs: what each tap makes of each step, then sums of shifted rows."""
+        kernel, length = self.kernel_size[0], x.shape[-1]
+        each = self.weight.transpose(1, 2).flatten(0, 1) @ x[:, :, 0]
+        each = F.pad(each.unflatten(1, (-1, kernel)), (self.same, self.same))
+        *outer, row, step = each.stride()
+        shifted = each.as_strided(
+            (*each.shape[:3], length), (*outer, row + self.dilation[0] * step, step)
+        )
+        made = shifted.sum(2)
+        return (made if self.bias is None else made.add_(self.bias[:, None])).unsqueeze(2)
 
 
 class ShortConv(nn.Conv1d):
@@ -67,7 +81,7 @@ class ShortConv(nn.Conv1d):
             self.at_points = toom_cook.short_filter(self.weight.detach().float())
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
-        long = self.at_points is not None and input.shape[1] >= toom_cook.SHORTEST_READY
+        long = self.at_points is not None and input.shape[1] >= toom_cook.SHORTEST
         if long and input.dtype == torch.float32 and input.device.type == "cpu":
             assert self.at_points is not None
             return toom_cook.convolve_short(input, self.at_points, self.bias)
@@ -77,8 +91,9 @@ class ShortConv(nn.Conv1d):
 class ReflectedConv(Conv):
     """A convolution of the same length whose input is mirrored at its ends."""
 
-    def freeze(self) -> None:
-        """Nothing to do beforehand."""
+    def freeze(self, narrowest: int = 0) -> None:
+        """Only lay the weight out: the fewer products need zeros at the ends."""
+        lay_out_weight(self)
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
         padded = F.pad(input, (self.same, self.same, 0, 0), mode="reflect")
@@ -93,6 +108,10 @@ class Upsampling(nn.ConvTranspose1d):
         self.spare = (kernel - rate) % 2
         self.trim = (kernel - rate + self.spare) // 2
 
+    def freeze(self) -> None:
+        """Do the work on the weights once."""
+        lay_out_weight(self)
+
     def forward(
         self,
         input: Tensor,  # noqa: A002 - torch's name
@@ -106,6 +125,13 @@ class Upsampling(nn.ConvTranspose1d):
             padding=(0, self.trim),
             output_padding=(0, self.spare),
         )
+
+
+def lay_out_weight(layer: nn.Conv1d | nn.ConvTranspose1d) -> None:
+    """Channels last on the CPU: the same values in the order in which they are read."""
+    weight = layer.weight
+    if weight.device.type == "cpu":
+        weight.data = weight.data.transpose(1, 2).contiguous().transpose(1, 2)
 
 
 def laid_out(features: Tensor) -> Tensor:

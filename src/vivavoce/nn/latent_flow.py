@@ -8,11 +8,14 @@ are real, condition `[B, G, 1]`.
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
 from vivavoce.nn.latent_config import LatentConfig
 from vivavoce.nn.wavenet import WaveNet, masked
+from vivavoce.nn.wavenet_frozen import FrozenCoupling, from_tiles, to_tiles
 
 
 class Coupling(nn.Module):
@@ -43,6 +46,13 @@ class Flow(nn.Module):
         reach = (config.flow_kernel - 1) // 2
         layers = range(config.flow_layers)
         self.context = config.n_couplings * sum(reach * config.flow_dilation**i for i in layers)
+        self._frozen: list[FrozenCoupling] = []
+
+    def freeze(self) -> None:
+        """Do the work on the weights once, on the final device; they must not change then."""
+        couplings = cast("list[Coupling]", list(self.couplings))
+        if all(FrozenCoupling.fits(c.wavenet) for c in couplings):
+            self._frozen = [FrozenCoupling(c.start, c.wavenet, c.end) for c in couplings]
 
     def forward(
         self, z: Tensor, mask: Tensor | None = None, condition: Tensor | None = None
@@ -61,11 +71,23 @@ class Flow(nn.Module):
 
         A frame depends on `context` frames on each side.
         """
+        if self._frozen and z.device.type == "cpu":
+            return self._reverse_frozen(z, mask, condition)
         for coupling in reversed(self.couplings):
             kept, moved = z.flip(1).chunk(2, 1)
             moved = masked(moved - coupling.shift(kept, mask, condition), mask)  # type: ignore[operator]
             z = torch.cat([kept, moved], 1)
         return z
+
+    def _reverse_frozen(self, z: Tensor, mask: Tensor | None, condition: Tensor | None) -> Tensor:
+        rows, channels, frames = z.shape
+        tiles = to_tiles(z)
+        real = to_tiles(z.new_ones(rows, 1, frames) if mask is None else mask)
+        for coupling in reversed(self._frozen):
+            tiles = tiles.flip(1)
+            kept, moved = tiles.split(channels // 2, 1)
+            moved.sub_(coupling(kept, real, condition, rows)).mul_(real)
+        return from_tiles(tiles, rows, frames)
 
 
 class Posterior(nn.Module):

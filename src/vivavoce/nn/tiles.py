@@ -9,6 +9,8 @@ from torch import Tensor
 
 TILE = 8192
 """Steps of the result at a time: 1 MiB of float32 in 32 channels, as measured."""
+VALUES = TILE * 32
+"""Steps times channels at a time: of fewer channels, more steps."""
 
 
 def in_tiles(

@@ -1,14 +1,17 @@
-"""Long convolutions with half the products, on the CPU.
+"""Convolutions with half the products, on the CPU, with weights that no longer change.
 
 Four outputs of a 4-tap filter take 7 products instead of 16: filter and signal are taken as
 polynomials, multiplied at seven points and interpolated (Toom 1963; Winograd 1980, as in Lavin and
-Gray 2016, arXiv:1509.09308). A longer filter is a sum of 4-tap ones, each a tile further on, so at
-each point it is a short convolution over tiles, which runs at the full speed of the library.
-Shapes: B batch, C channels, K taps, T time steps, N tiles of 4 steps, G groups of 4 taps.
+Gray 2016, arXiv:1509.09308). Filters of 3 and 5 taps take 6 and 8 points; a longer one is a sum of
+4-tap ones, each a tile further on. Every step is one product of matrices, in one library's kernels:
+the signal to the points, the filter at each of them, and back (docs/decisions/0018).
+Shapes: C channels, K taps, D dilation, P points, G groups of taps, T time steps, N tiles of 4 D
+steps; a tile takes every D-th step, for each of D phases.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import NamedTuple
 
@@ -18,22 +21,24 @@ from torch import Tensor
 from torch.nn import functional as F
 
 TILE = 4
+MOST_TAPS = 5  # of a filter that is not cut into groups
 POINTS = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5)  # as many as needed, and infinity
 ONE = POINTS.index(1.0)
-N_POINTS = 2 * TILE - 1
-SHORTEST = 1024
-"""Time steps from which on the work on the weights is repaid where it is done every time."""
-SHORTEST_READY = 128
-"""The same where it was done before."""
+SHORTEST = 128
+"""Time steps from which on it pays: the filters at the points are twice as much to read."""
+NARROWEST = 32
+"""Channels from which on the saved products outweigh the transforms, where nothing was measured."""
+CHUNK = 2**16
+"""Values convolved at a time, so that what lies between stays in the processor's cache."""
+FEWEST_STEPS = 512
+"""As many steps at least, however wide: a chunk reads all of the filters."""
 SHORT = 3
 """Taps of the filters that are no sum of longer ones."""
-CHUNK = 2**21
-"""Values transformed at a time, so that they stay in the processor's cache."""
 
 
-def pays_off(channels: int, kernel: int) -> bool:
+def pays_off(channels: int, out_channels: int, kernel: int, narrowest: int = NARROWEST) -> bool:
     """Where the saved products outweigh the transforms, as measured."""
-    return kernel >= 7 and kernel * channels >= 704
+    return kernel >= 3 and min(channels, out_channels) >= narrowest
 
 
 class Transforms(NamedTuple):
@@ -63,37 +68,129 @@ def transforms(taps: int) -> Transforms:
     return Transforms(*(torch.from_numpy(m.astype(np.float32)) for m in matrices))
 
 
-def convolve(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    dilation: int,
-    at_points: Tensor | None = None,
-) -> Tensor:
+class Filter:
+    """A convolution's weight `[C', C, K]` (K odd) at the points, and how it is applied.
+
+    `reach` and `spare` are the rows before and behind a signal that are read, and must be zeros.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, dilation: int = 1) -> None:
+        self.out_channels, self.channels, kernel = weight.shape
+        taps = kernel if kernel <= MOST_TAPS else TILE
+        self.groups, self.points = -(-kernel // taps), taps + TILE - 1
+        self.dilation, self.bias = dilation, bias
+        self.reach = dilation * (kernel - 1) // 2
+        self.spare = dilation * (TILE * self.groups + taps + TILE)
+        self.matrices = transforms(taps)
+        grouped = F.pad(weight, (0, taps * self.groups - kernel)).unflatten(2, (self.groups, taps))
+        found = torch.einsum("pt,oigt->gpio", self.matrices.taps, grouped.float())
+        self.at_points = found.contiguous().unbind()  # G of [P, C, C']
+        self.step = TILE * dilation
+        self.most = max(1, max(CHUNK, FEWEST_STEPS * self.channels) // (self.step * self.channels))
+        widest = max(self.channels, self.out_channels)
+        self.room = self.points * (self.most + self.groups) * dilation * widest
+
+    def __call__(
+        self, rows: Tensor, first: int, length: int, space: Workspace, slope: float = 1.0
+    ) -> Iterator[tuple[int, Tensor]]:
+        """Convolves the `length` rows from `first` on of `rows` `[R, C]`, some tiles at a time.
+
+        Gives the row at which a stretch begins and the stretch, as `by_tiles` has it; it is good
+        until the next one is asked for. A `slope` is that of a leaky rectifier of what is read.
+        """
+        n_tiles = -(-length // self.step)
+        size = -(-n_tiles // -(-n_tiles // self.most))
+        for begin in range(0, n_tiles, size):
+            n = min(size, n_tiles - begin)
+            at = first + begin * self.step
+            yield at, self._stretch(rows, at - self.reach, space.views(self, n), slope)
+
+    def _stretch(self, rows: Tensor, at: int, views: Views, slope: float) -> Tensor:
+        read, steps, seen, parts, products, at_one, flat, made, shaped = views
+        source = by_tiles(rows, at, read.shape)
+        if slope == 1.0:
+            read.copy_(source)
+        else:
+            torch.ops.aten.leaky_relu.out(source, slope, out=read)
+        torch.mm(self.matrices.signal, steps, out=seen)
+        torch.bmm(parts[0], self.at_points[0], out=products)
+        for part, at_points in zip(parts[1:], self.at_points[1:], strict=True):
+            products.baddbmm_(part, at_points)
+        if self.bias is not None:
+            at_one.add_(self.bias)  # every output takes the value at 1 exactly once
+        torch.mm(self.matrices.output, flat, out=made)
+        return shaped
+
+
+def by_tiles(rows: Tensor, at: int, shape: Iterable[int]) -> Tensor:
+    """Rows `[R, C]` from `at` on as `[4 or P, N, D C]`: steps of tiles, which may overlap."""
+    count, n_tiles, width = shape
+    start = rows.storage_offset() + at * rows.shape[1]
+    return rows.as_strided((count, n_tiles, width), (width, TILE * width, 1), start)
+
+
+class Views(NamedTuple):
+    """The memory of a `Workspace` as the steps of a convolution see it."""
+
+    read: Tensor  # [P, N + G - 1, D C], in the first half
+    steps: Tensor  # the same as [P, (N + G - 1) D C]
+    seen: Tensor  # as much at the points, in the second half
+    parts: list[Tensor]  # G of [P, N D, C]: what each group multiplies
+    products: Tensor  # [P, N D, C'], in the first half again
+    at_one: Tensor  # [N D, C']
+    flat: Tensor  # [P, N D C']
+    made: Tensor  # [4, N D C'], in the second half again
+    shaped: Tensor  # [4, N, D C']
+
+
+class Workspace:
+    """Memory that convolutions use one after another. Of one call: two at once would mix."""
+
+    def __init__(self, filters: Iterable[Filter]) -> None:
+        size = max(f.room for f in filters)
+        self.halves = torch.empty(size), torch.empty(size)
+        self.kept: dict[tuple[int, ...], Views] = {}
+
+    def views(self, f: Filter, n: int) -> Views:
+        """For `n` tiles; those of filters alike are the same."""
+        key = f.points, f.groups, f.dilation, f.channels, f.out_channels, n
+        if key not in self.kept:
+            self.kept[key] = self._views(f, n)
+        return self.kept[key]
+
+    def _views(self, f: Filter, n: int) -> Views:
+        def shaped(half: int, *shape: int) -> Tensor:
+            return self.halves[half][: torch.Size(shape).numel()].view(shape)
+
+        d, count, tiles = f.dilation, f.points, n + f.groups - 1
+        per_point = shaped(1, count, tiles * d, f.channels)
+        products = shaped(0, count, n * d, f.out_channels)
+        return Views(
+            read=shaped(0, count, tiles, d * f.channels),
+            steps=shaped(0, count, tiles * d * f.channels),
+            seen=shaped(1, count, tiles * d * f.channels),
+            parts=[per_point[:, g * d : (g + n) * d] for g in range(f.groups)],
+            products=products,
+            at_one=products[ONE],
+            flat=products.flatten(1),
+            made=shaped(1, TILE, n * d * f.out_channels),
+            shaped=shaped(1, TILE, n, d * f.out_channels),
+        )
+
+
+def convolve(x: Tensor, f: Filter) -> Tensor:
     """What `conv1d` gives with padding to the same length, to about 3e-6 of the largest value.
 
-    `x` `[B, C, 1, T]` float32 on the CPU, channels last as is the result; `weight` `[C', C, K]`
-    with K odd, `at_points` what `filter_at_points` makes of it.
+    `x` `[B, C, 1, T]` float32 on the CPU, channels last as is the result.
     """
     batch, channels, _, length = x.shape
-    out_channels, _, kernel = weight.shape
-    groups = -(-kernel // TILE)
-    step = TILE * dilation  # a tile takes every `dilation`-th step, for each of the phases
-    n_tiles = -(-length // step)
-    pad = dilation * (kernel - 1) // 2
-    padded = x.new_zeros(batch, (n_tiles + groups) * step, channels)
-    padded[:, pad : pad + length] = x[:, :, 0].transpose(1, 2)
-    result = x.new_empty(batch, n_tiles * step, out_channels)
-    at_points = filter_at_points(weight) if at_points is None else at_points
-    chunk = max(1, CHUNK // (step * channels))
-    for first in range(0, n_tiles, chunk):
-        last = min(first + chunk, n_tiles)
-        span = padded[:, first * step : (last + groups) * step]
-        tiles = _tiles(span, last - first + groups - 1, dilation, at_points, out_channels)
-        steps = result[:, first * step : last * step]
-        steps.view(batch, last - first, TILE, dilation, out_channels).copy_(tiles)
-    if bias is not None:
-        result += bias
+    rows = x.new_zeros(f.reach + length + f.spare, channels)
+    result = x.new_empty(batch, -(-length // f.step) * f.step, f.out_channels)
+    space = Workspace([f])
+    for signal, target in zip(x[:, :, 0].transpose(1, 2), result, strict=True):
+        rows[f.reach : f.reach + length] = signal
+        for at, made in f(rows, f.reach, length, space):
+            by_tiles(target, at - f.reach, made.shape).copy_(made)
     shaped = result[:, :length].transpose(1, 2).unsqueeze(2)
     return shaped.contiguous(memory_format=torch.channels_last)  # copies in a batch only
 
@@ -124,29 +221,3 @@ def convolve_short(x: Tensor, at_points: Tensor, bias: Tensor | None) -> Tensor:
 def short_filter(weight: Tensor) -> Tensor:
     """`[C', C, 3]` to one matrix a point, `[6, C, C']`."""
     return torch.einsum("pk,ock->pco", transforms(SHORT).taps, weight).contiguous()
-
-
-def filter_at_points(weight: Tensor) -> Tensor:
-    """`[C', C, K]` to one filter over tiles a point, `[7 C', C, 1, G]`, channels last."""
-    out_channels, channels, kernel = weight.shape
-    groups = -(-kernel // TILE)
-    taps = F.pad(weight, (0, TILE * groups - kernel)).view(out_channels, channels, groups, TILE)
-    at_points = transforms(TILE).taps @ taps.permute(3, 0, 2, 1).reshape(TILE, -1)
-    at_points = at_points.view(N_POINTS * out_channels, 1, groups, channels)
-    return at_points.permute(0, 3, 1, 2)
-
-
-def _tiles(span: Tensor, n: int, dilation: int, at_points: Tensor, out_channels: int) -> Tensor:
-    """`[B, S, C]`, from which `n` tiles are read, to `[B, N, 4, phases, C']`."""
-    signal, _, output = transforms(TILE)
-    batch, _, channels = span.shape
-    row = dilation * channels
-    read = span.as_strided(
-        (batch, dilation, n, N_POINTS, channels),
-        (span.stride(0), channels, TILE * row, row, 1),
-    )
-    seen = torch.matmul(signal, read).view(batch, dilation, n, -1).permute(0, 3, 1, 2)
-    products = F.conv2d(seen, at_points, groups=N_POINTS).permute(0, 2, 3, 1)
-    products = products.reshape(batch, dilation, -1, N_POINTS, out_channels)
-    steps = torch.matmul(output, products)  # [B, phase, N, 4, C']
-    return steps.permute(0, 2, 3, 1, 4)

@@ -104,7 +104,7 @@ def choose_kernel(cache_folder: Path | None) -> KernelChoice:
         return KernelChoice("default", "nowhere to keep a measurement", {})
     if not _has_onednn():
         return KernelChoice("default", "oneDNN is not built into this torch", {})
-    cache, key = MeasurementCache(Path(cache_folder) / CACHE_FILE), _machine()
+    cache, key = MeasurementCache(Path(cache_folder) / CACHE_FILE), machine_key()
     choice = cache.read(key, KernelChoice)
     if choice is None:
         choice = measure()
@@ -201,7 +201,7 @@ def separate_attention(dtype: torch.dtype, cache_folder: Path | None) -> bool:
     if cache_folder is None or not _has_onednn():
         return False
     cache = MeasurementCache(Path(cache_folder) / CACHE_FILE)
-    key = f"{_machine()} | attention in {dtype}"
+    key = f"{machine_key()} | attention in {dtype}"
     wins = cache.read(key, bool)
     if wins is None:
         wins = _separate_wins(dtype)
@@ -233,7 +233,8 @@ def _has_onednn() -> bool:
     return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
-def _machine() -> str:
+def machine_key() -> str:
+    """Processor, torch and threads: what a measurement of kernels holds for."""
     import torch
 
     threads = torch.get_num_threads()

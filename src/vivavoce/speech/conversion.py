@@ -169,7 +169,7 @@ def load_converter(
     selection = place(f"converter.{own.manifest['family']}", device, found, cache.folder())
     decoding = place(f"vocoder.{its.manifest['family']}", device, found, cache.folder())
     converter = build.converter(own).to(selection.device).freeze()
-    decoder = build.vocoder(its).to(decoding.device).freeze()
+    decoder = build.vocoder(its).to(decoding.device).freeze(cache.folder())
     return VoiceConverter(own.manifest["name"], converter, decoder, selection, decoding)
 
 

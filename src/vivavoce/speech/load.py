@@ -134,7 +134,7 @@ def _ready(decoder: Vocoder, where: Selection) -> Vocoder:
     """The vocoder in its place, ready for inference."""
     if where.engine == "mlx":
         return decoder.on_mlx()
-    decoder = decoder.to(where.device).freeze()
+    decoder = decoder.to(where.device).freeze(cache.folder())
     if where.device.type != "cpu":
         return decoder
     return cast("Vocoder", devices.prepare_for_inference(decoder, "auto", cache.folder()))

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import ClassVar, cast
+from pathlib import Path
+from typing import ClassVar, Self, cast
 
 from torch import Tensor, nn
 
 from vivavoce.errors import UsageError
+from vivavoce.nn import tiles
 from vivavoce.nn.convolution import Conv, Upsampling, laid_out
-from vivavoce.nn.tiles import in_tiles
 from vivavoce.runtime.memory import trim
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.base import Vocoder, require_hop
+from vivavoce.vocoders.fused import FusedBlocks, FusedRun
 from vivavoce.vocoders.generator_config import GeneratorConfig
 
 Activation = Callable[[int, bool], nn.Module]
@@ -87,11 +89,24 @@ class Stage(nn.Module):
         self.rate, self.channels = rate, narrow
         # the output convolution, which the last stage takes along, has 7 taps
         self.halo = -(-(config.block_reach + kernel + 3) // rate) + 1
+        self.fused: FusedBlocks | None = None
 
-    def forward(self, x: Tensor, speaker: Tensor | None = None) -> Tensor:
+    def freeze(self) -> None:
+        """After the convolutions: take the blocks together where that is faster."""
+        self.fused = FusedBlocks.of(cast("list[ResidualBlock]", list(self.blocks)))
+
+    def fused_run(self) -> FusedRun | None:
+        return None if self.fused is None else FusedRun(self.fused)
+
+    def forward(
+        self, x: Tensor, speaker: Tensor | None = None, fused: FusedRun | None = None
+    ) -> Tensor:
+        """`fused` computes the blocks where it can: what `fused_run` gave for this decoding."""
         x = self.upsample(self.before(x))
         if self.condition is not None and speaker is not None:
             x = x + self.condition(speaker)
+        if fused is not None and fused.fits(x):
+            return fused(x)
         total = self.blocks[0](x)
         for block in self.blocks[1:]:
             total = total.add_(block(x))
@@ -136,6 +151,12 @@ class Generator(Vocoder):
         self.activation = last
         self.last = Conv(config.width >> len(config.rates), 1, 7, bias=config.output_bias)
 
+    def freeze(self, cache_folder: Path | None = None) -> Self:
+        super().freeze(cache_folder)
+        for stage in cast("list[Stage]", list(self.stages)):
+            stage.freeze()
+        return self
+
     def bound(self, samples: Tensor) -> Tensor:
         """Samples in [-1, 1] from the output convolution's."""
         return samples.tanh()
@@ -151,8 +172,10 @@ class Generator(Vocoder):
             x = x + self.condition(speaker)
         *stages, final = cast("list[Stage]", list(self.stages))
         for stage in stages:
-            x = self._tiled(stage, partial(stage, speaker=speaker), x)
-        samples = self._tiled(final, lambda part: self._output(final(part, speaker)), x)
+            work = partial(stage, speaker=speaker, fused=stage.fused_run())
+            x = self._tiled(stage, work, x)
+        last = partial(final, speaker=speaker, fused=final.fused_run())
+        samples = self._tiled(final, lambda part: self._output(last(part)), x)
         return samples[:, 0, 0]
 
     def _output(self, x: Tensor) -> Tensor:
@@ -164,7 +187,8 @@ class Generator(Vocoder):
             trim()  # the holes that a stage's work leaves in memory would add to the next one's
         if stage.channels > self.tiled_channels:
             return work(x)
-        return in_tiles(work, x, stage.halo, stage.rate)
+        tile = max(tiles.TILE, tiles.VALUES // stage.channels)
+        return tiles.in_tiles(work, x, stage.halo, stage.rate, tile)
 
     def decode(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
         return self(features, condition).float()

@@ -12,7 +12,7 @@ from tests.tolerance import ROUNDINGS, assert_near, assert_recorded
 from vivavoce.audio.specs import HIFIGAN_22K
 from vivavoce.checkpoints.remap import strict_load, under
 from vivavoce.errors import ConfigError, UsageError
-from vivavoce.nn import toom_cook
+from vivavoce.nn import tiles
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.base import decode_windowed, stream_windows
 from vivavoce.vocoders.hifigan import importer as convert
@@ -162,7 +162,8 @@ def test_no_tensor_is_longer_than_apples_limit(monkeypatch) -> None:
 
 
 @torch.no_grad()
-def test_a_stretch_at_a_time_gives_the_same_samples() -> None:
+def test_a_stretch_at_a_time_gives_the_same_samples(monkeypatch) -> None:
+    monkeypatch.setattr(tiles, "VALUES", 1)
     vocoder, mel = toy(), torch.randn(1, 80, 120)
     found = vocoder.decode(mel)  # 30,720 samples, in stretches of 8,192
     with torch.enable_grad():
@@ -170,20 +171,21 @@ def test_a_stretch_at_a_time_gives_the_same_samples() -> None:
     torch.testing.assert_close(found, whole, atol=1e-6, rtol=0)
 
 
+@pytest.mark.parametrize("block", [1, 2])
 @torch.no_grad()
-def test_a_wide_generator_decodes_the_same_with_fewer_products(monkeypatch) -> None:
-    monkeypatch.setattr(toom_cook, "SHORTEST", 1)
-    vocoder = Hifigan(HifiganConfig(width=256), HIFIGAN_22K).eval()
-    chosen = [m for m in vocoder.modules() if getattr(m, "pays_off", False)]
-    assert len(chosen) == 18  # 7 and 11 taps at 128 channels, 11 at 64
-    mel = torch.randn(1, 80, 40)
-    fast, windowed = vocoder.decode(mel), decode_windowed(vocoder, mel, window_frames=34)
-    for module in chosen:
-        module.pays_off = False
+def test_a_frozen_generator_decodes_the_same_with_fewer_products(block) -> None:
+    vocoder = Hifigan(HifiganConfig(width=128, block=block), HIFIGAN_22K).eval()
+    mel = torch.randn(2, 80, 40)
     plain = vocoder.decode(mel)
+    vocoder.freeze()
+    fused = [stage.fused is not None for stage in vocoder.stages]
+    assert fused == [True, True, False, False]  # 64, 32, 16 and 8 channels
+    fast, windowed = vocoder.decode(mel), decode_windowed(vocoder, mel, window_frames=34)
     assert not torch.equal(fast, plain)
     assert_near(fast, plain)
     assert_near(windowed, plain)
+    with torch.enable_grad():
+        assert_near(vocoder.decode(mel).detach(), plain)
 
 
 @torch.no_grad()

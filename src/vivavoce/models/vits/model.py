@@ -26,6 +26,7 @@ from vivavoce.models.vits.prior import Lengths, expanded, lengths_of
 from vivavoce.nn.latent_flow import Flow, Posterior
 from vivavoce.nn.noise import Noise
 from vivavoce.nn.padding import length_mask, pad_tokens
+from vivavoce.runtime.arithmetic import Arithmetic
 from vivavoce.types import Audio, Chunk, Features, FeatureSpec, Tokens, Voice
 
 FIRST_FRAMES = 48
@@ -147,6 +148,12 @@ class VitsTTS(AcousticModel[VitsOptions]):
     def batch_key(self, sentence: Sentence[VitsOptions]) -> Hashable:
         """Any sentences share a batch: voices, speeds and languages are the rows' own."""
         return None
+
+    def freeze(self, arithmetic: Arithmetic | None = None) -> Self:
+        """Evaluation mode, the flow's filters made once; `arithmetic` changes nothing here."""
+        super().freeze(arithmetic)
+        self.flow.freeze()
+        return self
 
     @torch.inference_mode()
     def generate(

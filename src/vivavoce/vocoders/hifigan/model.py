@@ -19,7 +19,7 @@ class Hifigan(Generator):
     config_type = HifiganConfig
     default_features = HIFIGAN_22K
     title = "HiFi-GAN"
-    tiled_channels = 64
+    tiled_channels = 32
 
     def __init__(self, config: HifiganConfig, spec: FeatureSpec) -> None:
         inner = replace(spec, n_mels=config.inner_channels) if config.inner_channels else spec

@@ -1,0 +1,33 @@
+"""From how many channels on fewer products are faster: measured once, kept, obeyed."""
+
+from __future__ import annotations
+
+from vivavoce.nn import convolution_choice
+from vivavoce.nn.convolution_choice import NEVER, ConvolutionChoice, choose_convolution
+from vivavoce.nn.toom_cook import NARROWEST
+
+
+def test_nothing_is_measured_without_a_folder():
+    choice = choose_convolution(None)
+    assert choice.narrowest == NARROWEST
+    assert choice.gains == {}
+
+
+def test_a_measurement_is_kept(tmp_path, monkeypatch):
+    choice = choose_convolution(tmp_path)
+    assert set(choice.gains) == {"32", "64", "128"}
+    assert all(gain > 0 for gain in choice.gains.values())
+    monkeypatch.setattr(convolution_choice, "measure", None)  # not asked again
+    assert choose_convolution(tmp_path) == choice
+
+
+def test_the_narrowest_from_which_all_wider_ones_gain(monkeypatch):
+    def found(**gains: float) -> ConvolutionChoice:
+        monkeypatch.setattr(convolution_choice, "_gain", lambda width, _: gains[f"c{width}"])
+        return convolution_choice.measure()
+
+    assert found(c32=1.2, c64=1.4, c128=1.8).narrowest == 32
+    assert found(c32=1.2, c64=0.9, c128=1.8).narrowest == 128
+    slow = found(c32=1.2, c64=1.1, c128=0.8)
+    assert slow.narrowest == NEVER
+    assert "0.80" in slow.reason
