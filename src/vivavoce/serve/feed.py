@@ -55,6 +55,11 @@ class Feed:
         return bool(self._items)
 
     @property
+    def waiting(self) -> int:
+        """Items that the engine has not taken yet."""
+        return len(self._items)
+
+    @property
     def held(self) -> bool:
         """Whether text waits for `release`."""
         return bool(self.text[self._released :].strip())

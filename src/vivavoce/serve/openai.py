@@ -15,11 +15,14 @@ from vivavoce.serve.caller import caller_of
 from vivavoce.serve.encode import open_encoder
 from vivavoce.serve.errors import not_found
 from vivavoce.serve.feed import Feed
-from vivavoce.serve.fields import Fields, parse_object
+from vivavoce.serve.fields import Fields, parse_object, quoted
 from vivavoce.serve.job import Work
 from vivavoce.serve.respond import Shape, SpeechResponse, file_headers
 from vivavoce.serve.service import Service
 from vivavoce.serve.table import ModelRow
+
+IGNORED = 1000
+"""Characters of the header `x-ignored-fields`: proxies take few kilobytes of headers."""
 
 
 class SpeechAnswer(Response):
@@ -113,6 +116,6 @@ def told(ask: Ask) -> dict[str, str]:
         "x-voice": quote(work.voice.id, safe=" /"),
     }
     if ask.ignored:
-        names = (quote(name[:60], safe=" ") for name in ask.ignored[:40])
-        headers["x-ignored-fields"] = ", ".join(names)
+        names = (quote(quoted(name), safe=" ") for name in ask.ignored[:40])
+        headers["x-ignored-fields"] = ", ".join(names)[:IGNORED]
     return headers

@@ -18,7 +18,7 @@ from vivavoce.hub import paths as cache
 from vivavoce.serve import logs
 from vivavoce.serve.app import make_app
 from vivavoce.serve.config import ServeConfig
-from vivavoce.serve.connection import connection_class
+from vivavoce.serve.connection import Connections
 from vivavoce.serve.discovery import Announcement
 from vivavoce.serve.service import Service
 from vivavoce.serve.shelf import Shelf
@@ -114,12 +114,13 @@ async def start_wyoming(wyoming: Wyoming, host: str, port: int) -> int:
 
 def uvicorn_config(service: Service) -> uvicorn.Config:
     config, limits = service.config, service.config.limits
+    http, ws = Connections(limits).protocols()
     return uvicorn.Config(
         make_app(service, Shelf(config.shelf or cache.folder() / "served")),
         host=config.host,
         port=config.port,
-        http=connection_class(limits),
-        ws="websockets-sansio",
+        http=http,
+        ws=ws,
         ws_max_size=limits.message_bytes,
         ws_per_message_deflate=False,
         lifespan="off",

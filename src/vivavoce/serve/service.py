@@ -140,8 +140,11 @@ class Service:
             log.error("not reloaded: %s", error)
 
     async def load(self, name: str) -> None:
-        """Bring a model into memory. Raises what loading raises."""
-        await asyncio.wrap_future(self.engine.call(self.engine.lanes[name].load))
+        """Bring a model into memory. Raises RuntimeError, which tells a client nothing."""
+        try:
+            await asyncio.wrap_future(self.engine.call(self.engine.lanes[name].load))
+        except VivavoceError as error:
+            raise RuntimeError(f"'{name}' cannot be loaded") from error
 
     async def unload(self, name: str) -> bool:
         """Drop a model's weights, unless it speaks; whether that was done."""

@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncGenerator, Callable
 
 from vivavoce.serve.feed import Feed
 from vivavoce.serve.job import Work
 from vivavoce.serve.outbox import FlushMark, Sound
 from vivavoce.serve.service import Service, Stream
+from vivavoce.text.check import cleaned
 
 SETTLE_S = 0.05
 """After a piece of text: what follows at once belongs to it, so a text given whole stays whole."""
 SILENCE_S = 2.0
 """After so long without text, what there is is spoken, though a sentence may go on."""
+
+HALF, PAIR = re.compile("[\ud800-\udbff]"), re.compile("[\ud800-\udbff][\udc00-\udfff]")
+"""The first half of a character above U+FFFF as UTF-16 writes it, and both."""
 
 
 class Turn:
@@ -31,10 +36,13 @@ class Turn:
         self.marks = 0
         self.samples = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._half = ""  # of a character that the next piece completes
 
     def add(self, text: str) -> None:
-        """More text, cut anywhere."""
-        self.feed.add(text)
+        """More text, cut anywhere: between the halves of a character too, as JavaScript may."""
+        text = PAIR.sub(_joined, self._half + text)
+        self._half = text[-1:] if HALF.fullmatch(text[-1:]) else ""
+        self.feed.add(cleaned(text.removesuffix(self._half)))
         self._after(SETTLE_S, self._release)
 
     def flush(self) -> int:
@@ -89,3 +97,7 @@ class Turn:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _joined(pair: re.Match[str]) -> str:
+    return pair[0].encode("utf-16-le", "surrogatepass").decode("utf-16-le")
