@@ -26,7 +26,7 @@ from vivavoce.serve.stock import own_voices, stock
 from vivavoce.serve.table import VoiceRow
 from vivavoce.serve.wyoming import Wyoming
 
-TICK_S = 0.05
+TICK_S, HURRY_S = 0.05, 0.2
 SWITCH_S = 0.001
 """Seconds after which the engine's thread makes way for the sockets', which need little."""
 log = logging.getLogger("vivavoce.serve")
@@ -50,7 +50,8 @@ def run(config: ServeConfig) -> None:
     def voices() -> list[VoiceRow]:
         return own_voices(table.models.values())
 
-    asyncio.run(serve(Service(config, table, loaders, voices), listening))
+    if asyncio.run(serve(Service(config, table, loaders, voices), listening)):
+        os._exit(0)  # somebody is impatient, and to take torch apart takes seconds
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -73,8 +74,11 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-async def serve(service: Service, listening: socket.socket) -> None:
-    """The socket answers at once; `/ready` says when the default model can speak."""
+async def serve(service: Service, listening: socket.socket) -> bool:
+    """The socket answers at once; `/ready` says when the default model can speak.
+
+    Returns when a signal has ended it: whether a second one came.
+    """
     server = Server(uvicorn_config(service))
     wyoming = Wyoming(service)
     announcement = Announcement(service.config.zeroconf) if service.config.zeroconf else None
@@ -96,9 +100,10 @@ async def serve(service: Service, listening: socket.socket) -> None:
         if announcement is not None:
             await announcement.stop()
         await wyoming.stop()
-        await service.stop()
+        await service.stop(HURRY_S if server.force_exit else 10.0)
         if not serving.done():
             await serving
+    return server.force_exit
 
 
 async def start_wyoming(wyoming: Wyoming, host: str, port: int) -> int:
@@ -172,7 +177,7 @@ class Signals:
             listening.close()
         loop = asyncio.get_running_loop()
         latest = loop.time() + self.service.config.grace_s
-        while scheduler.jobs and loop.time() < latest:
+        while (scheduler.jobs or self.service.heard) and loop.time() < latest:
             await asyncio.sleep(TICK_S)
         await asyncio.sleep(TICK_S)  # the last bytes are on their way
         scheduler.cancel_all("shutdown")

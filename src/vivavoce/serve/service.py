@@ -52,6 +52,7 @@ class Service:
         self._flying: dict[str, SpeechJob] = {}  # by what they compute, while somebody reads them
         self.encoders = ThreadPoolExecutor(ENCODERS, thread_name_prefix="vivavoce-encoder")
         self.ready = False
+        self.heard = 0  # requests whose readers do not have everything yet
         self.started_at = int(time.time())
         self._keeper: asyncio.Task[None] | None = None
 
@@ -71,18 +72,27 @@ class Service:
         self.ready = True
         self._keeper = asyncio.create_task(self._keep())
 
-    async def stop(self) -> None:
-        """End everything, at once."""
+    async def stop(self, patience_s: float = 10.0) -> None:
+        """End everything; a step of a model that takes longer than `patience_s` is left alone."""
         self.scheduler.cancel_all("shutdown")
         if self._keeper is not None:
             self._keeper.cancel()
         self.engine.stop()
-        await asyncio.to_thread(self.engine.join, 10.0)
+        await asyncio.to_thread(self.engine.join, patience_s)
         self.encoders.shutdown(wait=False, cancel_futures=True)
 
     @asynccontextmanager
     async def speak(self, work: Work, feed: Feed) -> AsyncIterator[Stream]:
         """Speech of a text. Leaving cancels what is not done. Raises ApiError (503, 429)."""
+        self.heard += 1
+        try:
+            async with self._spoken(work, feed) as stream:
+                yield stream
+        finally:
+            self.heard -= 1
+
+    @asynccontextmanager
+    async def _spoken(self, work: Work, feed: Feed) -> AsyncIterator[Stream]:
         model = self.table.models[work.model]
         key = cache_key(work, feed, model, self.config) if self.cache.used else ""
         result = await self.cache.get(key) if key else None
