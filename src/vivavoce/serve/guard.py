@@ -45,13 +45,13 @@ class Guard:
         answer = _Answer(send)
         caller = self._caller(scope)
         begin = time.monotonic()
-        headers = {"x-request-id": caller.request_id} | self._cors(scope)
-        answer.headers = headers
+        asked = _headers(scope)
+        answer.headers = {"x-request-id": caller.request_id} | self._cors(asked)
         try:
-            if scope["method"] == "OPTIONS" and len(headers) > 1:
+            if scope["method"] == "OPTIONS" and len(answer.headers) > 1:
                 await _preflight(answer)
             else:
-                self._check(scope, caller)
+                self._check(scope, asked, caller)
                 await self.app(scope, receive, answer)
         except Exception as error:  # noqa: BLE001 - the last stop before the socket
             await self._failed(error, caller, scope, answer)
@@ -79,7 +79,7 @@ class Guard:
         caller = self._caller(scope)
         begin, status = time.monotonic(), 101
         try:
-            self._check(scope, caller)
+            self._check(scope, _headers(scope), caller)
             await self.app(scope, receive, send)
         except (ApiError, HTTPException) as error:
             told = _told(error, caller.request_id)
@@ -101,9 +101,8 @@ class Guard:
         scope["caller"] = caller
         return caller
 
-    def _check(self, scope: Scope, caller: Caller) -> None:
+    def _check(self, scope: Scope, headers: Headers, caller: Caller) -> None:
         """Raises ApiError for what may not be asked from there, or without a key."""
-        headers = _headers(scope)
         if "content-length" in headers and "transfer-encoding" in headers:
             message = "The request has two lengths."
             raise ApiError(400, "invalid_value", message, headers={"connection": "close"})
@@ -147,8 +146,8 @@ class Guard:
             headers = {"www-authenticate": "Bearer"}
             raise ApiError(401, "invalid_api_key", message, headers=headers)
 
-    def _cors(self, scope: Scope) -> Headers:
-        origin = _headers(scope).get("origin")
+    def _cors(self, asked: Headers) -> Headers:
+        origin = asked.get("origin")
         if origin is None or origin not in self.service.config.cors:
             return {}
         return {"access-control-allow-origin": origin, "vary": "origin"}

@@ -71,6 +71,7 @@ class OpenAI:
 
     async def speech(self, request: Request) -> Response:
         request.scope["dialect"] = "openai"
+        self.service.require_room()
         fields = Fields(parse_object(await read_json(request, self.service.config.limits)))
         ask = read_ask(fields, self.service, caller_of(request.scope).key)
         shape = Shape(

@@ -27,7 +27,7 @@ from vivavoce.serve.table import VoiceRow
 from vivavoce.serve.wyoming import Wyoming
 
 TICK_S, HURRY_S = 0.05, 0.2
-SWITCH_S = 0.001
+SWITCH_S = 0.0002
 """Seconds after which the engine's thread makes way for the sockets', which need little."""
 log = logging.getLogger("vivavoce.serve")
 

@@ -86,27 +86,29 @@ class Service:
         """Speech of a text. Leaving cancels what is not done. Raises ApiError (503, 429)."""
         self.heard += 1
         try:
-            async with self._spoken(work, feed) as stream:
+            model = self.table.models[work.model]
+            key = cache_key(work, feed, model, self.config) if self.cache.used else ""
+            result = await self.cache.get(key) if key else None
+            if result is not None:
+                self.metrics.cache_hits.inc()
+                yield Stream(model.sample_rate, result=result)
+                return
+            stream, job = self._stream(key, work, feed, model.sample_rate)
+            try:
                 yield stream
+            finally:
+                stream.cancel("disconnected")
+                if key and (job.cancelled or job.ended):
+                    await self._landed(key, job)
         finally:
             self.heard -= 1
 
-    @asynccontextmanager
-    async def _spoken(self, work: Work, feed: Feed) -> AsyncIterator[Stream]:
-        model = self.table.models[work.model]
-        key = cache_key(work, feed, model, self.config) if self.cache.used else ""
-        result = await self.cache.get(key) if key else None
-        if result is not None:
-            self.metrics.cache_hits.inc()
-            yield Stream(model.sample_rate, result=result)
-            return
-        stream, job = self._stream(key, work, feed, model.sample_rate)
-        try:
-            yield stream
-        finally:
-            stream.cancel("disconnected")
-            if key and (job.cancelled or job.ended):
-                await self._landed(key, job)
+    def require_room(self) -> None:
+        """Before anything of a request is read: raises ApiError 503 where it cannot be taken,
+        unless it could be one that needs nothing to be computed.
+        """
+        if not self.cache.used:
+            self.scheduler.require_room()
 
     def _stream(self, key: str, work: Work, feed: Feed, rate: int) -> tuple[Stream, SpeechJob]:
         """A computation of its own, or a place beside those who asked the same just before."""
