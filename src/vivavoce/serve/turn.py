@@ -16,8 +16,10 @@ from vivavoce.serve.outbox import FlushMark, Sound
 from vivavoce.serve.service import Service, Stream
 from vivavoce.text.check import cleaned
 
-SETTLE_S = 0.05
-"""After a piece of text: what follows at once belongs to it, so a text given whole stays whole."""
+SETTLE_S, ALONE_S, LONGEST_S = 0.05, 0.25, 0.3
+"""After a piece of text what follows at once belongs to it, so that a text given whole stays whole:
+so long after a piece, after the first one of a turn, and at most, when pieces come fast.
+"""
 SILENCE_S = 2.0
 """After so long without text, what there is is spoken, though a sentence may go on."""
 
@@ -37,13 +39,19 @@ class Turn:
         self.samples = 0
         self._timer: asyncio.TimerHandle | None = None
         self._half = ""  # of a character that the next piece completes
+        self._pieces = 0
+        self._settling_at = 0.0  # since when there is text that was not looked at
 
     def add(self, text: str) -> None:
         """More text, cut anywhere: between the halves of a character too, as JavaScript may."""
         text = PAIR.sub(_joined, self._half + text)
         self._half = text[-1:] if HALF.fullmatch(text[-1:]) else ""
         self.feed.add(cleaned(text.removesuffix(self._half)))
-        self._after(SETTLE_S, self._release)
+        now = asyncio.get_running_loop().time()
+        self._settling_at = self._settling_at or now
+        latest_s = self._settling_at + LONGEST_S - now
+        self._after(min(SETTLE_S if self._pieces else ALONE_S, latest_s), self._release)
+        self._pieces += 1
 
     def flush(self) -> int:
         """Speak what is there; the number of the mark that comes when it has been spoken."""
@@ -76,6 +84,7 @@ class Turn:
                     yield event
 
     def _release(self) -> None:
+        self._settling_at = 0.0
         if self.feed.release():
             self._fed()
         if self.feed.held:
