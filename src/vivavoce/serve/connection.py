@@ -19,6 +19,8 @@ FRAGMENTS = 256
 ENOUGH_S = 1.0
 """Seconds after `write_s` for whoever writes to notice by itself that nothing is read."""
 
+LINGER_S = 1.0
+
 
 def _canned(status: str, kind: str, code: str, message: str, more: str = "") -> bytes:
     """A whole answer in OpenAI's shape, for what never becomes a request."""
@@ -80,6 +82,7 @@ class HttpConnection(H11Protocol):
     _unread: asyncio.TimerHandle | None = None
     _address = ""
     _head_lines = _head_bytes = 0
+    _over = False
     _before = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -96,7 +99,7 @@ class HttpConnection(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self.transport.is_closing():
+        if self._over or self.transport.is_closing():
             return
         if self.conn.their_state is h11.IDLE and self._is_too_large(data):
             self._refuse(TOO_LARGE)
@@ -123,8 +126,13 @@ class HttpConnection(H11Protocol):
         super().resume_writing()
 
     def _refuse(self, answer: bytes) -> None:
+        """End our side, and read for a moment what is still sent: closing on it would be a reset,
+        which can overtake the answer.
+        """
+        self._over = True
         self.transport.write(answer)
-        self.transport.close()
+        self.transport.write_eof()
+        self.loop.call_later(LINGER_S, self.transport.close)
 
     def _is_too_large(self, data: bytes) -> bool:
         """Counted before it is parsed, because parsing is what takes the time."""
