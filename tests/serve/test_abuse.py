@@ -263,7 +263,9 @@ def test_who_reads_nothing_is_cut_off(slow, monkeypatch):
     with socket.socket() as one:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 10)
         one.connect(("127.0.0.1", slow.port))
-        one.sendall(f"POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\n{head}\r\n{body}".encode())
+        one.sendall(
+            f"POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\n{head}\r\n{body}".encode()
+        )
         wait_for(lambda: slow.service.scheduler.jobs)
         wait_for(lambda: not slow.service.scheduler.jobs, 20)
         wait_for(lambda: len(list(DESCRIPTORS.iterdir())) == before + 1)  # the client's

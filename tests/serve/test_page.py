@@ -146,9 +146,7 @@ def test_errors_are_shown_and_said(browser: Any, server: Any) -> None:
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_a_narrow_screen_needs_no_sideways_scrolling(
-    browser: Any, server: Any, dark: bool
-) -> None:
+def test_a_narrow_screen_needs_no_sideways_scrolling(browser: Any, server: Any, dark: bool) -> None:
     how = {"viewport": {"width": 320, "height": 700}, "color_scheme": "dark" if dark else "light"}
     context = browser.new_context(**how, reduced_motion="reduce")
     visit = Visit(context.new_page(), server.base)

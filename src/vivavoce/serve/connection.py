@@ -62,7 +62,7 @@ class Connections:
             del self._addresses[address]
 
     def protocols(self) -> tuple[type[H11Protocol], type[WebSocketsSansIOProtocol]]:
-        """uvicorn makes one of the first for each connection, the second where it is upgraded."""
+        """Two of uvicorn's: one of the first for each connection, the second once upgraded."""
         connections = self
 
         class Http(HttpConnection):
