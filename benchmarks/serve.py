@@ -63,17 +63,15 @@ def free_port() -> int:
 class Served:
     """A server in a process of its own. `--wyoming 0` among the options means a free port."""
 
+    code = "import sys; from vivavoce.cli import main; sys.exit(main())"
+
     def __init__(self, *options: str) -> None:
         self.port, self.wyoming = free_port(), free_port()
         self.options = [str(self.wyoming) if option == "0" else option for option in options]
 
     def __enter__(self) -> Served:
         self.base = f"http://127.0.0.1:{self.port}"
-        command = [
-            sys.executable,
-            "-c",
-            "import sys; from vivavoce.cli import main; sys.exit(main())",
-        ]
+        command = [sys.executable, "-c", self.code]
         command += ["serve", "--port", str(self.port), "--cache-mb", "0"]
         command += ["--max-concurrent", str(ROWS), "--max-queue", str(QUEUE), *self.options]
         begin = time.monotonic()

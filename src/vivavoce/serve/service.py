@@ -27,6 +27,7 @@ from vivavoce.serve.table import Table, VoiceRow
 
 if TYPE_CHECKING:
     from vivavoce.speech.engine import TTS
+    from vivavoce.types import Voice
 
 log = logging.getLogger("vivavoce.serve")
 ENCODERS = 2
@@ -67,7 +68,7 @@ class Service:
         voices = [row for row in self.table.voices.values() if row.model == self.table.default]
         if voices:
             await asyncio.wrap_future(
-                self.engine.call(lambda: tts.speak(WARM_UP, lane.voice(voices[0])))
+                self.engine.call(lambda: warm_up(tts, lane.voice(voices[0])))
             )
         self.ready = True
         self._keeper = asyncio.create_task(self._keep())
@@ -181,6 +182,11 @@ class Service:
             rows = sum(len(lane.handles) for lane in self.engine.lanes.values())
             if rows:
                 self.metrics.rows.observe(rows)
+
+
+def warm_up(tts: TTS, voice: Voice) -> None:
+    """One word; that it did not come out well, for once, keeps nobody from serving."""
+    tts.speak(WARM_UP, voice, on_problem="warn")
 
 
 def disk(config: ServeConfig) -> DiskCache | None:
