@@ -67,9 +67,7 @@ class Service:
         tts = await asyncio.wrap_future(self.engine.call(lane.load))
         voices = [row for row in self.table.voices.values() if row.model == self.table.default]
         if voices:
-            await asyncio.wrap_future(
-                self.engine.call(lambda: warm_up(tts, lane.voice(voices[0])))
-            )
+            await asyncio.wrap_future(self.engine.call(lambda: warm_up(tts, lane.voice(voices[0]))))
         self.ready = True
         self._keeper = asyncio.create_task(self._keep())
 
