@@ -23,7 +23,7 @@ from torch import Tensor
 
 from vivavoce.checkpoints import read as checkpoint
 from vivavoce.checkpoints.remap import strict_load
-from vivavoce.hub.read import read_config
+from vivavoce.checkpoints.text_file import read_table
 from vivavoce.registry import Family
 
 PAUSE_S = 0.02
@@ -71,7 +71,7 @@ def arguments(description: str) -> argparse.ArgumentParser:
 def build_ours(folder: Path, family: Family[Any]) -> Any:
     """Our module of the weights that the worker wrote, through the family's converter."""
     tensors = checkpoint.read(folder / "model.pth", ("model",)).tensors
-    foreign = read_config(folder / "config.json")
+    foreign = read_table(folder / "config.json")
     tables = family.importer.tables(foreign, tensors, None)
     with torch.device("meta"):
         module = family.model.build(tables)

@@ -14,6 +14,8 @@ import sys
 import time
 from pathlib import Path
 
+from zoo_peer import BUILD as ZOO
+
 
 def build_glow(symbols, **_):
     """Coqui's GlowTTS as its own configuration class has it; noise off, so both sides agree."""
@@ -100,7 +102,7 @@ def build_f5(frames, reference, letters, steps, **_):
 
 
 SAMPLE_SEED = 7
-BUILD = {"glow": build_glow, "hifigan": build_hifigan, "f5": build_f5}
+BUILD = {"glow": build_glow, "hifigan": build_hifigan, "f5": build_f5} | ZOO
 
 
 def build(folder, model, seed, threads, **arguments):

@@ -29,7 +29,7 @@ from benchmarks.xtts_vocabulary import SENTENCE, SENTENCES
 from vivavoce.models.base import Sentence
 from vivavoce.models.xtts import voice as voices
 from vivavoce.models.xtts.config import XttsOptions
-from vivavoce.models.xtts.decode import CodeSequence, GptDecoder
+from vivavoce.nn.gpt_decode import CodeSequence, GptDecoder
 from vivavoce.nn.noise import Noise
 from vivavoce.types import Audio
 from vivavoce.vocoders.base import decode_windowed

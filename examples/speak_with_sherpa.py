@@ -20,7 +20,8 @@ def main(folder: str, text: str, path: str) -> None:
     model = sherpa_onnx.OfflineTtsModelConfig(vits=vits, num_threads=1)
     how = sherpa_onnx.GenerationConfig()
     how.silence_scale = 1.0  # by default it shortens pauses to a fifth
-    speech = sherpa_onnx.OfflineTts(sherpa_onnx.OfflineTtsConfig(model)).generate(text, how)
+    config = sherpa_onnx.OfflineTtsConfig(model, max_num_sentences=8)  # parts between marks
+    speech = sherpa_onnx.OfflineTts(config).generate(text, how)
     samples = np.clip(speech.samples, -1, 1)
     with wave.open(path, "wb") as out:
         out.setparams((1, 2, speech.sample_rate, 0, "NONE", ""))

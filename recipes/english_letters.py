@@ -22,6 +22,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.functional import ctc_loss, gelu
 
+from vivavoce.text import letters
+
 WIDTH, LAYERS, KERNEL, SLOTS = 192, 6, 5, 2
 BATCH, RATE, WARMUP, BUCKET = 128, 2e-3, 200, 50
 Dictionary = dict[str, list[str]]
@@ -85,14 +87,11 @@ def epochs(words: list[str], ranks: dict[str, int]) -> Iterator[list[str]]:
 
 
 def decode(model: Letters, words: list[str], symbols: list[str]) -> list[list[str]]:
-    """Greedy: the best symbol of each slot, repetitions merged, blanks (symbol 0) removed."""
-    best = model(tensor_of(words)).argmax(-1).tolist()
-    found = []
-    for word, slots in zip(words, best, strict=True):
-        slots = slots[: SLOTS * len(word)]
-        merged = [s for s, before in zip(slots, [0, *slots], strict=False) if s not in (0, before)]
-        found.append([symbols[s] for s in merged])
-    return found
+    """As `vivavoce.text.letters` does."""
+    vowels = letters.Vowels.of(symbols)
+    pairs = zip(words, model(tensor_of(words)).numpy(), strict=True)
+    phones = [letters.decode(slots[: SLOTS * len(word)], vowels) for word, slots in pairs]
+    return [[symbols[phone] for phone in word] for word in phones]
 
 
 def distance(one: list[str], two: list[str]) -> int:

@@ -73,6 +73,7 @@ TOO_LARGE = (
     *("piper_onnx_speakers_high_tiny", "piper_joe_parity"),
     *("train_hifigan_gan_tiny", "train_vocos_gan_tiny", "train_xtts_gpt_tiny"),
     "train_xtts_dvae_tiny",
+    "zoo/tortoise_univnet_tiny",
     *("train_f5_dit_v1_tiny", "train_f5_dit_v0_tiny", "train_e2_unett_tiny"),
 )
 """Recordings of over 1 MB each: a smaller one of the same kind lies in the repository."""

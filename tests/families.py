@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
+from tests.models.bark.toy import tiny_bark, tiny_history
+from tests.models.tortoise.official import tiny_tortoise
 from tests.models.vits.toy import toy as vits_parts
 from tests.models.xtts.speaking import tiny_xtts
 from tests.tiny import tiny_f5, tiny_tts, tiny_voice
@@ -75,13 +77,31 @@ def tiny_overflow() -> TTS:
     return TTS("overflow", model, tiny_vocoder(), select("cpu"), {"temperature": 0.3})
 
 
+def tiny_delightful() -> TTS:
+    """Two speakers, about five frames a token."""
+    from dataclasses import replace
+
+    from tests.tiny import tiny_vocoder
+    from vivavoce.audio.specs import VOCOS_24K
+    from vivavoce.models.delightful.workloads import TOY, random_model
+    from vivavoce.runtime import select
+    from vivavoce.speech.engine import TTS
+
+    config = replace(TOY, n_mels=VOCOS_24K.n_mels, n_speakers=2, speaker_width=8)
+    model = random_model(config, "cpu", VOCOS_24K)
+    return TTS("delightful", model, tiny_vocoder(), select("cpu"), {})
+
+
 ENGINES: dict[str, Callable[[], TTS]] = {
+    "bark": tiny_bark,
+    "delightful": tiny_delightful,
     "f5": tiny_f5,
     "fastpitch": tiny_fastpitch,
     "forward": tiny_forward,
     "glow": tiny_tts,
     "overflow": tiny_overflow,
     "tacotron2": tiny_tacotron2,
+    "tortoise": tiny_tortoise,
     "vits": tiny_vits,
     "xtts": tiny_xtts,
 }
@@ -94,6 +114,8 @@ def engine(family: str) -> TTS:
 
 def voice_for(family: str, number: int = 0) -> str | Voice | None:
     """Two different voices where the family has or makes several."""
+    if family == "bark":
+        return tiny_history(number)
     if family == "f5":
         return tiny_voice(f"voice {number}", seed=number)
     voices = engine(family).voices

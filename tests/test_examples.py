@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import runpy
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,12 +14,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import vivavoce
 from tests.speechlike import speechlike
 from tests.tiny import F5_WORDS, tiny_f5_folders, tiny_folders
 from vivavoce.hub.export import export
+from vivavoce.hub.onnx import OnnxVoice, difference
 from vivavoce.text import arpabet
+from vivavoce.vocoders.base import decode_windowed
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 Run = Callable[..., bytes]
@@ -127,6 +131,31 @@ def test_sherpa_onnx_speaks_a_folder(run, tmp_path, monkeypatch):
     out = run("speak_with_sherpa.py", "folder", text, "a.wav").decode()
     assert out.startswith("a.wav: ")
     assert vivavoce.read_audio("a.wav").duration_s > 0.1
+
+
+def has_onnxruntime_web() -> bool:
+    """In examples/web/node_modules, or in a folder that NODE_PATH names."""
+    if not (node := shutil.which("node")):
+        return False
+    asked = [node, "-e", "require.resolve('onnxruntime-web')"]
+    return subprocess.run(asked, cwd=EXAMPLES / "web", capture_output=True).returncode == 0
+
+
+@pytest.mark.skipif(not has_onnxruntime_web(), reason="needs Node and npm's onnxruntime-web")
+def test_under_node_the_page_speaks_our_samples(tmp_path, monkeypatch):
+    text = "Is it the one – or the other, of twenty-one?"
+    model, _ = tiny_folders(tmp_path / "models")
+    monkeypatch.setattr(arpabet, "common_words", frozenset)
+    (tmp_path / "words.txt").write_text(text, encoding="utf-8")
+    export(str(model), tmp_path / "folder", "sherpa", tmp_path / "words.txt")
+    program = str(EXAMPLES / "web" / "speak_in_node.mjs")
+    subprocess.run(["node", program, "folder", text, "a.wav", "0"], cwd=tmp_path, check=True)
+    found = vivavoce.read_audio(tmp_path / "a.wav").samples
+    voice = OnnxVoice.open(str(model))
+    features = voice.features(arpabet.encode(text).ids, voice.options())
+    with torch.inference_mode():
+        expected = decode_windowed(voice.vocoder, features.values)[0].numpy()
+    assert difference(found, expected) <= 1e-3
 
 
 def notebook() -> dict[str, Any]:

@@ -17,9 +17,9 @@ from vivavoce.models.f5.config import F5Options
 from vivavoce.models.f5.dit import DiT
 from vivavoce.models.f5.sampler import evaluations
 from vivavoce.models.f5.workloads import FULL as F5_FULL
-from vivavoce.models.xtts.cache import Span
-from vivavoce.models.xtts.gpt import Gpt
 from vivavoce.models.xtts.workloads import FULL as XTTS_FULL
+from vivavoce.nn.gpt import Gpt
+from vivavoce.nn.kv_cache import Span
 from vivavoce.runtime.arithmetic import Arithmetic
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.bigvgan.config import BigvganConfig

@@ -111,7 +111,7 @@ def test_signatures_are_pinned() -> None:
     ]
     assert parameters(vivavoce.TTS.stream) == [
         *("self", "text", "voice", "speed", "seed", "on_problem", "on_step", "stages", "early"),
-        *("style", "options"),
+        *("style", "keeping", "options"),
     ]
     assert parameters(vivavoce.TTS.voice)[:3] == ["self", "recording", "transcript"]
     assert parameters(vivavoce.TTS.edit)[:4] == ["self", "recording", "replacements", "target"]

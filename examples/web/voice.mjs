@@ -1,5 +1,6 @@
 // A folder of `vivavoce models export --as sherpa` in JavaScript: for pages, and for Node.
-// The graph adds both ends and draws the noise; it wants a blank after every word.
+// The graph adds both ends, draws the noise and drops the blanks that a mark stands for; it wants a
+// blank after every word.
 
 const SAMPLE_RATE = 24000; // of the bundled voices
 
@@ -21,7 +22,8 @@ export async function loadVoice(ort, read) {
   /** The words' ids, and the words that the lexicon lacks. */
   function encode(sentence) {
     const found = [], unknown = [];
-    for (const [part] of sentence.toLowerCase().matchAll(/[a-z]+(?:'[a-z]+)*|[?!.;:,-]/g)) {
+    const plain = sentence.toLowerCase().replaceAll("’", "'");
+    for (const [part] of plain.matchAll(/[a-z]+(?:'[a-z]+)*|[?!.;:,–—…]/g)) {
       const symbols = ids.has(part) && !lexicon.has(part) ? [part] : lexicon.get(part);
       if (!symbols) unknown.push(part);
       else found.push(...symbols.map((symbol) => ids.get(symbol)));

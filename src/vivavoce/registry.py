@@ -13,6 +13,8 @@ from vivavoce.errors import ConfigError, UnknownModel, UsageError, near_misses
 from vivavoce.types import Voice, Workload
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from vivavoce.checkpoints.importer import Importer  # imports torch
 
 
@@ -33,15 +35,17 @@ class Family(Generic[M]):
 
     `workloads()` are named pieces of work at stated sizes, for the audit and the self-test.
     `make_voice` makes a voice from recordings where that needs no weights; its arguments are those
-    of `AcousticModel.make_voice`. `exporters` write a stored model's manifest and tensors to a path
-    as another program's files, and give those written. A family that can be trained has a module
-    `train` beside it, with `build_task(tables, speakers)`.
+    of `AcousticModel.make_voice`. `voice_of_arrays` makes one of the name and the arrays of an .npz
+    file, or gives None where they are not the family's. `exporters` write a stored model's manifest
+    and tensors to a path as another program's files, and give those written. A family that can be
+    trained has a module `train` beside it, with `build_task(tables, speakers)`.
     """
 
     model: type[M]
     importer: Importer
     workloads: Callable[[], dict[str, Workload]]
     make_voice: Callable[..., Voice] | None = None
+    voice_of_arrays: Callable[[str, Mapping[str, Tensor]], Voice | None] | None = None
     exporters: Mapping[str, Exporter] = field(default_factory=dict)
 
 

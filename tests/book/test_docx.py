@@ -137,3 +137,10 @@ def test_damage_is_a_typed_error(tmp_path):
         read(tmp_path / "y.docx")
     with pytest.raises(BookError, match="no text"):
         read(docx(tmp_path / "z.docx"))
+
+
+def test_a_document_with_a_password(tmp_path):
+    path = tmp_path / "x.docx"
+    path.write_bytes(bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600))
+    with pytest.raises(BookError, match="has a password"):
+        read(path)

@@ -194,3 +194,44 @@ def test_other_files_are_refused(tmp_path):
         read(tmp_path / "n.xyz")
     with pytest.raises(UsageError, match="no file"):
         read(tmp_path / "n.epub")
+
+
+def cipher(path: str) -> str:
+    place = f"<CipherData><CipherReference URI='{path}'/></CipherData>"
+    return LOCK.format("aes128-cbc").replace("</EncryptedData>", f"{place}</EncryptedData>")
+
+
+def test_a_cipher_of_what_is_not_read_does_not_matter(tmp_path):
+    pages = {"1.xhtml": page("<p>It was old.</p>")}
+    more = {"META-INF/encryption.xml": cipher("OPS/font.otf")}
+    assert read(epub(tmp_path / "a.epub", pages, more=more)).words == 5
+    more = {"META-INF/encryption.xml": cipher("OPS/1.xhtml")}
+    with pytest.raises(BookError, match="encrypted"):
+        read(epub(tmp_path / "b.epub", pages, more=more))
+
+
+def test_a_book_in_a_folder_or_in_an_archive(tmp_path):
+    book = novel(tmp_path / "a.epub")
+    with zipfile.ZipFile(book) as inner, zipfile.ZipFile(tmp_path / "b.epub", "w") as outer:
+        for name in inner.namelist():
+            outer.writestr(f"My Book/{name}", inner.read(name))
+    with zipfile.ZipFile(tmp_path / "c.zip", "w") as outer:
+        outer.write(book, "a.epub")
+    assert read(tmp_path / "b.epub") == read(book) == read(tmp_path / "c.zip")
+    with zipfile.ZipFile(tmp_path / "d.zip", "w") as outer:
+        outer.writestr("a.txt", "x")
+    with pytest.raises(BookError, match="not an EPUB"):
+        read(tmp_path / "d.zip")
+
+
+def test_a_class_that_a_style_sheet_hides(tmp_path):
+    item = '<item id="s" href="s.css" media-type="text/css"/></manifest>'
+    pages = {"1.xhtml": page("<p>It was old.</p><p class='gone'>x</p>")}
+    path = epub(tmp_path / "a.epub", pages, more={"OPS/s.css": ".gone { display: none; }"})
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    files["OPS/p.opf"] = files["OPS/p.opf"].replace(b"</manifest>", item.encode())
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    assert [p.text for p in read(path).chapters[0].paragraphs][-1] == "It was old."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vivavoce.book import read
+from vivavoce.book import Reading, read
 from vivavoce.errors import BookError
 
 GUTENBERG = """Title: The Mill
@@ -96,3 +96,33 @@ def test_what_is_no_text(tmp_path):
         (tmp_path / name).write_bytes(data)
         with pytest.raises(BookError, match=what):
             read(tmp_path / name)
+
+
+def test_footnotes_of_markdown(tmp_path):
+    path = tmp_path / "x.md"
+    path.write_text("---\nlang: de\n---\n# One\n\nText[^a] and [^b].\n\n[^a]: The note.\n\nMore.\n")
+    book = read(path)
+    assert book.language == "de"
+    (chapter,) = book.chapters
+    assert [p.text for p in chapter.paragraphs] == ["One", "Text and [^b].", "More."]
+    assert [(s.kind, s.text) for s in chapter.skipped] == [("note", "The note.")]
+    (chapter,) = read(path, Reading(notes=True)).chapters
+    assert "The note." in [p.text for p in chapter.paragraphs]
+
+
+def test_what_a_page_does_not_show(tmp_path):
+    path = tmp_path / "x.html"
+    path.write_text(
+        "<style>p, .no { display: none } @media print { .so { display: none } } .No{display:none}"
+        "</style><p>One.</p><p class='no big'>x</p><p class=so>Two.</p><noscript>x</noscript>"
+        "<p>Three.<button>x</button><iframe>x</iframe></p>"
+    )
+    (chapter,) = read(path).chapters
+    assert [p.text for p in chapter.paragraphs][1:] == ["One.", "Two.", "Three."]
+
+
+def test_a_binary_file(tmp_path):
+    path = tmp_path / "x.txt"
+    path.write_bytes(bytes(range(256)) * 9)
+    with pytest.raises(BookError, match="not a text file"):
+        read(path)

@@ -37,8 +37,8 @@ def workload(name, call):
 def toys(monkeypatch):
     BUILT.clear()
     spoken = {"f5.short": workload("f5.short", plain), "f5.long": workload("f5.long", bad),
-              "glow.short": workload("glow.short", plain)}  # fmt: skip
-    decoded = {"vocos.short": workload("vocos.short", plain)}
+              "forward.short": workload("forward.short", plain)}  # fmt: skip
+    decoded = {"pulse.short": workload("pulse.short", plain)}
     monkeypatch.setattr(models, "workloads", lambda: spoken)
     monkeypatch.setattr(vocoders, "workloads", lambda: decoded)
 
@@ -49,15 +49,22 @@ def test_a_family_with_everything_it_does(cli, toys):
     assert "aten::logspace" in result.out
     assert "test_audit.py" in result.out
     assert "2 workloads, 1 of them clean" in result.out
+    assert result.out.count("acoustic.f5 on mlx: not torch; see `vivavoce doctor --self-test") == 1
     assert result.out.count("NOT NATIVE: 1 finding") == 1
     assert "f5.long: the f5.long one" in result.err
     assert BUILT == [("cpu", False)] * 2
 
 
+def test_what_mlx_computes_of_a_voice(cli, toys):
+    result = cli("audit", "kathleen")
+    assert "vocoder.vocos on mlx: not torch" in result.out
+    assert "glow on mlx" not in result.out
+
+
 def test_a_model_speaks_through_its_vocoder(cli, toys):
     result = cli("audit", "kathleen", "--json")
     assert result.code == 0
-    assert set(json.loads(result.out)) == {"glow.short", "vocos.short"}
+    assert set(json.loads(result.out)) == {"forward.short", "pulse.short"}
 
 
 def test_one_workload_at_full_size(cli, toys):

@@ -26,10 +26,20 @@ def test_errors_are_told_and_do_not_end_the_work(cli, loads, here):
     found = cli("bulk", "x.jsonl", "-o", "out")
     assert found.code == 0
     assert "error: b: " in found.err
-    assert "1 of 2 are there; 2 failed, see errors.jsonl" in found.err
+    assert "1 of 2 are there; 2 lines failed, the reasons are in out/errors.jsonl" in found.err
     assert cli("bulk", "x.jsonl", "-o", "out", "--strict").code == 2
     lines(here / "x.jsonl", [{"id": "a", "text": "Hello."}, {"id": "b", "text": "* *"}])
     assert cli("bulk", "x.jsonl", "-o", "out", "--strict").code == 1
+
+
+@pytest.mark.parametrize("wrong", [["{", '{"id": "b"}'], [{"id": "a", "text": "* *"}]])
+def test_a_list_of_nothing_but_errors_fails(cli, loads, here, wrong):
+    lines(here / "x.jsonl", wrong)
+    found = cli("bulk", "x.jsonl", "-o", "out")
+    assert found.code == 1
+    assert "wrote 0 files to out" in found.err
+    assert f"{len(wrong)} lines failed, the reasons are in out/errors.jsonl" in found.err
+    assert len((here / "out" / "errors.jsonl").read_text().splitlines()) == len(wrong)
 
 
 @pytest.mark.parametrize(

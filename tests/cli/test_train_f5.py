@@ -40,7 +40,7 @@ def test_a_fine_tune_from_the_dry_run_to_speech(data, tmp_path, capsys):
     base, folder = store_base(tmp_path / "base"), tmp_path / "run"
     tables = recipe_tables(data, folder, base)
     tables["start"] |= {"train": "lora", "adapter": {"rank": 4}}
-    tables["speak"] = {"texts": [WORDS], "vocoder": "kathleen-vocos",
+    tables["speak"] = {"texts": [WORDS], "vocoder": "kathleen-pulse",
                        "options": {"steps": 2, "pruned": False}}  # fmt: skip
     recipe = write_recipe(tmp_path / "recipe.toml", tables)
     run("train", recipe, "--device", "cpu", "--max-memory", "900MB", "--dry-run", "--json")
@@ -65,7 +65,7 @@ def test_a_fine_tune_from_the_dry_run_to_speech(data, tmp_path, capsys):
     run("models", "export", folder, "-o", whole, "--as", "f5")
     names = safetensors_file.read(whole)[0]
     assert "ema_model.transformer.transformer_blocks.1.attn.to_out.0.weight" in names
-    assert np.array_equal(heard, spoken(whole, data, "--vocoder", "kathleen-vocos"))
+    assert np.array_equal(heard, spoken(whole, data, "--vocoder", "kathleen-pulse"))
 
 
 def test_from_scratch_and_the_last_checkpoint_speaks_as_it_is(data, tmp_path):

@@ -20,8 +20,8 @@ from tests.tiny import tiny_voice
 from vivavoce.audio import io as audio_io
 from vivavoce.hub import library
 from vivavoce.hub import voice_file as files
-from vivavoce.models.xtts.decode import GptDecoder
 from vivavoce.models.xtts.model import Xtts
+from vivavoce.nn.gpt_decode import GptDecoder
 from vivavoce.runtime.kernels import choose_kernel
 from vivavoce.speech.rendering import Rendering
 from vivavoce.text.multilingual import LANGUAGES, detect

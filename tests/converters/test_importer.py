@@ -105,7 +105,7 @@ def test_another_sample_rate_is_refused():
 
 @pytest.mark.parametrize(
     ("missing", "message"),
-    [("dec.", "decoder of the converter"), ("flow.", "posterior or the flow")],
+    [("dec.", "decoder of the checkpoint"), ("flow.", "posterior or the flow")],
 )
 def test_half_a_checkpoint_is_refused(missing, message):
     foreign, tensors = official("openvoice")

@@ -308,10 +308,14 @@ def test_on_the_stand_in_device_a_wrong_kernel_is_caught_and_auto_leaves(tmp_pat
         standin_build.library()
     except StandInUnavailable as why:
         pytest.skip(f"no stand-in device here: {why}")
-    child = Path(__file__).with_name("standin_selftest.py")
     environment = os.environ | {"VIVAVOCE_HOME": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, str(child)], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "tests.diagnose.standin_selftest"],
+        cwd=Path(__file__).parents[2],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])

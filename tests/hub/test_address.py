@@ -16,6 +16,7 @@ from vivavoce.hub.address import Source
         ("hf://org/repo/file.pt", Source("hf", "org/repo", "file.pt")),
         ("hf://org/repo/a/b.pt@v1.0", Source("hf", "org/repo", "a/b.pt", "v1.0")),
         ("hf://o/r/f@refs/pr/1", Source("hf", "o/r", "f", "refs/pr/1")),
+        ("hf://o/r/.hidden/f.pt", Source("hf", "o/r", ".hidden/f.pt")),
         ("hf://o/r", Source("hf", "o/r")),
         ("hf://o/r/@v1", Source("hf", "o/r", "", "v1")),
         ("https://huggingface.co/o/r", Source("hf", "o/r")),

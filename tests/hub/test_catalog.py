@@ -14,7 +14,7 @@ ENTRIES = {entry.name: entry for entry in catalog.entries()}
 
 def test_every_entry_is_sound():
     found = {entry.name: entry for entry in catalog.entries()}
-    assert {"kathleen", "kathleen-vocos", "vocos-mel-24khz", "glow-tts-ljspeech"} <= set(found)
+    assert {"kathleen", "kathleen-pulse", "vocos-mel-24khz", "glow-tts-ljspeech"} <= set(found)
     for entry in found.values():
         assert entry.name == entry.name.lower()
         assert entry.notes

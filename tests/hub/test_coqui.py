@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
+from vivavoce.converters import CONVERTERS
 from vivavoce.errors import UnknownModel
 from vivavoce.hub import catalog, coqui
 from vivavoce.hub.resolve import resolve
 from vivavoce.models import MODELS
 from vivavoce.vocoders import VOCODERS
 
+MANIFESTS = Path(__file__).parents[1] / "data" / "manifests"
 ROWS = {row.coqui: row for row in coqui.entries()}
 ENTRIES = {entry.name: entry for entry in catalog.entries()}
 XTTS = {f"tts_models/multilingual/multi-dataset/xtts_v{n}" for n in ("2", "1.1")}
@@ -54,6 +58,55 @@ def test_what_can_be_used_is_found_by_both_names(row):
         assert bool(entry.vocoder) == bool(entry.as_published) == (not alone)
 
 
+def manifest_of(row: coqui.CoquiEntry) -> dict:
+    """The names of an official checkpoint of the entry's architecture."""
+    words = {
+        "capacitron-t2-c50-": "zoo/tacotron2_capacitron_t2_c50",
+        "capacitron-t2-c150-": "zoo/tacotron2_capacitron_t2_c150",
+        "-gst-": "zoo/tacotron2_ddc_gst_baker",
+        "-dca-": "zoo/tacotron2_dca_ljspeech",
+        "neural-hmm": "zoo/neural_hmm_ljspeech",
+        "fast-pitch-vctk": "fastpitch_vctk",
+        "speedy-speech": "fastpitch_speedy_speech",
+        "your-tts": "your_tts",
+        "wavlm": "zoo/hifigan_wavlm_prematched",
+        "hifigan-v2": "hifigan_v2",
+        "multiband": "melgan_multiband_ljspeech",
+    }
+    usual = {
+        "fastpitch": "fastpitch_ljspeech",
+        "freevc": "zoo/freevc24",
+        "glow": "glow_tts_default",
+        "hifigan": "hifigan_v1",
+        "knnvc": "zoo/wavlm_large",
+        "melgan": "melgan_fullband_libritts",
+        "openvoice": "zoo/openvoice",
+        "overflow": "zoo/overflow_ljspeech",
+        "tacotron2": "zoo/tacotron2_ddc_ljspeech",
+        "univnet": "univnet_ljspeech",
+        "vits": "vits_default",
+        "wavegan": "wavegan_default",
+        "wavegrad": "wavegrad_default",
+    }
+    named = next((file for word, file in words.items() if word in row.name), "")
+    return json.loads((MANIFESTS / f"{named or usual[row.family]}.json").read_text())["keys"]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [row for row in coqui.usable() if row.family not in ("bark", "tortoise")],
+    ids=lambda row: row.name,
+)
+def test_its_family_takes_its_architecture(row):
+    tables = {"acoustic": MODELS, "vocoder": VOCODERS, "converter": CONVERTERS}
+    table = tables[row.kind]
+    assert table.recognise(manifest_of(row)) == row.family
+    assert table.family(row.family).importer.adapt
+    if row.vocoder:
+        assert ENTRIES[row.vocoder].kind == "vocoder"
+        assert ENTRIES[row.vocoder].family in VOCODERS
+
+
 def test_what_cannot_be_used_yet_is_explained_and_not_listed():
     missing = [row for row in ROWS.values() if row not in coqui.usable()]
     for row in missing:
@@ -63,8 +116,9 @@ def test_what_cannot_be_used_yet_is_explained_and_not_listed():
 
 
 def test_a_family_that_is_added_brings_its_entries(monkeypatch):
-    monkeypatch.setitem(MODELS.folders, "bark", "somewhere")
     assert "bark" in {row.name for row in coqui.usable()}
+    monkeypatch.delitem(MODELS.folders, "bark")
+    assert "bark" not in {row.name for row in coqui.usable()}
 
 
 def test_addresses_and_vocoders_as_coqui_has_them():

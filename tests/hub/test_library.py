@@ -98,7 +98,7 @@ def test_a_model_is_got_with_its_vocoder(hub, tmp_path):
     hub.put(entry.repo, entry.files[1], VOCABULARY.encode())
     assert library.get("E2TTS_Base") == paths.models() / "e2"
     here = {row.name for row in library.installed() if row.installed}
-    bundled = {"linnet", "linnet-pulse", "kathleen", "kathleen-vocos", "griffin-lim"}
+    bundled = {"linnet", "linnet-pulse", "kathleen", "kathleen-pulse", "griffin-lim"}
     assert here == bundled | {"e2", "vocos-mel-24khz"}
 
 

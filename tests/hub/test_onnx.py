@@ -108,7 +108,7 @@ def test_graphs_give_our_samples(name):
     found, ended = voice.add_to(g)
     observed = onnx.observed_session(g, found, ended)
     # a forward model's frames know their place to the step of float32 at the utterance's length
-    limit = onnx.LARGEST_ERROR if name == "forward" else 2e-5
+    limit = 2e-5
     for ids in onnx.checked_ids(voice):
         assert onnx.require_equal(voice, observed, found, ended, ids) <= limit
 

@@ -65,8 +65,6 @@ def test_an_address_that_the_catalogue_lists_brings_what_it_says(address):
         ("https://huggingface.co/SWivid/F5-TTS", "several models"),
         ("some/model", r"no file or folder 'some/model'.*hf://some/model"),
         ("tts_models/en/ljspeech/unheard-of", "Unknown model 'tts_models/en/ljspeech/unheard"),
-        ("tts_models/multilingual/multi-dataset/bark", "of the family 'bark', which is not"),
-        ("tts_models--en--multi-dataset--tortoise-v2", "of the family 'tortoise', which is"),
     ],
 )
 def test_what_is_not_known_has_advice_and_asks_no_server(typed, message):
@@ -118,7 +116,7 @@ def test_each_name_is_resolved_once_per_load(home, monkeypatch):
         library, "resolve", lambda name, *kind: asked.append(name) or original(name, *kind)
     )
     load("kathleen", device="cpu")
-    assert asked == ["kathleen", "kathleen-vocos"]
+    assert asked == ["kathleen", "kathleen-pulse"]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from vivavoce.models import MODELS
+from vivavoce.models.bark.config import BarkConfig
 from vivavoce.models.f5.config import F5Config
 from vivavoce.models.fastpitch.config import FastPitchConfig
 from vivavoce.models.forward.config import ForwardConfig
@@ -62,11 +63,14 @@ class HeadWidths(TorchFunctionMode):
 
 FORWARD, GLOW = ForwardConfig(n_tokens=1), GlowConfig(n_tokens=1)
 FASTPITCH = FastPitchConfig(n_tokens=1)
+BARK = BarkConfig().semantic
 OFFICIAL = {
+    "bark": {BARK.width // BARK.heads},
     "fastpitch": {FASTPITCH.width // FASTPITCH.encoder.heads},
     "f5": {F5Config().head_dim},
     "forward": {FORWARD.encoder.width // FORWARD.encoder.heads},
     "glow": {GLOW.encoder_width // GLOW.encoder_heads},
+    "tortoise": {64, 128},  # the voice's network has heads of twice the width
     "xtts": {XttsConfig().width // XttsConfig().heads, XttsConfig().perceiver_head_dim},
 }
 """Of the full models; the other families compute attention by themselves."""

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from tests.tolerance import assert_near
 from vivavoce.nn import toom_cook
-from vivavoce.nn.convolution import Conv, Upsampling, laid_out
+from vivavoce.nn.convolution import Conv, ShortConv, Upsampling, laid_out
 
 
 @pytest.mark.parametrize("dilation", [1, 3])
@@ -70,3 +70,31 @@ def test_a_layer_that_gains_nothing_keeps_nothing():
     layer = Conv(8, 8, 3)
     layer.freeze()
     assert layer.at_points is None
+
+
+@pytest.mark.parametrize("length", [toom_cook.SHORTEST_READY - 1, 131, 200])
+@torch.no_grad()
+def test_a_frozen_convolution_of_three_taps_gives_the_same(monkeypatch, length: int) -> None:
+    used = []
+    original = toom_cook.convolve_short
+
+    def watched(x, *rest):
+        used.append(x.shape[1])
+        return original(x, *rest)
+
+    monkeypatch.setattr(toom_cook, "convolve_short", watched)
+    layer, x = ShortConv(256, 260, 3), torch.randn(2, length, 256)
+    expected = F.conv1d(x.transpose(1, 2), layer.weight, layer.bias, padding=1).transpose(1, 2)
+    assert_near(layer(x), expected)
+    assert not used
+    layer.freeze()
+    assert_near(layer(x), expected)
+    assert used == ([length] if length >= toom_cook.SHORTEST_READY else [])
+    assert layer.state_dict().keys() == {"weight", "bias"}
+
+
+def test_a_narrow_convolution_of_three_taps_keeps_nothing() -> None:
+    for channels, taps in ((255, 3), (256, 5)):
+        layer = ShortConv(channels, 256, taps)
+        layer.freeze()
+        assert layer.at_points is None

@@ -45,3 +45,25 @@ def test_nothing_is_loaded_before_the_first_word() -> None:
         "assert arpabet._lexicon.cache_info().currsize == 0"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_word_has_one_main_stress() -> None:
+    """Slot by slot the network stresses these twice, or not at all."""
+    for word in ("engineer", "coaxial", "coates", "backstage", "er"):
+        assert sum(phone.endswith("1") for phone in letters.pronounce(word)) == 1
+    assert letters.pronounce("engineer") == ("EH2", "N", "JH", "AH0", "N", "IH1", "R")
+
+
+def test_phones_of_slots() -> None:
+    symbols = ("-", "AA0", "AA1", "K", "OW1", "OW2")
+    vowels = letters.Vowels.of(symbols)
+    slots = np.full((5, 6), -9.0, np.float32)
+    slots[[0, 1, 2, 3, 4], [2, 2, 0, 3, 4]] = 0.0  # AA1 AA1 - K OW1
+    slots[4, 5] = -0.5
+    slots[0, 1] = -3.0
+    assert [symbols[n] for n in letters.decode(slots, vowels)] == ["AA1", "K", "OW2"]
+    slots[4, 5] = 0.5
+    slots[[0, 1], 1] = 0.1
+    assert [symbols[n] for n in letters.decode(slots, vowels)] == ["AA1", "K", "OW2"]
+    consonants = slots[3:4]
+    assert [symbols[n] for n in letters.decode(consonants, vowels)] == ["K"]

@@ -34,7 +34,7 @@ def task(tmp_path: Path) -> Task:
 
 
 def test_each_text_is_said_in_the_voice_of_a_clip(task, tmp_path):
-    wanted = SpeakConfig(texts=("the cat.", "a dog."), vocoder="kathleen-vocos", options=QUICK)
+    wanted = SpeakConfig(texts=("the cat.", "a dog."), vocoder="kathleen-pulse", options=QUICK)
     clip = Example("clip6", tmp_path / "data" / "wavs" / "clip6.wav", 1.8, 0, text=WORDS[:20])
     found = dict(SampleSpeaker(wanted, task, CPU).say(clip))
     assert list(found) == ["text-1", "text-2"]
@@ -45,7 +45,7 @@ def test_each_text_is_said_in_the_voice_of_a_clip(task, tmp_path):
 
 
 def test_what_cannot_be_said_is_a_warning(task, tmp_path, caplog):
-    wanted = SpeakConfig(texts=("☃", "a dog."), vocoder="kathleen-vocos", options=QUICK)
+    wanted = SpeakConfig(texts=("☃", "a dog."), vocoder="kathleen-pulse", options=QUICK)
     speaker = SampleSpeaker(wanted, task, CPU)
     clip = Example("clip6", tmp_path / "data" / "wavs" / "clip6.wav", 1.8, 0, text=WORDS[:20])
     with caplog.at_level(logging.WARNING):
@@ -58,12 +58,12 @@ def test_what_cannot_be_said_is_a_warning(task, tmp_path, caplog):
 
 def test_mistakes_are_named_before_training(task):
     with pytest.raises(ConfigError, match=r"speak\.options\.stepps"):
-        SampleSpeaker(SpeakConfig(vocoder="kathleen-vocos", options={"stepps": 2}), task, CPU)
+        SampleSpeaker(SpeakConfig(vocoder="kathleen-pulse", options={"stepps": 2}), task, CPU)
     task.exported.spec = config.from_dict(type(task.spec), {"n_mels": 80})
     with pytest.raises(IncompatibleFeatures):
-        SampleSpeaker(SpeakConfig(vocoder="kathleen-vocos"), task, CPU)
+        SampleSpeaker(SpeakConfig(vocoder="kathleen-pulse"), task, CPU)
     task.exported = nn.Linear(1, 1)
     with pytest.raises(ConfigError, match="a model that speaks"):
-        SampleSpeaker(SpeakConfig(vocoder="kathleen-vocos"), task, CPU)
+        SampleSpeaker(SpeakConfig(vocoder="kathleen-pulse"), task, CPU)
     with pytest.raises(ValueError, match="vocoder"):
         SpeakConfig(texts=("a",))

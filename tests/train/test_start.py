@@ -65,6 +65,14 @@ def test_a_run_begins_with_the_models_weights_and_tables(make, base):
     assert trainer.ema.updates == 0
 
 
+def test_an_export_speaks_with_its_starts_vocoder(make, base, tmp_path):
+    store.amend(base, {"vocoder": "kathleen-pulse"})
+    run_folder = trained(make("optim.steps=1"))
+    manifest = store.read_manifest(exports.export(run_folder, tmp_path / "model"))
+    assert manifest["vocoder"] == "kathleen-pulse"
+    assert manifest["licence"] == store.read_manifest(base)["licence"]
+
+
 def test_frozen_groups_keep_their_values_and_are_not_saved(make, base):
     trainer = assembled(make('start.freeze=["text", "*.attention.*"]'))
     _, before = store.load(base)
@@ -180,7 +188,7 @@ def test_another_start_than_the_runs_is_refused(make, base, tmp_path):
 def test_what_does_not_go_together_is_said(make, tmp_path):
     with pytest.raises(ConfigError, match="name no linear layer"):
         assembled(make("start.train=lora", 'start.adapter.targets=["nothing"]'))
-    with pytest.raises(ConfigError, match="of the family 'glow'"):
+    with pytest.raises(ConfigError, match="of the family 'forward'"):
         assembled(make("start.model=kathleen"))
     with pytest.raises(ConfigError, match=r"need start\.model"):
         make('start.model=""', "start.train=lora")

@@ -11,11 +11,11 @@ import torch
 
 from tests.tolerance import assert_near, assert_recorded
 from vivavoce.audio.specs import COQUI_22K
-from vivavoce.checkpoints.remap import strict_load
+from vivavoce.checkpoints.remap import strict_load, without_numbers
 from vivavoce.errors import BadCheckpoint, ConfigError, UsageError
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders import VOCODERS
-from vivavoce.vocoders.base import Vocoder, decode_windowed, stream_windows
+from vivavoce.vocoders.base import Preparation, Vocoder, decode_windowed, stream_windows
 from vivavoce.vocoders.univnet.config import UnivnetConfig
 from vivavoce.vocoders.univnet.model import Univnet
 from vivavoce.vocoders.univnet.workloads import TOY as UNIVNET
@@ -76,6 +76,65 @@ def test_parity_of_univnet(load_parity) -> None:
     assert_recorded(vocoder(mel, draws["forward.noise0"])[:, None], recorded, "forward")
     prepared = torch.cat([mel, draws["noise1"]], 1)
     assert_recorded(vocoder.decode(prepared)[:, None], recorded, "inference")
+
+
+@pytest.mark.parity
+@torch.no_grad()
+def test_parity_of_tortoises_univnet(load_parity) -> None:
+    recorded = load_parity("zoo/tortoise_univnet_tiny")
+    importer, mel, noise = VOCODERS.family("univnet").importer, *_inputs(recorded)
+    assert importer.recognises(recorded.weights)
+    spec = FeatureSpec(n_mels=20, hop_length=recorded.meta["config"]["hop_length"])
+    vocoder = Univnet(importer.config_from_tensors(recorded.weights), spec)
+    strict_load(vocoder, importer.adapt(recorded.weights)[0])
+    vocoder.eval()
+    assert_recorded(vocoder(mel, noise)[:, None], recorded, "forward")
+    drawn = recorded.inputs["noise"]
+    vocoder.preparation = lambda: Drawn(drawn)
+    whole = decode_windowed(vocoder, mel)
+    assert whole.shape[-1] == vocoder.n_samples(mel.shape[-1])
+    assert_recorded(whole[:, None], recorded, "inference")
+
+
+def _inputs(recorded) -> tuple[torch.Tensor, torch.Tensor]:
+    return recorded.inputs["mel"], recorded.inputs["forward_noise"]
+
+
+class Drawn(Preparation):
+    """Noise that was recorded, frame by frame."""
+
+    def __init__(self, noise: torch.Tensor) -> None:
+        self.noise = noise
+
+    def push(self, part):
+        count = part.shape[-1]
+        mine, self.noise = self.noise[..., :count], self.noise[..., count:]
+        yield torch.cat([part, mine], 1)
+
+
+def test_tortoises_official_vocoder_fits() -> None:
+    keys = json.loads((MANIFESTS / "tortoise_v2.json").read_text())["vocoder"]
+    foreign = {key: torch.empty(shape, device="meta") for key, shape in keys.items()}
+    importer = VOCODERS.family("univnet").importer
+    config = importer.config_from_tensors(foreign)
+    assert config == UnivnetConfig(mirrored=True)
+    with without_numbers():
+        vocoder = Univnet(config, FeatureSpec())
+    strict_load(vocoder, importer.adapt(foreign)[0])
+
+
+@torch.no_grad()
+def test_the_silence_behind_an_utterance_is_heard_and_not_kept() -> None:
+    torch.manual_seed(0)
+    vocoder = Univnet(replace(UNIVNET, mirrored=True), COQUI_22K).eval()
+    mel = torch.randn(1, 80, 60)
+    silence = torch.full((1, 80, vocoder.tail_frames), vocoder.tail_value)
+    kept = vocoder.n_samples(60)
+    whole = vocoder.decode(torch.cat([mel, silence], -1))[:, :kept]
+    assert_near(decode_windowed(vocoder, mel, window_frames=50), whole)
+    pieces = list(stream_windows(vocoder, mel.split(7, -1), 55, eager=True))
+    assert_near(torch.cat(pieces, -1), whole)
+    assert decode_windowed(vocoder, mel[..., :1]).shape[-1] == vocoder.n_samples(1)
 
 
 @families

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from vivavoce.audio.specs import COQUI_22K
+from vivavoce.audio.specs import COQUI_22K, SPEAKER_16K
 from vivavoce.errors import BadCheckpoint
 from vivavoce.types import FeatureSpec, Normalisation
 
@@ -25,7 +25,6 @@ def features_from_coqui(audio: Mapping[str, Any], stats: Stats | None = None) ->
             "Put it beside the checkpoint and import again.",
         )
     natural = audio.get("log_func", "np.log10") == "np.log"
-    maximum = audio.get("mel_fmax")
     normalisation = Normalisation(
         min_level_db=float(audio.get("min_level_db", -100)),
         ref_level_db=float(audio.get("ref_level_db", 20)),
@@ -37,7 +36,32 @@ def features_from_coqui(audio: Mapping[str, Any], stats: Stats | None = None) ->
         stats=None if stats is None else (tuple(stats[0]), tuple(stats[1])),
     )
     return replace(
-        COQUI_22K,
+        mel_from_coqui(audio, COQUI_22K),
+        log="ln" if natural else "log10",
+        preemphasis=float(audio.get("preemphasis", 0)),
+        normalisation=normalisation,
+    )
+
+
+def speaker_features(settings: Mapping[str, Any]) -> tuple[FeatureSpec, bool]:
+    """What a recurrent speaker encoder hears by its `config_se.json`, and whether in windows.
+
+    With `use_torch_spec` those are powers, in windows; otherwise what `features_from_coqui` says.
+    """
+    audio = settings.get("audio") or {}
+    if not (settings.get("model_params") or {}).get("use_torch_spec"):
+        return features_from_coqui(audio), False
+    powers = replace(SPEAKER_16K, log=None, log_offset=0.0)
+    bands = {k: v for k, v in audio.items() if k not in ("mel_fmin", "mel_fmax")}  # all of them
+    mel = mel_from_coqui(bands, powers)
+    return replace(mel, preemphasis=float(audio.get("preemphasis", 0))), True
+
+
+def mel_from_coqui(audio: Mapping[str, Any], usual: FeatureSpec) -> FeatureSpec:
+    """`usual` with rates, lengths and bands of an `audio` table; Coqui's where it has none."""
+    maximum = audio.get("mel_fmax")
+    return replace(
+        usual,
         sample_rate=audio.get("sample_rate", 22050),
         n_fft=audio.get("fft_size", 1024),
         win_length=audio.get("win_length", 1024),
@@ -45,7 +69,4 @@ def features_from_coqui(audio: Mapping[str, Any], stats: Stats | None = None) ->
         n_mels=audio.get("num_mels", 80),
         f_min=float(audio.get("mel_fmin") or 0),
         f_max=None if maximum is None else float(maximum),
-        log="ln" if natural else "log10",
-        preemphasis=float(audio.get("preemphasis", 0)),
-        normalisation=normalisation,
     )

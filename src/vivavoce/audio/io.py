@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -12,12 +12,11 @@ from typing import BinaryIO, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from vivavoce.audio import formats, kept, restored
+from vivavoce.audio import formats
 from vivavoce.audio.containers import cut_off
 from vivavoce.audio.decode import decode, guarded, opened
 from vivavoce.audio.encode import BLOCK, PLAIN, Encoding, open_encoder
 from vivavoce.audio.findings import Finding, Recorded
-from vivavoce.audio.kept import Kept, Mark
 from vivavoce.audio.limits import LONGEST_S, RecordingLimits
 from vivavoce.audio.mix import Mixer, only
 from vivavoce.audio.resample import resample_pieces, resampler
@@ -106,9 +105,7 @@ class StreamWriter:
     """Writes samples piece by piece, in memory that does not grow, to a path or a binary stream.
 
     As a context manager: closed on success, given up on an exception. A path appears when `close`
-    succeeds. After an error nothing of it is left, unless there is a `request` (what decides the
-    audio, as text) and an utterance was completed by `mark`: then the audio is kept beside the
-    path, and `kept` says where. To a pipe, wav says its length is unknown.
+    succeeds; after an error nothing of it is left. To a pipe, wav says its length is unknown.
     Rates that a format cannot hold are converted to the next one it can; `file_rate` (Hz) asks for
     one that it can (else UsageError). `clipped` counts samples beyond 1, which integer and lossy
     formats clip. Raises as `write` does.
@@ -121,20 +118,15 @@ class StreamWriter:
         format: str | None = None,  # noqa: A002 - the word everybody uses
         *,
         file_rate: int | None = None,
-        request: Mapping[str, str] | None = None,
         encoding: Encoding = PLAIN,
     ) -> None:
         self.format = formats.find(target, format)
         self.clipped = 0
-        self.kept: Kept | None = None
         self.sample_rate = self.format.rate_for(sample_rate)
         if file_rate is not None:
             self.sample_rate = self.format.require_rate(file_rate)
         stays = self.sample_rate == sample_rate
         self._resampler = None if stays else resampler(sample_rate, self.sample_rate)
-        self._request = request
-        self._marks: list[Mark] = []
-        self._samples = 0  # that the encoder was given
         self._sink = Sink(target)
         self._open = True
         with self._giving_up_on_error():
@@ -146,30 +138,6 @@ class StreamWriter:
         """Where the file is being made; None for a stream or a device."""
         path = self._sink.path
         return path.parent if path else None
-
-    def mark(self, end: int) -> None:
-        """What was written so far is complete up to the offset `end` of the text."""
-        self._marks.append(Mark(end, self._samples))
-
-    def restore(self, earlier: Kept) -> Kept:
-        """Begins with what an earlier run kept, before anything else is written.
-
-        Returns what was there of it: `end` says where in the text to go on. Lossy formats are
-        encoded once more. Raises AudioError (damaged, of another rate), OutputError.
-        """
-        if earlier.sample_rate != self.sample_rate:
-            raise AudioError(
-                f"{earlier.path} has {earlier.sample_rate} Hz, not {self.sample_rate} Hz.",
-                "Ask for the same rate again, or start anew without --resume.",
-            )
-        with self._giving_up_on_error():
-            for block in restored.blocks(earlier):
-                self._encoder.write(block)
-                self._samples += len(block)
-            self._sink.flush()
-        found = restored.available(earlier, self._samples)
-        self._marks = list(found.marks)
-        return found
 
     def write(self, samples: NDArray[np.floating]) -> None:
         """Appends `[S]` samples."""
@@ -188,35 +156,18 @@ class StreamWriter:
             if self._resampler is not None:
                 self._put(self._resampler.resample_chunk(np.zeros(0, np.float32), last=True))
             self._encoder.close()
-            path = self._sink.path
             self._sink.commit()
         self._open = False
-        if path is not None:
-            kept.remove(path)
 
     def abort(self) -> None:
-        """Gives up: the path is as it was before; complete utterances are kept beside it."""
+        """Gives up: the path is as it was before."""
         if not self._open:
             return
         self._open = False
-        path = self._sink.path if self._marks and self._request is not None else None
-        if path is not None:
-            self._sink.forgive()
         if hasattr(self, "_encoder"):
             with contextlib.suppress(Exception):
                 self._encoder.close()
-        if path is None or self._request is None:
-            self._sink.discard()
-            return
-        part = kept.part_of(path)
-        how = part, self.format.name, self.sample_rate, tuple(self._marks), self._request
-        found = Kept(*how)
-        kept.remove(path)
-        if self._sink.keep(part):
-            if found.save():
-                self.kept = found
-            else:
-                part.unlink(missing_ok=True)
+        self._sink.discard()
 
     def __enter__(self) -> Self:
         return self
@@ -255,5 +206,4 @@ class StreamWriter:
         self._put(block if self._resampler is None else self._resampler.resample_chunk(block))
 
     def _put(self, block: NDArray[np.float32]) -> None:
-        self._samples += len(block)
         self._encoder.write(np.clip(block, -1.0, 1.0) if self.format.clips else block)

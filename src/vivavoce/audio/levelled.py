@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
 from pathlib import Path
 from types import TracebackType
@@ -11,11 +10,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from vivavoce.audio import restored
 from vivavoce.audio.io import StreamWriter
-from vivavoce.audio.kept import Kept, Mark
 from vivavoce.audio.loudness import from_db, integrated_lufs, loudness_gain_db, peak_db
-from vivavoce.errors import AudioError, OutputError
+from vivavoce.errors import OutputError
 from vivavoce.types import Audio
 
 AT_ONCE = 1 << 16
@@ -26,15 +23,13 @@ class LevelledWriter:
 
     Until `close` the samples lie in a temporary file of 4 bytes each in the folder of the target,
     so memory does not grow; nothing can be heard before. The peak stays below `PEAK_LIMIT_DB`:
-    `reached_lufs` says how loud the result is. After an error what is kept has its own loudness,
-    and is levelled when the work goes on. As a context manager like the writer.
+    `reached_lufs` says how loud the result is. As a context manager like the writer.
     """
 
     def __init__(self, writer: StreamWriter, sample_rate: int, target_lufs: float) -> None:
         self.writer = writer
         self.reached_lufs = float("-inf")
         self._rate, self._target = sample_rate, target_lufs
-        self._marks: list[Mark] = []
         self._n = 0
         folder = writer.folder
         try:
@@ -51,23 +46,6 @@ class LevelledWriter:
             raise self._full(error) from error
         self._n += len(samples)
 
-    def mark(self, end: int) -> None:
-        """As `StreamWriter.mark`."""
-        self._marks.append(Mark(end, self._n))
-
-    def restore(self, earlier: Kept) -> Kept:
-        """As `StreamWriter.restore`, for files that are not resampled. Raises AudioError."""
-        if earlier.sample_rate != self._rate:
-            raise AudioError(
-                f"{earlier.path} has {earlier.sample_rate} Hz, the model {self._rate} Hz.",
-                "Start anew without --resume, or leave --loudness out.",
-            )
-        for block in restored.blocks(earlier):
-            self.write(block)
-        found = restored.available(earlier, self._n)
-        self._marks = list(found.marks)
-        return found
-
     def close(self) -> None:
         """Writes everything at the wanted loudness, and finishes the file."""
         samples = self._samples()
@@ -79,23 +57,13 @@ class LevelledWriter:
         self._spool.close()
 
     def abort(self) -> None:
-        """Gives up: complete utterances are kept as they were spoken."""
-        begin = 0
-        with contextlib.suppress(OutputError):  # of which somebody was told already
-            for mark in self._marks:
-                self._replay(mark.samples, np.float32(1.0), begin)
-                self.writer.mark(mark.end)
-                begin = mark.samples
+        """Gives up: the path is as it was before."""
         self.writer.abort()
         self._spool.close()
 
     @property
     def clipped(self) -> int:
         return self.writer.clipped
-
-    @property
-    def kept(self) -> Kept | None:
-        return self.writer.kept
 
     def __enter__(self) -> Self:
         return self

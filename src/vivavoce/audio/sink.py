@@ -127,26 +127,6 @@ class Sink:
         if self._error is not None:
             raise self._error
 
-    def forgive(self) -> None:
-        """Lets an encoder write its header again after the disk was full."""
-        self._error = None
-
-    def keep(self, path: Path) -> bool:
-        """Closes, and gives what was written that name, though it is not whole.
-
-        False where it could not be, or where the target is no file. What could not be written
-        before does not matter.
-        """
-        if self._temporary is None:
-            return False
-        try:
-            self._file.close()
-            self._temporary.replace(path)
-        except OSError:
-            self.discard()
-            return False
-        return True
-
     def commit(self) -> None:
         """Closes; the file takes its name. Raises OutputError, leaving nothing of it."""
         try:

@@ -41,8 +41,14 @@ DVAE_22K = FeatureSpec(sample_rate=22050, n_mels=80, f_max=8000.0, mel_norm="sla
 XTTS_COND_V2 = replace(DVAE_22K, n_fft=2048)
 XTTS_COND_V1 = replace(DVAE_22K, n_fft=4096, win_length=4096, hop_length=1024)
 
+# What Tortoise's diffusion makes and its UnivNet reads.
+TORTOISE_24K = FeatureSpec(mel_scale="slaney", mel_norm="slaney")
+
 # What XTTS' decoder reads: its GPT's states, spread over the frames of the waveform.
 XTTS_LATENTS = FeatureSpec(kind="latent", sample_rate=24000, hop_length=256, n_mels=1024)
+
+# EnCodec at 24 kHz and 6 kbit/s, as Bark speaks with: a code of each of eight books, as a number.
+ENCODEC_24K = FeatureSpec(kind="latent", sample_rate=24000, hop_length=320, n_mels=8)
 
 # The ResNet-SE speaker encoder of XTTS and YourTTS.
 SPEAKER_16K = FeatureSpec(

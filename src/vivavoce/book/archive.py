@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import posixpath
 import zipfile
 import zlib
@@ -24,11 +25,12 @@ DAMAGED = "Download it again, or open it in a reader and export it."
 class Archive:
     """The entries of a zip file by name. Raises BookError for whatever is wrong with it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, data: bytes | None = None) -> None:
+        """`data` is the archive, where that is an entry of the file at `path`."""
         self.path = path
         self._left = ALL_TEXT
         try:
-            self._zip = zipfile.ZipFile(path)
+            self._zip = zipfile.ZipFile(path if data is None else io.BytesIO(data))
         except OSError as error:
             reason = error.strerror or str(error)
             raise BookError(f"Cannot read {path}: {reason}.", "Check the path.") from error
@@ -58,6 +60,11 @@ class Archive:
     @property
     def names(self) -> list[str]:
         return list(self._entries)
+
+    def enter(self, folder: str) -> None:
+        """Names count from that folder from now on; what lies outside of it is not there."""
+        inside = [(name, entry) for name, entry in self._entries.items() if name.startswith(folder)]
+        self._entries = {name.removeprefix(folder): entry for name, entry in inside}
 
     def __contains__(self, name: str) -> bool:
         return name in self._entries

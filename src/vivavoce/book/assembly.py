@@ -18,8 +18,11 @@ from vivavoce.book.outputs import Track
 from vivavoce.book.passages import BookPassage
 from vivavoce.book.types import Chapter
 from vivavoce.errors import OutputError
+from vivavoce.speech.join import faded, quiet_samples
 from vivavoce.speech.store import StoredSpeech
 
+LEAD_S = 0.03
+"""Stays before the first sound of a passage: soft consonants are in it."""
 TOLERANCE_DB = 0.05
 MOST_PASSES = 4
 
@@ -127,7 +130,7 @@ class Assembly:
                     f"What was spoken of '{passage.text[:60]}' is lost.",
                     "Run the same command again.",
                 )
-            yield level.applied(spoken.samples, self.rate)
+            yield level.applied(without_lead(spoken.samples, self.rate), self.rate)
         yield np.zeros(round(TAIL_S * self.rate), np.float32)
 
     def _lufs(self, levels: list[Level]) -> float:
@@ -143,3 +146,15 @@ class Assembly:
             energy += float(np.square(samples, dtype=np.float64).sum())
             count += len(samples)
         return to_db((energy / max(1, count)) ** 0.5)
+
+
+def without_lead(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
+    """A passage that begins with its first sound, so that marks and pauses are where they are said.
+
+    One without a sound stays as it is: it is a pause.
+    """
+    quiet = quiet_samples(samples, rate)
+    begin = quiet - round(LEAD_S * rate)
+    if begin <= 0 or quiet == len(samples):
+        return samples
+    return faded(samples[begin:], rate, end=False)

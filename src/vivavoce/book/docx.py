@@ -17,6 +17,7 @@ from vivavoce.book.types import HEADING_PAUSE_S, SCENE_PAUSE_S, Book, Paragraph,
 from vivavoce.errors import BookError
 
 MAIN = "word/document.xml"
+OLD_KIND = bytes.fromhex("d0cf11e0a1b11ae1")
 DEEPEST_STYLE = 20
 BODY_TEXT = 9
 """The outline level of what is no heading."""
@@ -30,6 +31,7 @@ _BREAKS = {"tab": " ", "br": " ", "cr": " ", "noBreakHyphen": "-"}
 
 def read(path: Path, reading: Reading | None = None) -> Book:
     """A Word document. Raises BookError: damaged, locked by a password, or no Word document."""
+    _require_unlocked(path)
     with Archive(path) as archive:
         if MAIN not in archive:
             raise BookError(f"{path} is not a Word document.", "Save it as .docx, or as EPUB.")
@@ -46,6 +48,19 @@ def read(path: Path, reading: Reading | None = None) -> Book:
     language = facts.get("language", "") or _language(styles)
     date = facts.get("created", "")[:10]
     return Book(title, authors, tuple(found), language, None, date, left_out=tuple(left_out))
+
+
+def _require_unlocked(path: Path) -> None:
+    """Word locks a document by putting it into a file of the old kind."""
+    try:
+        with path.open("rb") as stream:
+            begin = stream.read(len(OLD_KIND))
+    except OSError:
+        return  # the archive says why
+    if begin == OLD_KIND:
+        raise BookError(
+            f"{path} has a password, or is an old .doc file.", "Save it as .docx without one."
+        )
 
 
 class _Docx:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,9 @@ LOCKS = {
     "META-INF/license.lcpl": "Readium LCP",
     "META-INF/sinf.xml": "Apple",
 }
+LONGEST_BOOK = 256 << 20
+"""Bytes of a book within another archive."""
+LONGEST_STYLE = 1 << 20
 PAGES = frozenset({"application/xhtml+xml", "text/html", "text/x-oeb1-document"})
 PICTURES = frozenset({"image/jpeg", "image/png"})
 GUIDE = {"title-page": "titlepage", "copyright-page": "copyright-page"}
@@ -61,9 +65,9 @@ class Package:
 
 def read(path: Path, reading: Reading | None = None) -> Book:
     """The book in an EPUB file. Raises BookError: damaged, locked by DRM, nothing to read."""
-    with Archive(path) as archive:
+    with _opened(path) as archive:
         package = _package(archive)
-        _require_open(archive)
+        _require_open(archive, package)
         documents, unread = _documents(archive, package, reading or Reading())
         about = _Metadata(package.root)
         contents = _contents(archive, package)
@@ -83,6 +87,23 @@ def read(path: Path, reading: Reading | None = None) -> Book:
         )
 
 
+def _opened(path: Path) -> Archive:
+    """The archive of the book; also one in a folder of it, or a book in a .zip file."""
+    archive = Archive(path)
+    if CONTAINER in archive:
+        return archive
+    folders = [name.removesuffix(CONTAINER) for name in archive.names if name.endswith(CONTAINER)]
+    if len(folders) == 1 and folders[0].count("/") == 1:
+        archive.enter(folders[0])
+        return archive
+    books = [name for name in archive.names if name.lower().endswith(".epub")]
+    books = [name for name in books if not name.startswith("__MACOSX/")]
+    if len(books) != 1:
+        return archive
+    with archive:
+        return Archive(path, archive.read(books[0], LONGEST_BOOK))
+
+
 def _package(archive: Archive) -> Package:
     if CONTAINER not in archive:
         raise BookError(f"{archive.path} is not an EPUB: it has no {CONTAINER}.", DAMAGED)
@@ -92,17 +113,29 @@ def _package(archive: Archive) -> Package:
     package = Package(tables.parse(archive.text(name), name), posixpath.dirname(name))
     for item in package.root.all("item"):
         kind, properties = item.get("media-type"), frozenset(item.get("properties").split())
-        package.items[item.get("id")] = Item(package.path(item.get("href")), kind, properties)
+        path = package.path(item.get("href"))
+        written = posixpath.normpath(posixpath.join(package.folder, item.get("href")))
+        path = written if path not in archive and written in archive else path
+        package.items[item.get("id")] = Item(path, kind, properties)
     return package
 
 
-def _require_open(archive: Archive) -> None:
-    """Raises BookError, which says whose lock it is, when the text is encrypted."""
+def _require_open(archive: Archive, package: Package) -> None:
+    """Raises BookError, which says whose lock it is, when a page of the text is encrypted.
+
+    Fonts and films may be: they are not read.
+    """
     if ENCRYPTION not in archive:
         return
     table = tables.parse(archive.text(ENCRYPTION), ENCRYPTION)
-    ciphers = {method.get("Algorithm") for method in table.all("EncryptionMethod")}
-    if ciphers <= HARMLESS:
+    pages = {item.path for item in package.items.values() if item.media_type in PAGES}
+    for locked in table.all("EncryptedData"):
+        method, place = locked.first("EncryptionMethod"), locked.first("CipherReference")
+        name = _resolved("", place.get("URI"))[0] if place else ""
+        harmless = method is not None and method.get("Algorithm") in HARMLESS
+        if not harmless and (place is None or name in pages):
+            break
+    else:
         return
     owner = next((who for name, who in LOCKS.items() if name in archive), "")
     by = f" of {owner}" if owner else ""
@@ -114,6 +147,7 @@ def _documents(
 ) -> tuple[list[Document], list[LeftOut]]:
     """The pages of the spine, in order."""
     marked = _guide(package)
+    hidden = _hidden_classes(archive, package)
     found: list[Document] = []
     left_out: list[LeftOut] = []
     seen: set[str] = set()
@@ -128,12 +162,22 @@ def _documents(
         if item.path not in archive:
             left_out.append(LeftOut(item.path, "missing in the file"))
             continue
-        document = markup.read(decoded(archive.text(item.path)), item.path, reading)
+        document = markup.read(decoded(archive.text(item.path)), item.path, reading, hidden)
         document.types |= marked.get(item.path, frozenset())
         if "nav" in item.properties:
             document.types |= {"toc"}
         found.append(document)
     return found, left_out
+
+
+def _hidden_classes(archive: Archive, package: Package) -> frozenset[str]:
+    """Of all style sheets; one that is damaged or too long hides nothing."""
+    found: frozenset[str] = frozenset()
+    for item in package.items.values():
+        if item.media_type == "text/css" and item.path in archive:
+            with contextlib.suppress(BookError):
+                found |= markup.hidden_classes(decoded(archive.read(item.path, LONGEST_STYLE)))
+    return found
 
 
 def _guide(package: Package) -> dict[str, frozenset[str]]:

@@ -30,13 +30,17 @@ _KEPT = frozenset({"self", "well", "ill", "half", "ex", "non", "all"})
 
 @dataclass(frozen=True)
 class PageLine:
-    """Places in points: `left` and `right` from the left edge, `bottom` from below."""
+    """Places in points: `left` and `right` from the left edge, `bottom` from below.
+
+    `column` is the width of its column where a page has several, else 0.
+    """
 
     text: str
     left: float
     right: float
     bottom: float
     size: float
+    column: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,7 @@ class _Paragraphs:
         if self._ended or self._begins(line, before):
             self.end()
         self._text = self._joined(line.text)
-        short = line.right < self._left + SHORT * self._width
+        short = line.right < self._left + SHORT * (line.column or self._width)
         self._ended = short and _ENDS.search(line.text) is not None
 
     def end(self) -> None:

@@ -6,6 +6,7 @@ Knows no files and no chapters.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -24,6 +25,8 @@ from vivavoce.book.types import (
 from vivavoce.errors import BookError
 
 DEEPEST = 150
+MOST_PARAGRAPHS = 200_000
+"""Of one page. The Bible has 31,000 verses."""
 QUOTED = 120
 """Characters that are kept of what is skipped."""
 LONGEST_MARK = 6
@@ -40,7 +43,10 @@ _VOID = frozenset(
     {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
      "track", "wbr"}
 )  # fmt: skip
-_NEVER = frozenset({"head", "script", "style", "svg", "audio", "video", "object", "rp", "template"})
+_NEVER = frozenset(
+    {"audio", "button", "canvas", "head", "iframe", "noscript", "object", "rp", "script", "select",
+     "style", "svg", "template", "textarea", "video"}
+)  # fmt: skip
 _REPORTED = {"table": "table", "pre": "code"}
 _NOTES = frozenset(
     {"footnote", "footnotes", "endnote", "endnotes", "rearnote", "rearnotes", "doc-footnote",
@@ -49,6 +55,12 @@ _NOTES = frozenset(
 _PAGE_TYPES = frozenset({"pagebreak", "doc-pagebreak"})
 _PAGE_CLASSES = frozenset({"pagenum", "pageno", "page-number", "pagenumber", "page_number"})
 _REFERENCES = frozenset({"noteref", "doc-noteref", "footnoteref", "footnote-ref"})
+
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_AT_RULE = re.compile(r"@[^{};]*(?:;|\{(?:[^{}]*\{[^{}]*\})*[^{}]*\})")
+_RULE = re.compile(r"([^{}]{1,2000})\{([^{}]*)\}")
+_CLASS = re.compile(r"\.[A-Za-z_][\w-]*")
+_HIDES = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +89,17 @@ class Document:
     types: frozenset[str] = frozenset()
 
 
-def read(text: str, source: str = "", reading: Reading | None = None) -> Document:
-    """The document of a page. Raises BookError when it is nested beyond all reason."""
-    walker = _Walker(Document(source), reading or Reading())
+def read(
+    text: str,
+    source: str = "",
+    reading: Reading | None = None,
+    hidden: frozenset[str] = frozenset(),
+) -> Document:
+    """The document of a page; elements of the classes `hidden` are not read.
+
+    Raises BookError when it is nested beyond all reason.
+    """
+    walker = _Walker(Document(source), reading or Reading(), hidden)
     walker.read(text)
     walker.finish()
     return walker.document
@@ -98,8 +118,8 @@ class _Open:
 
 
 class _Walker(TagReader):
-    def __init__(self, document: Document, reading: Reading) -> None:
-        self.document, self.reading = document, reading
+    def __init__(self, document: Document, reading: Reading, hidden: frozenset[str]) -> None:
+        self.document, self.reading, self._hidden = document, reading, hidden
         self._open: list[_Open] = []
         self._names: Counter[str] = Counter()  # of those that are open
         self._n_dropped = 0
@@ -142,6 +162,9 @@ class _Walker(TagReader):
         elif sum(map(len, self._lost)) < QUOTED:
             self._lost.append(data)
 
+    def style(self, data: str) -> None:
+        self._hidden |= hidden_classes(data)
+
     def finish(self) -> None:
         while self._open:
             self._close_last()
@@ -153,24 +176,32 @@ class _Walker(TagReader):
 
     def _reason(self, tag: str, given: dict[str, str]) -> str:
         """Why an element is not read; empty when it is."""
-        kinds = {*given.get("epub:type", "").split(), *given.get("role", "").split()}
-        classes = set(given.get("class", "").lower().split())
-        style = given.get("style", "").replace(" ", "").lower()
-        if tag in _NEVER or "hidden" in given or given.get("aria-hidden") == "true":
+        if tag in _NEVER or tag == "nav":
             return "hidden"
-        if "display:none" in style or tag == "nav":
-            return "hidden"
+        if given and (reason := self._marked(tag, given)):
+            return reason
         if tag in _REPORTED:
             return _REPORTED[tag]
-        if kinds & _PAGE_TYPES or classes & _PAGE_CLASSES:
-            return "page number"
-        if kinds & _REFERENCES or (tag == "a" and classes & _REFERENCES):
-            return "reference"
-        if not self.reading.notes and (tag == "aside" or kinds & _NOTES):
+        if tag == "aside" and not self.reading.notes:
             return "note"
         if tag == "math":
             return "formula"
         return "hidden" if tag == "rt" and self.reading.ruby == "base" else ""
+
+    def _marked(self, tag: str, given: dict[str, str]) -> str:
+        """Why an element with these attributes is not read."""
+        kinds = {*given.get("epub:type", "").split(), *given.get("role", "").split()}
+        classes = set(given.get("class", "").lower().split())
+        style = given.get("style", "").replace(" ", "").lower()
+        if "hidden" in given or given.get("aria-hidden") == "true":
+            return "hidden"
+        if "display:none" in style or classes & self._hidden:
+            return "hidden"
+        if kinds & _PAGE_TYPES or classes & _PAGE_CLASSES:
+            return "page number"
+        if kinds & _REFERENCES or (tag == "a" and classes & _REFERENCES):
+            return "reference"
+        return "note" if kinds & _NOTES and not self.reading.notes else ""
 
     def _note_place(self, tag: str, given: dict[str, str]) -> None:
         document = self.document
@@ -277,6 +308,8 @@ class _Walker(TagReader):
 
     def _flush(self) -> None:
         """Ends a paragraph, of one line or of several."""
+        if not self._text and not self._lines:
+            return
         lines = [spoken(line) for line in (*self._lines, "".join(self._text))]
         self._lines.clear()
         self._text.clear()
@@ -288,6 +321,10 @@ class _Walker(TagReader):
         if len(written) == 1 and SCENE.fullmatch(written[0]):
             self._scene()
             return
+        if len(self.document.paragraphs) > MOST_PARAGRAPHS:
+            raise BookError(
+                f"{self.document.source} has more than {MOST_PARAGRAPHS} paragraphs.", "Split it."
+            )
         heading = any(element.tag in HEADINGS for element in self._open)
         end_s = HEADING_PAUSE_S if heading else TEXT_PAUSE_S
         kind = "heading" if heading else "line" if len(written) > 1 else "text"
@@ -296,6 +333,17 @@ class _Walker(TagReader):
         self.document.paragraphs += [
             Paragraph(line, kind, pause_s) for line, pause_s in zip(written, pauses, strict=True)
         ]
+
+
+def hidden_classes(css: str) -> frozenset[str]:
+    """Small-letter names of the classes that a style sheet hides by a rule of their own.
+
+    Rules for some media only (`@media`) are left out: they are for other devices.
+    """
+    plain = _AT_RULE.sub(" ", _COMMENT.sub(" ", css))
+    rules = (rule for rule in _RULE.findall(plain) if _HIDES.search(rule[1]))
+    names = (name.strip() for selectors, _ in rules for name in selectors.split(","))
+    return frozenset(name[1:].lower() for name in names if _CLASS.fullmatch(name))
 
 
 def _pauses(lines: list[str], end_s: float) -> list[float]:

@@ -18,8 +18,10 @@ from unicodedata import bidirectional
 
 from vivavoce.book.chapters import LONGEST_TITLE, chapters
 from vivavoce.book.characters import spoken
-from vivavoce.book.lines import Outline, PageLine, document
+from vivavoce.book.columns import GUTTER, in_order
+from vivavoce.book.lines import LARGE, Outline, PageLine, document
 from vivavoce.book.markup import Reading
+from vivavoce.book.plain import HEADING
 from vivavoce.book.types import Book
 from vivavoce.errors import BookError, MissingExtra
 
@@ -93,7 +95,7 @@ def _pages(opened: Any, path: Path) -> list[list[PageLine]]:
         left -= text.count_chars()
         if left < 0:
             raise BookError(f"{path} holds more text than a book.", "Split it.")
-        pages.append(list(_lines(text)))
+        pages.append(in_order(list(_PageText(text).lines())))
         text.close()
         page.close()
     empty = sum(not page for page in pages)
@@ -103,26 +105,58 @@ def _pages(opened: Any, path: Path) -> list[list[PageLine]]:
     return pages
 
 
-def _lines(page: Any) -> Iterator[PageLine]:
-    """Lines in the order of the file; one that ends within a word ends with a hyphen."""
-    from pypdfium2 import raw
+class _PageText:
+    """The characters of a page of pdfium, by their places."""
 
-    begin, count = 0, page.count_chars()
-    text: list[str] = []
-    for index in range(count + 1):
-        character = chr(raw.FPDFText_GetUnicode(page.raw, index)) if index < count else "\n"
-        if character not in "\r\n" and character not in PARTED:
-            text.append(character)
-            continue
+    def __init__(self, page: Any) -> None:
+        from pypdfium2 import raw
+
+        self._page, self._raw, self._count = page, raw, page.count_chars()
+
+    def lines(self) -> Iterator[list[PageLine]]:
+        """Lines in the order of the file, each in the parts that wide gaps make of it.
+
+        One that ends within a word ends with a hyphen.
+        """
+        begin, count = 0, self._count
+        text: list[str] = []
+        parts: list[PageLine] = []
+        for index in range(count + 1):
+            last = index == count
+            found = "\n" if last else chr(self._raw.FPDFText_GetUnicode(self._page.raw, index))
+            ended = found in "\r\n" or found in PARTED
+            if not ended and not (found == " " and text and self._is_gap(index)):
+                text.append(found)
+                continue
+            part = self._part(begin, text, "-" if found in PARTED else "")
+            parts += [part] if part else []
+            text, begin = [], index + 1
+            if ended and parts:
+                yield parts
+                parts = []
+
+    def _part(self, begin: int, text: list[str], hyphen: str) -> PageLine | None:
+        """The characters from `begin` on, with their place; None for white space."""
         written = spoken("".join(text))
-        if written:
-            first = begin + next(n for n, c in enumerate(text) if not c.isspace())
-            left, bottom, _, _ = page.get_charbox(first, loose=True)
-            _, _, right, _ = page.get_charbox(begin + len(text) - 1, loose=True)
-            size = float(raw.FPDFText_GetFontSize(page.raw, first))
-            parted = "-" if character in PARTED else ""
-            yield PageLine(written + parted, left, right, bottom, size)
-        text, begin = [], index + 1
+        if not written:
+            return None
+        first = begin + next(n for n, c in enumerate(text) if not c.isspace())
+        left, bottom, _, _ = self._page.get_charbox(first, loose=True)
+        _, _, right, _ = self._page.get_charbox(begin + len(text) - 1, loose=True)
+        return PageLine(written + hyphen, left, right, bottom, self._size(first))
+
+    def _is_gap(self, index: int) -> bool:
+        """Whether a space is no character of the file but a wide gap between two of them."""
+        if index + 1 >= self._count:
+            return False
+        if self._raw.FPDFText_IsGenerated(self._page.raw, index) != 1:
+            return False
+        _, _, right, _ = self._page.get_charbox(index - 1, loose=True)
+        left, _, _, _ = self._page.get_charbox(index + 1, loose=True)
+        return left - right > GUTTER * self._size(index - 1)
+
+    def _size(self, index: int) -> float:
+        return float(self._raw.FPDFText_GetFontSize(self._page.raw, index))
 
 
 def _require_forwards(text: str, path: Path) -> None:
@@ -151,33 +185,41 @@ class _Edge:
 
 
 def _without_edges(pages: list[list[PageLine]]) -> list[list[PageLine]]:
-    """Without running headers and page numbers."""
-    counts: Counter[_Edge] = Counter()
-    for page in pages:
-        if page:
-            counts[_edge(page[0], True)] += 1
-            counts[_edge(page[-1], False)] += 1
+    """Without running headers and page numbers.
+
+    Headers have other numbers on every page. Chapters have that too: what looks like a heading is
+    a header only where the very same line stands on several pages.
+    """
+    large = LARGE * _usual_size(pages)
+
+    def edge(line: PageLine, top: bool) -> _Edge:
+        heading = line.size > large or HEADING.fullmatch(line.text)
+        return _Edge(top, line.text if heading else re.sub(r"\d+", "#", line.text))
+
+    counts = Counter(edge(page[0], True) for page in pages if page)
+    counts += Counter(edge(page[-1], False) for page in pages if page)
     enough = min(OFTEN, max(2, len(pages)))
     often = {edge for edge, count in counts.items() if count >= enough}
     found = []
     for page in pages:
         lines = list(page)
-        while lines and (_edge(lines[0], True) in often or _PAGE.fullmatch(lines[0].text)):
+        while lines and (edge(lines[0], True) in often or _PAGE.fullmatch(lines[0].text)):
             del lines[0]
-        while lines and (_edge(lines[-1], False) in often or _PAGE.fullmatch(lines[-1].text)):
+        while lines and (edge(lines[-1], False) in often or _PAGE.fullmatch(lines[-1].text)):
             del lines[-1]
         found.append(lines)
     return found
 
 
-def _edge(line: PageLine, top: bool) -> _Edge:
-    return _Edge(top, re.sub(r"\d+", "#", line.text))
+def _usual_size(pages: list[list[PageLine]]) -> float:
+    """The type of most of the text."""
+    sizes = [line.size for page in pages for line in page for _ in line.text]
+    return median(sizes) if sizes else 0.0
 
 
 def _without_notes(pages: list[list[PageLine]]) -> list[list[PageLine]]:
     """Without the lines in small type at the foot of a page that holds text as well."""
-    sizes = [line.size for page in pages for line in page for _ in line.text]
-    limit = SMALL * median(sizes) if sizes else 0.0
+    limit = SMALL * _usual_size(pages)
     found = []
     for page in pages:
         end = len(page)

@@ -32,9 +32,12 @@ HEADING = re.compile(
 _MARKED = re.compile(r"#{1,6}\s+(\S.*?)\s*#*")
 _FRAME = re.compile(r"^\s*\*\*\*\s*(START|END) OF (?:THE|THIS) PROJECT GUTENBERG.*$", re.MULTILINE)
 _FACT = re.compile(
-    r"^(title|author|language|date)\s*:\s*[\"']?(.*?)[\"']?\s*$", re.IGNORECASE | re.MULTILINE
+    r"^(title|author|lang|language|date)\s*:\s*[\"']?(.*?)[\"']?\s*$",
+    re.IGNORECASE | re.MULTILINE,
 )
 _FRONT = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+_NOTE = re.compile(r"^\[\^([^\]\s]+)\]:(.*(?:\n(?!\[\^)[^\S\n]*\S.*)*)", re.MULTILINE)
+_NOTE_MARK = re.compile(r"\[\^([^\]\s]+)\]")
 _EMPTY = re.compile(r"\n[^\S\n]*\n")
 
 
@@ -60,7 +63,7 @@ def read_markdown(path: Path, reading: Reading | None = None) -> Book:
     text = _file(path)
     front = _FRONT.match(text)
     body = text[front.end() :] if front else text
-    page = MarkdownIt("commonmark").enable("table").render(body)
+    page = MarkdownIt("commonmark").enable("table").render(_with_notes(body))
     facts = dict(_facts(front[1])) if front else {}
     return _book(path, [markup.read(page, path.name, reading)], facts)
 
@@ -70,6 +73,14 @@ def read_html(path: Path, reading: Reading | None = None) -> Book:
     document = markup.read(_file(path), path.name, reading)
     facts = {"title": document.title, "language": document.language}
     return _book(path, [document], facts)
+
+
+def _with_notes(text: str) -> str:
+    """Markdown whose footnotes (`[^1]`, `[^1]: words`) are links and asides."""
+    names = {found[1] for found in _NOTE.finditer(text)}
+    text = _NOTE.sub(lambda note: f"\n\n<aside>\n\n{note[2].strip()}\n\n</aside>\n\n", text)
+    mark = '<sup><a href="#note">1</a></sup>'
+    return _NOTE_MARK.sub(lambda found: mark if found[1] in names else found[0], text)
 
 
 def paragraphs(text: str) -> list[Paragraph]:
@@ -99,7 +110,7 @@ def _book(path: Path, documents: list[Document], facts: dict[str, str]) -> Book:
     title = facts.get("title") or path.stem
     found, left_out = chapters(documents, [], title)
     authors = (facts["author"],) if facts.get("author") else ()
-    language, date = facts.get("language", ""), facts.get("date", "")
+    language, date = facts.get("language") or facts.get("lang", ""), facts.get("date", "")
     language = language if re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*", language) else ""
     return Book(title, authors, tuple(found), language, None, date, left_out=tuple(left_out))
 
@@ -130,4 +141,7 @@ def _file(path: Path) -> str:
         raise BookError(f"{path} is longer than {LONGEST_TEXT >> 20} MB.", "Split it.")
     if data[:4] in (b"%PDF", b"PK\x03\x04") or b"\0\0\0\0" in data[:1024]:
         raise BookError(f"{path} is not a text file.", "Rename it with the suffix of its format.")
-    return decoded(data).replace("\r\n", "\n").replace("\r", "\n")
+    text = decoded(data)
+    if "\0" in text:
+        raise BookError(f"{path} is not a text file.", "Give text in UTF-8.")
+    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -12,6 +12,7 @@ from vivavoce.errors import BookError, UsageError, near_misses
 
 READERS: dict[str, Callable[[Path, Reading], Book]] = {
     "epub": epub.read,
+    "zip": epub.read,
     "docx": docx.read,
     "pdf": pdf.read,
     "txt": plain.read_text,

@@ -7,15 +7,13 @@ interrupted, however often, gives the same samples as one that was not.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vivavoce import files
 from vivavoce.book import captions, mastering, outputs
 from vivavoce.book.assembly import Assembly, SpokenChapter
 from vivavoce.book.casting import ONE_VOICE, Casting
@@ -25,7 +23,8 @@ from vivavoce.book.outputs import Track
 from vivavoce.book.passages import Manuscript, Problem
 from vivavoce.book.speakers import Speakers
 from vivavoce.book.types import Book, Chapter
-from vivavoce.errors import OutputError, TextError, UsageError
+from vivavoce.errors import TextError, UsageError
+from vivavoce.speech.keeping import alone, unfinished
 from vivavoce.text.lexicon import Lexicon
 from vivavoce.text.passages import Style
 
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from vivavoce.speech.engine import TTS
     from vivavoce.types import Voice
 
-LOCK = ".lock"
 OnProgress = Callable[[int, int, str, int], None]
 """Called with the characters that are done, of how many, the chapter's title, and how many of the
 characters were spoken by this call: the others were in the store."""
@@ -62,12 +60,6 @@ class Audiobook:
             "problems": [asdict(problem) for problem in self.problems],
             "spoken": self.spoken,
         }
-
-
-def unfinished(target: str | Path) -> Path:
-    """The folder beside the target in which the work lies until the audiobook is complete."""
-    target = Path(target)
-    return target.with_name(f"{target.name}.unfinished")
 
 
 def speak(
@@ -116,7 +108,7 @@ def speak(
     how = options | {"speed": speed, "on_problem": on_problem, "seed": seed, "style": style}
     texts = cast or ONE_VOICE, lexicon, style.paragraph_s, tts.model.reads_phonemes
     manuscript = Manuscript(*texts, book.language)
-    with _alone(unfinished(target)) as folder:
+    with alone(unfinished(target)) as folder:
         speakers = Speakers(tts, voice, how, Path(store) if store else folder, check)
         parts = tuple(SpokenChapter(n, c, tuple(manuscript.passages(n, c))) for n, c in chosen)
         parts, problems = _speakable(speakers, parts, on_problem == "error")
@@ -173,28 +165,6 @@ def select(book: Book, numbers: Sequence[int] | None) -> list[tuple[int, Chapter
 
 def _silent(done: int, total: int, title: str, spoken: int) -> None:
     return None
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[Path]:
-    """The work folder, for this process only. It goes when nothing was put into it."""
-    with ExitStack() as stack:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(files.lock(folder / LOCK, wait=False))
-        except BlockingIOError as error:
-            raise UsageError(
-                f"Another process is making this audiobook in {folder}.", "Wait until it has ended."
-            ) from error
-        except OSError as error:
-            raise OutputError(
-                f"Cannot write {folder}: {error.strerror}.", "Choose another place for the output."
-            ) from error
-        try:
-            yield folder
-        finally:
-            if folder.is_dir() and [each.name for each in folder.iterdir()] == [LOCK]:
-                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _speakable(

@@ -30,6 +30,9 @@ class TagReader:
     def text(self, data: str) -> None:
         """What stands between tags."""
 
+    def style(self, data: str) -> None:
+        """The rules of a `<style>` element."""
+
     def read(self, source: str) -> None:
         """Reads a whole page."""
         place, length = 0, len(source)
@@ -87,7 +90,10 @@ class TagReader:
     def _after_raw(self, source: str, place: int, tag: str) -> int:
         """Behind a script, whose text is no markup."""
         found = re.compile(rf"</{tag}", re.IGNORECASE).search(source, place)
-        return found.start() if found else len(source)
+        stop = found.start() if found else len(source)
+        if tag == "style":
+            self.style(source[place:stop])
+        return stop
 
     def _end_tag(self, source: str, place: int) -> int:
         name = _NAME.match(source, place)

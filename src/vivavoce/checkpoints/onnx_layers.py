@@ -134,6 +134,10 @@ class LayerGraph:
     def scaled(self, x: str, factor: float) -> str:
         return self.g.op("Mul", x, self.g.constant(float(factor)))
 
+    def divided(self, x: str, divisor: float) -> str:
+        """By the number that float32 has for it: `1 / divisor` as a factor is rounded once more."""
+        return self.g.op("Div", x, self.g.constant(float(divisor)))
+
     def shifted(self, x: str, term: float) -> str:
         return self.g.op("Add", x, self.g.constant(float(term)))
 

@@ -95,6 +95,12 @@ def read_manifest(folder: str | Path, limits: Limits = DEFAULT) -> dict[str, Any
     return manifest
 
 
+def amend(folder: str | Path, extra: Mapping[str, Any]) -> None:
+    """Add the keys of `extra` that the folder's manifest lacks; its weights stay."""
+    manifest = read_manifest(folder)
+    files.write_text(Path(folder) / MANIFEST, _toml({**extra, **manifest}))
+
+
 def _manifest_problem(manifest: Mapping[str, Any]) -> str:
     if manifest.get("kind") not in KINDS:
         return f"kind is {describe(manifest.get('kind'))}; it must be {' or '.join(KINDS)}."

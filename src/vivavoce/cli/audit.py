@@ -191,5 +191,6 @@ def _plain(reports: Mapping[str, Report]) -> dict[str, Any]:
 
 def _render(reports: Mapping[str, Report]) -> str:
     from mpsaudit import render_all
+    from vivavoce.diagnose.selftest import mlx_line
 
-    return render_all(reports)
+    return render_all(reports) + mlx_line(reports)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +12,7 @@ from vivavoce.cli import options as o
 from vivavoce.cli.book_extras import BookExtras, extras
 from vivavoce.cli.book_report import Teller, plan_text, report
 from vivavoce.cli.terminal import emit, say
+from vivavoce.cli.writing import telling_what_is_kept
 from vivavoce.errors import UsageError
 
 if TYPE_CHECKING:
@@ -176,18 +175,7 @@ def _check_language(book: Book, tts: TTS, voice: str | Voice | None, asked: str 
 
 def _perform(tts: TTS, book: Book, output: Path, how: dict[str, Any]) -> Audiobook:
     from vivavoce.book import speaking
+    from vivavoce.speech import keeping
 
-    with _telling_what_is_kept(speaking.unfinished(output)), Teller(book) as told:
+    with telling_what_is_kept(keeping.unfinished(output)), Teller(book) as told:
         return speaking.speak(tts, book, output, on_progress=told, **how)
-
-
-@contextmanager
-def _telling_what_is_kept(folder: Path) -> Iterator[None]:
-    """Whatever ends the work: on stderr, where the speech is that is done."""
-    try:
-        yield
-    except BaseException:
-        count = sum(1 for _ in folder.glob("*/*.flac"))
-        if count:
-            say(f"kept {count} passages in {folder}; the same command goes on from there")
-        raise

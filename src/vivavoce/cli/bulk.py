@@ -78,7 +78,8 @@ def bulk(
     given = locals()
     made = _made({name: value for name, value in given.items() if name != "as_json"})
     _told(made, output, as_json)
-    if strict and made.failed:
+    nothing = not made.done and (made.failed or made.wrong)
+    if nothing or (strict and made.failed):
         raise typer.Exit(1)
 
 
@@ -155,5 +156,6 @@ def _told(made: Bulk, output: str, as_json: bool) -> None:
     if as_json:
         emit(made.as_dict(), True, str)
     bad = made.failed + made.wrong
-    more = f"; {bad} failed, see errors.jsonl" if bad else ""
+    where = "errors.jsonl" if "://" in output else Path(output) / "errors.jsonl"
+    more = f"; {bad} lines failed, the reasons are in {where}" if bad else ""
     say(f"wrote {made.spoken} files to {output}, {made.done} of {made.items} are there{more}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vivavoce.cli.options import Json
+from vivavoce.cli.options import Device, Json
 from vivavoce.cli.terminal import Progress, emit, facts, say, table
 from vivavoce.cli.train import ProgressPrinter
 from vivavoce.errors import TrainingError
@@ -34,6 +34,8 @@ _LOUDNESS = typer.Option(metavar="LUFS|off", help="Target loudness of each recor
 _SET = typer.Option("--set", metavar="KEY=VALUE", help="Set a threshold, such as snr_reject_db=20.")
 _OUTSIDE = typer.Option("--outside", help="Read recordings that lie outside of IN, too.")
 _REPORT = typer.Option(metavar="FILE|off", help="Report [default: report.html in FOLDER].")
+_ALIGNED = typer.Option("--output", "-o", metavar="FILE", help="Manifest to write, .jsonl.")
+_SAYS = typer.Option("--model", "-m", metavar="NAME", help="Model that says the texts.")
 _WORKERS = typer.Option(metavar="N", min=0, help="Recordings at once; 0: one for each core.")
 
 
@@ -83,6 +85,25 @@ def prepare(
         )
     emit(result.summary(), as_json, facts)
     _require_enough(result)
+
+
+@app.command("align")
+def align(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="Prepared folder, or a list.")],
+    output: Annotated[Path, _ALIGNED],
+    model: Annotated[str, _SAYS] = "linnet",
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Find when each phoneme is said and its pitch, to fine-tune a voice like linnet.
+
+    Clips that do not sound like their text are left out and named.
+    """
+    from vivavoce import data
+
+    with Progress("aligning", "utterances") as bar:
+        found = data.align(source, output, model, device=device, on_progress=ProgressPrinter(bar))
+    emit(found.summary(), as_json, facts)
 
 
 @app.command("formats")

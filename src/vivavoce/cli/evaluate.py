@@ -38,7 +38,9 @@ _ASR = _in(
     "Scores", "whisper:FOLDER, transformers:FOLDER, paraformer:FOLDER, transcripts:FILE.",
     metavar="KIND:PATH",
 )  # fmt: skip
-_SIM = _in("Scores", "Encoder of speakers: resemblyzer or onnx:FILE.", metavar="ENCODER")
+_SIM = _in(
+    "Scores", "Encoder of speakers: resemblyzer, onnx:FILE or coqui:FILE.", metavar="ENCODER"
+)
 _DNSMOS = _in("Scores", "DNSMOS P.835 (sig_bak_ovr.onnx).", "--dnsmos", metavar="FILE")
 _UTMOS = _in("Scores", "UTMOS as an ONNX file.", "--utmos", metavar="FILE")
 _DISTILL = _in("Scores", "DistillMOS, from its package.", "--distillmos")

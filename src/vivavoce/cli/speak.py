@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from vivavoce.cli import options as o
 from vivavoce.cli.output import destination, download, report, subtitle_files
 from vivavoce.cli.terminal import Progress, say
 from vivavoce.cli.voicing import label_of, source_text, speaker, spoken_language, voice_of
-from vivavoce.cli.writing import Writing, decisive, request_of, telling_what_is_kept
+from vivavoce.cli.writing import Writing
 from vivavoce.errors import UsageError
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def speak(
     """
     target, captions = destination(output, audio_format, as_json), subtitle_files(subtitles or [])
     writing = Writing(target, audio_format, sample_rate, volume, loudness, resume)
-    writing.check(stream, bool(captions))
+    writing.check(stream)
     how = model_flags.merged(options, settings)
     if text == transcript == "-":
         raise UsageError("TEXT and --transcript are both standard input.", "Give one as a file.")
@@ -141,28 +140,25 @@ def perform(
     words: list[Word] = []
     first_s, samples, place, begin = None, 0, 0, time.perf_counter()
     gain = from_db(writing.volume_db)
-    request = request_of(source, model=tts.name, voice=_name_of(voice), **decisive(how))
-    writer, kept = writing.open(tts.sample_rate, request)
-    skipped = kept.end if kept else 0
-    if kept:
-        say(f"going on after {kept}")
-    with telling_what_is_kept(writer), Progress("speaking", "characters") as progress, writer:
+    with (
+        writing.keeping(tts) as keeping,
+        Progress("speaking", "characters") as progress,
+        writing.open(tts.sample_rate) as writer,
+    ):
 
         def on_step(done: int, total: int) -> None:
             progress(place, len(source), f"step {done}/{total}")
 
-        rest = source[skipped:]
-        for chunk in tts.stream(rest, voice, stages=stages, on_step=on_step, **how):
+        how |= {"stages": stages, "on_step": on_step, "keeping": keeping}
+        for chunk in tts.stream(source, voice, **how):
             first_s = first_s if first_s is not None else time.perf_counter() - begin
-            if place and skipped + chunk.start >= place:
-                writer.mark(place)
             writer.write(chunk.samples * gain)
             samples += len(chunk.samples)
             for warning in chunk.warnings:
                 say(f"warning: {warning}")
             warnings += chunk.warnings
             words += chunk.words if captions else ()
-            place = skipped + chunk.end
+            place = chunk.end
             progress(place, len(source))
     elapsed = time.perf_counter() - begin
     for warning in (after := writing.warnings(writer)):
@@ -190,10 +186,3 @@ def _summary(tts: TTS, stages: Stages) -> dict[str, Any]:
         "vocoder_device": str(tts.vocoder_selection.device),
         "vocoder_reason": tts.vocoder_selection.reason,
     }
-
-
-def _name_of(voice: str | Voice | Cast | None) -> Any:
-    """A voice as far as another run can be compared with it."""
-    if voice is None or isinstance(voice, str):
-        return voice
-    return sorted(voice) if isinstance(voice, Mapping) else [voice.name, voice.transcript]

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vivavoce.cli.terminal import say
 from vivavoce.errors import UsageError
 
 if TYPE_CHECKING:
     from vivavoce.audio.io import StreamWriter
-    from vivavoce.audio.kept import Kept
     from vivavoce.audio.levelled import LevelledWriter
+    from vivavoce.speech.engine import TTS
+    from vivavoce.speech.keeping import Keeping
 
 VOLUME_DB = (-60.0, 40.0)
 LOUDNESS_LUFS = (-60.0, 0.0)
@@ -29,7 +28,7 @@ NEAR_LU = 0.5
 class Writing:
     """`volume_db` is a gain, `loudness_lufs` a goal for the whole audio; only one of them.
 
-    `resume` begins with what was kept. Raises UsageError for what does not go together.
+    `resume` takes what an earlier run has kept. Raises UsageError for what does not go together.
     """
 
     target: Path | None = None
@@ -39,7 +38,7 @@ class Writing:
     loudness_lufs: float | None = None
     resume: bool = False
 
-    def check(self, stream: bool, subtitles: bool) -> None:
+    def check(self, stream: bool) -> None:
         """Raises UsageError before any work is done."""
         from vivavoce.audio import formats
 
@@ -57,33 +56,33 @@ class Writing:
                     "--loudness needs the whole speech; --stream writes it in parts.",
                     "Leave one of them out; --volume goes with --stream.",
                 )
-        if self.resume and (self.target is None or subtitles):
-            other = "--subtitles" if subtitles else "a pipe"
-            raise UsageError(f"--resume cannot be used with {other}.", "Leave one of them out.")
+        if self.resume and self.target is None:
+            raise UsageError("--resume cannot be used with a pipe.", "Leave one of them out.")
 
-    def open(
-        self, sample_rate: int, request: Mapping[str, str]
-    ) -> tuple[StreamWriter | LevelledWriter, Kept | None]:
-        """A writer, and what it begins with where an earlier run is resumed."""
-        from vivavoce.audio import kept
+    def open(self, sample_rate: int) -> StreamWriter | LevelledWriter:
         from vivavoce.audio.io import StreamWriter
         from vivavoce.audio.levelled import LevelledWriter
 
-        found = kept.find(self.target, request) if self.resume and self.target else None
         where = self.target or sys.stdout.buffer
-        keeps = request if self.target else None
-        writer: StreamWriter | LevelledWriter = StreamWriter(
-            where, sample_rate, self.format, file_rate=self.sample_rate, request=keeps
-        )
-        if self.loudness_lufs is not None:
-            writer = LevelledWriter(writer, sample_rate, self.loudness_lufs)
-        if found is None:
-            return writer, None
-        try:
-            return writer, writer.restore(found)
-        except BaseException:
-            writer.abort()
-            raise
+        writer = StreamWriter(where, sample_rate, self.format, file_rate=self.sample_rate)
+        if self.loudness_lufs is None:
+            return writer
+        return LevelledWriter(writer, sample_rate, self.loudness_lufs)
+
+    @contextlib.contextmanager
+    def keeping(self, tts: TTS) -> Iterator[Keeping | None]:
+        """What keeps utterances until the target is complete; None for a pipe."""
+        from vivavoce.speech.keeping import Keeping
+
+        if self.target is None:
+            yield None
+            return
+        again = "the same command with --resume goes on from there"
+        with Keeping(tts, self.target, self.resume) as kept:
+            if kept.found:
+                say(f"going on from {kept.folder}, passages there: {kept.found}")
+            with telling_what_is_kept(kept.folder, again):
+                yield kept
 
     def warnings(self, writer: StreamWriter | LevelledWriter) -> list[str]:
         """What a user should know of the finished file."""
@@ -100,25 +99,18 @@ class Writing:
 
 
 @contextlib.contextmanager
-def telling_what_is_kept(writer: StreamWriter | LevelledWriter) -> Iterator[None]:
-    """Whatever ends the work: on stderr, what is kept of it and how to go on."""
+def telling_what_is_kept(
+    folder: Path, again: str = "the same command goes on from there"
+) -> Iterator[None]:
+    """Whatever ends the work: on stderr, where the speech is that is done, and how to go on."""
     try:
         yield
     except BaseException:
-        if writer.kept is not None:
-            say(f"kept {writer.kept}; the same command with --resume goes on from there")
+        from vivavoce.speech import keeping
+
+        if count := keeping.count(folder):
+            say(f"kept {count} passage{'s'[: count > 1]} in {folder}; {again}")
         raise
-
-
-def request_of(source: str, **what: object) -> dict[str, str]:
-    """What decides the audio, as text that can be compared with that of another run."""
-    facts = {name: json.dumps(value, sort_keys=True, default=str) for name, value in what.items()}
-    return {"text": hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest(), **facts}
-
-
-def decisive(how: Mapping[str, Any]) -> dict[str, Any]:
-    """Of the options those that decide the samples: work may go on in another manner."""
-    return {name: value for name, value in how.items() if name not in ("on_problem", "early")}
 
 
 def _require(option: str, value: float, limits: tuple[float, float], unit: str) -> None:

@@ -17,7 +17,7 @@ from vivavoce.checkpoints.remap import count, renamed, under
 from vivavoce.config import to_dict
 from vivavoce.errors import BadCheckpoint
 from vivavoce.types import FeatureSpec
-from vivavoce.vocoders import VOCODERS, inner
+from vivavoce.vocoders import inner
 
 _COUPLING = re.compile(r"^flow\.flows\.(\d+)\.")
 _RENAMES = (
@@ -80,21 +80,13 @@ def body_tables(
     The sample rate follows from `frame_rate`, Hz: another one would change length and pitch.
     """
     inside = _decoder(tensors)
-    family = inner.family(inside)
-    sizes = VOCODERS.family(family).importer.config_from_tensors if family else None
-    if sizes is None:
-        raise BadCheckpoint("The decoder of the converter is missing.")
-    table = to_dict(sizes(inside))
-    for theirs, ours in (
-        ("upsample_rates", "rates"),
-        ("resblock_dilation_sizes", "block_dilations"),
-    ):
-        if settings.get(theirs):
-            table[ours] = settings[theirs]
-    decoder = inner.config_of(table)
+    said = {
+        "rates": settings.get("upsample_rates"),
+        "block_dilations": settings.get("resblock_dilation_sizes"),
+    }
+    decoder = inner.config_of(inner.tables_of(inside, said, XTTS_LATENTS)["config"])
     spec = latent_spec(width, decoder.hop_length, round(decoder.hop_length * frame_rate))
-    vocoder = {"family": family, "config": to_dict(decoder), "features": to_dict(spec)}
-    return {"features": to_dict(spec), "vocoder": vocoder}
+    return {"features": to_dict(spec), "vocoder": inner.tables_of(inside, said, spec)}
 
 
 def latent_spec(width: int, hop_length: int, sample_rate: int) -> FeatureSpec:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from vivavoce.converters.base import ConversionModel
 from vivavoce.nn.noise import Noise
 from vivavoce.types import Voice, Workload
 
+C = TypeVar("C", bound=ConversionModel)
 Make = Callable[[bool], ConversionModel]
 """A converter with random weights, at the official size if asked, else as a toy."""
 
@@ -26,7 +28,7 @@ def converting(make: Make) -> dict[str, Workload]:
     return {work.name: work for work in found}
 
 
-def seeded(model: Callable[[], ConversionModel]) -> ConversionModel:
+def seeded(model: Callable[[], C]) -> C:
     """Random weights in which every layer has a say."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

@@ -1,6 +1,7 @@
-"""Data for training: a folder of recordings or a data set into clips with texts, checked.
+"""Data for training: recordings or a data set into clips with texts, checked; times of phonemes.
 
-`vivavoce.data.prepare(source, output)`; `vivavoce train` reads what it writes.
+`vivavoce.data.prepare(source, output)` and `vivavoce.data.align(source, output)`; `vivavoce train`
+reads what they write.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vivavoce.data.config import PrepareConfig
+from vivavoce.train.recipe import DataSource
 from vivavoce.types import OnProgress, no_progress
 
 if TYPE_CHECKING:
+    from vivavoce.data.forced_alignment import AlignedSet
     from vivavoce.data.recognition import Listener
     from vivavoce.data.results import Prepared
     from vivavoce.speech.transcribe import Transcriber
 
-__all__ = ["PrepareConfig", "Prepared", "prepare"]
+__all__ = ["AlignedSet", "PrepareConfig", "Prepared", "align", "prepare"]
 
 MODEL = "large-v3-turbo"
 """The recogniser's, where none is named."""
@@ -72,6 +75,35 @@ def prepare(
     return result
 
 
+def align(
+    source: str | Path,
+    output: str | Path,
+    model: str = "linnet",
+    *,
+    vocoder: str | None = None,
+    device: str = "auto",
+    on_progress: OnProgress = no_progress,
+) -> AlignedSet:
+    """Find when each phoneme of a data set is said, and its pitch: to fine-tune `forward` voices.
+
+    `source` is a prepared folder, a `jsonl` manifest, or a list in LJSpeech's form. `model` says
+    the texts, and its speech is laid on the recordings: a model that times its words, best one that
+    sounds like the speaker, so a second run with the fine-tuned model is more exact. `output` is a
+    `jsonl` manifest with `tokens`, `durations_s`, `pitch_hz` and `cycles`. Clips that do not sound
+    like their text are left out and named.
+
+    Raises UsageError (a model that does not time its words), TrainingError (rows that cannot be
+    read; no clip fits its text), OutputError.
+    """
+    from vivavoce.data import forced_alignment
+    from vivavoce.speech.load import load
+
+    path = Path(source)
+    rows = DataSource(path=path, format="jsonl" if path.suffix == ".jsonl" else "ljspeech")
+    tts = load(model, vocoder=vocoder, device=device)
+    return forced_alignment.align(rows, Path(output), tts, on_progress)
+
+
 def _listener(transcriber: Transcriber | str | None, verify: bool) -> Listener | None:
     """None where there is nobody to listen. Raises MissingExtra if words are to be verified."""
     from vivavoce.data.recognition import Listener
@@ -87,7 +119,11 @@ def _listener(transcriber: Transcriber | str | None, verify: bool) -> Listener |
     return Listener(default_transcriber(transcriber), transcriber, verify)
 
 
-def __getattr__(name: str) -> type[Prepared]:
+def __getattr__(name: str) -> type[Prepared] | type[AlignedSet]:
+    if name == "AlignedSet":
+        from vivavoce.data.forced_alignment import AlignedSet
+
+        return AlignedSet
     if name == "Prepared":
         from vivavoce.data.results import Prepared
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vivavoce.audio import pitch
 from vivavoce.types import Audio
 
 FRAME_S, STEP_S = 0.032, 0.016
@@ -23,11 +24,6 @@ AUDIBLE_DB = -65.0
 
 MOST_FRAMES = 1500
 OUTLINE_STEPS, OUTLINE_BANDS = 48, 12
-PITCH_HZ = (65.0, 400.0)
-VOICED = 0.5
-SAME_PERIOD = 0.9
-"""Part of the strongest correlation that the first period must reach."""
-
 SILENCE = 1e-12
 
 
@@ -61,7 +57,7 @@ def measure_clip(audio: Audio, floor: float, threshold: float) -> ClipMeasures:
     return ClipMeasures(
         snr_db=float(10 * np.log10(loud_energy / max(floor, SILENCE))),
         bandwidth_hz=_bandwidth_hz(power, hz),
-        pitch_hz=_pitch_hz(loud, audio.sample_rate),
+        pitch_hz=_pitch_hz(audio),
         colour=tuple(float(v) for v in colour - colour.mean()),
         outline=_outline(frames * window, hz),
     )
@@ -96,23 +92,11 @@ def _bandwidth_hz(power: NDArray[np.float64], hz: NDArray[np.float64]) -> float:
     return float((audible[-1] + 1) * BAND_HZ)
 
 
-def _pitch_hz(frames: NDArray[np.float64], sample_rate: int) -> float:
-    """Median over the voiced frames, by autocorrelation; 0 where there are none."""
-    size = frames.shape[1]
-    spectrum = np.square(np.abs(np.fft.rfft(frames - frames.mean(axis=1, keepdims=True), 2 * size)))
-    correlation = np.fft.irfft(spectrum, axis=1)[:, :size]
-    correlation *= size / np.maximum(size - np.arange(size), size / 8)  # fewer terms at long lags
-    first = int(sample_rate / PITCH_HZ[1])
-    last = min(int(sample_rate / PITCH_HZ[0]), size - 2)
-    inner = correlation[:, first:last]
-    peak = (inner >= correlation[:, first - 1 : last - 1]) & (
-        inner >= correlation[:, first + 1 : last + 1]
-    )
-    strongest = np.max(inner * peak, axis=1, keepdims=True)
-    best = np.argmax(peak & (inner >= SAME_PERIOD * strongest), axis=1) + first  # not a multiple
-    strength = strongest[:, 0] / (correlation[:, 0] + SILENCE)
-    voiced = best[strength >= VOICED]
-    return float(sample_rate / np.median(voiced)) if len(voiced) else 0.0
+def _pitch_hz(audio: Audio) -> float:
+    """Median over the voiced part; 0 where there is none."""
+    hertz = pitch.track(audio)
+    voiced = hertz[hertz > 0]
+    return float(np.median(voiced)) if len(voiced) else 0.0
 
 
 def _outline(frames: NDArray[np.float64], hz: NDArray[np.float64]) -> bytes:

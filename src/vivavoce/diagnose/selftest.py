@@ -194,6 +194,15 @@ def on_mlx(stages: Iterable[str]) -> list[str]:
     return found
 
 
+def mlx_line(workloads: Iterable[str]) -> str:
+    """What an audit of torch's operators cannot judge of some workloads, on a line of its own."""
+    families = dict.fromkeys(name.partition(".")[0] for name in workloads)
+    stages = [f"{kind}.{one}" for one in families for kind in _TABLES if one in _TABLES[kind].names]
+    able = on_mlx(stages)
+    advice = "not torch; see `vivavoce doctor --self-test --device mlx`."
+    return f"\n{', '.join(able)} on mlx: {advice}" if able else ""
+
+
 def _stages() -> dict[str, list[Workload]]:
     found: dict[str, list[Workload]] = {}
     for kind, table in _TABLES.items():

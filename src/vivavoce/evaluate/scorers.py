@@ -96,6 +96,12 @@ class Similarity:
             version = metadata.version("Resemblyzer")
             self.facts = {"sim": f"GE2E of resemblyzer {version}; not that of papers"}
             self._embed = lambda s: own.embed_utterance(library.preprocess_wav(s, source_sr=RATE))
+        elif kind == "coqui" and place:
+            from vivavoce.models import speaker
+
+            network = speaker.load(Path(place))
+            self.facts = {"sim": f"{Path(place).name} {digest(Path(place))[:16]}"}
+            self._embed = lambda s: speaker.embedding(network, Audio(s, RATE)).numpy()
         elif kind == "onnx" and place:
             session = _onnx(Path(place))
             name = session.get_inputs()[0].name
@@ -103,7 +109,8 @@ class Similarity:
             self._embed = lambda s: session.run(None, {name: s[None]})[0].reshape(-1)
         else:
             raise UsageError(
-                f"Unknown speaker encoder '{encoder}'.", "Give resemblyzer, or onnx:FILE."
+                f"Unknown speaker encoder '{encoder}'.",
+                "Give resemblyzer, onnx:FILE or coqui:FILE.",
             )
 
     def score(self, audio: Audio, prompt: Audio | None) -> dict[str, float]:

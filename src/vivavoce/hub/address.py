@@ -80,7 +80,8 @@ def repository(text: str) -> str:
 
 def hf(repo: str, file: str = "", revision: str = "") -> Source:
     """A file, folder or all of the Hub repository `org/name`. Raises UsageError for odd names."""
-    parts = [*repo.split("/"), *(file.split("/") if file else ())]
+    inside = [part.removeprefix(".") for part in file.split("/")] if file else []
+    parts = [*repo.split("/"), *inside]
     odd = repo.count("/") != 1 or not all(_PART.fullmatch(p) and ".." not in p for p in parts)
     if odd or not re.fullmatch(r"[A-Za-z0-9._/-]*", revision) or ".." in revision:
         raise UsageError(

@@ -27,10 +27,13 @@ CONFIG_SUFFIXES = (".json", ".yaml", ".yml", ".toml")
 CONFIG_NAMES = tuple(f"config{suffix}" for suffix in CONFIG_SUFFIXES)
 MAX_FOLDERS, MAX_SHARDS = 2000, 1000
 MAX_DEPTH = 3
+SHOWN = (".models",)
+"""Hidden folders that are looked into: Tortoise's release has its weights there."""
 # Files with tensors that lie beside models and are none: what training needs, speakers, statistics.
 GRAPH = ".onnx"
 _NOT_THE_MODEL = re.compile(
     r"(dvae|mel_stats|mel_norms|speakers|optimizer|scheduler|adapter_model|model_se|D)([_.-].*)?"
+    r"|hubert|tokenizer"
 )
 _SHARD = re.compile(r"(.+)-(\d{5})-of-(\d{5})(\.\w+)")
 _INDEX = ".index.json"
@@ -154,8 +157,10 @@ def _on_disk(path: Path) -> Files:
     weights = tuple(root / name for name in chosen)
     folder = weights[0].parent
     near = belonging(weights[0].stem, [file.name for file in _files(folder)])
-    beside = (*(folder / name for name in near), *_originals(folder))
-    return Files(weights, Source("path", path=weights[0]), beside)
+    tensors = [name for name in names if path.is_dir() and is_weights(name)]
+    elsewhere = [root / name for name in tensors if belonging("", [PurePosixPath(name).name])]
+    beside = dict.fromkeys([*(folder / name for name in near), *_originals(folder), *elsewhere])
+    return Files(weights, Source("path", path=weights[0]), tuple(beside))
 
 
 def _on_hub(
@@ -227,7 +232,7 @@ def choose(names: Sequence[str], wanted: str, where: str) -> tuple[str, ...]:
     if wanted:
         return _with_shards(wanted, names)
     files = [name for name in names if is_weights(name)]
-    files = [n for n in files if not _NOT_THE_MODEL.fullmatch(PurePosixPath(n).stem)] or files
+    files = [name for name in files if not _is_beside(PurePosixPath(name))] or files
     depth = min((name.count("/") for name in files), default=0)
     files = [name for name in files if name.count("/") == depth]
     files = [name for name in files if name.endswith(".safetensors")] or files
@@ -243,6 +248,13 @@ def choose(names: Sequence[str], wanted: str, where: str) -> tuple[str, ...]:
     raise BadCheckpoint(
         f"{where} should hold one checkpoint; found: {found}.", "Give the file's own path."
     )
+
+
+def _is_beside(file: PurePosixPath) -> bool:
+    """Whether a file of this name lies beside a model and is none."""
+    companions = families.companion_patterns()
+    named = any(fnmatchcase(file.name, pattern) for pattern in companions)
+    return named or bool(_NOT_THE_MODEL.fullmatch(file.stem))
 
 
 def belonging(stem: str, names: Sequence[str]) -> list[str]:
@@ -287,7 +299,8 @@ def _below(folder: Path) -> tuple[str, ...]:
     for _ in range(MAX_DEPTH + 1):
         found += [f.relative_to(folder).as_posix() for here in level for f in _files(here)]
         below = [folder for here in level for folder in _entries(here) if folder.is_dir()]
-        level = [folder for folder in below if not folder.name.startswith(".")][:MAX_FOLDERS]
+        shown = [one for one in below if one.name[0] != "." or one.name in SHOWN]
+        level = shown[:MAX_FOLDERS]
     return tuple(found)
 
 

@@ -1,8 +1,8 @@
 """A folder that sherpa-onnx speaks: the graph, its symbols, and a lexicon of words. English only.
 
-Its front end looks words up and puts a blank after every word and at the end. The blanks that the
-model has never seen, beside marks and at the end, and the symbols at both ends, are seen to inside
-the graph.
+Its front end looks words up, and puts a blank after every word and after every part that ends in a
+mark. What our encoder writes otherwise is seen to inside the graph: no blank beside a mark, another
+blank or an end, the symbols at both ends, and "the" before a vowel.
 """
 
 from __future__ import annotations
@@ -37,9 +37,15 @@ if TYPE_CHECKING:
 MODEL, TOKENS, LEXICON, CARD = "model.onnx", "tokens.txt", "lexicon.txt", "README.md"
 INPUTS = ("noise_scale", "length_scale", "noise_scale_w")
 MARKS = tuple(arpabet.SYMBOLS.index(mark) for mark in arpabet.MARKS)  # they follow one another
-BLANK, START, END = (
-    arpabet.SYMBOLS.index(s) for s in (arpabet.BOUNDARY, arpabet.START, arpabet.END)
+BLANK, START, END, DH, SCHWA, LONG = (
+    arpabet.SYMBOLS.index(s)
+    for s in (arpabet.BOUNDARY, arpabet.START, arpabet.END, "DH", "AH0", "IY0")
 )
+FIRST_VOWEL = len(arpabet.SYMBOLS) - 3 * len(arpabet.VOWELS)
+PUNCTUATION = " ".join(mark for mark in arpabet.MARKS if mark != "-")
+"""A hyphen is none of it: it joins words far more often than it is a dash."""
+SIGNS = {"–": "-", "—": "-", "…": "."}  # they are looked up as words are
+ELISIONS = ("'cause", "'em", "'til", "'tis", "'twas")
 WORD = re.compile(r"[a-z]+(?:'[a-z]+)*")
 
 
@@ -89,7 +95,7 @@ def sherpa_graph(voice: OnnxVoice) -> bytes:
         "language": "English",
         "n_speakers": "1",
         "add_blank": "0",
-        "punctuation": " ".join(arpabet.MARKS),
+        "punctuation": PUNCTUATION,
         "sample_rate": str(voice.model.spec.sample_rate),
         "licence": str(voice.own.manifest.get("licence", "")),
         "version": version(PRODUCER),
@@ -98,21 +104,47 @@ def sherpa_graph(voice: OnnxVoice) -> bytes:
 
 
 def known_ids(g: GraphWriter, x: str) -> str:
-    """`[1, L]` of the front end as our encoder writes them: no blank beside a mark or an end."""
+    """`[1, L]` of the front end as our encoder writes them."""
     layers = LayerGraph(g, {})
-    flat = layers.reshaped(x, [-1])
-    low, high = g.constant(min(MARKS)), g.constant(max(MARKS))
-    mark = g.op("And", g.op("GreaterOrEqual", flat, low), g.op("LessOrEqual", flat, high))
-    mark = layers.whole(mark)
-    edge = g.constant([1])
-    before = g.op("Concat", edge, layers.cut(mark, 0, -1, 0), axis=0)
-    after = g.op("Concat", layers.cut(mark, 1, 2**31 - 1, 0), edge, axis=0)
-    beside = g.op("Greater", g.op("Add", before, after), g.constant(0))
-    dropped = g.op("And", g.op("Equal", flat, g.constant(BLANK)), beside)
+    ids, blank, last_mark = layers.reshaped(x, [-1]), g.constant(BLANK), g.constant(max(MARKS))
+    for by in (1, -1):
+        beside = g.op("LessOrEqual", _shifted(layers, ids, by), last_mark)
+        ids = _without(layers, ids, g.op("And", g.op("Equal", ids, blank), beside))
+    weaker = g.op("Less", _shifted(layers, ids, 1), ids)
+    again = g.op("LessOrEqual", _shifted(layers, ids, -1, max(MARKS) + 1), ids)
+    mark = g.op("And", g.op("Greater", ids, blank), g.op("LessOrEqual", ids, last_mark))
+    ids = _without(layers, ids, g.op("And", mark, g.op("Or", weaker, again)))
+    whole = g.op("Concat", g.constant([START]), ids, g.constant([END]), axis=0)
+    return layers.reshaped(_the_before_vowels(layers, whole), [1, -1])
+
+
+def _shifted(layers: LayerGraph, ids: str, by: int, edge: int = 0) -> str:
+    """The neighbour `by` places before each of `ids` `[L]`, behind it where negative."""
+    g, edges = layers.g, layers.g.constant([edge] * abs(by))
+    if by > 0:
+        return g.op("Concat", edges, layers.cut(ids, 0, -by, 0), axis=0)
+    return g.op("Concat", layers.cut(ids, -by, 2**31 - 1, 0), edges, axis=0)
+
+
+def _without(layers: LayerGraph, ids: str, dropped: str) -> str:
+    g = layers.g
     kept = layers.reshaped(g.op("NonZero", g.op("Not", dropped)), [-1])
-    inner = g.op("Gather", flat, kept, axis=0)
-    whole = g.op("Concat", g.constant([START]), inner, g.constant([END]), axis=0)
-    return layers.reshaped(whole, [1, -1])
+    return g.op("Gather", ids, kept, axis=0)
+
+
+def _the_before_vowels(layers: LayerGraph, ids: str) -> str:
+    """The word DH AH0 before one that begins with a vowel becomes DH IY0."""
+    g = layers.g
+    before, first, behind, then = (_shifted(layers, ids, by) for by in (2, 1, -1, -2))
+    found = g.op("Equal", ids, g.constant(SCHWA))
+    for condition in (
+        g.op("Equal", first, g.constant(DH)),
+        g.op("LessOrEqual", before, g.constant(max(MARKS))),
+        g.op("LessOrEqual", behind, g.constant(max(MARKS))),
+        g.op("GreaterOrEqual", then, g.constant(FIRST_VOWEL)),
+    ):
+        found = g.op("And", found, condition)
+    return g.op("Where", found, g.constant(LONG), ids)
 
 
 def require_same_speech(
@@ -148,13 +180,20 @@ def token_lines() -> Iterator[str]:
         yield f"{number}\n" if symbol == arpabet.BOUNDARY else f"{symbol} {number}\n"
 
 
-def lexicon_lines(words: Path | None) -> Iterator[str]:
-    """A word and its phones: those that are common, and those of a text."""
+def lexicon_words(words: Path | None) -> list[str]:
+    """Those that are common and those of a text, sorted, each with its possessive."""
     known = {word for word in arpabet.common_words() if WORD.fullmatch(word)}
     if words is not None:
         text = read_bytes(words).decode("utf-8", "replace").lower().replace("’", "'")
         known |= set(WORD.findall(text))
-    for word in sorted(known):
+    known |= {f"{word}'s" for word in known if "'" not in word}
+    return sorted(known | set(ELISIONS))
+
+
+def lexicon_lines(words: Path | None) -> Iterator[str]:
+    """A word and its phones; a sign and its mark."""
+    yield from (f"{sign} {mark}\n" for sign, mark in SIGNS.items())
+    for word in lexicon_words(words):
         yield f"{word} {' '.join(arpabet.phonemes(word))}\n"
 
 
@@ -174,13 +213,17 @@ import sherpa_onnx
 vits = sherpa_onnx.OfflineTtsVitsModelConfig(
     model="{MODEL}", lexicon="{LEXICON}", tokens="{TOKENS}", noise_scale={noise:g}
 )
-config = sherpa_onnx.OfflineTtsConfig(sherpa_onnx.OfflineTtsModelConfig(vits=vits))
+model = sherpa_onnx.OfflineTtsModelConfig(vits=vits)
+config = sherpa_onnx.OfflineTtsConfig(model, max_num_sentences=8)
 audio = sherpa_onnx.OfflineTts(config).generate("Hello there.")
 ```
 
-- The lexicon has {count} words. sherpa-onnx leaves out a word that it lacks, and says so in its log
-  only. `vivavoce models export {own["name"]} --as sherpa --words FILE` adds the words of a text.
+- The lexicon has {count} entries. sherpa-onnx leaves out a word that it lacks, and says so in its
+  log only. `vivavoce models export {own["name"]} --as sherpa --words FILE` adds a text's words.
+  A word that touches a single quotation mark is another word to it: use double ones.
+- `max_num_sentences` counts parts between marks and hyphens. With its default of 1 every part is
+  spoken alone, with a pause after it: "twenty", "five".
 - sherpa-onnx reads no numbers and no abbreviations: write them out. Readings that depend on the
-  neighbours ("the" before a vowel) are lost.
+  neighbours ("a record", "to record") are lost.
 - It shortens pauses by its `silence_scale`, 0.2 by default.
 """

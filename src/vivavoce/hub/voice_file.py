@@ -13,13 +13,15 @@ from torch import Tensor
 
 from vivavoce import files
 from vivavoce.checkpoints import safetensors_file
+from vivavoce.checkpoints.arrays_file import read_arrays
 from vivavoce.errors import BadCheckpoint, UsageError, VoiceError
 from vivavoce.hub import paths as cache
+from vivavoce.models import MODELS
 from vivavoce.types import Voice
 
 FORMAT = "1"
 KIND = "vivavoce voice"
-SUFFIX = ".safetensors"
+SUFFIX, ARRAYS = ".safetensors", ".npz"
 FACTS = ("name", "family", "language", "transcript", "licence")
 LONGEST_NAME = 100
 """Bytes of UTF-8: file systems stop at 255, and a temporary name is longer."""
@@ -69,8 +71,13 @@ def taken(name: str) -> UsageError:
 
 
 def load(path: str | Path) -> Voice:
-    """Read a voice file; its tensors are copies. Raises VoiceError."""
+    """Read a voice file, or an .npz that a family knows; its tensors are copies.
+
+    Raises VoiceError.
+    """
     path = Path(path)
+    if path.suffix == ARRAYS:
+        return _of_arrays(path)
     try:
         tensors, facts = safetensors_file.read(path)
     except BadCheckpoint as error:
@@ -90,6 +97,23 @@ def load(path: str | Path) -> Voice:
     copies = {key: value.clone() for key, value in tensors.items()}
     name, family, language, transcript, licence = (facts[key] for key in FACTS)
     return Voice(name, family, copies, language, transcript, licence)
+
+
+def _of_arrays(path: Path) -> Voice:
+    """By the first family whose arrays they are."""
+    try:
+        arrays = read_arrays(path)
+    except BadCheckpoint as error:
+        raise VoiceError(f"{path} is not a voice file: {error.message}", error.advice) from error
+    for name in MODELS.names:
+        read = MODELS.family(name).voice_of_arrays
+        if read is not None and (voice := read(path.stem, arrays)):
+            return voice
+    held = ", ".join(sorted(arrays)[:5])
+    raise VoiceError(
+        f"The arrays in {path} ({held}) are no voice of any family.",
+        "Give a voice file, or a history prompt of Bark.",
+    )
 
 
 def _require_finite(tensors: Mapping[str, Tensor], what: str) -> None:

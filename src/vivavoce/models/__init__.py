@@ -12,12 +12,15 @@ if TYPE_CHECKING:
 MODELS: Registry[AcousticModel[Any]] = Registry(
     "model",
     {
+        "bark": "vivavoce.models.bark",
+        "delightful": "vivavoce.models.delightful",
         "f5": "vivavoce.models.f5",
         "fastpitch": "vivavoce.models.fastpitch",
         "forward": "vivavoce.models.forward",
         "glow": "vivavoce.models.glow",
         "overflow": "vivavoce.models.overflow",
         "tacotron2": "vivavoce.models.tacotron2",
+        "tortoise": "vivavoce.models.tortoise",
         "vits": "vivavoce.models.vits",
         "xtts": "vivavoce.models.xtts",
     },

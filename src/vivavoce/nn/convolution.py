@@ -51,6 +51,40 @@ class Conv(nn.Conv1d):
         )
 
 
+class ShortConv(nn.Conv1d):
+    """A convolution over T of `[B, T, C]`, same length, of few taps; the weight is `[C', C, K]`."""
+
+    at_points: Tensor | None
+
+    def __init__(self, channels: int, out_channels: int, kernel: int) -> None:
+        super().__init__(channels, out_channels, kernel, padding=kernel // 2)
+        self.register_buffer("at_points", None, persistent=False)
+
+    def freeze(self) -> None:
+        """Do the work on the weights once, for twice their memory; they must not change then."""
+        wanted = toom_cook.short_pays_off(self.in_channels, self.out_channels, self.kernel_size[0])
+        if wanted and self.weight.device.type == "cpu":
+            self.at_points = toom_cook.short_filter(self.weight.detach().float())
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
+        long = self.at_points is not None and input.shape[1] >= toom_cook.SHORTEST_READY
+        if long and input.dtype == torch.float32 and input.device.type == "cpu":
+            assert self.at_points is not None
+            return toom_cook.convolve_short(input, self.at_points, self.bias)
+        return super().forward(input.transpose(1, 2)).transpose(1, 2)
+
+
+class ReflectedConv(Conv):
+    """A convolution of the same length whose input is mirrored at its ends."""
+
+    def freeze(self) -> None:
+        """Nothing to do beforehand."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
+        padded = F.pad(input, (self.same, self.same, 0, 0), mode="reflect")
+        return F.conv2d(padded, self.weight.unsqueeze(2), self.bias, dilation=(1, self.dilation[0]))
+
+
 class Upsampling(nn.ConvTranspose1d):
     """`[B, C, 1, T]` to `[B, C', 1, rate T]`; of an odd surplus the beginning loses more."""
 

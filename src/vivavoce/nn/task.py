@@ -58,7 +58,8 @@ class Task(nn.Module, ABC):
     What a task need not offer: `groups` are names for patterns of parameters of `exported`, which
     a recipe freezes by; `adapter_targets` are patterns of the linear layers that an adapter is for;
     `new_parts` are patterns of what is trained beside adapters because the starting weights lack
-    it, set by `take`.
+    it, set by `take`; `inherited` are the keys of the starting model's manifest that an export
+    keeps.
     """
 
     phases: tuple[str, ...]
@@ -69,6 +70,7 @@ class Task(nn.Module, ABC):
     groups: Mapping[str, tuple[str, ...]] = {}
     adapter_targets: tuple[str, ...] = ()
     new_parts: tuple[str, ...] = ()
+    inherited: Mapping[str, str] = {}
 
     @abstractmethod
     def parts(self) -> dict[str, nn.Module]:

@@ -5,13 +5,13 @@ Shapes: samples `[B, S]` at 16 kHz, frames `[B, T, W]`, H heads, D channels a he
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vivavoce.nn.relative import buckets, by_pair
 from vivavoce.nn.wavlm_config import KERNELS, STRIDES, WavLmConfig
 
 
@@ -93,16 +93,7 @@ class WavLM(nn.Module):
         return x
 
     def _relative(self, frames: int, device: torch.device) -> Tensor:
-        """Learned numbers for the distance of two frames, `[1, H, T, T]`; far ones share buckets.
-
-        The buckets are those of T5 (arXiv:1910.10683, section 2.1).
-        """
-        place = torch.arange(frames)
-        away = place[None] - place[:, None]
-        half = self.config.buckets // 2
-        near, exact = away.abs(), half // 2
-        spread = math.log(self.config.max_distance / exact)
-        far = torch.log(near.clamp_min(1).float() / exact) / spread * (half - exact)
-        far = (exact + far.long()).clamp_max(half - 1)
-        bucket = torch.where(near < exact, near, far) + half * (away > 0)
-        return self.positions(bucket.to(device)).permute(2, 0, 1)[None]
+        """Learned numbers for the distance of two frames, `[1, H, T, T]`; far ones share them."""
+        c = self.config
+        bucket = buckets(frames, c.buckets, c.max_distance).to(device)
+        return by_pair(self.positions(bucket).t())[None]

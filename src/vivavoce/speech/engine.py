@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from vivavoce.speech.voices import Recording, choose, heard
 from vivavoce.text.passages import NATURAL, Style
 from vivavoce.types import Audio, AudioChunk, Tokens, Voice
 from vivavoce.vocoders.base import Vocoder
+
+if TYPE_CHECKING:
+    from vivavoce.speech.keeping import Keeping
 
 ON_PROBLEM = ("error", "warn", "skip")
 
@@ -131,6 +134,7 @@ class TTS:
             stages=stages,
             early=False,
             style=style,
+            keeping=None,
             **options,
         )
         return self._collected(list(pieces), seed)
@@ -147,6 +151,7 @@ class TTS:
         stages: Stages | None = None,
         early: bool = True,
         style: Style | None = None,
+        keeping: Keeping | None = None,
         **options: object,
     ) -> Iterator[AudioChunk]:
         """The same samples as `speak`, piece by piece, as soon as they are there.
@@ -162,6 +167,7 @@ class TTS:
         it raises ends the work. `early` hands out the first pieces of an utterance before the rest
         of it is there, where the model can; what goes wrong after that is not tried again.
         `style` sets the silences of sentences and paragraphs, and what is read of marks.
+        `keeping` keeps the utterances until all are spoken, and has those of an earlier run.
         """
 
         def request(role: Role) -> Request:
@@ -169,11 +175,9 @@ class TTS:
             return replace(made, on_step=on_step, stream=early, style=style or NATURAL)
 
         session = self.session(stages=stages)
-        pieces = (
-            piece
-            for utterance, how in plan_cast(text, voice, request, self._plan)
-            for piece in session.run(utterance, how)
-        )
+        spoken = partial(keeping.pieces, session) if keeping else session.run
+        planned = plan_cast(text, voice, request, self._plan)
+        pieces = (piece for utterance, how in planned for piece in spoken(utterance, how))
         yield from joined(pieces, self.blends)
 
     def batch(

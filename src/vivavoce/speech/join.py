@@ -89,7 +89,7 @@ class Timeline:
             return
         rate = self.last.sample_rate
         pause = np.zeros(max(0, round(self.pause_s * rate) - len(self.held)), np.float32)
-        tail = np.concatenate([_faded(self.held, rate, end=True), pause])
+        tail = np.concatenate([faded(self.held, rate, end=True), pause])
         if len(tail):
             start_s = self.done / rate
             yield replace(self.last, samples=tail, start_s=start_s, words=(), warnings=())
@@ -111,7 +111,7 @@ class Timeline:
         if overlap:
             crossed = _crossed(self.held, samples, overlap)
             return np.concatenate([self.held[:begins], crossed]), begins
-        end, begin = _faded(self.held, rate, end=True), _faded(samples, rate, end=False)
+        end, begin = faded(self.held, rate, end=True), faded(samples, rate, end=False)
         return np.concatenate([end, np.zeros(missing, np.float32), begin]), begins
 
 
@@ -135,7 +135,7 @@ def _crossed(before: np.ndarray, after: np.ndarray, n: int) -> np.ndarray:
     return np.concatenate([middle, after[n:]])
 
 
-def _faded(samples: np.ndarray, rate: int, end: bool) -> np.ndarray:
+def faded(samples: np.ndarray, rate: int, end: bool) -> np.ndarray:
     """A few milliseconds from or to zero, so that digital silence begins without a click."""
     n = min(round(EDGE_S * rate), len(samples))
     ramp = np.linspace(0, 1, n, dtype=np.float32)

@@ -9,39 +9,43 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vivavoce import files
 from vivavoce.audio import io
-from vivavoce.errors import AudioError
+from vivavoce.errors import AudioError, OutputError
 from vivavoce.types import Audio
 
 
 @dataclass(frozen=True)
 class StoredSpeech:
-    """Samples `[S]` of a text, and what should be known of them."""
+    """Samples `[S]` of a text, and what should be known of them. `note` is the caller's."""
 
     samples: NDArray[np.float32]
     warnings: tuple[str, ...] = ()
+    note: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Store:
     """Texts as FLAC files of 16 bit in a folder, each complete or absent.
 
-    `facts` is what decides the samples beside the text. What is damaged counts as missing.
+    `facts` is what decides the samples beside the text. What is damaged counts as missing. With
+    `exact` the samples are kept as they are, in WAV files that take four times the space.
     """
 
-    def __init__(self, folder: Path, facts: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, facts: Mapping[str, str], exact: bool = False) -> None:
         self.folder = folder
         self._facts = dict(facts)
+        self._format = "wav-float" if exact else "flac"
 
     def of(self, **facts: str) -> Store:
         """The same folder, with more that decides the samples."""
-        return Store(self.folder, self._facts | facts)
+        return Store(self.folder, self._facts | facts, self._format != "flac")
 
     def key(self, text: str) -> str:
         """32 hexadecimal digits that name the text."""
@@ -68,28 +72,42 @@ class Store:
         note = files.read_json(path.with_suffix(".json"))
         warnings = note.get("warnings")
         known = tuple(map(str, warnings)) if isinstance(warnings, list) else ()
-        return StoredSpeech(np.asarray(audio.samples, np.float32), known)
+        return StoredSpeech(np.asarray(audio.samples, np.float32), known, note)
 
     def attempt(self, text: str) -> int:
         """Of how many with other draws what is kept was chosen, from 0."""
         found = files.read_json(self._path(text).with_suffix(".json")).get("attempt", 0)
         return found if isinstance(found, int) else 0
 
-    def put(self, text: str, audio: Audio, warnings: tuple[str, ...], attempt: int = 0) -> None:
-        """Raises OutputError."""
+    def put(
+        self,
+        text: str,
+        audio: Audio,
+        warnings: tuple[str, ...] = (),
+        attempt: int = 0,
+        note: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`note` is plain data, given back with the samples. Raises OutputError."""
         path = self._path(text)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        note = path.with_suffix(".json")
-        if warnings:
-            content = {"text": text, "warnings": list(warnings), "attempt": attempt}
-            files.write_text(note, json.dumps(content, ensure_ascii=False))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"Cannot keep speech in {self.folder}: {error.strerror}.", files.ADVICE
+            ) from error
+        beside = path.with_suffix(".json")
+        if warnings or note:
+            own = {"text": text, "warnings": list(warnings), "attempt": attempt}
+            content = json.dumps({**(note or {}), **own}, ensure_ascii=False)
+            files.write_text(beside, content)
         else:
-            note.unlink(missing_ok=True)
-        io.write(path, audio)
+            beside.unlink(missing_ok=True)
+        io.write(path, audio, self._format)
 
     def _path(self, text: str) -> Path:
         key = self.key(text)
-        return self.folder / key[:2] / f"{key}.flac"
+        suffix = "flac" if self._format == "flac" else "wav"
+        return self.folder / key[:2] / f"{key}.{suffix}"
 
 
 def key_of(facts: Mapping[str, object]) -> str:

@@ -159,6 +159,7 @@ def voices_add(
 ) -> Path:
     """Make a voice and keep it under a name; its file. `details` is what `make_voice` takes.
 
+    A voice file in place of a recording is kept as it is, whatever the details but its `licence`.
     `warn` is called with each sentence about what is doubtful in the recording or its words.
     Raises UsageError for a name that cannot be, or that is taken unless `replace`; AudioError,
     VoiceError, UnknownModel, OutputError.
@@ -166,12 +167,26 @@ def voices_add(
     path = files.path_of(name)
     if path.exists() and not replace:
         raise files.taken(name)
-    voice = make_voice(recording, name=name, **details)
+    given = _given_voice(recording)
+    if given is None:
+        voice = make_voice(recording, name=name, **details)
+    else:
+        licence = str(details.get("licence") or given.licence)
+        voice = dataclasses.replace(given, name=name, licence=licence)
     files.save(path, voice, replace)
     if warn is not None:
         for warning in voice.warnings:
             warn(warning)
     return path
+
+
+def _given_voice(recording: Recording | Sequence[Recording]) -> Voice | None:
+    """What a single path holds that ends as voice files do."""
+    several = [recording] if isinstance(recording, (str, Path, Audio)) else list(recording)
+    one = several[0] if len(several) == 1 else None
+    if isinstance(one, (str, Path)) and Path(one).suffix in (files.SUFFIX, files.ARRAYS):
+        return files.load(one)
+    return None
 
 
 def voices_mix(name: str, speakers: str, model: str, *, replace: bool = False) -> Path:

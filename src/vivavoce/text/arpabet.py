@@ -192,7 +192,7 @@ def _spelt(lower: str) -> Phones:
 
 
 def common_words() -> frozenset[str]:
-    """Some 14,000 words that occur in books, for who needs a list; any other can be read too."""
+    """Some 60,000 words and names, for who needs a list; any other can be read too."""
     file = resources.files("vivavoce.text") / "data" / "english_words.txt"
     lines = file.read_text(encoding="ascii").splitlines()
     listed = {line for line in lines if not line.startswith("#")}

@@ -5,6 +5,7 @@ Knows lower-case a to z only; `recipes/english_letters.py` trains the weights.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -14,6 +15,20 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 
 Matrix = NDArray[np.float32]
+Symbols = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Vowels:
+    """The symbols of vowels with the main stress, and those of vowels without it."""
+
+    stressed: Symbols
+    other: Symbols
+
+    @staticmethod
+    def of(symbols: Sequence[str]) -> Vowels:
+        ends = np.array([symbol[-1] for symbol in symbols])
+        return Vowels(np.flatnonzero(ends == "1"), np.flatnonzero((ends == "0") | (ends == "2")))
 
 
 @dataclass(frozen=True)
@@ -35,13 +50,16 @@ class _Model:
     output: Matrix
     bias: Matrix
     symbols: tuple[str, ...]
+    vowels: Vowels
 
 
+@lru_cache(maxsize=4096)  # a word and its possessive have one stem
 def pronounce(word: str) -> tuple[str, ...]:
     """ARPAbet phones with stress for a word of the letters a to z; at least one.
 
     Every letter emits two slots; the best symbol of each is taken, repetitions are merged and
     blanks removed (greedy decoding of connectionist temporal classification, Graves et al. 2006).
+    One vowel has the main stress.
     """
     model = _model()
     hidden = model.embedding[[ord(letter) - 96 for letter in word]]
@@ -53,9 +71,26 @@ def pronounce(word: str) -> tuple[str, ...]:
     if not slots.argmax(1).any():
         slots[:, 0] = -np.inf
         return (model.symbols[int(slots.max(0).argmax())],)
+    return tuple(model.symbols[symbol] for symbol in decode(slots, model.vowels))
+
+
+def decode(slots: Matrix, vowels: Vowels) -> Symbols:
+    """The phones of slots `[T, symbols]`.
+
+    Slot by slot alone two vowels may take the main stress, or none: the one for which that gains
+    most, or costs least, has it.
+    """
     best = slots.argmax(1)
-    fresh = best[(best != 0) & (best != np.append(0, best[:-1]))]
-    return tuple(model.symbols[symbol] for symbol in fresh)
+    fresh = np.flatnonzero((best != 0) & (best != np.append(0, best[:-1])))
+    phones = best[fresh]
+    is_vowel = np.isin(phones, np.append(vowels.stressed, vowels.other))
+    if is_vowel.any():
+        stressed, other = slots[fresh][:, vowels.stressed], slots[fresh][:, vowels.other]
+        gain = np.where(is_vowel, stressed.max(1) - other.max(1), -np.inf)
+        phones = np.where(is_vowel, vowels.other[other.argmax(1)], phones)
+        place = gain.argmax()
+        phones[place] = vowels.stressed[stressed[place].argmax()]
+    return phones
 
 
 def _windows(hidden: Matrix, layer: _Layer) -> Matrix:
@@ -99,4 +134,5 @@ def _model() -> _Model:
         output=tensor["output.weight"],
         bias=tensor["output.bias"],
         symbols=symbols,
+        vowels=Vowels.of(symbols),
     )

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from vivavoce import files
-from vivavoce.checkpoints import safetensors_file
+from vivavoce.checkpoints import safetensors_file, store
 from vivavoce.errors import TrainingError, UsageError
 from vivavoce.hub import export as other
 from vivavoce.hub.lora import CONFIG
@@ -108,4 +108,6 @@ def write(task: Task, folder: Path) -> Path:
     with files.atomic_path(folder) as temporary:
         temporary.mkdir()
         task.export(temporary)
+        if task.inherited:
+            store.amend(temporary, task.inherited)
     return folder

@@ -2,7 +2,8 @@
 
 A row of a `jsonl` manifest has three keys more: `tokens` (ids of the model's vocabulary),
 `durations_s` (seconds of each token) and `pitch_hz` (the values stand for equal parts of the whole
-sound; one below 40 is unvoiced).
+sound; one below 40 is unvoiced). `cycles`, as many values, may say how many pulses have gone by:
+without it the pitch is summed up, which is right only for speech that a synthesiser made.
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ LOWEST_HZ = 40.0
 
 @dataclass(frozen=True)
 class Prosody:
-    """`durations_s` `[L]` belongs to `tokens`; `pitch_hz` `[P]` covers the whole sound evenly."""
+    """`durations_s` `[L]` belongs to `tokens`; `pitch_hz` `[P]` covers the whole sound evenly, and
+    so does `cycles` `[P]`, where it is known.
+    """
 
     tokens: tuple[int, ...]
     durations_s: np.ndarray
     pitch_hz: np.ndarray
+    cycles: np.ndarray | None = None
 
     def frames(self, spec: FeatureSpec) -> np.ndarray:
         """Frames per token `[L]`, not rounded."""
@@ -50,8 +54,12 @@ class Prosody:
         """Cycles (below 1) that pulses at this pitch have gone through at each frame `[T]`.
 
         The pitch is interpolated sample by sample, as it stands but for a floor of 40 Hz, and
-        summed up: what a source-filter synthesiser does that starts with the sound.
+        summed up: what a source-filter synthesiser does that starts with the sound. Where `cycles`
+        are known, they are interpolated.
         """
+        if self.cycles is not None:
+            frames = np.arange(n_frames) / spec.frame_rate
+            return (np.interp(frames, self._centres_s(), self.cycles) % 1).astype(np.float32)
         n_samples = (n_frames - 1) * spec.hop_length + 1
         times = (np.arange(n_samples) + 0.5) / spec.sample_rate
         hertz = np.interp(times, self._centres_s(), self.pitch_hz.astype(np.float64))
@@ -77,4 +85,7 @@ def read(record: Mapping[str, Any]) -> Prosody | None:
         raise ValueError(f"it has {len(tokens)} tokens and {len(durations)} durations")
     if durations.ndim != 1 or pitch.ndim != 1 or not len(pitch) or (durations < 0).any():
         raise ValueError("durations_s and pitch_hz must be lists of numbers, durations positive")
-    return Prosody(tokens, durations, pitch)
+    cycles = np.asarray(record["cycles"], np.float64) if "cycles" in record else None
+    if cycles is not None and cycles.shape != pitch.shape:
+        raise ValueError(f"it has {len(pitch)} values of pitch_hz and {cycles.size} of cycles")
+    return Prosody(tokens, durations, pitch, cycles)

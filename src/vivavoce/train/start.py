@@ -22,6 +22,10 @@ TABLES = {"model": "config", "text": "text", "features": "features"}
 """The recipe's table -> the manifest's."""
 
 
+KEPT = ("vocoder", "licence")
+"""Keys of the manifest that a fine-tuned model has from its start, where they are names."""
+
+
 def open_base(wanted: Recipe) -> Stored | None:
     """The model that `start.model` names, its tensors mapped. Raises ConfigError where it is of
     another family, and what `hub.library.open_model` raises.
@@ -65,6 +69,8 @@ def take(task: Task, base: Stored | None) -> None:
         raise ConfigError(
             "This family does not support start.model.", "See docs/training.md."
         ) from error
+    kept = {key: base.manifest.get(key) for key in KEPT}
+    task.inherited = {key: value for key, value in kept.items() if isinstance(value, str)}
 
 
 def restrict(task: Task, base: Stored | None, start: StartConfig) -> None:

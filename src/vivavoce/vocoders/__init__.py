@@ -13,6 +13,7 @@ VOCODERS: Registry[Vocoder] = Registry(
     "vocoder",
     {
         "bigvgan": "vivavoce.vocoders.bigvgan",
+        "encodec": "vivavoce.vocoders.encodec",
         "griffinlim": "vivavoce.vocoders.griffinlim",
         "hifigan": "vivavoce.vocoders.hifigan",
         "melgan": "vivavoce.vocoders.melgan",
@@ -21,6 +22,7 @@ VOCODERS: Registry[Vocoder] = Registry(
         "vocos": "vivavoce.vocoders.vocos",
         "wavegan": "vivavoce.vocoders.wavegan",
         "wavegrad": "vivavoce.vocoders.wavegrad",
+        "wavernn": "vivavoce.vocoders.wavernn",
     },
 )
 

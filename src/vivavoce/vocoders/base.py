@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any, ClassVar, Self
 
@@ -45,6 +46,7 @@ class Vocoder(nn.Module, ABC):
     `accepts` is what it was trained on. `receptive_field` is the frames of context, on each side
     of a frame, that its samples depend on: a window with that much more decodes exactly.
     `edge_frames` copies of the first and last frame go before and behind an utterance.
+    Behind it go `tail_frames` of `tail_value` (at most `receptive_field`), which make no samples.
     One that is `frugal` gives memory back while it works, and is slower for it.
     One that `fits_any` is built for the features of the model that it is to decode.
     `condition_width` is D of the speaker that `decode` must be told, 0 where it takes none.
@@ -55,6 +57,8 @@ class Vocoder(nn.Module, ABC):
     accepts: FeatureSpec
     receptive_field: int
     edge_frames: int = 0
+    tail_frames: int = 0
+    tail_value: float = 0.0
     condition_width: int = 0
     frugal: bool = False
     fits_any: ClassVar[bool] = False
@@ -121,6 +125,7 @@ class EngineVocoder(Vocoder):
         super().__init__()
         self.accepts, self.receptive_field = theirs.accepts, theirs.receptive_field
         self.edge_frames, self.condition_width = theirs.edge_frames, theirs.condition_width
+        self.tail_frames, self.tail_value = theirs.tail_frames, theirs.tail_value
         self.work, self.samples_of = work, theirs.n_samples
 
     def decode(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
@@ -190,7 +195,7 @@ def stream_windows(
 class VocoderStream:
     """Features of one utterance in, windows to decode out; state of that utterance alone.
 
-    `edge_frames` copies of the first and the last frame go before and behind it.
+    `edge_frames` copies of the first and the last frame go before and behind it, then its tail.
     """
 
     def __init__(self, vocoder: Vocoder, window_frames: int | None, eager: bool) -> None:
@@ -198,6 +203,7 @@ class VocoderStream:
         self.preparation = vocoder.preparation()
         self.cutter = WindowCutter(size, vocoder.receptive_field, eager)
         self.edge = vocoder.edge_frames
+        self.tail, self.tail_value = vocoder.tail_frames, vocoder.tail_value
         self.last: Tensor | None = None
 
     def push(self, part: Tensor) -> Iterator[Window]:
@@ -210,9 +216,12 @@ class VocoderStream:
     def finish(self) -> Iterator[Window]:
         if self.last is not None:
             yield from self._cut(self.last.repeat(1, 1, self.edge))
+            tail = torch.full_like(self.last, self.tail_value)
+            yield from self._cut(tail.repeat(1, 1, self.tail))
         for prepared in self.preparation.finish():
             yield from self.cutter.push(prepared)
-        yield from self.cutter.finish()
+        for last in self.cutter.finish():  # a tail within its context is in no other window
+            yield replace(last, stop=last.stop - self.tail)
 
     def _cut(self, part: Tensor) -> Iterator[Window]:
         for prepared in self.preparation.push(part):

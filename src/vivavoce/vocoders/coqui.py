@@ -14,6 +14,9 @@ from vivavoce.config import to_dict
 from vivavoce.errors import BadCheckpoint
 
 _GENERATOR, _DISCRIMINATOR = "model_g.", "model_d."
+_INNER = ("generator_model_params", "model_params", "model_args", "wavernn_model_params")
+"""Where the settings of a generator lie; the last is what older files have."""
+
 _ADVICE = "Take the config.json that came with the weights."
 
 Named = dict[str, Tensor]
@@ -62,7 +65,7 @@ def coqui_importer(
             )
         if not isinstance(audio, Mapping):
             raise BadCheckpoint("The configuration has no table 'audio'.", _ADVICE)
-        inner = foreign.get("generator_model_params") or foreign.get("model_params") or {}
+        inner = next((foreign[key] for key in _INNER if foreign.get(key)), {})
         try:
             config = sizes(adapt(tensors)[0], {**foreign, **inner})
         except KeyError as error:

@@ -12,11 +12,13 @@ from typing import Any, Protocol, cast
 
 from torch import Tensor
 
-from vivavoce.config import from_dict
+from vivavoce.config import from_dict, to_dict
+from vivavoce.errors import BadCheckpoint
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders import VOCODERS
 from vivavoce.vocoders.base import Vocoder
 
+Table = dict[str, Any]
 PUBLISHED = ("conv_pre.weight", "ups.0.bias", "conv_post.weight")
 SLOPE, LAST_SLOPE = 0.1, 0.01
 """Of its leaky rectifiers: the last one is PyTorch's default, and the weights expect it."""
@@ -58,6 +60,18 @@ def config_of(table: Mapping[str, Any], path: str = "decoder") -> DecoderConfig:
     """Raises ConfigError for unknown keys and for sizes that do not fit each other."""
     wanted = VOCODERS.family(family()).model.config_type
     return cast("DecoderConfig", from_dict(wanted, dict(table), path))
+
+
+def tables_of(its: Mapping[str, Tensor], said: Mapping[str, Any], spec: FeatureSpec) -> Table:
+    """The table `vocoder` of a manifest, by the decoder's tensors and, where they are, settings.
+
+    Those are `rates` and `block_dilations`. Raises BadCheckpoint where there is no decoder.
+    """
+    sizes = VOCODERS.family(family()).importer.config_from_tensors
+    if not family(its) or sizes is None:
+        raise BadCheckpoint("The decoder of the checkpoint is missing.", "Take all of it.")
+    config = config_of(to_dict(sizes(its)) | {k: v for k, v in said.items() if v})
+    return {"family": family(), "config": to_dict(config), "features": to_dict(spec)}
 
 
 def build(config: DecoderConfig, spec: FeatureSpec) -> Vocoder:

@@ -43,7 +43,7 @@ def store_base(folder: Path, kind: str = "v1") -> Path:
         "family": "f5",
         "name": folder.name,
         "licence": "CC-BY-NC-4.0",
-        "vocoder": "kathleen-vocos",
+        "vocoder": "kathleen-pulse",
         "config": config.to_dict(model.config),
         "features": config.to_dict(model.spec),
         "text": config.to_dict(model.text),
@@ -88,7 +88,7 @@ def recipe_tables(data: Path, run: Path, base: Path | str = "") -> dict[str, Any
         tables["text"] = {"kind": "characters", "vocabulary": [" "], "normalise": False}
         tables["model"] = {
             "dim": 32, "depth": 2, "heads": 2, "head_dim": 16, "text_dim": 16, "text_layers": 1,
-            "vocoder": "kathleen-vocos",
+            "vocoder": "kathleen-pulse",
         }  # fmt: skip
     return tables
 

@@ -13,7 +13,6 @@ from mpsaudit import audit
 from tests.models.vits.test_importer import coqui
 from tests.models.vits.toy import CONFIG, stored, toy
 from tests.speechlike import speechlike
-from tests.tolerance import assert_recorded
 from vivavoce import load
 from vivavoce.audio.features import extract
 from vivavoce.audio.specs import SPEAKER_16K
@@ -26,14 +25,17 @@ from vivavoce.errors import (
     VoiceError,
 )
 from vivavoce.hub import build, library
+from vivavoce.models import speaker
 from vivavoce.models.vits import recording, vectors
 from vivavoce.models.vits.config import VitsConfig
 from vivavoce.models.vits.model import VitsTTS
 from vivavoce.models.vits.names import official
 from vivavoce.nn.speaker import SpeakerNetwork
-from vivavoce.nn.speaker_config import SpeakerConfig
+from vivavoce.nn.speaker_config import LstmSpeakerConfig, SpeakerConfig
+from vivavoce.nn.speaker_lstm import LstmSpeakerNetwork
 from vivavoce.speech import voices
 from vivavoce.speech.voices import files as voice_files
+from vivavoce.types import FeatureSpec
 
 RATE = 16_000
 SIZES = SpeakerConfig(blocks=(1, 1, 1, 1), channels=(8, 8, 8, 8), width=12)
@@ -107,6 +109,30 @@ def test_what_lies_beside_and_does_not_fit(load_parity, tmp_path):
     assert "model_se.pth" in caught.value.advice
 
 
+@pytest.mark.parity
+def test_a_recurrent_encoder_comes_in_with_its_settings(load_parity, tmp_path):
+    file = coqui(load_parity("yourtts_tiny"), tmp_path / "release")
+    config = LstmSpeakerConfig(features=FeatureSpec(n_mels=20), hidden=8, layers=2, width=12)
+    torch.manual_seed(1)
+    weights = LstmSpeakerNetwork(config).state_dict()
+    torch.save({"model": weights}, file.parent / "model_se.pth")
+    with pytest.raises(BadCheckpoint, match="needs its settings"):
+        library.import_checkpoint(file)
+    audio = {"sample_rate": 16_000, "hop_length": 160, "num_mels": 20}
+    settings = {"model_params": {"model_name": "lstm"}, "audio": audio}
+    (file.parent / "config_se.json").write_text(json.dumps(settings))
+    whole = library.open_model(str(library.import_checkpoint(file, name="old")))
+    model = build.acoustic(build.split(whole)[0]).freeze()
+    assert isinstance(model, VitsTTS)
+    assert model.traits.clones
+    assert VitsTTS.clones_with(whole.manifest)
+    heard = model.config.speaker_lstm
+    assert (heard.hidden, heard.layers, heard.width, heard.windowed) == (8, 2, 12, False)
+    assert heard.features.normalisation is not None
+    voice = model.make_voice(speechlike(3.0, 22_050))
+    assert voice.tensors["embedding"].norm().item() == pytest.approx(1.0)
+
+
 def test_a_table_of_its_own_comes_first():
     beside = {"speakers/vectors": torch.ones(2, 4), "speaker_encoder/model/fc.bias": torch.ones(4)}
     found, _ = official({"emb_g.weight": torch.zeros(1, 4)} | beside)
@@ -149,31 +175,6 @@ def model():
     return toy(CLONING)[0]
 
 
-def test_windows_lie_as_the_reference_lays_them():
-    samples = np.arange(3 * recording.WINDOW, dtype=np.float32)
-    found = recording.windows(samples)
-    expected = [int(n) for n in np.linspace(0, 2 * recording.WINDOW, 10)]
-    assert found.shape == (10, recording.WINDOW)
-    assert found[:, 0].tolist() == expected
-    assert recording.windows(samples[:100]).shape == (1, 100)
-
-
-@pytest.mark.parity
-def test_it_hears_what_the_published_encoder_does(load_parity):
-    recorded = load_parity("xtts_speaker_encoder_tiny")
-    sizes = recorded.meta["config"]
-    network = SpeakerNetwork(
-        SpeakerConfig(blocks=tuple(sizes["layers"]), channels=tuple(sizes["num_filters"]), width=32)
-    )
-    theirs = {f"speaker_encoder/model/{k}": t for k, t in recorded.weights.items()}
-    ours = official(theirs)[0]
-    network.load_state_dict({k.removeprefix("speaker_encoder."): t for k, t in ours.items()})
-    samples = recorded.inputs["wave16k"]  # shorter than a window: heard whole
-    with torch.no_grad():
-        found = recording.embedding(network, recording.Audio(samples[0].numpy(), RATE))
-    assert_recorded(found[None], recorded, "embedding_l2")
-
-
 def test_a_voice_is_the_mean_over_windows_and_recordings(model):
     first, second = speechlike(4.0, RATE), speechlike(2.0, 22_050)
     alone = [model.make_voice(one).tensors["embedding"] for one in (first, second)]
@@ -182,7 +183,7 @@ def test_a_voice_is_the_mean_over_windows_and_recordings(model):
     assert (both.language, both.transcript, both.licence) == ("fr", "some words", "CC0-1.0")
     assert model.describe_voice(both)["heard_s"] == pytest.approx(6.0, abs=0.5)
     kept = recording.check_recording(first, keep_s=recording.LONG_SILENCE_S).require()
-    rows = torch.from_numpy(recording.windows(kept.samples))
+    rows = torch.from_numpy(speaker.windows(kept.samples, 40_000))
     with torch.no_grad():
         by_hand = F.normalize(model.speaker_encoder.describe(extract(rows, SPEAKER_16K)), dim=1)
     torch.testing.assert_close(alone[0], by_hand.mean(0))

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from vivavoce.models.xtts.config import XttsConfig
-from vivavoce.models.xtts.gpt import Gpt
+from vivavoce.nn.gpt import Gpt
 
 _RENAMES = (
     (r"^gpt\.h\.(\d+)\.", r"blocks.\1."),

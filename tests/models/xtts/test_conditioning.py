@@ -11,8 +11,9 @@ from mpsaudit import audit
 from tests.models.xtts.cloner import TOY, Cloner
 from tests.tolerance import assert_near, assert_recorded, assert_within
 from vivavoce.checkpoints.remap import strict_load, under
-from vivavoce.models.xtts.conditioning import Conditioning, Perceiver, groups
+from vivavoce.models.xtts.conditioning import Conditioning, Perceiver
 from vivavoce.models.xtts.config import XttsConfig
+from vivavoce.nn.mel_attention import groups
 
 
 @pytest.mark.parity

@@ -7,9 +7,9 @@ import torch
 
 from tests.models.xtts.sampled import sampled
 from tests.tolerance import assert_near, assert_recorded
-from vivavoce.models.xtts import cache as cache_module
-from vivavoce.models.xtts import decode as decode_module
-from vivavoce.models.xtts.decode import GptDecoder, XttsPrompt
+from vivavoce.nn import gpt_decode as decode_module
+from vivavoce.nn import kv_cache as cache_module
+from vivavoce.nn.gpt_decode import GptDecoder, GptPrompt
 from vivavoce.runtime import graphs
 
 GREEDY = sampled(temperature=0.0, repetition_penalty=1.0)
@@ -24,7 +24,7 @@ def endless(gpt):
 def prompt_of(gpt, parity, n_text=None):
     ids = parity.inputs["text"][:, :n_text]
     latents = parity.outputs["cond_latents"]
-    return XttsPrompt(torch.cat([latents, gpt.text(ids), gpt.start(ids.device)], dim=1))
+    return GptPrompt(torch.cat([latents, gpt.text(ids), gpt.start(ids.device)], dim=1))
 
 
 def run(decoding, sequences):
@@ -124,12 +124,12 @@ def test_a_voice_heard_before_is_the_same_voice(parity, gpt):
     gpt = endless(gpt)
     (whole, sampler, uniform), *_ = cases(gpt, parity)
     expected = alone(gpt, whole, sampler, uniform)
-    from vivavoce.models.xtts.cache import Span
+    from vivavoce.nn.kv_cache import Span
 
     voice = gpt.cache(1)
     voice.reserve(32)
     gpt(whole.embeddings[:, :32], voice, Span.prompt(0, 0, 32, torch.device("cpu")))
-    found = alone(gpt, XttsPrompt(whole.embeddings[:, 32:], voice, 32), sampler, uniform)
+    found = alone(gpt, GptPrompt(whole.embeddings[:, 32:], voice, 32), sampler, uniform)
     assert found.codes == expected.codes
     assert_near(found.latents(), expected.latents())
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.tolerance import assert_near, assert_recorded
-from vivavoce.models.xtts.cache import Span
+from vivavoce.nn.kv_cache import Span
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import torch
 
 from tests.models.xtts.test_decode import GREEDY, alone, cases, endless, prompt_of, run
 from tests.tolerance import assert_near
-from vivavoce.models.xtts.cache import Span
-from vivavoce.models.xtts.decode import GptDecoder
+from vivavoce.nn.gpt_decode import GptDecoder
+from vivavoce.nn.kv_cache import Span
 from vivavoce.runtime.arithmetic import MANY_ROWS, Arithmetic
 from vivavoce.runtime.int8 import Int8Linear, available
 from vivavoce.runtime.onednn import StreamedLinear

@@ -7,7 +7,8 @@ import torch
 
 from tests.models.xtts.sampled import sampled
 from tests.tolerance import recorded_unit
-from vivavoce.models.xtts.sampling import ALWAYS_SEEN, Samplers, inverse_cdf
+from vivavoce.nn.gpt_decode import ALWAYS_SEEN
+from vivavoce.nn.sampling import Samplers, inverse_cdf
 
 CPU = torch.device("cpu")
 

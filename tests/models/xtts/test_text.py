@@ -17,7 +17,7 @@ def tokenizer() -> Tokenizer:
 
 
 def names(tokenizer: Tokenizer, ids: tuple[int, ...]) -> list[str]:
-    return [tokenizer._bpe.id_to_token(i) for i in ids]
+    return [tokenizer.pairs.bpe.id_to_token(i) for i in ids]
 
 
 def test_ids_of_the_special_tokens(tokenizer: Tokenizer) -> None:

@@ -30,6 +30,16 @@ def test_the_spectrum_is_harmonics_of_one_height(hertz):
     assert 2 * beyond.mean().abs() < 0.03
 
 
+def test_close_to_a_pulse_the_sum_is_precise():
+    """There both parts of the quotient are nearly zero."""
+    pitch = torch.linspace(201, 203, 500)[:, None].expand(-1, 4)
+    phase = PulsePhase(HOP / RATE).follow(pitch)[0]
+    wave = pulses(pitch, phase, torch.ones_like(pitch), HOP, RATE).double()
+    x = 2 * math.pi / RATE * pitch[:, :1].double() * torch.arange(wave.shape[1])
+    exact = sum(torch.cos(h * x) for h in range(1, 55))
+    assert (wave - exact).abs().max() < 2e-4 * 54
+
+
 def test_unvoiced_is_silent_and_fades_over_a_frame():
     pitch, phase = line(200.0, 5)
     voiced = torch.tensor([[1.0, 1.0, 0.0, 0.0, 0.0]])

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from vivavoce.audio.features import extract
@@ -17,6 +17,7 @@ from vivavoce.audio.specs import VITS_MEL_22K
 from vivavoce.converters.base import ConversionModel
 from vivavoce.converters.freevc.config import FreeVcConfig
 from vivavoce.nn.latent_flow import Flow, Posterior
+from vivavoce.nn.speaker_lstm import LstmLayers
 from vivavoce.nn.wavlm import WavLM
 from vivavoce.nn.wavlm_config import HOP, REACH
 from vivavoce.types import FeatureSpec, Voice
@@ -27,19 +28,14 @@ KEPT_FRAMES, CONTEXT_FRAMES = 800, 100
 """WavLM's attention reaches everywhere: a window of 20 s, of which 16 s are kept, is enough."""
 
 
-class UtteranceEncoder(nn.Module):
+class UtteranceEncoder(LstmLayers):
     """Who speaks (Wan et al., arXiv:1710.10467): `[1, T, M]` to `[1, D, 1]`."""
 
-    def __init__(self, n_mels: int, width: int, layers: int) -> None:
-        super().__init__()
-        self.lstm = nn.LSTM(n_mels, width, layers, batch_first=True)
-        self.linear = nn.Linear(width, width)
-
-    def forward(self, mel: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """The mean over windows, of unit length each; the mean is not brought to length 1."""
-        starts = range(0, max(0, mel.shape[1] - PARTIAL_FRAMES), PARTIAL_HOP)
-        parts = [mel[:, start : start + PARTIAL_FRAMES] for start in starts]
-        parts.append(mel[:, -PARTIAL_FRAMES:])
+        starts = range(0, max(0, x.shape[1] - PARTIAL_FRAMES), PARTIAL_HOP)
+        parts = [x[:, start : start + PARTIAL_FRAMES] for start in starts]
+        parts.append(x[:, -PARTIAL_FRAMES:])
         states = [self.lstm(part)[1][0][-1] for part in parts]
         return F.normalize(self.linear(torch.cat(states)).relu()).mean(0).view(1, -1, 1)
 
@@ -60,7 +56,9 @@ class FreeVC(ConversionModel):
         c = config
         self.wavlm = WavLM(c.wavlm)
         self.posterior, self.flow = Posterior(c, conditioned=False), Flow(c)
-        self.utterance = UtteranceEncoder(c.n_mels, c.speaker_width, c.speaker_layers)
+        self.utterance = UtteranceEncoder(
+            c.n_mels, c.speaker_width, c.speaker_width, c.speaker_layers, True
+        )
         self.mel = replace(SPEAKER_MEL, n_mels=c.n_mels)
         self.noise_channels = c.latent_width
 

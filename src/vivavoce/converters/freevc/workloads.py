@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from vivavoce.converters.body import latent_spec
 from vivavoce.converters.freevc.config import FreeVcConfig
 from vivavoce.converters.freevc.model import FreeVC
 from vivavoce.converters.work import converting, seeded
 from vivavoce.nn.wavlm_config import WavLmConfig
-from vivavoce.types import Workload
 
 FULL = FreeVcConfig(n_bins=1024, speaker_width=256)
 TOY = FreeVcConfig(
@@ -27,11 +28,7 @@ TOY = FreeVcConfig(
 def random_model(full: bool = False) -> FreeVC:
     """Seeded weights in which every layer has a say."""
     config = FULL if full else TOY
-    model = seeded(lambda: FreeVC(config, latent_spec(config.latent_width, 480, 24_000)))
-    assert isinstance(model, FreeVC)
-    return model
+    return seeded(lambda: FreeVC(config, latent_spec(config.latent_width, 480, 24_000)))
 
 
-def workloads() -> dict[str, Workload]:
-    """The pieces of work, by name."""
-    return converting(random_model)
+workloads = partial(converting, random_model)

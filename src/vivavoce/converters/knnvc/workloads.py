@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from vivavoce.converters.body import latent_spec
 from vivavoce.converters.knnvc.config import KnnVcConfig
 from vivavoce.converters.knnvc.model import KnnVC
 from vivavoce.converters.work import converting, seeded
 from vivavoce.nn.wavlm_config import HOP, WavLmConfig
-from vivavoce.types import Workload
 
 FULL = KnnVcConfig()
 TOY = KnnVcConfig(wavlm=WavLmConfig((8,) * 7, 16, 16, 2, 2, 16, 4, 32, 80, final_norm=False))
@@ -16,11 +17,7 @@ TOY = KnnVcConfig(wavlm=WavLmConfig((8,) * 7, 16, 16, 2, 2, 16, 4, 32, 80, final
 def random_model(full: bool = False) -> KnnVC:
     """Seeded weights."""
     config = FULL if full else TOY
-    model = seeded(lambda: KnnVC(config, latent_spec(config.wavlm.width, HOP, 16_000)))
-    assert isinstance(model, KnnVC)
-    return model
+    return seeded(lambda: KnnVC(config, latent_spec(config.wavlm.width, HOP, 16_000)))
 
 
-def workloads() -> dict[str, Workload]:
-    """The pieces of work, by name."""
-    return converting(random_model)
+workloads = partial(converting, random_model)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from vivavoce.converters.body import latent_spec
 from vivavoce.converters.openvoice.config import OpenVoiceConfig
 from vivavoce.converters.openvoice.model import OpenVoice
 from vivavoce.converters.work import converting, seeded
-from vivavoce.types import Workload
 
 FULL = OpenVoiceConfig(speaker_width=256)
 TOY = OpenVoiceConfig(
@@ -27,11 +28,7 @@ def random_model(full: bool = False) -> OpenVoice:
     """Seeded weights in which every layer has a say."""
     config = FULL if full else TOY
     spec = latent_spec(config.latent_width, config.hop, 22_050)
-    model = seeded(lambda: OpenVoice(config, spec))
-    assert isinstance(model, OpenVoice)
-    return model
+    return seeded(lambda: OpenVoice(config, spec))
 
 
-def workloads() -> dict[str, Workload]:
-    """The pieces of work, by name."""
-    return converting(random_model)
+workloads = partial(converting, random_model)

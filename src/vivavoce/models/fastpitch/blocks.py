@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vivavoce.nn.convolution import ShortConv
+
 
 class FeedForwardTransformer(nn.Module):
     """One post-norm layer: self-attention, then two convolutions (FastSpeech, section 3.1)."""
@@ -19,17 +21,17 @@ class FeedForwardTransformer(nn.Module):
         self.inputs = nn.Linear(width, 3 * width)
         self.output = nn.Linear(width, width)
         self.norm_1 = nn.LayerNorm(width)
-        self.expand = nn.Conv1d(width, inner, kernel, padding=(kernel - 1) // 2)
-        self.contract = nn.Conv1d(inner, width, kernel, padding=(kernel - 1) // 2)
+        self.expand = ShortConv(width, inner, kernel)
+        self.contract = ShortConv(inner, width, kernel)
         self.norm_2 = nn.LayerNorm(width)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        x = x.transpose(1, 2)
+        x, real = x.transpose(1, 2), mask.transpose(1, 2)
         # twice, because the weights were trained so: dropout acted on one of the two
-        x = self.norm_1(x + 2 * self.attend(x, mask)).transpose(1, 2)
-        y = torch.relu(self.expand(x * mask))
-        x = x + self.contract(y * mask)
-        return self.norm_2(x.transpose(1, 2)).transpose(1, 2)
+        x = self.norm_1(x + 2 * self.attend(x, mask))
+        alone = len(x) == 1  # all of it is real
+        y = self.expand(x if alone else x * real).relu_()
+        return self.norm_2(x + self.contract(y if alone else y * real)).transpose(1, 2)
 
     def attend(self, x: Tensor, mask: Tensor) -> Tensor:
         """`[B, T, C]` to the same; no step attends to what is not real."""

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vivavoce.audio.coqui import Stats, features_from_coqui
 from vivavoce.checkpoints.importer import Importer
+from vivavoce.checkpoints.relative_names import RELATIVE_RENAMES
 from vivavoce.checkpoints.remap import count, fold_weight_norm, renamed, require_count
 from vivavoce.config import to_dict
 from vivavoce.errors import BadCheckpoint
@@ -35,18 +36,6 @@ _RESIDUAL = (
     (r"\.res_conv_block\.res_blocks\.(\d+)\.", r".residual.blocks.\1."),
     (r"\.conv_bn_blocks\.", ".layers."),
     (r"\.conv1d\.", ".conv."),
-)
-_RELATIVE = (
-    (r"\.rel_pos_transformer\.", "."),
-    (r"\.attn_layers\.(\d+)\.conv_q\.", r".layers.\1.attention.query."),
-    (r"\.attn_layers\.(\d+)\.conv_k\.", r".layers.\1.attention.key."),
-    (r"\.attn_layers\.(\d+)\.conv_v\.", r".layers.\1.attention.value."),
-    (r"\.attn_layers\.(\d+)\.conv_o\.", r".layers.\1.attention.output."),
-    (r"\.attn_layers\.(\d+)\.emb_rel_k$", r".layers.\1.attention.relative_key"),
-    (r"\.attn_layers\.(\d+)\.emb_rel_v$", r".layers.\1.attention.relative_value"),
-    (r"\.norm_layers_([12])\.(\d+)\.", r".layers.\2.norm_\1."),
-    (r"\.ffn_layers\.(\d+)\.conv_1\.", r".layers.\1.feed_forward.expand."),
-    (r"\.ffn_layers\.(\d+)\.conv_2\.", r".layers.\1.feed_forward.contract."),
 )
 _RENAMES = (
     (r"^pos_encoder\.pe$", "positions"),
@@ -74,7 +63,8 @@ _RENAMES = (
     (r"^decoder\.postnet\.6\.", "decoder.tail.3."),
     *_ATTENTION,
     *_RESIDUAL,
-    *_RELATIVE,
+    (r"\.rel_pos_transformer\.", "."),
+    *RELATIVE_RENAMES,
 )
 _BATCH_NORM_EPS = 1e-5
 

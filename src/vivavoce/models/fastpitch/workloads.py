@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import torch
 
 from vivavoce.audio.specs import COQUI_22K
-from vivavoce.models.base import sentences
 from vivavoce.models.fastpitch.config import (
     FastPitchConfig,
-    FastPitchOptions,
     PredictorSizes,
     StackSizes,
 )
 from vivavoce.models.fastpitch.model import FastPitch
-from vivavoce.nn.noise import Noise
-from vivavoce.types import FeatureSpec, Tokens, Workload
+from vivavoce.models.work import speaking
+from vivavoce.types import FeatureSpec, Workload
 
 FULL = FastPitchConfig(n_tokens=130, pitch=PredictorSizes(), energy=PredictorSizes())
 SPEEDY = FastPitchConfig(
@@ -76,16 +73,7 @@ def random_model(
     return model.to(device).freeze()
 
 
-def _tokens(count: int) -> Tokens:
-    return Tokens(tuple(3 + i % 100 for i in range(count)), (0,) * count)
-
-
 def _speaking(
     name: str, rows: int, count: int, official: FastPitchConfig = FULL, toy: FastPitchConfig = TOY
 ) -> Workload:
-    def build(device: torch.device, full: bool = False) -> Callable[[], object]:
-        model = random_model(official if full else toy, device)
-        asked = sentences([_tokens(count)] * rows, model.voice(), FastPitchOptions())
-        return lambda: list(model.generate(asked, Noise(0, range(rows))))
-
-    return Workload(name, f"{rows} x {count} tokens", build)
+    return speaking(name, lambda on, full: random_model(official if full else toy, on), rows, count)

@@ -11,8 +11,14 @@ from collections.abc import Sequence
 from vivavoce.checkpoints.onnx_layers import GraphFeatures, LayerGraph
 from vivavoce.checkpoints.onnx_write import FLOAT, INT64, GraphWriter
 from vivavoce.models.forward.config import ForwardOptions, StackConfig
-from vivavoce.models.forward.model import N_PLACES, TYPICAL_LOG_HZ, Forward
-from vivavoce.models.forward.source import HIGHEST_HZ, LOWEST_HZ, STEPS_PER_OCTAVE
+from vivavoce.models.forward.model import N_PLACES, TICKS, TYPICAL_HZ, Forward
+from vivavoce.models.forward.source import (
+    HIGHEST_HZ,
+    LOWEST_HZ,
+    MIDDLE_HZ,
+    MIDDLE_ROW,
+    STEPS_PER_OCTAVE,
+)
 from vivavoce.text import arpabet
 
 EPS = 1e-5
@@ -99,27 +105,37 @@ class ForwardGraph(LayerGraph):
         """Frames on tokens, folded `[1, S, R (C + 3)]`; which are real; their number `[1]`."""
         g, r, c = self.g, self.config.reduction, self.config
         flat = self.reshaped(frames, [-1])
-        ends = g.op("CumSum", flat, g.constant(0))
-        # summed by another operator than the spans' ends, as the engine does
-        total = self.shifted(g.op("Floor", g.op("ReduceSum", flat, keepdims=1)), 1.0)
-        total = self.whole(total)
+        ends, parts = self._span_ends(flat)
+        total = g.op("Add", self.cut(ends, -1, 2**31 - 1, 0), g.constant(1))
         steps_count = g.op("Div", g.op("Add", total, g.constant(r - 1)), g.constant(r))
-        places = self.floats(self.steps(g.op("Mul", steps_count, g.constant(r))))
+        places = self.steps(g.op("Mul", steps_count, g.constant(r)))
         column = g.op("Unsqueeze", places, g.constant([1]))
-        passed = g.op("GreaterOrEqual", column, g.op("Unsqueeze", ends, g.constant([0])))
+        past = g.op("Add", ends, self.whole(g.op("Greater", parts, g.constant(0.0))))
+        passed = g.op("GreaterOrEqual", column, g.op("Unsqueeze", past, g.constant([0])))
         owner = g.op("ReduceSum", self.whole(passed), g.constant([1]), keepdims=0)
         owner = g.op("Min", owner, g.op("Sub", self.count(hidden, 1), g.constant(1)))
-        end, length = (g.op("Gather", one, owner, axis=0) for one in (ends, flat))
-        behind = g.op("Sub", places, g.op("Sub", end, length))
+        end, part, length = (g.op("Gather", one, owner, axis=0) for one in (ends, parts, flat))
+        ahead = g.op("Add", self.floats(g.op("Sub", end, places)), part)
+        behind = g.op("Sub", length, ahead)
         share = g.op("Div", self.shifted(behind, 0.5), self.clamped(length, 1.0))
-        where = [self.scaled(behind, 1 / 8), self.scaled(g.op("Sub", end, places), 1 / 8), share]
+        where = [self.scaled(behind, 1 / 8), self.scaled(ahead, 1 / 8), share]
         where = [g.op("Unsqueeze", one, g.constant([0, 2])) for one in where]
         known = self.clamped(g.op("Concat", *where, axis=2), -4.0, 4.0)
-        inside = self.floats(g.op("Less", places, self.floats(total)))
+        inside = self.floats(g.op("Less", places, total))
         x = g.op("Concat", g.op("Gather", hidden, owner, axis=1), known, axis=2)
         x = g.op("Mul", x, g.op("Unsqueeze", inside, g.constant([1])))
         folded = self.reshaped(x, [1, -1, r * (c.encoder.width + N_PLACES)])
         return folded, g.op("Unsqueeze", inside, g.constant([0])), total
+
+    def _span_ends(self, frames: str) -> tuple[str, str]:
+        """Whole frames, int64, and the part beyond, each `[L]`: `model.span_ends`."""
+        g = self.g
+        whole = g.op("Floor", frames)
+        ticks = self.whole(g.op("Round", self.scaled(g.op("Sub", frames, whole), TICKS)))
+        ticks = g.op("CumSum", ticks, g.constant(0))
+        carried, rest = (g.op(one, ticks, g.constant(TICKS)) for one in ("Div", "Mod"))
+        ends = g.op("Add", g.op("CumSum", self.whole(whole), g.constant(0)), carried)
+        return ends, self.scaled(self.floats(rest), 1 / TICKS)
 
     def _pitch(self, aligned: str) -> str:
         """Hz `[1, T]`, 0 where unvoiced."""
@@ -128,13 +144,13 @@ class ForwardGraph(LayerGraph):
         both = self.reshaped(self.linear(rows, "pitch_output"), [1, -1, 2, c.reduction])
         log_pitch, logit = (self.reshaped(one, [1, -1]) for one in self.halves(both, axis=2))
         voiced = self.floats(g.op("Greater", logit, g.constant(0.0)))
-        return g.op("Mul", g.op("Exp", self.shifted(log_pitch, TYPICAL_LOG_HZ)), voiced)
+        return g.op("Mul", self.scaled(g.op("Exp", log_pitch), TYPICAL_HZ), voiced)
 
     def _mel(self, aligned: str, pitch: str) -> str:
         """`[1, T, M]`."""
         g, c = self.g, self.config
         voiced = self.floats(g.op("Greater", pitch, g.constant(0.0)))
-        height = self.shifted(g.op("Log", self.clamped(pitch, 1.0)), -TYPICAL_LOG_HZ)
+        height = g.op("Log", self.divided(self.clamped(pitch, 1.0), TYPICAL_HZ))
         said = [voiced, g.op("Mul", height, voiced)]
         said = [g.op("Unsqueeze", one, g.constant([2])) for one in said]
         source = g.op("Concat", self._pulses(pitch, said[0]), *said, axis=2)
@@ -148,11 +164,11 @@ class ForwardGraph(LayerGraph):
         g = self.g
         table = self.table("pulses.table", self.model.pulses.table)
         height = self.clamped(pitch, LOWEST_HZ, HIGHEST_HZ * 0.999)
-        place = g.op("Log", self.scaled(height, 1 / LOWEST_HZ))
-        place = self.scaled(place, STEPS_PER_OCTAVE / math.log(2))
+        octaves = self.divided(g.op("Log", self.divided(height, MIDDLE_HZ)), math.log(2))
+        place = self.scaled(octaves, STEPS_PER_OCTAVE)
         low = g.op("Floor", place)
         part = g.op("Unsqueeze", g.op("Sub", place, low), g.constant([2]))
-        below = self.whole(low)
+        below = g.op("Add", self.whole(low), g.constant(MIDDLE_ROW))
         above = g.op("Gather", table, g.op("Add", below, g.constant(1)), axis=0)
         row = g.op("Gather", table, below, axis=0)
         between = g.op("Add", row, g.op("Mul", g.op("Sub", above, row), part))

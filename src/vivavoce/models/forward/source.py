@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from vivavoce.audio import tables
 from vivavoce.types import FeatureSpec
 
-LOWEST_HZ, HIGHEST_HZ = 50.0, 800.0
+LOWEST_HZ, MIDDLE_HZ, HIGHEST_HZ = 50.0, 200.0, 800.0
 STEPS_PER_OCTAVE = 48
+MIDDLE_ROW = 2 * STEPS_PER_OCTAVE
 HIGHEST_RESOLVED_HZ = 5000.0
 FLOOR = 1e-2
 
@@ -32,11 +33,13 @@ class PulseMel(nn.Module):
 
     def forward(self, pitch: Tensor) -> Tensor:
         voiced = (pitch > 0).unsqueeze(2)
-        place = torch.log2(pitch.clamp(LOWEST_HZ, HIGHEST_HZ * 0.999) / LOWEST_HZ)
+        # from the middle on: small numbers keep more of the digits behind the point
+        place = torch.log2(pitch.clamp(LOWEST_HZ, HIGHEST_HZ * 0.999) / MIDDLE_HZ)
         place = place * STEPS_PER_OCTAVE
-        low = place.floor().long()
+        low = place.floor()
         part = (place - low).unsqueeze(2)
-        return (self.table[low] * (1 - part) + self.table[low + 1] * part) * voiced
+        row = low.long() + MIDDLE_ROW
+        return (self.table[row] * (1 - part) + self.table[row + 1] * part) * voiced
 
 
 def pulse_table(spec: FeatureSpec) -> Tensor:

@@ -16,7 +16,7 @@ from vivavoce.checkpoints.remap import strict_load
 from vivavoce.config import from_dict, to_dict
 from vivavoce.models.forward import text as forward_text
 from vivavoce.models.forward.config import ForwardConfig
-from vivavoce.models.forward.model import Forward, length_mask
+from vivavoce.models.forward.model import TYPICAL_HZ, Forward, length_mask
 from vivavoce.nn.task import Batch, Task
 from vivavoce.types import FeatureSpec, Tokens
 
@@ -113,7 +113,7 @@ class ForwardTask(Task):
         pitch = F.pad(batch["pitch"], (0, spare))[:, : inside.shape[1]]
         log_pitch, logit = model.pitch_parts(aligned)
         voiced = (pitch > 0).float()
-        error = (log_pitch - pitch.clamp_min(1).log()).abs() * voiced
+        error = (log_pitch - (pitch.clamp_min(1) / TYPICAL_HZ).log()).abs() * voiced
         found = {
             "duration": duration,
             "pitch": error.sum() / voiced.sum().clamp_min(1),

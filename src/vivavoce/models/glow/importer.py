@@ -10,6 +10,7 @@ from torch import Tensor
 from vivavoce.audio.coqui import Stats, features_from_coqui
 from vivavoce.checkpoints.glow_names import decoder_name, flat_vector
 from vivavoce.checkpoints.importer import Importer
+from vivavoce.checkpoints.relative_names import RELATIVE_RENAMES
 from vivavoce.checkpoints.remap import fold_weight_norm, renamed, require_count
 from vivavoce.config import from_dict, to_dict
 from vivavoce.errors import BadCheckpoint
@@ -21,24 +22,8 @@ _RENAMES = (
     (r"^encoder\.prenet\.conv_layers\.", "encoder.prenet.convs."),
     (r"^encoder\.prenet\.norm_layers\.", "encoder.prenet.norms."),
     (r"^encoder\.prenet\.proj\.", "encoder.prenet.projection."),
-    (r"^encoder\.encoder\.attn_layers\.(\d+)\.conv_q\.", r"encoder.layers.\1.attention.query."),
-    (r"^encoder\.encoder\.attn_layers\.(\d+)\.conv_k\.", r"encoder.layers.\1.attention.key."),
-    (r"^encoder\.encoder\.attn_layers\.(\d+)\.conv_v\.", r"encoder.layers.\1.attention.value."),
-    (r"^encoder\.encoder\.attn_layers\.(\d+)\.conv_o\.", r"encoder.layers.\1.attention.output."),
-    (
-        r"^encoder\.encoder\.attn_layers\.(\d+)\.emb_rel_k$",
-        r"encoder.layers.\1.attention.relative_key",
-    ),
-    (
-        r"^encoder\.encoder\.attn_layers\.(\d+)\.emb_rel_v$",
-        r"encoder.layers.\1.attention.relative_value",
-    ),
-    (r"^encoder\.encoder\.norm_layers_([12])\.(\d+)\.", r"encoder.layers.\2.norm_\1."),
-    (r"^encoder\.encoder\.ffn_layers\.(\d+)\.conv_1\.", r"encoder.layers.\1.feed_forward.expand."),
-    (
-        r"^encoder\.encoder\.ffn_layers\.(\d+)\.conv_2\.",
-        r"encoder.layers.\1.feed_forward.contract.",
-    ),
+    (r"^encoder\.encoder\.", "encoder."),
+    *RELATIVE_RENAMES,
     (r"^encoder\.proj_m\.", "encoder.mean."),
     (r"^encoder\.proj_s\.", "encoder.log_scale."),
     (r"^encoder\.duration_predictor\.proj\.", "encoder.durations.projection."),

@@ -11,8 +11,9 @@ from vivavoce.audio.specs import COQUI_22K
 from vivavoce.models.base import sentences
 from vivavoce.models.glow.config import GlowConfig, GlowOptions
 from vivavoce.models.glow.model import GlowTTS
+from vivavoce.models.work import speaking, tokens
 from vivavoce.nn.noise import Noise
-from vivavoce.types import Tokens, Workload
+from vivavoce.types import Workload
 
 FULL = GlowConfig(n_tokens=130)
 # Heads as wide as the official ones: GPUs choose the kernel of attention by that width.
@@ -57,26 +58,19 @@ def random_model(config: GlowConfig, device: torch.device) -> GlowTTS:
     return model.to(device).freeze()
 
 
-def _tokens(count: int) -> Tokens:
-    return Tokens(tuple(3 + i % 100 for i in range(count)), (0,) * count)
-
-
 def _speaking(name: str, rows: int, count: int) -> Workload:
-    def build(device: torch.device, full: bool = False) -> Callable[[], object]:
-        model = random_model(FULL if full else TOY, device)
-        tokens, voice = [_tokens(count)] * rows, model.voice()
-        chosen = GlowOptions(noise_scale=0.33)
-        return lambda: list(model.generate(sentences(tokens, voice, chosen), Noise(0, range(rows))))
-
-    return Workload(name, f"{rows} x {count} tokens", build)
+    options = GlowOptions(noise_scale=0.33)
+    return speaking(
+        name, lambda on, full: random_model(FULL if full else TOY, on), rows, count, options
+    )
 
 
 def _speakers(device: torch.device, full: bool = False) -> Callable[[], object]:
     config = replace(FULL if full else TOY, n_speakers=4, speaker_width=16)
     model = random_model(config, device)
     model.speaker_names = ("a", "b", "c", "d")
-    voice, tokens = model.voice("c"), [_tokens(100)]
-    return lambda: list(model.generate(sentences(tokens, voice, GlowOptions()), Noise(0)))
+    asked = sentences([tokens(100)], model.voice("c"), GlowOptions())
+    return lambda: list(model.generate(asked, Noise(0)))
 
 
 def _training(device: torch.device, full: bool = False) -> Callable[[], object]:

@@ -6,7 +6,7 @@ lose or repeat text. Shapes: B rows, N states, E width of a state, M bands, T fr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Self
@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from vivavoce.models.base import Sentence, Traits
 from vivavoce.models.overflow.config import HmmConfig, HmmOptions
+from vivavoce.models.spoken import CoquiSpoken
 from vivavoce.models.stepwise import (
     FrameSequence,
     StepwiseModel,
@@ -29,11 +30,7 @@ from vivavoce.nn.noise import Noise
 from vivavoce.nn.recurrent import DropoutPrenet, FusedLSTMCell, TokenEncoder
 from vivavoce.nn.rows import State
 from vivavoce.runtime.arithmetic import Arithmetic
-from vivavoce.text.coqui_model import CoquiTextConfig
-from vivavoce.text.split import chunks
-from vivavoce.types import Chunk, FeatureSpec, Tokens, Voice
 
-MAX_CHARS = 200
 MAX_TOKENS = 1000
 
 
@@ -52,29 +49,18 @@ class HmmSequence(FrameSequence[HmmOptions]):
         self.stopped = state >= self.n_states
 
 
-class NeuralHmm(StepwiseModel[HmmOptions]):
+class NeuralHmm(CoquiSpoken[HmmOptions, HmmConfig], StepwiseModel[HmmOptions]):
     """`mean` and `std` are those of the training data's mel."""
 
     family = "overflow"
     options_type = HmmOptions
     config_type = HmmConfig
-    text_type = CoquiTextConfig
     traits = Traits(emits_parts=True, stream_frames=64)
     mean: Tensor
     std: Tensor
     first: Tensor
 
-    def __init__(
-        self,
-        config: HmmConfig,
-        spec: FeatureSpec,
-        text: CoquiTextConfig | None = None,
-        speaker_names: tuple[str, ...] = (),
-    ) -> None:
-        super().__init__()
-        self.config, self.spec, self.speaker_names = config, spec, speaker_names
-        self.text = text or CoquiTextConfig()
-        c = config
+    def make(self, c: HmmConfig) -> None:
         self.encoder = TokenEncoder(c.n_tokens, c.width, c.width * c.states)
         self.prenet = DropoutPrenet(c.n_mels * c.order, c.prenet, c.prenet_bias)
         self.memory = FusedLSTMCell(c.prenet[-1], c.memory)
@@ -89,13 +75,6 @@ class NeuralHmm(StepwiseModel[HmmOptions]):
     @property
     def device(self) -> torch.device:
         return self.mean.device
-
-    def chunks(self, text: str, voice: Voice, options: HmmOptions) -> Iterator[Chunk]:
-        return chunks(text, MAX_CHARS)
-
-    def tokenise(self, text: str, voice: Voice, options: HmmOptions) -> Tokens:
-        """Raises TextError when nothing of `text` can be spoken."""
-        return self.text.encode(text)
 
     def begin(self, sentence: Sentence[HmmOptions], noise: Noise, attempt: int = 0) -> HmmSequence:
         """Raises TextError for a sentence without tokens or with too many."""

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import torch
 
 from vivavoce.audio.specs import COQUI_22K
-from vivavoce.models.base import sentences
 from vivavoce.models.overflow.config import HmmConfig, HmmOptions
 from vivavoce.models.overflow.model import NeuralHmm
+from vivavoce.models.work import speaking
 from vivavoce.nn.glow_config import GlowFlowConfig
-from vivavoce.nn.noise import Noise
-from vivavoce.types import FeatureSpec, Tokens, Workload
+from vivavoce.types import FeatureSpec, Workload
 
 FULL = HmmConfig(130, dropout_at_inference=True)
 TOY = HmmConfig(140, 20, 16, memory=16, prenet=(12, 12), outputs=(16,))
@@ -50,20 +48,13 @@ def random_model(
     return model.to(device).freeze()
 
 
-def _tokens(count: int) -> Tokens:
-    return Tokens(tuple(1 + i % 100 for i in range(count)), (0,) * count)
-
-
 def _speaking(
     name: str, rows: int, count: int, flow: bool = False, sampled: bool = False
 ) -> Workload:
-    def build(device: torch.device, full: bool = False) -> Callable[[], object]:
+    def made(device: torch.device, full: bool) -> NeuralHmm:
         config = replace(FULL if full else TOY, sampled_moves=sampled)
         if flow:
             config = replace(config, flow=GlowFlowConfig(decoder_width=150) if full else TOY_FLOW)
-        model = random_model(config, device)
-        tokens = [_tokens(count - 3 * row) for row in range(rows)]
-        wanted = sentences(tokens, model.voice(), HmmOptions(temperature=0.334))
-        return lambda: list(model.generate(wanted, Noise(0, range(rows))))
+        return random_model(config, device)
 
-    return Workload(name, f"{rows} x {count} tokens", build)
+    return speaking(name, made, rows, count, HmmOptions(temperature=0.334), fewer=3)

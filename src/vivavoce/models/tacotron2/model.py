@@ -5,7 +5,7 @@ Shapes: B rows, L tokens, E memory, M bands, T frames, S style width.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +16,7 @@ from vivavoce.audio.features import extract
 from vivavoce.audio.resample import resample
 from vivavoce.errors import UnknownVoice, VoiceError
 from vivavoce.models.base import Sentence, Traits
+from vivavoce.models.spoken import CoquiSpoken
 from vivavoce.models.stepwise import (
     FrameSequence,
     StepwiseModel,
@@ -31,11 +32,8 @@ from vivavoce.models.tacotron2.style import Capacitron, StyleTokens
 from vivavoce.nn.noise import Noise
 from vivavoce.nn.recurrent import TokenEncoder
 from vivavoce.nn.rows import State
-from vivavoce.text.coqui_model import CoquiTextConfig
-from vivavoce.text.split import chunks
-from vivavoce.types import Audio, Chunk, FeatureSpec, Tokens, Voice
+from vivavoce.types import Audio, Voice
 
-MAX_CHARS = 200
 MAX_TOKENS = 1000
 
 
@@ -69,26 +67,15 @@ class TacotronSequence(FrameSequence[TacotronOptions]):
         return self.guard.finish() or super().problem()
 
 
-class Tacotron(StepwiseModel[TacotronOptions]):
+class Tacotron(CoquiSpoken[TacotronOptions, TacotronConfig], StepwiseModel[TacotronOptions]):
     """Shen et al., arXiv:1712.05884 (generation 2), Wang et al., arXiv:1703.10135 (1)."""
 
     family = "tacotron2"
     options_type = TacotronOptions
     config_type = TacotronConfig
-    text_type = CoquiTextConfig
     traits = Traits(emits_parts=True, stream_frames=64)
 
-    def __init__(
-        self,
-        config: TacotronConfig,
-        spec: FeatureSpec,
-        text: CoquiTextConfig | None = None,
-        speaker_names: tuple[str, ...] = (),
-    ) -> None:
-        super().__init__()
-        self.config, self.spec, self.speaker_names = config, spec, speaker_names
-        c = config
-        self.text = text or CoquiTextConfig()
+    def make(self, c: TacotronConfig) -> None:
         if c.generation == 2:
             self.encoder = TokenEncoder(c.n_tokens, c.width, c.width)
             self.decoder, self.postnet = LSTMDecoder(c), ResidualPostnet(c.n_mels, c.postnet)
@@ -106,13 +93,6 @@ class Tacotron(StepwiseModel[TacotronOptions]):
     @property
     def device(self) -> torch.device:
         return self.encoder.embedding.weight.device
-
-    def chunks(self, text: str, voice: Voice, options: TacotronOptions) -> Iterator[Chunk]:
-        return chunks(text, MAX_CHARS)
-
-    def tokenise(self, text: str, voice: Voice, options: TacotronOptions) -> Tokens:
-        """Raises TextError when nothing of `text` can be spoken."""
-        return self.text.encode(text)
 
     def begin(
         self, sentence: Sentence[TacotronOptions], noise: Noise, attempt: int = 0

@@ -17,8 +17,9 @@ from vivavoce.models.tacotron2.config import (
 )
 from vivavoce.models.tacotron2.decoder import LSTMDecoder
 from vivavoce.models.tacotron2.model import Tacotron
+from vivavoce.models.work import speaking, tokens
 from vivavoce.nn.noise import Noise
-from vivavoce.types import Audio, FeatureSpec, Tokens, Workload
+from vivavoce.types import Audio, FeatureSpec, Workload
 
 DYNAMIC = AttentionConfig("dynamic")
 FORWARD = AttentionConfig(forward_attention=True, forward_mask=True, agent=True, window=True)
@@ -97,24 +98,17 @@ def _stop_at_the_end(model: Tacotron, decoder: LSTMDecoder) -> None:
     decoder.stop.weight[0, -1], decoder.stop.bias[0] = -200.0, 200 * 0.45
 
 
-def _tokens(count: int) -> Tokens:
-    return Tokens(tuple(1 + i % 100 for i in range(count)), (0,) * count)
-
-
 def _speaking(
     name: str, rows: int, count: int, attention: AttentionConfig, size: TacotronConfig = FULL
 ) -> Workload:
-    def build(device: torch.device, full: bool = False) -> Callable[[], object]:
+    def made(device: torch.device, full: bool) -> Tacotron:
         config = size if full else _toy(size)
         if not full or attention.kind != "location":
             width, filters = (128, 32) if full else (12, 4)
             config = replace(config, attention=replace(attention, width=width, filters=filters))
-        model = random_model(config, device)
-        tokens = [_tokens(max(1, count - 3 * row)) for row in range(rows)]
-        wanted = sentences(tokens, model.voice(), TacotronOptions())
-        return lambda: list(model.generate(wanted, Noise(0, range(rows))))
+        return random_model(config, device)
 
-    return Workload(name, f"{rows} x {count} tokens", build)
+    return speaking(name, made, rows, count, fewer=3)
 
 
 def _toy(full: TacotronConfig) -> TacotronConfig:
@@ -132,6 +126,6 @@ def _style(device: torch.device, full: bool = False) -> Callable[[], object]:
 
     def speak() -> object:
         voice = model.style_voice(recording)
-        return list(model.generate(sentences([_tokens(9)], voice, TacotronOptions()), Noise(0)))
+        return list(model.generate(sentences([tokens(9)], voice, TacotronOptions()), Noise(0)))
 
     return speak

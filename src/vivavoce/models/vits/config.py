@@ -7,7 +7,7 @@ from typing import Annotated
 
 from vivavoce.errors import ConfigError
 from vivavoce.nn.latent_config import LatentConfig
-from vivavoce.nn.speaker_config import SpeakerConfig
+from vivavoce.nn.speaker_config import LstmSpeakerConfig, SpeakerConfig
 from vivavoce.options import Opt, Options
 
 
@@ -21,7 +21,8 @@ class VitsConfig(LatentConfig):
     the normalisation in those two. `posterior` and `variational_durations` say whether the parts
     are there that only training (and voice conversion) needs. `speaker_width` 0 means that nobody
     tells who speaks; `n_speakers` 0 with a width means that speakers are vectors from elsewhere,
-    which `unit_speakers` brings to length 1; `speaker_encoder` makes such vectors of recordings.
+    which `unit_speakers` brings to length 1; `speaker_encoder` or `speaker_lstm` makes such vectors
+    of recordings.
     `language_width` channels of a language's embedding are appended to every symbol.
     """
 
@@ -47,6 +48,7 @@ class VitsConfig(LatentConfig):
     n_languages: int = 0
     language_width: int = 0
     speaker_encoder: SpeakerConfig | None = None
+    speaker_lstm: LstmSpeakerConfig | None = None
 
     def __post_init__(self) -> None:
         if self.n_tokens < 1 or min(self.encoder_width, self.latent_width) < 1:
@@ -62,12 +64,17 @@ class VitsConfig(LatentConfig):
             raise ConfigError("n_speakers needs a speaker_width.")
         if bool(self.n_languages) != bool(self.language_width):
             raise ConfigError("n_languages and language_width belong together.")
-        if self.speaker_encoder and self.speaker_encoder.width != self.speaker_width:
+        if self.listener and self.listener.width != self.speaker_width:
             raise ConfigError(
-                f"The speaker encoder gives {self.speaker_encoder.width} numbers, the model takes "
+                f"The speaker encoder gives {self.listener.width} numbers, the model takes "
                 f"{self.speaker_width}.",
                 "Put the model_se.pth that belongs to this checkpoint beside it, or none.",
             )
+
+    @property
+    def listener(self) -> SpeakerConfig | LstmSpeakerConfig | None:
+        """What makes vectors of recordings."""
+        return self.speaker_encoder or self.speaker_lstm
 
     @property
     def encoder_width(self) -> int:

@@ -121,6 +121,8 @@ def _problem(config: VitsConfig, decoder: DecoderConfig, text: TextConfig) -> st
         return f"its text rules are of the kind '{text.kind}'"
     if not config.posterior:
         return "it has no posterior encoder"
+    if config.speaker_lstm:
+        return "the settings of its recurrent speaker encoder cannot be written"
     if config.stochastic_durations and not config.variational_durations:
         return "its durations lack what only training needs"
     fixed = _FIXED | (_STOCHASTIC if config.stochastic_durations else _DETERMINISTIC)

@@ -51,7 +51,7 @@ def tables(
     theirs, _ = names.official(tensors)
     rows = theirs["enc_p.emb.weight"].shape[0] if "enc_p.emb.weight" in theirs else 0
     said = settings_of(foreign, rows)
-    config = config_of(theirs, said.unit_speakers)
+    config = config_of(theirs, said.unit_speakers, said.speaker_encoder)
     decoder = decoder_of(theirs, said.decoder)
     spec = replace(
         XTTS_LATENTS,

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from vivavoce.config import from_dict
 from vivavoce.errors import TextError
 from vivavoce.models.base import AcousticModel, OnStep, Sentence, Traits, Transcriber
+from vivavoce.models.speaker import SpeakerListener, network
 from vivavoce.models.vits import recording, speakers
 from vivavoce.models.vits import text as vits_text
 from vivavoce.models.vits.config import VitsConfig, VitsOptions
@@ -25,7 +26,6 @@ from vivavoce.models.vits.prior import Lengths, expanded, lengths_of
 from vivavoce.nn.latent_flow import Flow, Posterior
 from vivavoce.nn.noise import Noise
 from vivavoce.nn.padding import length_mask, pad_tokens
-from vivavoce.nn.speaker import SpeakerNetwork
 from vivavoce.types import Audio, Chunk, Features, FeatureSpec, Tokens, Voice
 
 FIRST_FRAMES = 48
@@ -78,9 +78,9 @@ class VitsTTS(AcousticModel[VitsOptions]):
         self.language_table = (
             nn.Embedding(config.n_languages, config.language_width) if config.n_languages else None
         )
-        self.speaker_encoder: SpeakerNetwork | None = None
-        if config.speaker_encoder:
-            self.speaker_encoder = SpeakerNetwork(config.speaker_encoder)
+        self.speaker_encoder: SpeakerListener | None = None
+        if config.listener:
+            self.speaker_encoder = network(config.listener)
             self.traits = replace(self.traits, clones=True)
 
     @property
@@ -125,7 +125,8 @@ class VitsTTS(AcousticModel[VitsOptions]):
     @classmethod
     def clones_with(cls, manifest: Mapping[str, Any]) -> bool:
         """Where there is a speaker encoder; nobody knows before the model is here."""
-        return "config" not in manifest or bool(manifest["config"].get("speaker_encoder"))
+        config = manifest.get("config", {"speaker_encoder": "perhaps"})
+        return bool(config.get("speaker_encoder") or config.get("speaker_lstm"))
 
     @property
     def reads_phonemes(self) -> bool:

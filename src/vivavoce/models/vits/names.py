@@ -11,7 +11,9 @@ from typing import Literal
 
 from torch import Tensor
 
+from vivavoce.checkpoints.relative_names import RELATIVE_RENAMES
 from vivavoce.checkpoints.remap import fold_weight_norm, strip, under
+from vivavoce.checkpoints.speaker_names import speaker_tensors
 from vivavoce.models.vits.vectors import VECTORS
 from vivavoce.vocoders import inner as decoders
 
@@ -26,8 +28,6 @@ _BESIDE = ("speaker_encoder/", "speakers/")
 VOCODER = "vocoder."
 ENCODER = "speaker_encoder."
 _ENCODER_FILE = re.compile(r"speaker_encoder/(?:model/)?(?P<own>.+)")
-_ENCODER_NAMES = re.compile(r"(conv1|bn1|layer\d|attention|fc|torch_spec)\.")
-_ENCODER_SPARE = re.compile(r"torch_spec\..+|.+\.num_batches_tracked")
 VARIATIONAL = "durations.variational."
 
 
@@ -110,18 +110,8 @@ _TAILS = _compiled(
 _OURS = _compiled(
     (r"^enc_p\.emb\.", "text.embedding."),
     (r"^enc_p\.proj\.", "text.projection."),
-    (r"^enc_p\.encoder\.attn_layers\.(\d+)\.conv_q\.", r"text.layers.\1.attention.query."),
-    (r"^enc_p\.encoder\.attn_layers\.(\d+)\.conv_k\.", r"text.layers.\1.attention.key."),
-    (r"^enc_p\.encoder\.attn_layers\.(\d+)\.conv_v\.", r"text.layers.\1.attention.value."),
-    (r"^enc_p\.encoder\.attn_layers\.(\d+)\.conv_o\.", r"text.layers.\1.attention.output."),
-    (r"^enc_p\.encoder\.attn_layers\.(\d+)\.emb_rel_k$", r"text.layers.\1.attention.relative_key"),
-    (
-        r"^enc_p\.encoder\.attn_layers\.(\d+)\.emb_rel_v$",
-        r"text.layers.\1.attention.relative_value",
-    ),
-    (r"^enc_p\.encoder\.norm_layers_([12])\.(\d+)\.", r"text.layers.\2.norm_\1."),
-    (r"^enc_p\.encoder\.ffn_layers\.(\d+)\.conv_1\.", r"text.layers.\1.feed_forward.expand."),
-    (r"^enc_p\.encoder\.ffn_layers\.(\d+)\.conv_2\.", r"text.layers.\1.feed_forward.contract."),
+    (r"^enc_p\.encoder\.", "text."),
+    *RELATIVE_RENAMES,
     (r"^enc_q\.pre\.", "posterior.start."),
     (r"^enc_q\.enc\.", "posterior.wavenet."),
     (r"^enc_q\.proj\.", "posterior.end."),
@@ -184,20 +174,14 @@ def official(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str
 def _from_beside(beside: Mapping[str, Tensor], own: Iterable[str]) -> dict[str, Tensor]:
     """The speakers' vectors as a table, and the speaker encoder, where the model takes them.
 
-    A model with a table of its own learned from no encoder, or only in its loss. Encoders of other
-    kinds (Coqui's LSTM) are left out.
+    A model with a table of its own learned from no encoder, or only in its loss.
     """
     if any(_short(name) == "emb_g.weight" for name in own):
         return {}
     found = {"emb_g.weight": beside[VECTORS]} if VECTORS in beside else {}
     files = ((_ENCODER_FILE.fullmatch(name), tensor) for name, tensor in beside.items())
-    its = {match["own"]: tensor for match, tensor in files if match}
-    if not {"layer4.0.conv1.weight", "attention.0.weight", "fc.weight"} <= its.keys():
-        return found
-    kept = {name: t for name, t in its.items() if _ENCODER_NAMES.match(name)}
-    return found | {
-        f"{ENCODER}{name}": t for name, t in kept.items() if not _ENCODER_SPARE.fullmatch(name)
-    }
+    its = speaker_tensors({match["own"]: tensor for match, tensor in files if match})
+    return found | {f"{ENCODER}{name}": tensor for name, tensor in its.items()}
 
 
 def _short(name: str) -> str:

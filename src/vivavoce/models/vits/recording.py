@@ -1,6 +1,6 @@
 """Recordings as a voice of YourTTS: the vector that its speaker encoder hears in them.
 
-Casanova et al. 2022, arXiv:2112.02418, section 2; windows and means are those of Coqui's inference.
+Casanova et al. 2022, arXiv:2112.02418, section 2.
 """
 
 from __future__ import annotations
@@ -8,39 +8,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional as F
 
-from vivavoce.audio.features import extract
 from vivavoce.audio.recording import LONG_SILENCE_S, check_recording
-from vivavoce.audio.resample import resample
-from vivavoce.audio.specs import SPEAKER_16K
 from vivavoce.errors import VoiceError
-from vivavoce.nn.speaker import SpeakerNetwork
+from vivavoce.models.speaker import SpeakerListener, embedding
 from vivavoce.types import Audio, Voice
 
 FAMILY = "vits"
-RATE = SPEAKER_16K.sample_rate
 SHORTEST_S = 1.0
-WINDOW = 250 * SPEAKER_16K.hop_length
-"""Samples that are heard at once: 2.5 s."""
-
-WINDOWS = 10
-"""Of each recording, at equal distances from its start to its end."""
-
 ADVICE = "Give some seconds of speech; three to thirty are best."
 
 
-class SpeakerListener(Protocol):
+class Listening(Protocol):
     """A model that may have an encoder of speakers."""
 
-    speaker_encoder: SpeakerNetwork | None
+    speaker_encoder: SpeakerListener | None
 
 
 def make_voice(
-    model: SpeakerListener,
+    model: Listening,
     recordings: Audio | Sequence[Audio],
     name: str,
     language: str = "en",
@@ -72,8 +59,7 @@ def make_voice(
         for number, audio in enumerate(several, 1)
     ]
     heard = [report.require() for report in reports]
-    with torch.no_grad():
-        vectors = torch.stack([embedding(model.speaker_encoder, audio) for audio in heard])
+    vectors = torch.stack([embedding(model.speaker_encoder, audio) for audio in heard])
     seconds = torch.tensor(sum(audio.duration_s for audio in heard), dtype=torch.float32)
     warnings = tuple(warning for report in reports for warning in report.warnings)
     return Voice(
@@ -85,19 +71,3 @@ def make_voice(
         licence,
         warnings,
     )
-
-
-def embedding(encoder: SpeakerNetwork, audio: Audio) -> Tensor:
-    """`[D]` float32 on the CPU: the mean of the windows' unit vectors."""
-    samples = resample(np.asarray(audio.samples, np.float32), audio.sample_rate, RATE)
-    mel = extract(torch.from_numpy(windows(samples)), SPEAKER_16K)
-    unit = F.normalize(encoder.describe(mel.to(encoder.conv1.weight)), dim=1)
-    return unit.float().cpu().mean(0)
-
-
-def windows(samples: np.ndarray) -> np.ndarray:
-    """`[S]` as `[N, WINDOW]`; a recording that is no longer than a window is the only one."""
-    if len(samples) <= WINDOW:
-        return samples[None]
-    starts = np.linspace(0, len(samples) - WINDOW, WINDOWS).astype(int)
-    return np.stack([samples[start : start + WINDOW] for start in starts])

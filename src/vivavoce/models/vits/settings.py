@@ -48,7 +48,10 @@ _PHONEME_TYPES = ("espeak", "text")
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Of one checkpoint. `unit_speakers` and `languages` are Coqui's; `speakers` in row order."""
+    """Of one checkpoint; `speakers` in row order.
+
+    `unit_speakers`, `languages` and the settings of a `speaker_encoder` are Coqui's.
+    """
 
     text: TextConfig
     sample_rate: int
@@ -58,6 +61,7 @@ class Settings:
     default_speaker: int = 0
     languages: tuple[str, ...] = ()
     unit_speakers: bool = False
+    speaker_encoder: dict[str, Any] | None = None
 
 
 def settings_of(foreign: Mapping[str, Any], rows: int) -> Settings:
@@ -204,7 +208,6 @@ def coqui(foreign: Mapping[str, Any], rows: int) -> Settings:
             f"(encoder_sample_rate {arguments['encoder_sample_rate']}).",
             "Only models with one sample rate can be used.",
         )
-    _check_encoder((foreign.get("found") or {}).get("encoder_settings"))
     text = _without_none({k: foreign[k] for k in _COQUI_TEXT if foreign.get(k) is not None})
     text.setdefault("characters", dict(VITS_CHARACTERS))
     text["model_args"] = {
@@ -232,14 +235,20 @@ def coqui(foreign: Mapping[str, Any], rows: int) -> Settings:
         speakers=vectors.names_of(foreign.get("found") or {}),
         languages=tuple(listed) if arguments.get("use_language_embedding") else (),
         unit_speakers=bool(arguments.get("use_d_vector_file") or foreign.get("use_d_vector_file")),
+        speaker_encoder=_encoder((foreign.get("found") or {}).get("encoder_settings")),
     )
 
 
-def _check_encoder(text: str | None) -> None:
-    """Whether the speaker encoder hears what ours does. Raises BadCheckpoint."""
+def _encoder(text: str | None) -> dict[str, Any] | None:
+    """The speaker encoder's settings. Raises BadCheckpoint for a ResNet that hears other than ours.
+
+    A recurrent encoder hears what they say.
+    """
     if text is None:
-        return
+        return None
     table = _json(text, "config_se.json")
+    if str((table.get("model_params") or {}).get("model_name", "resnet")).lower() == "lstm":
+        return table
     said = (table.get("audio") or {}) | (table.get("model_params") or {})
     odd = {k: said[k] for k, usual in _ENCODER.items() if said.get(k, usual) != usual}
     if odd:
@@ -247,6 +256,7 @@ def _check_encoder(text: str | None) -> None:
             f"The speaker encoder reads unsupported features: {odd}.",
             "Move model_se.pth and config_se.json away to use the model's own speakers.",
         )
+    return table
 
 
 def _by_row(numbers: Mapping[str, Any]) -> tuple[str, ...]:

@@ -17,9 +17,10 @@ from torch import Tensor
 from vivavoce.checkpoints.remap import count, under
 from vivavoce.config import from_dict, to_dict
 from vivavoce.errors import BadCheckpoint, ConfigError
+from vivavoce.models.speaker import sizes
 from vivavoce.models.vits.config import VitsConfig
 from vivavoce.models.vits.names import ENCODER, decoder
-from vivavoce.nn.speaker_config import SpeakerConfig
+from vivavoce.nn.speaker_config import LstmSpeakerConfig
 from vivavoce.vocoders import inner as decoders
 from vivavoce.vocoders.inner import DecoderConfig
 
@@ -39,8 +40,12 @@ class DecoderSettings:
     dilations: tuple[tuple[int, ...], ...] = ()
 
 
-def config_of(theirs: Mapping[str, Tensor], unit_speakers: bool = False) -> VitsConfig:
-    """Raises BadCheckpoint where a part of the model is missing."""
+def config_of(
+    theirs: Mapping[str, Tensor],
+    unit_speakers: bool = False,
+    speaker_encoder: dict[str, Any] | None = None,
+) -> VitsConfig:
+    """`speaker_encoder` are its settings. Raises BadCheckpoint where a part is missing."""
     tokens, width = _shape(theirs, "enc_p.emb.weight")
     couplings = _numbers(theirs, r"flow\.flows\.(\d+)\.pre\.")
     window, per_head = _shape(theirs, "enc_p.encoder.attn_layers.0.emb_rel_k")[1:]
@@ -63,7 +68,7 @@ def config_of(theirs: Mapping[str, Tensor], unit_speakers: bool = False) -> Vits
         "n_languages": languages[0],
         "language_width": languages[1],
         "unit_speakers": unit_speakers,
-        **_encoder(theirs),
+        **_encoder(theirs, speaker_encoder),
     }
     table |= _durations(theirs) | _posterior(theirs) | _speakers(theirs, first)
     return _checked(partial(from_dict, VitsConfig), table)
@@ -113,18 +118,13 @@ def _speakers(theirs: Mapping[str, Tensor], first: str) -> dict[str, Any]:
     }
 
 
-def _encoder(theirs: Mapping[str, Tensor]) -> dict[str, Any]:
+def _encoder(theirs: Mapping[str, Tensor], settings: dict[str, Any] | None) -> dict[str, Any]:
     its = under(theirs, ENCODER)
     if not its:
         return {}
-    try:
-        sizes = SpeakerConfig.of({name: tuple(tensor.shape) for name, tensor in its.items()})
-    except KeyError as error:
-        raise BadCheckpoint(
-            f"The speaker encoder is not complete: '{error.args[0]}' is missing.",
-            "Take the model_se.pth that belongs to this checkpoint.",
-        ) from error
-    return {"speaker_encoder": to_dict(sizes)}
+    found = sizes(its, settings)
+    lstm = isinstance(found, LstmSpeakerConfig)
+    return {"speaker_lstm" if lstm else "speaker_encoder": to_dict(found)}
 
 
 def decoder_of(theirs: Mapping[str, Tensor], said: DecoderSettings) -> DecoderConfig:

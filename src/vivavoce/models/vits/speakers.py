@@ -48,7 +48,7 @@ def voice(model: Speaking, name: str | None) -> Voice:
             raise UnknownVoice(
                 f"This model has no speaker '{name}'." if name else "This model needs a voice.",
                 "Make one from a recording: give --ref recording.wav with the text."
-                if model.config.speaker_encoder
+                if model.config.listener
                 else "Import its checkpoint again with model_se.pth or speakers.json beside it.",
             )
         if name not in (None, DEFAULT, *model.speaker_names):

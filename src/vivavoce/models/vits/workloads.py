@@ -10,16 +10,21 @@ from typing import Any
 import numpy as np
 import torch
 
-from vivavoce.audio.specs import HIFIGAN_22K, SPEAKER_16K, XTTS_LATENTS
+from vivavoce.audio.specs import COQUI_22K, HIFIGAN_22K, SPEAKER_16K, XTTS_LATENTS
 from vivavoce.models.base import sentences
 from vivavoce.models.vits.config import VitsConfig, VitsOptions
 from vivavoce.models.vits.model import VitsTTS
 from vivavoce.nn.noise import Noise
-from vivavoce.nn.speaker_config import SpeakerConfig
+from vivavoce.nn.speaker_config import LstmSpeakerConfig, SpeakerConfig
 from vivavoce.types import Audio, Tokens, Workload
 from vivavoce.vocoders import inner as decoders
 
 RATE = SPEAKER_16K.sample_rate
+LSTM = LstmSpeakerConfig(features=replace(COQUI_22K, sample_rate=RATE))
+_TOY_ENCODERS: dict[type, dict[str, Any]] = {
+    SpeakerConfig: {"blocks": (1, 1, 1, 1)},
+    LstmSpeakerConfig: {"hidden": 16, "width": 8},
+}
 FULL = VitsConfig(n_tokens=256)
 TOY = VitsConfig(
     n_tokens=256,
@@ -47,31 +52,31 @@ def workloads() -> dict[str, Workload]:
         _speaking(
             "languages", 1, 201, n_languages=3, language_width=4, n_speakers=4, speaker_width=16
         ),
-        Workload("cloning", "two recordings of 6 s heard as a voice, which speaks", _cloning),
+        _cloning("cloning", SpeakerConfig()),
+        _cloning("cloning-lstm", LSTM),
         Workload("training", "one step of both phases on 2 x 60 symbols, 2.3 s", _training),
     )
     return {work.name: work for work in found}
 
 
-def _cloning(device: torch.device, full: bool = False) -> Callable[[], object]:
-    sizes = SpeakerConfig() if full else replace(SpeakerConfig(), blocks=(1, 1, 1, 1))
-    config = replace(
-        FULL if full else TOY,
-        speaker_width=sizes.width,
-        unit_speakers=True,
-        speaker_encoder=sizes,
-    )
-    model = random_model(config, device)
-    rng = np.random.default_rng(0)
-    noise = [0.1 * rng.standard_normal(6 * RATE).astype(np.float32) for _ in range(2)]
-    recordings = [Audio(samples, RATE) for samples in noise]
+def _cloning(name: str, encoder: SpeakerConfig | LstmSpeakerConfig) -> Workload:
+    def build(device: torch.device, full: bool = False) -> Callable[[], object]:
+        sizes = encoder if full else replace(encoder, **_TOY_ENCODERS[type(encoder)])
+        config = replace(FULL if full else TOY, speaker_width=sizes.width, unit_speakers=True)
+        kind = "speaker_encoder" if isinstance(sizes, SpeakerConfig) else "speaker_lstm"
+        model = random_model(replace(config, **{kind: sizes}), device)
+        rng = np.random.default_rng(0)
+        noise = [0.1 * rng.standard_normal(6 * RATE).astype(np.float32) for _ in range(2)]
+        recordings = [Audio(samples, RATE) for samples in noise]
 
-    def speak() -> object:
-        voice = model.make_voice(recordings)
-        batch = sentences([Tokens((1, 2, 3), (0, 0, 0))], voice, VitsOptions())
-        return list(model.generate(batch, Noise(0)))
+        def speak() -> object:
+            voice = model.make_voice(recordings)
+            batch = sentences([Tokens((1, 2, 3), (0, 0, 0))], voice, VitsOptions())
+            return list(model.generate(batch, Noise(0)))
 
-    return speak
+        return speak
+
+    return Workload(name, "two recordings of 6 s heard as a voice, which speaks", build)
 
 
 def random_model(config: VitsConfig, device: torch.device | str) -> VitsTTS:

@@ -14,14 +14,13 @@ from torch import Tensor
 
 from vivavoce.models.base import Job, Part, Sentence
 from vivavoce.models.xtts.config import XttsOptions
-from vivavoce.models.xtts.decode import CodeSequence, GptDecoder
-from vivavoce.models.xtts.gpt import Gpt
+from vivavoce.nn.code_lengths import length_problem
+from vivavoce.nn.gpt import Gpt
+from vivavoce.nn.gpt_decode import CodeSequence, GptDecoder
 from vivavoce.nn.noise import Noise
 from vivavoce.nn.resampler import LatentResampler
 from vivavoce.types import Features, FeatureSpec
 
-CODES_PER_TOKEN = (0.6, 8.0)
-"""Speech has 2 to 5; what is far outside has lost its text, or does not find its end."""
 PIECE_CODES = 48
 """A stream's pieces grow to so many codes: as long as a window of the vocoder."""
 
@@ -67,14 +66,10 @@ class GrowingSentence:
         return Features(frames, lengths, self.spec, condition=condition, problems=problems)
 
     def _problem(self) -> str:
-        seconds = len(self.sequence.codes) / self.code_rate
-        if not self.sequence.stopped:
-            if self.sentence.options.max_codes:
-                return ""
-            return f"Generation reached its length limit ({seconds:.1f} s) without a stop token"
-        if len(self.sequence.codes) < CODES_PER_TOKEN[0] * len(self.sentence.tokens) - 2:
-            return f"Generation stopped after {seconds:.1f} s; the text is probably truncated"
-        return ""
+        sequence, sentence = self.sequence, self.sentence
+        asked = sentence.options.max_codes > 0
+        n_codes, n_tokens = len(sequence.codes), len(sentence.tokens)
+        return length_problem(n_codes, n_tokens, self.code_rate, sequence.stopped, asked)
 
 
 class StartsSequences(Protocol):

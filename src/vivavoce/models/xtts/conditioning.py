@@ -1,6 +1,6 @@
 """How XTTS hears whom it is to sound like: a mel to the latents before the text.
 
-The encoder is Tortoise's (Betker 2023, arXiv:2305.07243), the resampler Flamingo's (Alayrac et al.
+The encoder is Tortoise's (`nn/mel_attention.py`), the resampler Flamingo's (Alayrac et al.
 2022, arXiv:2204.14198, section 3.1); names and quirks are the published checkpoints'.
 """
 
@@ -11,9 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vivavoce.models.xtts.config import XttsConfig
+from vivavoce.nn.mel_attention import ConditioningEncoder
 from vivavoce.runtime.attention import attention
-
-MOST_GROUPS = 32
 
 
 class Conditioning(nn.Module):
@@ -21,7 +20,8 @@ class Conditioning(nn.Module):
 
     def __init__(self, config: XttsConfig) -> None:
         super().__init__()
-        self.encoder = ConditioningEncoder(config)
+        c = config
+        self.encoder = ConditioningEncoder(c.n_mels, c.width, c.heads, c.condition_blocks)
         self.perceiver = Perceiver(config) if config.perceiver else None
 
     def forward(self, mel: Tensor) -> Tensor:
@@ -31,54 +31,6 @@ class Conditioning(nn.Module):
         """
         heard = self.encoder(mel).transpose(1, 2)
         return heard if self.perceiver is None else self.perceiver(heard)
-
-
-class ConditioningEncoder(nn.Module):
-    """`[B, M, T]` to `[B, W, T]`; every frame attends to every other."""
-
-    def __init__(self, config: XttsConfig) -> None:
-        super().__init__()
-        self.init = nn.Conv1d(config.n_mels, config.width, 1)
-        blocks = (
-            AttentionBlock(config.width, config.heads) for _ in range(config.condition_blocks)
-        )
-        self.attn = nn.Sequential(*blocks)
-
-    def forward(self, mel: Tensor) -> Tensor:
-        return self.attn(self.init(mel))
-
-
-class AttentionBlock(nn.Module):
-    """GN(x) + attention(GN(x)): what is added to is the normalised input, not the input."""
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.norm = nn.GroupNorm(groups(width), width)
-        self.qkv = nn.Conv1d(width, 3 * width, 1)
-        self.proj_out = nn.Conv1d(width, width, 1)
-        for parameter in self.proj_out.parameters():
-            nn.init.zeros_(parameter)
-
-    def forward(self, x: Tensor) -> Tensor:
-        norm = self.norm
-        scale, shift = norm.weight.float(), norm.bias.float()
-        x = F.group_norm(x.float(), norm.num_groups, scale, shift, norm.eps).to(x.dtype)
-        batch, width, frames = x.shape
-        # each head's queries, keys and values follow one another
-        split = self.qkv(x).view(batch, self.heads, 3, width // self.heads, frames)
-        # rows that follow one another: else the CPU has only its slow form of attention
-        q, k, v = split.transpose(3, 4).contiguous().unbind(2)
-        heard = attention(q * q.shape[-1] ** -0.5, k, v)
-        return x + self.proj_out(heard.transpose(2, 3).reshape(batch, width, frames))
-
-
-def groups(width: int) -> int:
-    """How many groups of channels are normalised together: 32, fewer in narrow models."""
-    found = 8 if width <= 16 else 16 if width <= 64 else MOST_GROUPS
-    while width % found:
-        found //= 2
-    return found
 
 
 class Perceiver(nn.Module):

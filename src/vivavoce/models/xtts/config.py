@@ -60,6 +60,11 @@ class XttsConfig:
             raise ConfigError("start_text and stop_text must be among the text tokens.")
 
     @property
+    def voice_positions(self) -> int:
+        """The most positions of the GPT that a voice takes."""
+        return self.n_latents if self.perceiver else self.max_prompt
+
+    @property
     def code_rate(self) -> float:
         """Codes per second, Hz."""
         return self.input_rate / self.code_samples

@@ -23,6 +23,7 @@ from vivavoce.models.xtts.settings import (
     options_of,
     read_vocabulary,
 )
+from vivavoce.nn.gpt_names import GPT_NAMES, GPT_UNUSED, turned
 from vivavoce.vocoders import VOCODERS
 
 # What belongs to a checkpoint, by its name among the settings. The statistics are for weights
@@ -38,29 +39,15 @@ _PREFIXES = ("xtts.", "module.", "_orig_mod.")
 _DROPPED = re.compile(
     r"(dvae|torch_mel_spectrogram_\w+)\..+"
     r"|gpt\.(gpt_inference|prompt_embedding|prompt_pos_embedding)\..+"
-    r"|gpt\.gpt\.(wte\.weight|h\.\d+\.attn\.(masked_)?bias)"
+    rf"|{GPT_UNUSED}"
     r"|.+\.num_batches_tracked|hifigan_decoder\.speaker_encoder\.torch_spec\..+"
 )
-_RENAMES = tuple(
-    (re.compile(pattern), replacement)
-    for pattern, replacement in (
-        (r"^gpt\.mel_embedding\.", "gpt.code_embedding."),
-        (r"^gpt\.mel_pos_embedding\.emb\.", "gpt.code_positions."),
-        (r"^gpt\.text_pos_embedding\.emb\.", "gpt.text_positions."),
-        (r"^gpt\.mel_head\.", "gpt.code_head."),
-        (r"^gpt\.gpt\.ln_f\.", "gpt.norm."),
-        (r"^gpt\.gpt\.h\.(\d+)\.ln_([12])\.", r"gpt.blocks.\1.norm\2."),
-        (r"^gpt\.gpt\.h\.(\d+)\.attn\.c_attn\.", r"gpt.blocks.\1.qkv."),
-        (r"^gpt\.gpt\.h\.(\d+)\.attn\.c_proj\.", r"gpt.blocks.\1.out."),
-        (r"^gpt\.gpt\.h\.(\d+)\.mlp\.c_fc\.", r"gpt.blocks.\1.up."),
-        (r"^gpt\.gpt\.h\.(\d+)\.mlp\.c_proj\.", r"gpt.blocks.\1.down."),
-        (r"^gpt\.conditioning_encoder\.", "conditioning.encoder."),
-        (r"^gpt\.conditioning_perceiver\.", "conditioning.perceiver."),
-        (r"^hifigan_decoder\.speaker_encoder\.", "speaker_encoder."),
-    )
+_RENAMES = (
+    *GPT_NAMES,
+    (re.compile(r"^gpt\.conditioning_encoder\."), "conditioning.encoder."),
+    (re.compile(r"^gpt\.conditioning_perceiver\."), "conditioning.perceiver."),
+    (re.compile(r"^hifigan_decoder\.speaker_encoder\."), "speaker_encoder."),
 )
-# GPT-2's code keeps these as [in, out].
-_TRANSPOSED = re.compile(r"gpt\.gpt\.h\.\d+\.(attn|mlp)\.c_(attn|fc|proj)\.weight")
 _SPEAKERS = "speakers/"
 N_LATENTS = 32
 
@@ -81,8 +68,7 @@ def adapt(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
     ours: dict[str, Tensor] = {}
     for name, tensor in theirs.items():
         if not name.startswith((OFFICIAL_VOCODER, _SPEAKERS)):
-            turned = tensor.t() if _TRANSPOSED.fullmatch(name) and tensor.dim() == 2 else tensor
-            ours[_rename(name)] = turned
+            ours[_rename(name)] = turned(name, tensor)
     its = under(theirs, OFFICIAL_VOCODER)
     family = VOCODERS.recognise(its)
     vocoder = VOCODERS.family(family).importer.adapt(its)[0] if family else its

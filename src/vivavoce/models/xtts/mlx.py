@@ -9,8 +9,8 @@ import mlx.core as mx
 from mlx import nn as layers
 from torch import Tensor, nn
 
-from vivavoce.models.xtts.cache import KVCache, Span, whole_blocks
-from vivavoce.models.xtts.gpt import Gpt, GptBlock
+from vivavoce.nn.gpt import Gpt, GptBlock
+from vivavoce.nn.kv_cache import KVCache, Span, whole_blocks
 from vivavoce.runtime.mlx import MlxFormat, Product, RowNorm, to_mlx, to_torch
 
 

@@ -17,21 +17,20 @@ from vivavoce.errors import TextError
 from vivavoce.models.base import AcousticModel, OnStep, Sentence, Traits, Transcriber
 from vivavoce.models.xtts import text as xtts_text
 from vivavoce.models.xtts import voice as voices
-from vivavoce.models.xtts.batcher import CODES_PER_TOKEN, GrowingSentence, XttsBatcher
-from vivavoce.models.xtts.cache import VoiceCaches, whole_blocks
+from vivavoce.models.xtts.batcher import GrowingSentence, XttsBatcher
 from vivavoce.models.xtts.conditioning import Conditioning
 from vivavoce.models.xtts.config import XttsConfig, XttsOptions
-from vivavoce.models.xtts.decode import GptDecoder, XttsPrompt
-from vivavoce.models.xtts.gpt import Gpt
 from vivavoce.models.xtts.speaker import SpeakerEncoder
+from vivavoce.nn.code_lengths import most_codes
+from vivavoce.nn.gpt import Gpt
+from vivavoce.nn.gpt_decode import GptDecoder, GptPrompt
+from vivavoce.nn.kv_cache import VoiceCaches, whole_blocks
 from vivavoce.nn.noise import Noise
 from vivavoce.nn.resampler import LatentResampler
 from vivavoce.runtime.arithmetic import Arithmetic, portable
 from vivavoce.text.multilingual import LANGUAGES
 from vivavoce.text.multilingual.detect import detect
 from vivavoce.types import Audio, Chunk, Features, FeatureSpec, Tokens, Voice
-
-SPARE_CODES = 65
 
 
 @dataclass(frozen=True)
@@ -212,15 +211,15 @@ class Xtts(AcousticModel[XttsOptions]):
             for one, sequence in zip(given, sequences, strict=True)
         ]
 
-    def _prompt(self, one: Beginning) -> XttsPrompt:
+    def _prompt(self, one: Beginning) -> GptPrompt:
         """The voice, as far as its cache does not hold it, the text, and START of the codes."""
         ids = torch.tensor(one.sentence.tokens.ids, device=self.device)[None]
         text = [self.gpt.text(ids), self.gpt.start(self.device)]
         known, n = self.voice_caches.get(one.key), len(one.latents)
         if known is not None:
-            return XttsPrompt(torch.cat(text, dim=1), known, n)
+            return GptPrompt(torch.cat(text, dim=1), known, n)
         whole = torch.cat([one.latents.to(self.device)[None], *text], dim=1)
-        return XttsPrompt(whole, keep=n if self.config.perceiver else 0)  # else voices are long
+        return GptPrompt(whole, keep=n if self.config.perceiver else 0)  # else voices are long
 
     def stretch(self, speed: float) -> LatentResampler:
         rates = (self.config.input_rate, self.spec.sample_rate)
@@ -255,8 +254,8 @@ class Xtts(AcousticModel[XttsOptions]):
 
     def limit(self, sentence: Sentence[XttsOptions]) -> int:
         """How many codes a sentence may become; more would be the voice rambling on."""
-        guess = SPARE_CODES + round(CODES_PER_TOKEN[1] * len(sentence.tokens))
-        return min(self.config.max_codes - 3, sentence.options.max_codes or guess)
+        asked = sentence.options.max_codes
+        return min(self.config.max_codes - 3, asked or most_codes(len(sentence.tokens)))
 
     def _language(self, text: str, voice: Voice, options: XttsOptions) -> str:
         """Raises TextError for one that the model does not know, MissingExtra for "auto"."""

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from vivavoce.models.xtts.config import XttsConfig
-from vivavoce.models.xtts.gpt import Gpt, GptBlock
+from vivavoce.nn.gpt import Gpt, GptBlock
 from vivavoce.runtime.attention import cached_attention
 
 STOPS = 4

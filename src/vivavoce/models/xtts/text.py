@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from difflib import SequenceMatcher
-
-import tokenizers
 
 from vivavoce.errors import BadCheckpoint, TextError, near_misses
 from vivavoce.text import split
-from vivavoce.text.check import describe, speakable
+from vivavoce.text.byte_pairs import BytePairs
+from vivavoce.text.check import speakable
 from vivavoce.text.multilingual import LANGUAGES, LIMITS, spoken
 from vivavoce.text.multilingual.clean import without_broken
 from vivavoce.types import Chunk, Tokens
 
-START, STOP, SPACE, UNKNOWN = "[START]", "[STOP]", "[SPACE]", "[UNK]"
+START, STOP = "[START]", "[STOP]"
 MOST_TOKENS = 400
 """What the text positions of the published models hold, without start and stop."""
 
@@ -30,12 +27,6 @@ DIGIT_SIZE, MARK_SIZE = 7, 9
 
 _LANGUAGE = re.compile(r"\[([a-z]{2,3}(?:-[a-z]{2,4})?)\]")
 MARKS = frozenset("%&@#$£€°¥₹₽₩₺")
-# For characters that a vocabulary lacks, and only then.
-SAME = str.maketrans(
-    {"’": "'", "‘": "'", "ʼ": "'", "`": "'", "“": "", "”": "", "„": "", "«": "", "»": "",
-     "–": "-", "—": "-", "‑": "-", "−": "-", "…": "...", "।": ".", "॥": ".", "؟": "?", "،": ",",
-     "؛": ",", ";": ",", ":": ","}
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -55,26 +46,20 @@ class Tokenizer:
 
     def __init__(self, config: XttsTextConfig, text_tokens: int | None = None) -> None:
         self.vocabulary = config.vocabulary
-        self._bpe = _bpe(config.vocabulary)
-        vocabulary = self._bpe.get_vocab(with_added_tokens=True)
-        self.n_tokens = max(vocabulary.values(), default=-1) + 1
+        self.pairs = BytePairs(config.vocabulary, _OFFICIAL)
+        vocabulary, self.n_tokens = self.pairs.ids, self.pairs.n_tokens
         known = [code for code in LANGUAGES if f"[{code}]" in vocabulary]
         tokens = filter(None, map(_LANGUAGE.fullmatch, sorted(vocabulary)))
         self.languages = tuple(dict.fromkeys([*known, *(token[1] for token in tokens)]))
-        missing = [token for token in (START, STOP, SPACE, UNKNOWN) if token not in vocabulary]
-        if missing or not self.languages:
-            lacks = " ".join(missing) or "a language"
-            raise BadCheckpoint(f"The vocabulary has no token for {lacks}.", _OFFICIAL)
+        self.pairs.require((START, STOP), _OFFICIAL)
+        if not self.languages:
+            raise BadCheckpoint("The vocabulary has no token for a language.", _OFFICIAL)
         if text_tokens is not None and self.n_tokens != text_tokens:
             raise BadCheckpoint(
                 f"The vocabulary has {self.n_tokens} entries, the model {text_tokens}.",
                 "Both must come from one checkpoint: versions of XTTS differ.",
             )
         self.start, self.stop = vocabulary[START], vocabulary[STOP]
-        self._unknown = vocabulary[UNKNOWN]
-        self._characters = frozenset(token for token in vocabulary if len(token) == 1)
-        added = sorted(token.content for token in self._bpe.get_added_tokens_decoder().values())
-        self._special = re.compile("|".join(map(re.escape, added)) or r"(?!)")
 
     def encode(self, text: str, language: str) -> Tokens:
         """The language's token and the text's, without start and stop.
@@ -85,67 +70,22 @@ class Tokenizer:
         """
         code = language_code(language, self.languages)
         said = self._said(speakable(text), code)
-        encoding, places = self._encoding(said, code)
-        spans = split.word_spans(said)
-        owner = {i: n for n, (start, end) in enumerate(spans) for i in range(start, end)}
-        word_index, unread = [], []
-        for token, (start, end) in zip(encoding.ids, encoding.offsets, strict=True):
-            covered = [place for place in places[start:end] if place >= 0]
-            if token == self._unknown:
-                unread += [said[place] for place in covered]
-                covered = []
-            owners = (owner.get(place, -1) for place in covered if _in_word(said[place]))
-            word_index.append(next(owners, -1))
-        unknown = tuple(dict.fromkeys(c for c in unread if not c.isspace()))
-        if max(word_index, default=-1) < 0:
-            raise TextError(
-                f"The voice knows none of these characters: {describe(unknown) or said!r}.",
-                "Write the text in the script of the language that was asked for.",
-            )
-        words = tuple(said[start:end] for start, end in spans)
-        starts = _word_starts(text, words)
-        return Tokens(tuple(encoding.ids), tuple(word_index), words, starts, unknown, said)
+        advice = "Write the text in the script of the language that was asked for."
+        return self.pairs.tokens(text, said, advice, f"[{code}]")
 
     def length(self, text: str, language: str) -> int:
         """How many ids `encode` would give; of any text, also one without words."""
         code = language_code(language, self.languages)
-        return len(self._encoding(self._said(text, code), code)[0].ids)
+        return self.pairs.length(self._said(text, code), f"[{code}]")
 
     def unread(self, text: str, language: str) -> tuple[str, ...]:
         """Characters that become [UNK], each once; of any text, also one without words."""
         code = language_code(language, self.languages)
-        said = self._said(text, code)
-        encoding, places = self._encoding(said, code)
-        lost = (
-            said[place]
-            for token, (start, end) in zip(encoding.ids, encoding.offsets, strict=True)
-            if token == self._unknown
-            for place in places[start:end]
-            if place >= 0
-        )
-        return tuple(c for c in dict.fromkeys(lost) if not c.isspace())
+        return self.pairs.unread(self._said(text, code), f"[{code}]")
 
     def _said(self, text: str, code: str) -> str:
         """The text in words, in characters that the vocabulary has, if it has something like it."""
-        said = spoken_form(text, code)
-        lacking = {c for c in said if c not in self._characters and c != " "}
-        if lacking:
-            said = said.translate({ord(c): self._alike(c) for c in lacking})
-        # What looks like a special token is no order to the model.
-        return self._special.sub(lambda match: match[0].strip("[]"), " ".join(said.split()))
-
-    def _alike(self, character: str) -> str:
-        alike = unicodedata.normalize("NFKC", character.translate(SAME))
-        forms = (alike, alike.lower())  # number words may have capitals: "Komma"
-        return next((form for form in forms if self._characters.issuperset(form)), character)
-
-    def _encoding(self, said: str, code: str) -> tuple[tokenizers.Encoding, list[int]]:
-        """The encoding, and the place in `said` of each character that it was made from."""
-        prefix = f"[{code}]"
-        places = [-1] * len(prefix)
-        for i, character in enumerate(said):
-            places += [-1] * len(SPACE) if character == " " else [i]
-        return self._bpe.encode(prefix + said.replace(" ", SPACE)), places
+        return self.pairs.spelt(spoken_form(text, code))
 
 
 def spoken_form(text: str, code: str) -> str:
@@ -206,33 +146,6 @@ def _size(text: str) -> int:
     digits = sum(map(str.isdigit, text))
     marks = sum(c in MARKS for c in text)
     return len(text) + (DIGIT_SIZE - 1) * digits + (MARK_SIZE - 1) * marks
-
-
-def _word_starts(source: str, words: tuple[str, ...]) -> tuple[int, ...]:
-    """Where in the source each word was read from.
-
-    Exact for words that stayed as they were, else in proportion between those.
-    """
-    spans = split.word_spans(source)
-    written = [source[start:end].lower() for start, end in spans]
-    starts: list[int] = []
-    for _, a, b, c, d in SequenceMatcher(None, written, words, autojunk=False).get_opcodes():
-        for n in range(d - c):
-            nearest = min(a + n * max(b - a, 1) // (d - c), len(spans) - 1)
-            starts.append(spans[nearest][0] if spans else 0)
-    return tuple(starts)
-
-
-def _in_word(character: str) -> bool:
-    return unicodedata.category(character)[0] in "LMN"
-
-
-def _bpe(vocabulary: str) -> tokenizers.Tokenizer:
-    try:
-        json.loads(vocabulary)
-        return tokenizers.Tokenizer.from_str(vocabulary)
-    except Exception as error:
-        raise BadCheckpoint(f"The vocabulary cannot be read: {error}.", _OFFICIAL) from error
 
 
 _OFFICIAL = "It should be the vocab.json that belongs to the checkpoint."

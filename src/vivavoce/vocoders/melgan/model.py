@@ -13,24 +13,13 @@ from torch.nn import functional as F
 
 from vivavoce.audio.specs import COQUI_22K
 from vivavoce.errors import UsageError
-from vivavoce.nn.convolution import Conv, Upsampling, laid_out
+from vivavoce.nn.convolution import Conv, ReflectedConv, Upsampling, laid_out
 from vivavoce.nn.tiles import in_tiles
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.base import Vocoder, require_hop
 from vivavoce.vocoders.melgan.config import PQMF_TAPS, MelganConfig
 
 SLOPE = 0.2
-
-
-class ReflectedConv(Conv):
-    """A convolution of the same length whose input is mirrored at its ends."""
-
-    def freeze(self) -> None:
-        """Nothing to do beforehand."""
-
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
-        padded = F.pad(input, (self.same, self.same, 0, 0), mode="reflect")
-        return F.conv2d(padded, self.weight.unsqueeze(2), self.bias, dilation=(1, self.dilation[0]))
 
 
 class MelganStage(nn.Module):

@@ -7,6 +7,7 @@ Shapes: B batch, C channels, T frames, F bins, D width, S samples.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -24,7 +25,7 @@ from vivavoce.vocoders.pulse.source import PulsePhase, pulses
 
 LOUDEST_LOG = 7.0
 NOISE_FRAMES = 509  # the noise repeats after 5.4 s
-TYPICAL_LOG_HZ = 5.3
+TYPICAL_HZ = math.exp(5.3)
 SLOWEST_HZ, FASTEST_HZ = 50.0, 1000.0
 SOURCE_CHANNELS = 4
 PITCH_FRAMES = 64  # read at a time: the same numbers however the utterance comes in
@@ -59,9 +60,9 @@ class PulseVocoder(Vocoder):
         self.register_buffer("noise", noise, persistent=False)
 
     def pitch_parts(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Log-pitch and the logit of being voiced, each `[B, T]`."""
+        """Log-pitch relative to `TYPICAL_HZ`, and the logit of being voiced, each `[B, T]`."""
         log_pitch, logit = self.pitch_head(self.pitch(features)).unbind(2)
-        return log_pitch.float() + TYPICAL_LOG_HZ, logit.float()
+        return log_pitch.float(), logit.float()
 
     def preparation(self) -> PulsePreparation:
         return PulsePreparation(self)
@@ -83,9 +84,7 @@ class PulseVocoder(Vocoder):
         self, mel: Tensor, pitch: Tensor, phase: Tensor, voiced: Tensor, noise: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Spectra of the pulses and of the noise, filtered: each `[B, F, T, 2]`."""
-        known = torch.stack(
-            [voiced, (pitch.clamp_min(SLOWEST_HZ).log() - TYPICAL_LOG_HZ) * voiced], 1
-        )
+        known = torch.stack([voiced, (pitch.clamp_min(SLOWEST_HZ) / TYPICAL_HZ).log() * voiced], 1)
         hidden = self.backbone(torch.cat([mel, known.to(mel)], 1))
         with full_precision(hidden):
             shape = self.head(hidden.float()).transpose(1, 2)
@@ -130,7 +129,7 @@ class PulsePreparation(Preparation):
     def _with_source(self, window: Window) -> Tensor:
         kept = slice(window.start, window.stop)
         log_pitch, logit = self.vocoder.pitch_parts(window.frames)
-        pitch = log_pitch[:, kept].exp().clamp(SLOWEST_HZ, FASTEST_HZ)
+        pitch = (TYPICAL_HZ * log_pitch[:, kept].exp()).clamp(SLOWEST_HZ, FASTEST_HZ)
         voiced = (logit[:, kept] > 0).to(pitch)
         phase, number = self.track.follow(pitch)
         source = torch.stack([pitch, phase, voiced, number % NOISE_FRAMES], 1)

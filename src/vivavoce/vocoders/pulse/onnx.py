@@ -21,7 +21,7 @@ from vivavoce.vocoders.pulse.model import (
     NOISE_FRAMES,
     SLOWEST_HZ,
     SOURCE_CHANNELS,
-    TYPICAL_LOG_HZ,
+    TYPICAL_HZ,
     PulseVocoder,
 )
 from vivavoce.vocoders.pulse.source import CYCLE, FLAT, HIGHEST_HARMONIC_HZ, LOWEST_HZ, PulsePhase
@@ -59,7 +59,7 @@ class PulseGraph(LayerGraph):
         g, c, spec = self.g, self.vocoder.config, self.spec
         pitch, voiced = self._pitch(mel)
         phase = self._phase(pitch)
-        height = self.shifted(g.op("Log", pitch), -TYPICAL_LOG_HZ)
+        height = g.op("Log", self.divided(pitch, TYPICAL_HZ))
         known = [
             g.op("Unsqueeze", one, g.constant([1])) for one in (voiced, g.op("Mul", height, voiced))
         ]
@@ -91,7 +91,7 @@ class PulseGraph(LayerGraph):
         rows = self.convnext_backbone(mel, "pitch", c.pitch_layers, CONVNEXT_EPS)
         both = self.halves(self.linear(rows, "pitch_head"), axis=2)
         log_pitch, logit = (g.op("Squeeze", one, g.constant([2])) for one in both)
-        pitch = g.op("Exp", self.shifted(log_pitch, TYPICAL_LOG_HZ))
+        pitch = self.scaled(g.op("Exp", log_pitch), TYPICAL_HZ)
         voiced = self.floats(g.op("Greater", logit, g.constant(0.0)))
         return self.clamped(pitch, SLOWEST_HZ, FASTEST_HZ), voiced
 
@@ -121,7 +121,7 @@ class PulseGraph(LayerGraph):
         bend = g.op("Mul", self.scaled(g.op("Sub", f_next, f), hop / rate / 2), bow)
         moved = g.op("Mul", g.op("Add", mean_step, gap), u)
         cycles = g.op("Add", g.op("Add", start, moved), bend)
-        angle = self.scaled(g.op("Sub", cycles, g.op("Floor", cycles)), 2 * math.pi)
+        angle = self.scaled(g.op("Sub", cycles, g.op("Round", cycles)), 2 * math.pi)
         between = g.op("Add", f, g.op("Mul", g.op("Sub", f_next, f), u))
         most = g.op("Div", g.constant(HIGHEST_HARMONIC_HZ), self.clamped(between, LOWEST_HZ))
         harmonics = self.shifted(g.op("Floor", most), 0.5)

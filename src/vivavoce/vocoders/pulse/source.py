@@ -10,7 +10,7 @@ from torch import Tensor
 
 HIGHEST_HARMONIC_HZ = 11_000.0
 LOWEST_HZ = 40.0
-FLAT = 2e-3  # of twice a sine: nearer to a pulse the quotient is its limit
+FLAT = 1e-5  # of twice a sine: nearer to a pulse the quotient is its limit
 
 
 CYCLE = 1 << 24
@@ -63,7 +63,7 @@ def pulses(pitch: Tensor, phase: Tensor, voiced: Tensor, hop: int, sample_rate: 
     gap = gap - gap.round()  # what the phase differs from the pitch's own, if it was measured
     bend = (f_next - f) * (hop / sample_rate / 2) * (u * u - u)
     cycles = phase[:, :-1, None] + (mean_step + gap) * u + bend
-    angle = (cycles - cycles.floor()) * (2 * torch.pi)
+    angle = (cycles - cycles.round()) * (2 * torch.pi)  # small, so precise, near a pulse
     harmonics = (HIGHEST_HARMONIC_HZ / (f + (f_next - f) * u).clamp_min(LOWEST_HZ)).floor() + 0.5
     below = 2 * (angle / 2).sin()
     flat = below.abs() <= FLAT

@@ -32,7 +32,7 @@ from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.adversarial.critics import ResolutionDiscriminator
 from vivavoce.vocoders.adversarial.reconstruction import compressed
 from vivavoce.vocoders.pulse.config import PulseConfig
-from vivavoce.vocoders.pulse.model import PulseVocoder
+from vivavoce.vocoders.pulse.model import TYPICAL_HZ, PulseVocoder
 
 EDGE_FRAMES = 3
 """At a crop's ends the transforms see reflections: no loss is taken there."""
@@ -208,7 +208,7 @@ class PulseTask(Task):
             mel = self.extract(samples) if given is None else given
         voiced = (pitch > 0).float()
         log_pitch, logit = self.vocoder.pitch_parts(mel)
-        error = (log_pitch - pitch.clamp_min(1).log()).abs() * voiced
+        error = (log_pitch - (pitch.clamp_min(1) / TYPICAL_HZ).log()).abs() * voiced
         found = {
             "pitch": error.sum() / voiced.sum().clamp_min(1),
             "voicing": F.binary_cross_entropy_with_logits(logit, voiced),

@@ -14,7 +14,9 @@ class UnivnetConfig:
     """`noise` channels become `width`, which each of `rates` upsamples.
 
     A stage has `layers` location-variable convolutions of `kernel` taps; a network of
-    `kernel_width` channels makes their kernels from the mel.
+    `kernel_width` channels makes their kernels from the mel. One that is `mirrored`, as Tortoise's
+    is, mirrors the noise and the samples at their ends, adds the layers of that network in pairs,
+    and hears silence behind an utterance.
     """
 
     noise: int = 64
@@ -23,6 +25,7 @@ class UnivnetConfig:
     layers: int = 4
     kernel: int = 3
     kernel_width: int = 64
+    mirrored: bool = False
 
     def __post_init__(self) -> None:
         if min(self.noise, self.width, self.layers, self.kernel_width, *self.rates) < 1:

@@ -1,9 +1,12 @@
-"""Names of Coqui's UnivNet generators -> ours. Pure; knows no files."""
+"""Names of Coqui's and Tortoise's UnivNet generators -> ours. Pure; knows no files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
+
+from torch import Tensor
 
 from vivavoce.checkpoints.remap import count, renamed
 from vivavoce.vocoders.coqui import Named, coqui_importer
@@ -11,10 +14,12 @@ from vivavoce.vocoders.univnet.config import UnivnetConfig
 
 _RESIDUAL = (1, 3, 6, 8, 11, 13)  # between them lie dropout and rectifiers
 _RENAMES = (
-    (r"^first_conv\.", "first."),
-    (r"^last_conv_layers\.0\.", "last."),
-    (r"^lvc_blocks\.(\d+)\.", r"stages.\1."),
+    (r"^(first_conv|conv_pre)\.", "first."),
+    (r"^(last_conv_layers\.0|conv_post\.1)\.", "last."),
+    (r"^(lvc_blocks|res_stack)\.(\d+)\.", r"stages.\2."),
     (r"\.convs\.(\d+)\.", r".layers.\1."),
+    (r"\.conv_blocks\.(\d+)\.1\.", r".layers.\1."),
+    (r"\.convt_pre\.1\.", ".upsample."),
     (r"\.kernel_predictor\.input_conv\.0\.", ".predictor.first."),
     (r"\.kernel_predictor\.kernel_conv\.", ".predictor.kernels."),
     (r"\.kernel_predictor\.bias_conv\.", ".predictor.biases."),
@@ -22,7 +27,13 @@ _RENAMES = (
         (rf"\.kernel_predictor\.residual_conv\.{theirs}\.", f".predictor.residual.{ours}.")
         for ours, theirs in enumerate(_RESIDUAL)
     ),
+    *(
+        (rf"\.residual_convs\.{n // 2}\.{1 + 2 * (n % 2)}\.", f".residual.{n}.")
+        for n in range(len(_RESIDUAL))
+    ),
+    (r"\.kernel_predictor\.", ".predictor."),
 )
+_TORTOISE = {"conv_pre.bias", "res_stack.0.convt_pre.1.bias"}
 
 
 def _sizes(ours: Named, _: Mapping[str, Any]) -> UnivnetConfig:
@@ -38,9 +49,22 @@ def _sizes(ours: Named, _: Mapping[str, Any]) -> UnivnetConfig:
     )
 
 
-IMPORTER = coqui_importer(
+_COQUI = coqui_importer(
     kinds=("univnet_generator",),
     marks={"first_conv.bias", "lvc_blocks.0.upsample.bias"},
     rename=lambda tensors: {renamed(key, _RENAMES): value for key, value in tensors.items()},
     sizes=_sizes,
 )
+
+
+def _recognises(names: Iterable[str]) -> bool:
+    listed = set(names)
+    return listed >= _TORTOISE or _COQUI.recognises(listed)
+
+
+def _inside(tensors: Mapping[str, Tensor]) -> UnivnetConfig:
+    """The sizes of Tortoise's vocoder. KeyError where a tensor is missing."""
+    return replace(_sizes(_COQUI.adapt(tensors)[0], {}), mirrored=True)
+
+
+IMPORTER = replace(_COQUI, recognises=_recognises, config_from_tensors=_inside)

@@ -10,13 +10,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vivavoce.audio.specs import COQUI_22K
-from vivavoce.nn.convolution import Conv, Upsampling, laid_out
+from vivavoce.nn.convolution import Conv, ReflectedConv, Upsampling, laid_out
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.base import require_hop
 from vivavoce.vocoders.drawn import NoisyVocoder
 from vivavoce.vocoders.univnet.config import UnivnetConfig
 
-SLOPE, NARROW_SLOPE = 0.2, 0.1  # the kernels' network and the output have the narrow one
+SLOPE, NARROW_SLOPE = 0.2, 0.1
+"""Of the rectifiers: Coqui's has the narrow one in the kernels' network and before the output."""
+TAIL_FRAMES, SILENCE = 10, -11.5129
 
 
 class KernelPredictor(nn.Module):
@@ -25,6 +27,8 @@ class KernelPredictor(nn.Module):
     def __init__(self, config: UnivnetConfig, n_channels: int) -> None:
         super().__init__()
         c, wide = config, config.kernel_width
+        self.pairs = c.mirrored
+        self.slope = SLOPE if self.pairs else NARROW_SLOPE
         self.shape = c.layers, c.width, 2 * c.width, c.kernel
         self.first = Conv(n_channels, wide, 5)
         self.residual = nn.ModuleList(Conv(wide, wide, 3) for _ in range(6))
@@ -32,10 +36,12 @@ class KernelPredictor(nn.Module):
         self.biases = Conv(wide, c.layers * 2 * c.width, 3)
 
     def forward(self, mel: Tensor) -> tuple[Tensor, Tensor]:
-        x = y = F.leaky_relu(self.first(mel), NARROW_SLOPE)
-        for layer in self.residual:
-            y = F.leaky_relu(layer(y), NARROW_SLOPE)
-        x = x + y
+        x = y = F.leaky_relu(self.first(mel), self.slope)
+        for number, layer in enumerate(self.residual):
+            y = F.leaky_relu(layer(y), self.slope)
+            if self.pairs and number % 2:
+                x = y = x + y
+        x = x if self.pairs else x + y
         kernels = self.kernels(x)[:, :, 0].unflatten(1, self.shape)
         return kernels, self.biases(x)[:, :, 0].unflatten(1, (self.shape[0], self.shape[2]))
 
@@ -87,12 +93,16 @@ class Univnet(NoisyVocoder):
         self.config, self.accepts = config, spec
         self.noise_channels = config.noise
         self.receptive_field = config.receptive_field()
-        self.first = Conv(config.noise, config.width, 7)
+        self.slope = SLOPE if config.mirrored else NARROW_SLOPE
+        if config.mirrored:
+            self.tail_frames, self.tail_value = TAIL_FRAMES, SILENCE
+        outer = ReflectedConv if config.mirrored else Conv
+        self.first = outer(config.noise, config.width, 7)
         hop, self.stages = 1, nn.ModuleList()
         for rate in config.rates:
             hop *= rate
             self.stages.append(UnivnetStage(config, rate, hop, spec.n_channels))
-        self.last = Conv(config.width, 1, 7)
+        self.last = outer(config.width, 1, 7)
 
     def decode(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
         return self(*self.parts(features, condition)).float()
@@ -102,4 +112,4 @@ class Univnet(NoisyVocoder):
         mel, x = laid_out(mel), self.first(laid_out(noise))
         for stage in self.stages:
             x = stage(x, mel)
-        return self.last(F.leaky_relu(x, NARROW_SLOPE)).tanh()[:, 0, 0]
+        return self.last(F.leaky_relu(x, self.slope)).tanh()[:, 0, 0]

@@ -16,6 +16,7 @@ from vivavoce.nn.convolution import Conv, laid_out
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.base import require_hop
 from vivavoce.vocoders.drawn import NoisyVocoder
+from vivavoce.vocoders.smoothing import Smoothing
 from vivavoce.vocoders.wavegan.config import WaveganConfig
 
 
@@ -37,22 +38,15 @@ class GatedLayer(nn.Module):
         return (self.output(y) + x) * 0.25, self.skip(y)
 
 
-class MelUpsampling(nn.Module):
-    """Mel `[B, C, 1, T]` to `[B, C, 1, S]`: steps are repeated, then smoothed, rate by rate."""
+class MelUpsampling(Smoothing):
+    """Mel `[B, C, 1, T]` to `[B, C, 1, S]`."""
 
     def __init__(self, rates: tuple[int, ...], n_channels: int) -> None:
-        super().__init__()
-        self.rates = rates
+        super().__init__(rates)
         self.first = Conv(n_channels, n_channels, 1, bias=False)
-        self.smoothing = nn.ModuleList(Conv(1, 1, 2 * rate + 1, bias=False) for rate in rates)
 
-    def forward(self, mel: Tensor) -> Tensor:
-        x = self.first(mel)
-        rows, bands = x.shape[:2]
-        x = x.reshape(rows * bands, 1, 1, -1)
-        for rate, smooth in zip(self.rates, self.smoothing, strict=True):
-            x = smooth(x.unsqueeze(4).expand(-1, -1, -1, -1, rate).flatten(3))
-        return x.reshape(rows, bands, 1, -1)
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(self.first(x))
 
 
 class Wavegan(NoisyVocoder):

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vivavoce.audio.specs import COQUI_22K
-from vivavoce.errors import UsageError
 from vivavoce.nn.convolution import Conv, laid_out
 from vivavoce.types import FeatureSpec
-from vivavoce.vocoders.base import Preparation, Vocoder, require_hop
+from vivavoce.vocoders.base import require_hop
 from vivavoce.vocoders.wavegrad.config import WavegradConfig
+from vivavoce.vocoders.whole import WholeVocoder
 
 SLOPE = 0.2
 LEVEL_SCALE = 5000.0
@@ -77,16 +77,14 @@ class UpBlock(nn.Module):
         return x + y
 
 
-class Wavegrad(Vocoder):
-    """Features `[B, C, T]` to samples `[B, T * hop]` in [-1, 1], all of an utterance at a time.
+class Wavegrad(WholeVocoder):
+    """Features `[B, C, T]` to samples `[B, T * hop]` in [-1, 1]; every step sees the whole.
 
-    Every step sees the whole, so the samples are made by its `Preparation`: `decode` then only
-    lays them out. Raises ConfigError when the rates do not make the hop of `spec`.
+    Raises ConfigError when the rates do not make the hop of `spec`.
     """
 
     config_type = WavegradConfig
     default_features = COQUI_22K
-    receptive_field = 0
 
     def __init__(self, config: WavegradConfig, spec: FeatureSpec) -> None:
         super().__init__()
@@ -103,17 +101,9 @@ class Wavegrad(Vocoder):
         self.up = nn.ModuleList(UpBlock(*way) for way in ways)
         self.last = Conv(c.up[-1], 1, 3)
 
-    def preparation(self) -> Preparation:
-        return Refinement(self)
-
-    def decode(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Also takes what `preparation` gave: then nothing is left to compute."""
-        if condition is not None:
-            raise UsageError("This vocoder takes no speaker vector.")
-        if features.shape[1] == self.accepts.n_channels:
-            count = features.shape[2] * self.accepts.hop_length
-            return self.refine(features, draws(len(features), count))
-        return features.transpose(1, 2).flatten(1)
+    def synthesise(self, features: Tensor) -> Tensor:
+        count = features.shape[2] * self.accepts.hop_length
+        return self.refine(features, draws(len(features), count))
 
     def refine(self, mel: Tensor, noise: Iterator[Tensor], beta: Tensor | None = None) -> Tensor:
         """Mel `[B, C, T]` and a step's noise after another, `[B, S]`, to samples (algorithm 2).
@@ -165,23 +155,6 @@ class Wavegrad(Vocoder):
         for block, way in zip(self.up, reversed(told), strict=True):
             x = block(x, *way)
         return self.last(x)[:, 0, 0]
-
-
-class Refinement(Preparation):
-    """Waits for all of an utterance, then gives its samples: `hop` of them a frame."""
-
-    def __init__(self, vocoder: Wavegrad) -> None:
-        self.vocoder, self.parts = vocoder, list[Tensor]()
-
-    def push(self, part: Tensor) -> Iterator[Tensor]:
-        self.parts.append(part)
-        return iter(())
-
-    def finish(self) -> Iterator[Tensor]:
-        features = torch.cat(self.parts, 2) if self.parts else None
-        if features is not None and features.shape[2]:
-            samples = self.vocoder.decode(features)
-            yield samples.unflatten(1, (-1, self.vocoder.accepts.hop_length)).transpose(1, 2)
 
 
 def draws(rows: int, count: int) -> Iterator[Tensor]:

@@ -1,0 +1,1 @@
+"""DelightfulTTS: conformers around predicted prosody, pitch, energy and durations."""

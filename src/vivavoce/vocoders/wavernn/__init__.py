@@ -1,0 +1,1 @@
+"""WaveRNN: one sample after another, each drawn from what a recurrent network gives."""
