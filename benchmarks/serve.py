@@ -54,21 +54,26 @@ def main() -> None:
         given.json.write_text(json.dumps(found, indent=1) + "\n")
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
 class Served:
-    """A server in a process of its own."""
+    """A server in a process of its own. `--wyoming 0` among the options means a free port."""
+
+    code = "import sys; from vivavoce.cli import main; sys.exit(main())"
+
+    def __init__(self, *options: str) -> None:
+        self.port, self.wyoming = free_port(), free_port()
+        self.options = [str(self.wyoming) if option == "0" else option for option in options]
 
     def __enter__(self) -> Served:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
         self.base = f"http://127.0.0.1:{self.port}"
-        command = [
-            sys.executable,
-            "-c",
-            "import sys; from vivavoce.cli import main; sys.exit(main())",
-        ]
+        command = [sys.executable, "-c", self.code]
         command += ["serve", "--port", str(self.port), "--cache-mb", "0"]
-        command += ["--max-concurrent", str(ROWS), "--max-queue", str(QUEUE)]
+        command += ["--max-concurrent", str(ROWS), "--max-queue", str(QUEUE), *self.options]
         begin = time.monotonic()
         self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         while self.process.poll() is None:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from vivavoce.serve.caller import caller_of
-from vivavoce.serve.config import LOOPBACK
 from vivavoce.serve.coqui import Coqui
 from vivavoce.serve.deepgram import Deepgram
 from vivavoce.serve.errors import ApiError, busy, not_found
-from vivavoce.serve.guard import Guard
+from vivavoce.serve.guard import Guard, is_local
 from vivavoce.serve.openai import OpenAI
 from vivavoce.serve.service import Service
 from vivavoce.serve.shelf import Shelf
@@ -43,7 +42,12 @@ def make_app(service: Service, shelf: Shelf) -> ASGIApp:
         WebSocketRoute("/v1/audio/speech/stream", speech_socket),
         WebSocketRoute("/v1/speak", deepgram_socket),
     ]
-    return Guard(Router(routes, redirect_slashes=False), service)
+    return Guard(Router(routes, redirect_slashes=False, default=nowhere), service)
+
+
+async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:
+    """No route has this address, or none for a WebSocket."""
+    raise not_found("There is nothing at this address.")
 
 
 class Operations:
@@ -81,7 +85,7 @@ class Operations:
     async def swap(self, request: Request) -> Response:
         """Load or unload a model. On a network this needs keys."""
         service, caller = self.service, caller_of(request.scope)
-        if not service.keys.needed and caller.address not in LOOPBACK:
+        if not service.keys.needed and not is_local(request.scope, caller):
             message = "Only this machine may do that, or who has a key."
             raise ApiError(403, "disabled", message, None, "permission_error")
         name, what = request.path_params["name"], request.path_params["what"]

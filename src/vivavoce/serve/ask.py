@@ -8,7 +8,7 @@ from typing import Any
 from vivavoce.errors import TextError, near_misses
 from vivavoce.serve.encode import LOSSLESS, MEDIA_TYPES, PCM_RATE
 from vivavoce.serve.errors import describe, invalid
-from vivavoce.serve.fields import Fields
+from vivavoce.serve.fields import Fields, quoted
 from vivavoce.serve.job import Work
 from vivavoce.serve.service import Service
 from vivavoce.serve.table import ModelRow, VoiceRow
@@ -46,7 +46,8 @@ def read_ask(fields: Fields, service: Service, key: str) -> Ask:
     strict = fields.flag("strict")
     if ignored and strict:
         code = "unsupported_value" if ignored[0] == "instructions" else "unknown_parameter"
-        raise invalid(code, f"'{ignored[0][:80]}' is not supported.", ignored[0][:80])
+        name = quoted(ignored[0])
+        raise invalid(code, f"'{name}' is not supported.", name)
     service.table.model(fields.text("model"))
     text = spoken_text(fields.text("input", "", service.config.limits.characters))
     form = fields.choice("response_format", tuple(MEDIA_TYPES), "mp3")

@@ -8,7 +8,12 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 
 from vivavoce.serve.config import RequestLimits
-from vivavoce.serve.errors import ApiError, too_large
+from vivavoce.serve.errors import ApiError, invalid, too_large
+from vivavoce.serve.fields import whole_number
+from vivavoce.serve.forms import read_form
+
+FIELDS = 100
+"""Of an URL-encoded query or form. MaryTTS' own page sends some thirty."""
 
 
 async def read_body(request: Request, limit: int, limits: RequestLimits) -> bytes:
@@ -16,7 +21,7 @@ async def read_body(request: Request, limit: int, limits: RequestLimits) -> byte
     coming.
     """
     told = request.headers.get("content-length", "0")
-    if told.isdigit() and int(told) > limit:
+    if not 0 <= whole_number(told) <= limit:
         raise too_large("The body", limit)
     data = bytearray()
     try:
@@ -41,12 +46,21 @@ async def read_json(request: Request, limits: RequestLimits) -> bytes:
 
 async def read_values(request: Request, limits: RequestLimits) -> dict[str, str]:
     """The query and, of a POST, an URL-encoded form; empty values count as absent."""
-    pairs = list(request.query_params.multi_items())
+    pairs = _pairs(request.url.query)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if request.method == "POST" and kind in ("", "application/x-www-form-urlencoded"):
         body = await read_body(request, limits.json_bytes, limits)
-        pairs += parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
+        pairs += _pairs(body.decode("utf-8", "replace"))
     elif request.method == "POST" and kind == "multipart/form-data":
-        async with request.form(max_files=0, max_fields=20) as form:
+        async with read_form(request, limits, 0, limits.json_bytes) as form:
             pairs += [(key, value) for key, value in form.items() if isinstance(value, str)]
     return {key: value for key, value in pairs if value}
+
+
+def _pairs(query: str) -> list[tuple[str, str]]:
+    """Names and values, URL-encoded. Raises ApiError where there are too many."""
+    try:
+        return parse_qsl(query, keep_blank_values=True, max_num_fields=FIELDS)
+    except ValueError:
+        message = f"There are more than {FIELDS} fields."
+        raise invalid("invalid_value", message) from None

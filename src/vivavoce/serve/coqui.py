@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import unquote
 
 from starlette.requests import Request
@@ -13,7 +12,7 @@ from vivavoce.serve.ask import read_work, spoken_text
 from vivavoce.serve.body import read_values
 from vivavoce.serve.caller import caller_of
 from vivavoce.serve.encode import PCM_RATE
-from vivavoce.serve.errors import ApiError, describe, invalid
+from vivavoce.serve.errors import invalid
 from vivavoce.serve.fields import Fields
 from vivavoce.serve.openai import SpeechAnswer
 from vivavoce.serve.respond import Shape
@@ -39,7 +38,6 @@ class Coqui:
         ]
 
     async def api(self, request: Request) -> Response:
-        request.scope["error_shape"] = plain_error
         values = await read_values(request, self.service.config.limits)
         for name in NAMES:
             given = request.headers.get(name.replace("_", "-"))
@@ -55,7 +53,6 @@ class Coqui:
 
     async def process(self, request: Request) -> Response:
         """MaryTTS' way to ask; what else it knows is ignored."""
-        request.scope["error_shape"] = plain_error
         values = await read_values(request, self.service.config.limits)
         locale = values.get("LOCALE", "").replace("_", "-") or None
         return self._wav(
@@ -93,8 +90,3 @@ class Coqui:
         rate = self.service.table.models[work.model].sample_rate or PCM_RATE
         shape = Shape(form="wav", stream=False)
         return SpeechAnswer(self.service, work, spoken_text(text, "text"), shape, rate, {})
-
-
-def plain_error(error: ApiError) -> dict[str, Any]:
-    """As `tts-server` says it."""
-    return {"error": describe(error, "").message}

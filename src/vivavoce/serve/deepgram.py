@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections import deque
 from typing import Any
 
@@ -15,7 +16,7 @@ from vivavoce.serve.ask import read_work
 from vivavoce.serve.caller import caller_of
 from vivavoce.serve.encode import Converter
 from vivavoce.serve.errors import ApiError, Cancelled, describe, invalid
-from vivavoce.serve.fields import Fields, parse_object
+from vivavoce.serve.fields import Fields, parse_object, whole_number
 from vivavoce.serve.job import Work
 from vivavoce.serve.outbox import Sound
 from vivavoce.serve.service import Service
@@ -23,6 +24,8 @@ from vivavoce.serve.telephony import ENCODINGS
 from vivavoce.serve.turn import Turn
 
 FRAME_S = 0.1
+TEXTS = 64
+"""Texts, each up to its `Flush`, that may wait at once."""
 
 
 class Deepgram:
@@ -70,15 +73,16 @@ class Deepgram:
             raise invalid("unsupported_value", message, "encoding")
         if query.get("container", "none") != "none":
             raise invalid("unsupported_value", "'container' must be none.", "container")
-        told = query.get("sample_rate", "24000" if encoding == "linear16" else "8000")
-        if not told.isdigit() or not 8000 <= int(told) <= 48_000:
+        default = "24000" if encoding == "linear16" else "8000"
+        rate = whole_number(query.get("sample_rate", default))
+        if not 8000 <= rate <= 48_000:
             raise invalid("invalid_value", "'sample_rate' is not from 8000 to 48000.")
         name = query.get("model", "default")
         table = self.service.table
         by_model = name in table.models or name in table.aliases
         fields = Fields({"model" if by_model else "voice": name})
         key = caller_of(self.websocket.scope).key
-        return ENCODINGS[encoding], int(told), read_work(fields, self.service, key, "deepgram")
+        return ENCODINGS[encoding], rate, read_work(fields, self.service, key, "deepgram")
 
     async def _read(self) -> None:
         limit = self.service.config.limits.idle_socket_s
@@ -100,14 +104,12 @@ class Deepgram:
     async def _heed(self, fields: Fields) -> None:
         kind = fields.text("type")
         if kind == "Speak":
+            self._require_room(len(fields.text("text")))
             if self.open is None:
                 self.open = Turn("speak", self.work, self.service)
                 self.queue.append((self.open, self.sequence))
                 self.more.set()
-            text = fields.text("text")
-            if len(self.open.feed.text) + len(text) > self.service.config.limits.characters:
-                raise invalid("string_above_max_length", "The text is too long.", "text")
-            self.open.add(text)
+            self.open.add(fields.text("text"))
         elif kind == "Flush":
             if self.open is None:
                 await self._tell("Flushed", sequence_id=self._next())
@@ -119,6 +121,13 @@ class Deepgram:
             self.leaving = True
         else:
             raise invalid("invalid_value", f"There is no message of type {kind[:40]!r}.", "type")
+
+    def _require_room(self, more: int) -> None:
+        """Raises ApiError where too much waits to be spoken."""
+        limits = self.service.config.limits
+        waiting = sum(len(turn.feed.text) for turn, _ in self.queue)
+        if waiting + more > limits.characters or len(self.queue) >= TEXTS:
+            raise invalid("string_above_max_length", "Too much text is waiting.", "text")
 
     def _next(self) -> int:
         self.sequence += 1
@@ -177,7 +186,7 @@ class Deepgram:
             await self._out(self.websocket.send_bytes(data))
 
     async def _tell(self, kind: str, **facts: object) -> None:
-        await self._out(self.websocket.send_json({"type": kind} | facts))
+        await self._out(self.websocket.send_text(json.dumps({"type": kind} | facts)))
 
     async def _out(self, sending: Any) -> None:
         try:

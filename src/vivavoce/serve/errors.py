@@ -40,6 +40,11 @@ class ApiError(Exception):
         return self.message
 
 
+def plain_error(error: ApiError) -> dict[str, Any]:
+    """As `tts-server` says it."""
+    return {"error": error.message}
+
+
 class Cancelled(VivavoceError):
     """The client left or took its request back."""
 

@@ -15,6 +15,9 @@ from vivavoce.text.split import CLAUSE, iter_sentences
 LONG = 240
 """Characters without an end of a sentence after which a clause is spoken by itself."""
 
+WINDOW = 2000
+"""Characters looked at; of so many without an end, all whole words are spoken."""
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -55,6 +58,11 @@ class Feed:
         return bool(self._items)
 
     @property
+    def waiting(self) -> int:
+        """Items that the engine has not taken yet."""
+        return len(self._items)
+
+    @property
     def held(self) -> bool:
         """Whether text waits for `release`."""
         return bool(self.text[self._released :].strip())
@@ -64,7 +72,10 @@ class Feed:
 
     def release(self) -> bool:
         """Give out what is certain: whole sentences, or clauses of a long one."""
-        return self._give(self._released + certain(self.text[self._released :]))
+        stop = self._released
+        while more := certain(self.text[stop : stop + WINDOW]):
+            stop += more
+        return self._give(stop)
 
     def release_all(self) -> bool:
         """Give out everything there is, a piece of a sentence too."""
@@ -103,10 +114,14 @@ class Feed:
 
 
 def certain(text: str) -> int:
-    """How much of an unfinished text can be spoken already, whatever follows."""
+    """How much of an unfinished text can be spoken already, whatever follows. At most `WINDOW`
+    characters are given: this is done for every piece of text, on the event loop.
+    """
     ends = [sentence.end for sentence in iter_sentences(text)]
     last = ends[-2] if len(ends) > 1 else 0  # the last one may go on
     if last or len(text) < LONG:
         return last
     clauses = [match.end() for match in CLAUSE.finditer(text) if match.end() < len(text)]
-    return clauses[-1] if clauses else 0
+    if clauses or len(text) < WINDOW:
+        return clauses[-1] if clauses else 0
+    return text.rfind(" ") + 1 or WINDOW

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from vivavoce.errors import near_misses
+from vivavoce.errors import near_misses, printable
 from vivavoce.serve.errors import invalid
 
 DEEPEST = 32
@@ -16,7 +15,8 @@ DEEPEST = 32
 def parse_object(data: bytes | str) -> dict[str, Any]:
     """One JSON object. Raises ApiError 400 `invalid_json`."""
     try:
-        value = json.loads(data, parse_constant=_no_constant)
+        text = data if isinstance(data, str) else data.decode("utf-8-sig")
+        value = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise invalid("invalid_json", "The body is not valid JSON.") from None
     if not isinstance(value, dict):
@@ -24,6 +24,16 @@ def parse_object(data: bytes | str) -> dict[str, Any]:
     if _depth(value) > DEEPEST:
         raise invalid("invalid_json", f"The JSON is nested deeper than {DEEPEST}.")
     return value
+
+
+def whole_number(text: str) -> int:
+    """The number that ASCII digits spell, -1 for anything else and for more than nine of them."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+
+
+def quoted(name: str) -> str:
+    """A string of a client that can stand in an answer: short, and without broken characters."""
+    return printable(name[:80])
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -79,8 +89,8 @@ class Fields:
         value = self._values.get(name, default)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise self._type(name, "a number")
-        if not (math.isfinite(value) and low <= value <= high):
-            message = f"'{name}' is {value:g}; it must be from {low:g} to {high:g}."
+        if not low <= value <= high:
+            message = f"'{name}' is out of range; it must be from {low:g} to {high:g}."
             raise invalid("invalid_value", message, name)
         return float(value)
 

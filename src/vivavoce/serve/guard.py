@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
 import time
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vivavoce.serve.caller import Caller
 from vivavoce.serve.config import LOOPBACK
-from vivavoce.serve.errors import ApiError, describe, invalid
+from vivavoce.serve.errors import ApiError, describe, plain_error
 from vivavoce.serve.logs import request_line
 from vivavoce.serve.respond import Headers, send_json
 from vivavoce.serve.service import Service
@@ -20,6 +22,7 @@ from vivavoce.serve.service import Service
 log = logging.getLogger("vivavoce.serve")
 SAFE = ("GET", "HEAD", "OPTIONS")
 OPEN_PATHS = ("/", "/health", "/ready", "/x/page.json", "/favicon.ico", "/openapi.json")
+PLAIN_PATHS = ("/api/tts", "/process")
 KEY_PROTOCOL = "vivavoce.key."
 """Browsers cannot set headers of a WebSocket: there the key is a subprotocol of this name."""
 
@@ -31,6 +34,8 @@ class Guard:
         self.app, self.service = app, service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"].startswith(PLAIN_PATHS):
+            scope["error_shape"] = plain_error
         if scope["type"] == "http":
             await self._http(scope, receive, send)
         elif scope["type"] == "websocket":
@@ -40,13 +45,13 @@ class Guard:
         answer = _Answer(send)
         caller = self._caller(scope)
         begin = time.monotonic()
-        headers = {"x-request-id": caller.request_id} | self._cors(scope)
-        answer.headers = headers
+        asked = _headers(scope)
+        answer.headers = {"x-request-id": caller.request_id} | self._cors(asked)
         try:
-            if scope["method"] == "OPTIONS" and len(headers) > 1:
+            if scope["method"] == "OPTIONS" and len(answer.headers) > 1:
                 await _preflight(answer)
             else:
-                self._check(scope, caller)
+                self._check(scope, asked, caller)
                 await self.app(scope, receive, answer)
         except Exception as error:  # noqa: BLE001 - the last stop before the socket
             await self._failed(error, caller, scope, answer)
@@ -61,6 +66,8 @@ class Guard:
     ) -> None:
         """An answer if there can still be one; else the connection just ends."""
         told = _told(error, caller.request_id)
+        if isinstance(error, ClientDisconnect):
+            return  # in the middle of its own request
         if told.status == 500:
             log.error("request %s failed", caller.request_id, exc_info=error)
         if answer.status:
@@ -72,12 +79,12 @@ class Guard:
         caller = self._caller(scope)
         begin, status = time.monotonic(), 101
         try:
-            self._check(scope, caller)
+            self._check(scope, _headers(scope), caller)
             await self.app(scope, receive, send)
         except (ApiError, HTTPException) as error:
             told = _told(error, caller.request_id)
             status = told.status
-            await _deny(scope, send, told)
+            await _deny(scope, send, told, caller.request_id)
         except Exception:
             status = 500
             log.exception("connection %s failed", caller.request_id)
@@ -94,11 +101,11 @@ class Guard:
         scope["caller"] = caller
         return caller
 
-    def _check(self, scope: Scope, caller: Caller) -> None:
+    def _check(self, scope: Scope, headers: Headers, caller: Caller) -> None:
         """Raises ApiError for what may not be asked from there, or without a key."""
-        headers = _headers(scope)
         if "content-length" in headers and "transfer-encoding" in headers:
-            raise invalid("invalid_value", "The request has two lengths.")
+            message = "The request has two lengths."
+            raise ApiError(400, "invalid_value", message, headers={"connection": "close"})
         self._check_host(headers)
         self._check_origin(scope, headers)
         self._check_key(scope, headers, caller)
@@ -130,7 +137,7 @@ class Guard:
         if path in OPEN_PATHS or path.startswith("/page/"):
             return
         if path == "/metrics":
-            local = caller.address in LOOPBACK and not keys.needed
+            local = is_local(scope, caller) and not keys.needed
             allowed = local or name is not None or self.service.config.open_metrics
         else:
             allowed = name is not None or not keys.needed
@@ -139,8 +146,8 @@ class Guard:
             headers = {"www-authenticate": "Bearer"}
             raise ApiError(401, "invalid_api_key", message, headers=headers)
 
-    def _cors(self, scope: Scope) -> Headers:
-        origin = _headers(scope).get("origin")
+    def _cors(self, asked: Headers) -> Headers:
+        origin = asked.get("origin")
         if origin is None or origin not in self.service.config.cors:
             return {}
         return {"access-control-allow-origin": origin, "vary": "origin"}
@@ -184,16 +191,24 @@ async def _preflight(send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _deny(scope: Scope, send: Send, told: ApiError) -> None:
+async def _deny(scope: Scope, send: Send, told: ApiError, request_id: str) -> None:
     """Refuse a WebSocket with an HTTP answer where the server can."""
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close", "code": 1008})
         return
-    headers = [(b"content-type", b"application/json")]
-    status = {"type": "websocket.http.response.start", "status": told.status, "headers": headers}
-    await send(status)
-    body = str(told).encode()
+    body = json.dumps(told.body()).encode()
+    named = {"content-type": "application/json", "content-length": str(len(body))}
+    named |= {"x-request-id": request_id} | dict(told.headers)
+    headers = [(key.encode(), value.encode("latin-1")) for key, value in named.items()]
+    start = {"type": "websocket.http.response.start", "status": told.status, "headers": headers}
+    await send(start)
     await send({"type": "websocket.http.response.body", "body": body})
+
+
+def is_local(scope: Scope, caller: Caller) -> bool:
+    """Whether a program on this machine asks, and not a proxy here for somebody elsewhere."""
+    host = _hostname(_headers(scope).get("host", ""))
+    return caller.address in LOOPBACK and host in LOOPBACK
 
 
 def _headers(scope: Scope) -> Headers:

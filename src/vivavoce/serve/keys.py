@@ -41,7 +41,7 @@ class Keys:
         """Who has this key. Every key is compared, so that the time tells nothing."""
         found = None
         for name, known in self._pairs:
-            if hmac.compare_digest(known, key.encode()):
+            if hmac.compare_digest(known, key.encode("latin-1", "replace")):
                 found = name
         return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import time
 from collections import OrderedDict
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from vivavoce.speech.session import Session
     from vivavoce.types import Voice
 
+log = logging.getLogger("vivavoce.serve")
 VOICES_KEPT = 8
 LEAD_S = 0.5
 """Seconds of audio ahead of its listener below which a job comes before others."""
@@ -98,8 +100,9 @@ class Lane:
             return False
         try:
             self.load()
-        except VivavoceError as error:
-            self._fail_all(error)
+        except Exception:
+            log.exception("'%s' cannot be loaded", self.name)
+            self._fail_all(RuntimeError("The model cannot be loaded."))
             return True
         admitted = self._admit()
         if self.handles and self.session is not None:
@@ -222,6 +225,9 @@ class Lane:
         try:
             yield
         except VivavoceError as error:
+            self._end(job, error)
+        except Exception as error:
+            log.exception("job %d failed", job.number)
             self._end(job, error)
 
     def _end(self, job: SpeechJob, error: Exception | None = None) -> None:

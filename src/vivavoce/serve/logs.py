@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from vivavoce.serve.caller import Caller
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)  # to make one costs as much as a line
 log = logging.getLogger("vivavoce.serve.requests")
 
 
@@ -28,7 +29,7 @@ class JsonLines(logging.Formatter):
         line |= getattr(record, "facts", {})
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return _ENCODER.encode(line)
 
 
 def set_up() -> None:

@@ -15,11 +15,14 @@ from vivavoce.serve.caller import caller_of
 from vivavoce.serve.encode import open_encoder
 from vivavoce.serve.errors import not_found
 from vivavoce.serve.feed import Feed
-from vivavoce.serve.fields import Fields, parse_object
+from vivavoce.serve.fields import Fields, parse_object, quoted
 from vivavoce.serve.job import Work
 from vivavoce.serve.respond import Shape, SpeechResponse, file_headers
 from vivavoce.serve.service import Service
 from vivavoce.serve.table import ModelRow
+
+IGNORED = 1000
+"""Characters of the header `x-ignored-fields`: proxies take few kilobytes of headers."""
 
 
 class SpeechAnswer(Response):
@@ -68,6 +71,7 @@ class OpenAI:
 
     async def speech(self, request: Request) -> Response:
         request.scope["dialect"] = "openai"
+        self.service.require_room()
         fields = Fields(parse_object(await read_json(request, self.service.config.limits)))
         ask = read_ask(fields, self.service, caller_of(request.scope).key)
         shape = Shape(
@@ -113,6 +117,6 @@ def told(ask: Ask) -> dict[str, str]:
         "x-voice": quote(work.voice.id, safe=" /"),
     }
     if ask.ignored:
-        names = (quote(name[:60], safe=" ") for name in ask.ignored[:40])
-        headers["x-ignored-fields"] = ", ".join(names)
+        names = (quote(quoted(name), safe=" ") for name in ask.ignored[:40])
+        headers["x-ignored-fields"] = ", ".join(names)[:IGNORED]
     return headers

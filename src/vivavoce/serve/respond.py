@@ -190,7 +190,7 @@ def file_headers(form: str) -> Headers:
 
 async def send_json(send: Send, scope: Scope, status: int, value: object, headers: Headers) -> None:
     """A small answer."""
-    data = json.dumps(value, ensure_ascii=False).encode()
+    data = json.dumps(value).encode()
     head = {"content-type": "application/json", "content-length": str(len(data))} | headers
     raw = [(key.lower().encode(), text.encode("latin-1")) for key, text in head.items()]
     await send({"type": "http.response.start", "status": status, "headers": raw})

@@ -143,11 +143,15 @@ class Scheduler:
         """When to come back, in whole seconds: the queue at the measured rate."""
         return max(1, min(60, math.ceil(len(self.jobs) * self._pace_s)))
 
-    def _admit(self, key: str) -> None:
+    def require_room(self) -> None:
+        """Raises ApiError 503 when nothing can be taken now, whoever asks."""
         if self.closing:
             raise self._refusal("shutting_down", "The server is going down.")
         if self.full:
             raise self._refusal("overloaded", "Too many requests are waiting.")
+
+    def _admit(self, key: str) -> None:
+        self.require_room()
         per_key = self.config.limits.per_key
         if per_key and sum(key in job.keys for job in self.jobs) >= per_key:
             self.watcher.refused("rate_limit_exceeded")

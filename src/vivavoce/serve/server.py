@@ -18,7 +18,7 @@ from vivavoce.hub import paths as cache
 from vivavoce.serve import logs
 from vivavoce.serve.app import make_app
 from vivavoce.serve.config import ServeConfig
-from vivavoce.serve.connection import connection_class
+from vivavoce.serve.connection import Connections
 from vivavoce.serve.discovery import Announcement
 from vivavoce.serve.service import Service
 from vivavoce.serve.shelf import Shelf
@@ -26,8 +26,8 @@ from vivavoce.serve.stock import own_voices, stock
 from vivavoce.serve.table import VoiceRow
 from vivavoce.serve.wyoming import Wyoming
 
-TICK_S = 0.05
-SWITCH_S = 0.001
+TICK_S, HURRY_S = 0.05, 0.2
+SWITCH_S = 0.0002
 """Seconds after which the engine's thread makes way for the sockets', which need little."""
 log = logging.getLogger("vivavoce.serve")
 
@@ -50,7 +50,8 @@ def run(config: ServeConfig) -> None:
     def voices() -> list[VoiceRow]:
         return own_voices(table.models.values())
 
-    asyncio.run(serve(Service(config, table, loaders, voices), listening))
+    if asyncio.run(serve(Service(config, table, loaders, voices), listening)):
+        os._exit(0)  # somebody is impatient, and to take torch apart takes seconds
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -73,8 +74,11 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-async def serve(service: Service, listening: socket.socket) -> None:
-    """The socket answers at once; `/ready` says when the default model can speak."""
+async def serve(service: Service, listening: socket.socket) -> bool:
+    """The socket answers at once; `/ready` says when the default model can speak.
+
+    Returns when a signal has ended it: whether a second one came.
+    """
     server = Server(uvicorn_config(service))
     wyoming = Wyoming(service)
     announcement = Announcement(service.config.zeroconf) if service.config.zeroconf else None
@@ -96,9 +100,10 @@ async def serve(service: Service, listening: socket.socket) -> None:
         if announcement is not None:
             await announcement.stop()
         await wyoming.stop()
-        await service.stop()
+        await service.stop(HURRY_S if server.force_exit else 10.0)
         if not serving.done():
             await serving
+    return server.force_exit
 
 
 async def start_wyoming(wyoming: Wyoming, host: str, port: int) -> int:
@@ -114,12 +119,13 @@ async def start_wyoming(wyoming: Wyoming, host: str, port: int) -> int:
 
 def uvicorn_config(service: Service) -> uvicorn.Config:
     config, limits = service.config, service.config.limits
+    http, ws = Connections(limits).protocols()
     return uvicorn.Config(
         make_app(service, Shelf(config.shelf or cache.folder() / "served")),
         host=config.host,
         port=config.port,
-        http=connection_class(limits),
-        ws="websockets-sansio",
+        http=http,
+        ws=ws,
         ws_max_size=limits.message_bytes,
         ws_per_message_deflate=False,
         lifespan="off",
@@ -171,7 +177,7 @@ class Signals:
             listening.close()
         loop = asyncio.get_running_loop()
         latest = loop.time() + self.service.config.grace_s
-        while scheduler.jobs and loop.time() < latest:
+        while (scheduler.jobs or self.service.heard) and loop.time() < latest:
             await asyncio.sleep(TICK_S)
         await asyncio.sleep(TICK_S)  # the last bytes are on their way
         scheduler.cancel_all("shutdown")

@@ -27,6 +27,7 @@ from vivavoce.serve.table import Table, VoiceRow
 
 if TYPE_CHECKING:
     from vivavoce.speech.engine import TTS
+    from vivavoce.types import Voice
 
 log = logging.getLogger("vivavoce.serve")
 ENCODERS = 2
@@ -52,6 +53,7 @@ class Service:
         self._flying: dict[str, SpeechJob] = {}  # by what they compute, while somebody reads them
         self.encoders = ThreadPoolExecutor(ENCODERS, thread_name_prefix="vivavoce-encoder")
         self.ready = False
+        self.heard = 0  # requests whose readers do not have everything yet
         self.started_at = int(time.time())
         self._keeper: asyncio.Task[None] | None = None
 
@@ -65,38 +67,47 @@ class Service:
         tts = await asyncio.wrap_future(self.engine.call(lane.load))
         voices = [row for row in self.table.voices.values() if row.model == self.table.default]
         if voices:
-            await asyncio.wrap_future(
-                self.engine.call(lambda: tts.speak(WARM_UP, lane.voice(voices[0])))
-            )
+            await asyncio.wrap_future(self.engine.call(lambda: warm_up(tts, lane.voice(voices[0]))))
         self.ready = True
         self._keeper = asyncio.create_task(self._keep())
 
-    async def stop(self) -> None:
-        """End everything, at once."""
+    async def stop(self, patience_s: float = 10.0) -> None:
+        """End everything; a step of a model that takes longer than `patience_s` is left alone."""
         self.scheduler.cancel_all("shutdown")
         if self._keeper is not None:
             self._keeper.cancel()
         self.engine.stop()
-        await asyncio.to_thread(self.engine.join, 10.0)
+        await asyncio.to_thread(self.engine.join, patience_s)
         self.encoders.shutdown(wait=False, cancel_futures=True)
 
     @asynccontextmanager
     async def speak(self, work: Work, feed: Feed) -> AsyncIterator[Stream]:
         """Speech of a text. Leaving cancels what is not done. Raises ApiError (503, 429)."""
-        model = self.table.models[work.model]
-        key = cache_key(work, feed, model, self.config) if self.cache.used else ""
-        result = await self.cache.get(key) if key else None
-        if result is not None:
-            self.metrics.cache_hits.inc()
-            yield Stream(model.sample_rate, result=result)
-            return
-        stream, job = self._stream(key, work, feed, model.sample_rate)
+        self.heard += 1
         try:
-            yield stream
+            model = self.table.models[work.model]
+            key = cache_key(work, feed, model, self.config) if self.cache.used else ""
+            result = await self.cache.get(key) if key else None
+            if result is not None:
+                self.metrics.cache_hits.inc()
+                yield Stream(model.sample_rate, result=result)
+                return
+            stream, job = self._stream(key, work, feed, model.sample_rate)
+            try:
+                yield stream
+            finally:
+                stream.cancel("disconnected")
+                if key and (job.cancelled or job.ended):
+                    await self._landed(key, job)
         finally:
-            stream.cancel("disconnected")
-            if key and (job.cancelled or job.ended):
-                await self._landed(key, job)
+            self.heard -= 1
+
+    def require_room(self) -> None:
+        """Before anything of a request is read: raises ApiError 503 where it cannot be taken,
+        unless it could be one that needs nothing to be computed.
+        """
+        if not self.cache.used:
+            self.scheduler.require_room()
 
     def _stream(self, key: str, work: Work, feed: Feed, rate: int) -> tuple[Stream, SpeechJob]:
         """A computation of its own, or a place beside those who asked the same just before."""
@@ -140,8 +151,11 @@ class Service:
             log.error("not reloaded: %s", error)
 
     async def load(self, name: str) -> None:
-        """Bring a model into memory. Raises what loading raises."""
-        await asyncio.wrap_future(self.engine.call(self.engine.lanes[name].load))
+        """Bring a model into memory. Raises RuntimeError, which tells a client nothing."""
+        try:
+            await asyncio.wrap_future(self.engine.call(self.engine.lanes[name].load))
+        except VivavoceError as error:
+            raise RuntimeError(f"'{name}' cannot be loaded") from error
 
     async def unload(self, name: str) -> bool:
         """Drop a model's weights, unless it speaks; whether that was done."""
@@ -166,6 +180,11 @@ class Service:
             rows = sum(len(lane.handles) for lane in self.engine.lanes.values())
             if rows:
                 self.metrics.rows.observe(rows)
+
+
+def warm_up(tts: TTS, voice: Voice) -> None:
+    """One word; that it did not come out well, for once, keeps nobody from serving."""
+    tts.speak(WARM_UP, voice, on_problem="warn")
 
 
 def disk(config: ServeConfig) -> DiskCache | None:

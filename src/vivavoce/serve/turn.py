@@ -7,17 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncGenerator, Callable
 
 from vivavoce.serve.feed import Feed
 from vivavoce.serve.job import Work
 from vivavoce.serve.outbox import FlushMark, Sound
 from vivavoce.serve.service import Service, Stream
+from vivavoce.text.check import cleaned
 
-SETTLE_S = 0.05
-"""After a piece of text: what follows at once belongs to it, so a text given whole stays whole."""
+SETTLE_S, ALONE_S, LONGEST_S = 0.05, 0.25, 0.3
+"""After a piece of text what follows at once belongs to it, so that a text given whole stays whole:
+so long after a piece, after the first one of a turn, and at most, when pieces come fast.
+"""
 SILENCE_S = 2.0
 """After so long without text, what there is is spoken, though a sentence may go on."""
+
+HALF, PAIR = re.compile("[\ud800-\udbff]"), re.compile("[\ud800-\udbff][\udc00-\udfff]")
+"""The first half of a character above U+FFFF as UTF-16 writes it, and both."""
 
 
 class Turn:
@@ -31,11 +38,20 @@ class Turn:
         self.marks = 0
         self.samples = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._half = ""  # of a character that the next piece completes
+        self._pieces = 0
+        self._settling_at = 0.0  # since when there is text that was not looked at
 
     def add(self, text: str) -> None:
-        """More text, cut anywhere."""
-        self.feed.add(text)
-        self._after(SETTLE_S, self._release)
+        """More text, cut anywhere: between the halves of a character too, as JavaScript may."""
+        text = PAIR.sub(_joined, self._half + text)
+        self._half = text[-1:] if HALF.fullmatch(text[-1:]) else ""
+        self.feed.add(cleaned(text.removesuffix(self._half)))
+        now = asyncio.get_running_loop().time()
+        self._settling_at = self._settling_at or now
+        latest_s = self._settling_at + LONGEST_S - now
+        self._after(min(SETTLE_S if self._pieces else ALONE_S, latest_s), self._release)
+        self._pieces += 1
 
     def flush(self) -> int:
         """Speak what is there; the number of the mark that comes when it has been spoken."""
@@ -68,6 +84,7 @@ class Turn:
                     yield event
 
     def _release(self) -> None:
+        self._settling_at = 0.0
         if self.feed.release():
             self._fed()
         if self.feed.held:
@@ -89,3 +106,7 @@ class Turn:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _joined(pair: re.Match[str]) -> str:
+    return pair[0].encode("utf-16-le", "surrogatepass").decode("utf-16-le")

@@ -6,13 +6,11 @@ import asyncio
 import re
 import time
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from python_multipart.exceptions import FormParserError
 from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -20,9 +18,9 @@ from starlette.routing import Route
 from vivavoce.serve.body import read_json
 from vivavoce.serve.caller import caller_of
 from vivavoce.serve.cloning import Wish, make_voice
-from vivavoce.serve.config import RequestLimits
-from vivavoce.serve.errors import ApiError, invalid, not_found, too_large
-from vivavoce.serve.fields import Fields, parse_object
+from vivavoce.serve.errors import ApiError, busy, invalid, not_found
+from vivavoce.serve.fields import Fields, parse_object, whole_number
+from vivavoce.serve.forms import read_form
 from vivavoce.serve.recordings import read_recording, too_long
 from vivavoce.serve.service import Service
 from vivavoce.serve.shelf import Consent, Shelf
@@ -32,6 +30,8 @@ LABEL = re.compile(r"[\w .-]{1,64}")
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 CONSENT_S = 2.0
 CONSENTS = 2000
+UPLOADS = 4
+"""Recordings that are received or wait for their turn: each may hold 12 MiB."""
 
 
 class Voices:
@@ -40,6 +40,7 @@ class Voices:
     def __init__(self, service: Service, shelf: Shelf) -> None:
         self.service, self.shelf = service, shelf
         self.one = asyncio.Lock()
+        self.uploads = 0
         self.made_at: defaultdict[str, deque[float]] = defaultdict(deque)
 
     @property
@@ -78,8 +79,11 @@ class Voices:
         return JSONResponse(body)
 
     async def create_voice(self, request: Request) -> Response:
-        self._require_allowed()
-        async with self._form(request) as form:
+        with self._place():
+            return await self._create_voice(request)
+
+    async def _create_voice(self, request: Request) -> Response:
+        async with read_form(request, self.service.config.limits) as form:
             fields = _fields(form)
             if fields.text("type", "audio_sample") != "audio_sample":
                 message = "Voices are made from recordings: 'type' must be audio_sample."
@@ -102,8 +106,8 @@ class Voices:
         return JSONResponse(row.as_json() | body)
 
     async def list_consents(self, request: Request) -> Response:
-        limit = request.query_params.get("limit", "20")
-        if not limit.isdigit() or not 1 <= int(limit) <= 100:
+        limit = whole_number(request.query_params.get("limit", "20"))
+        if not 1 <= limit <= 100:
             raise invalid("invalid_value", "'limit' must be from 1 to 100.", "limit")
         rows = list(self.shelf.consents.values())
         after = request.query_params.get("after")
@@ -112,15 +116,18 @@ class Voices:
             if after not in ids:
                 raise invalid("consent_not_found", "There is no such consent.", "after")
             rows = rows[ids.index(after) + 1 :]
-        page = rows[: int(limit)]
+        page = rows[:limit]
         body: dict[str, Any] = {"object": "list", "data": [row.as_json() for row in page]}
         body["first_id"] = page[0].id if page else None
         body["last_id"] = page[-1].id if page else None
         return JSONResponse(body | {"has_more": len(rows) > len(page)})
 
     async def create_consent(self, request: Request) -> Response:
-        self._require_allowed()
-        async with self._form(request) as form:
+        with self._place():
+            return await self._create_consent(request)
+
+    async def _create_consent(self, request: Request) -> Response:
+        async with read_form(request, self.service.config.limits) as form:
             fields = _fields(form)
             name = _label(fields)
             fields.required("language")
@@ -155,6 +162,18 @@ class Voices:
             message = "This server makes no voices."
             raise ApiError(403, "disabled", message, None, "permission_error")
 
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """Hold one of the places for uploads. Raises ApiError: 403, or 503 where all are taken."""
+        self._require_allowed()
+        if self.uploads >= UPLOADS:
+            raise busy("overloaded", "Too many recordings come at once.", 2)
+        self.uploads += 1
+        try:
+            yield
+        finally:
+            self.uploads -= 1
+
     def _count(self, key: str) -> None:
         """Raises ApiError 429 for a client that makes too many."""
         times, now = self.made_at[key], time.monotonic()
@@ -167,21 +186,6 @@ class Voices:
             code = "rate_limit_exceeded"
             raise ApiError(429, code, message, None, "rate_limit_error", headers)
         times.append(now)
-
-    def _form(self, request: Request) -> AbstractAsyncContextManager[FormData]:
-        """The multipart form of a request. Raises ApiError before reading what is no such thing."""
-        limit = self.service.config.limits.form_bytes
-        told = request.headers.get("content-length", "")
-        if not told.isdigit():
-            message = "A form needs the header Content-Length."
-            raise ApiError(411, "invalid_value", message, headers={"connection": "close"})
-        if int(told) > limit:
-            raise too_large("The form", limit)
-        kind = request.headers.get("content-type", "")
-        if not kind.lower().startswith("multipart/form-data"):
-            message = "The body must be a form: Content-Type: multipart/form-data."
-            raise ApiError(415, "unsupported_media_type", message)
-        return _read_form(request, self.service.config.limits)
 
     async def _recording(self, form: FormData, name: str) -> bytes:
         upload = form.get(name)
@@ -221,26 +225,6 @@ class Voices:
             message = "No model of this server makes voices from recordings."
             raise invalid("unsupported_value", message, "model")
         return found
-
-
-@asynccontextmanager
-async def _read_form(request: Request, limits: RequestLimits) -> AsyncIterator[FormData]:
-    """A multipart form in memory, never in a file. Raises ApiError for a damaged one."""
-    parser = MultiPartParser(
-        request.headers, request.stream(), max_files=2, max_fields=20, max_part_size=64 << 10
-    )
-    parser.spool_max_size = limits.form_bytes
-    try:
-        async with asyncio.timeout(limits.body_s):
-            form = await parser.parse()
-    except TimeoutError:
-        raise ApiError(408, "request_timeout", "The form did not arrive in time.") from None
-    except (MultiPartException, FormParserError, KeyError) as error:
-        raise invalid("invalid_value", "The form cannot be read.") from error
-    try:
-        yield form
-    finally:
-        await form.close()
 
 
 def _fields(form: FormData) -> Fields:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import secrets
 from collections import deque
 from typing import Any
@@ -23,6 +24,8 @@ from vivavoce.serve.turn import Turn
 PROTOCOL = "vivavoce.v1"
 FRAME_S = 0.1
 NAME = 64
+PIECES = 1000
+"""Pieces of text and flushes of one turn that may wait at once."""
 
 
 class Asked:
@@ -115,6 +118,8 @@ class Socket:
                 raise invalid("string_above_max_length", "The text is too long.", "text")
             turn.add(text)
         elif kind == "flush":
+            if turn.feed.waiting >= PIECES:
+                raise invalid("invalid_value", "Too much is waiting to be spoken.", "type")
             turn.flush()
         elif kind == "end":
             turn.finish()
@@ -216,7 +221,7 @@ class Socket:
 
     async def _tell(self, kind: str, name: str | None, **facts: object) -> None:
         message = {"type": kind} | ({"id": name} if name is not None else {}) | facts
-        await self._send(self.websocket.send_json(message))
+        await self._send(self.websocket.send_text(json.dumps(message)))
 
     async def _fail(self, name: str | None, error: ApiError) -> None:
         await self._tell("error", name or None, **error.body())

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import vivavoce
+from vivavoce.serve.errors import ApiError
+from vivavoce.serve.fields import parse_object
 
 LINE = 64 << 10
 DATA = 1 << 20
@@ -34,7 +36,7 @@ class WyomingEvent:
 
     def encoded(self) -> bytes:
         head: dict[str, Any] = {"type": self.type, "version": vivavoce.__version__}
-        data = json.dumps(self.data, ensure_ascii=False).encode() if self.data else b""
+        data = json.dumps(self.data).encode() if self.data else b""
         if data:
             head["data_length"] = len(data)
         if self.payload:
@@ -50,6 +52,8 @@ async def read_event(reader: asyncio.StreamReader) -> WyomingEvent | None:
             return None
         head = _object(line)
         data = head.get("data") or {}
+        if not isinstance(data, dict):
+            raise Garbage("data is no object")
         data_length = _length(head, "data_length", DATA)
         if data_length:
             data = data | _object(await reader.readexactly(data_length))
@@ -65,12 +69,9 @@ async def read_event(reader: asyncio.StreamReader) -> WyomingEvent | None:
 
 def _object(data: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(data)
-    except RecursionError as error:
-        raise Garbage("nested too deeply") from error
-    if not isinstance(value, dict):
-        raise Garbage("not an object")
-    return value
+        return parse_object(data)
+    except ApiError as error:
+        raise Garbage(error.message) from error
 
 
 def _length(head: Mapping[str, Any], name: str, most: int) -> int:

@@ -20,18 +20,23 @@ def speakable(text: str) -> str:
     """
     if not text:
         raise TextError("The text is empty.", "Give at least one word.")
-    table = {ord(c): " " for c in set(text) if _is_control(c)}
-    clean = text.translate(table) if table else text
+    clean = cleaned(text)
     if has_sound(clean):
         return clean
     if not clean.strip():
-        kind = "whitespace" if not table else "control characters"
+        kind = "whitespace" if clean == text else "control characters"
         raise TextError(f"The text holds only {kind}.", "Give at least one word.")
     shown = " ".join(dict.fromkeys(clean.split()))[:20]
     raise TextError(
         f"The text holds only punctuation or pictures ({shown}).",
         "There is nothing to pronounce; give at least one word or number.",
     )
+
+
+def cleaned(text: str) -> str:
+    """The text with control characters and broken code points as spaces; its length is kept."""
+    table = {ord(c): " " for c in set(text) if _is_control(c)}
+    return text.translate(table) if table else text
 
 
 def has_sound(text: str) -> bool:
