@@ -5,6 +5,7 @@ A recording that is missing fails its test. Only tests of real data, which no cl
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -22,6 +23,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
+
+
+def pytest_collection_finish() -> None:
+    """The modules and tests are there to stay: garbage is looked for among what comes later."""
+    gc.collect()
+    gc.freeze()
 
 
 @dataclass(frozen=True)

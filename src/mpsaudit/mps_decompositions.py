@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 import torch
@@ -59,8 +60,12 @@ class Invocation:
         return self.engine.run_quietly(work, name)
 
     def by_name(self) -> dict[str, Any]:
-        names = [argument.name for argument in self.func._schema.arguments]
-        return dict(zip(names, self.args, strict=False)) | dict(self.kwargs)
+        return dict(zip(_argument_names(self.func), self.args, strict=False)) | dict(self.kwargs)
+
+
+@cache
+def _argument_names(func: Any) -> tuple[str, ...]:
+    return tuple(argument.name for argument in func._schema.arguments)
 
 
 Decomposition = Callable[[Invocation], Any]

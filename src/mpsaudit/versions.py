@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from mpsaudit.errors import UsageError
 
@@ -13,6 +14,7 @@ Span = tuple[str, str]
 """A half-open range of versions: from the first, before the second; "" leaves a side open."""
 
 
+@cache
 def number(version: str) -> tuple[int, int, int]:
     """`2.13.0+cpu` as `(2, 13, 0)` and `14.4` as `(14, 4, 0)`, for comparison.
 

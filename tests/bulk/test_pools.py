@@ -45,9 +45,8 @@ def test_two_processes_make_what_one_makes_though_one_is_killed(loading, tmp_pat
 
 @pytest.mark.slow
 def test_a_model_that_is_not_there_is_an_error_of_its_type(tmp_path):
-    path = numbered(tmp_path / "x.jsonl", 2)
     with pytest.raises(UnknownModel, match="no-such-model"):
-        run(path, tmp_path / "out", loading=Loading("no-such-model"), workers=2)
+        ProcessPool(1, Loading("no-such-model"), MANNER, str(tmp_path), ("cpu",))
 
 
 def test_the_workers_have_to_be_alike():

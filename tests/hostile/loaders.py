@@ -12,9 +12,18 @@ from vivavoce.checkpoints import read as checkpoint
 from vivavoce.checkpoints.text_file import read_table
 from vivavoce.hub import build, library, voice_file
 from vivavoce.hub.read import WEIGHTS_INSIDE
+from vivavoce.models import MODELS
 from vivavoce.text.vocabulary import read_vocabulary
 from vivavoce.train import checkpoint as states
 from vivavoce.train import recipe
+from vivavoce.vocoders import VOCODERS
+
+
+def import_families() -> None:
+    """What reading imports when it is first needed, once for all children."""
+    for table in (MODELS, VOCODERS):
+        for name in table.names:
+            table.family(name)
 
 
 def weights(path: Path) -> None:

@@ -27,8 +27,8 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_written_case_is_right():
-    """`make attack` adds thousands of mutations."""
-    done = python("-m", "tests.hostile.run")
+    """`make attack` adds thousands of mutations, and reads each in a process of its own."""
+    done = python("-m", "tests.hostile.run", "--together", "100")
     assert done.stdout, done.stderr
     found = json.loads(done.stdout)
     assert found["faults"] == []
@@ -59,22 +59,28 @@ CODE = {
 PROGRAM = """
 import json, sys
 from pathlib import Path
-from tests.hostile import run
+from tests.hostile import reader
+from tests.hostile.case import CANARY_PATH, HostileFile
 
-run.SECONDS = 2
-faults = {}
-for kind, code in json.loads(sys.argv[2]).items():
-    run.LOADERS["bad"] = lambda path: exec(code)
-    case = run.HostileFile(kind, "x", b"", "bad")
-    faults[kind] = run.attempt(case, Path(sys.argv[1]), Path(sys.argv[1])).fault
-    Path(run.CANARY_PATH.decode()).unlink(missing_ok=True)
+reader.SECONDS = 1
+empty, faults = Path(sys.argv[1]), {}
+reader.LOADERS["bad"] = lambda path: exec(path.read_text())
+with reader.reader(together=3) as reads:
+    for kind, code in json.loads(sys.argv[2]).items():
+        for name, text, expected in (("good", "pass", "loads"), (kind, code, "refused")):
+            case = HostileFile(name, name, text.encode(), "bad", expected)
+            result = reads.read(case, empty / name, empty / "honest")
+            faults[name] = faults.get(name, "") + result.fault
+        Path(CANARY_PATH.decode()).unlink(missing_ok=True)
 print(json.dumps(faults))
 """
 
 
-def test_the_runner_notices_what_a_bad_loader_does(tmp_path):
+def test_the_runner_notices_what_a_bad_loader_does_and_blames_no_other(tmp_path):
     done = python("-c", PROGRAM, str(tmp_path), json.dumps(CODE))
+    assert done.stdout, done.stderr
     faults = json.loads(done.stdout)
+    assert faults.pop("good") == ""
     assert faults.keys() == CODE.keys()
     assert all(faults.values()), faults
 
