@@ -92,7 +92,7 @@ def speak(
     fast: bool = False,
     **how: Any,
 ) -> Speech:
-    """Load, speak once, forget. To speak more than once, keep what `load` returns.
+    """Load a model and speak one text. For several texts keep the result of `load`.
 
     Without `model` the bundled voice speaks, offline. `how` is what `TTS.speak` takes: `voice`,
     `speed`, `seed`, the model's own options. Raises any VivavoceError.
@@ -111,10 +111,10 @@ def convert(
     device: str = "auto",
     seed: int = 0,
 ) -> Speech:
-    """Load a converter, convert once, forget: the recording, said by somebody else.
+    """Load a converter and convert one recording to another voice.
 
-    `to` is a voice, a saved one's name, or a recording of the person. To convert more than once,
-    keep what `load_converter` returns. Raises any VivavoceError.
+    `to` is a voice, the name of a saved one, or a recording of the target speaker. For several
+    recordings keep the result of `load_converter`. Raises any VivavoceError.
     """
     from vivavoce.speech.conversion import load_converter
 

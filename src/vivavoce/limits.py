@@ -79,11 +79,11 @@ class Budget:
         if self.objects < 0:
             raise too_much(f"more than {self.limits.objects} values")
         if self.bytes < 0:
-            raise too_much(f"more than {self.limits.bytes} bytes of description")
+            raise too_much(f"more than {self.limits.bytes} bytes of metadata")
         if self.objects < self._next_look:
             self._next_look = self.objects - 4096
             if time.monotonic() > self._deadline:
-                raise too_much(f"more than {self.limits.seconds:g} s of work")
+                raise too_much(f"more than {self.limits.seconds:g} s to read it")
 
     def allow_views(self, n_bytes: int) -> None:
         """A storage of this size was met: tensors may show four times as much of it."""
@@ -105,7 +105,7 @@ class Budget:
 
 def too_much(what: str) -> BadCheckpoint:
     """The error for a file that exceeds a limit, with the way to raise it."""
-    return BadCheckpoint(f"It holds {what}, which is over the limit.", RAISE)
+    return BadCheckpoint(f"The file exceeds a limit: {what}.", RAISE)
 
 
 def read_bytes(path: Path, limits: Limits = DEFAULT) -> bytes:

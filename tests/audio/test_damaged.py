@@ -63,7 +63,7 @@ def test_the_first_part_of_a_file_is_read_and_said_to_be_one(tmp_path, suffix):
 
 @pytest.mark.parametrize("suffix", ["flac", "m4a", "aac"])
 def test_the_first_part_of_these_is_refused(tmp_path, suffix):
-    with pytest.raises(AudioError, match=r"Cannot decode.*Give a whole audio file"):
+    with pytest.raises(AudioError, match=r"Cannot decode.*Give a complete audio file"):
         read(cut(saved(tmp_path / f"a.{suffix}")))
 
 

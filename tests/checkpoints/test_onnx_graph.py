@@ -105,19 +105,22 @@ def test_constants_are_weights(read):
 
 EXTERNAL = tensor("w", WEIGHT, 1)[: -2 - WEIGHT.nbytes] + content(13, content(1, "location"))
 HOSTILE = {
-    "external data": (model(content(5, EXTERNAL)), "lie in another file"),
+    "external data": (model(content(5, EXTERNAL)), "stored in another file"),
     "external data, said by number": (
         model(content(5, tensor("w", WEIGHT, 1) + number(14, 1))),
-        "lie in another file",
+        "stored in another file",
     ),
     "more numbers than bytes": (
         model(content(5, tensor("w", WEIGHT, 1, (1 << 20, 1 << 20)))),
-        "should have 1099511627776 numbers",
+        "should have 1099511627776 values",
     ),
-    "a negative side": (model(content(5, tensor("w", WEIGHT, 1, (-2, -3)))), "has the shape"),
+    "a negative side": (
+        model(content(5, tensor("w", WEIGHT, 1, (-2, -3)))),
+        "has the invalid shape",
+    ),
     "half a number": (
         model(content(5, number(1, 1) + number(2, 1) + content(8, "w") + content(9, b"abc"))),
-        "ends within a number",
+        "are truncated",
     ),
     "two graphs": (model() + content(7, b""), "holds 2 graphs"),
     "no graph": (content(2, "somebody"), "holds 0 graphs"),

@@ -75,7 +75,7 @@ def test_unknown_calls_give_opaque_objects_that_keep_their_arguments():
     assert (made.name, made.args) == ("TTS.config.Audio", (1, "a"))
     again = call(made, ())
     assert isinstance(again, pickle_values.OpaqueObject)
-    with pytest.raises(BadCheckpoint, match="called like a function"):
+    with pytest.raises(BadCheckpoint, match="as a function"):
         call(len, ([],))
 
 

@@ -89,7 +89,7 @@ def test_transcribe(cli, monkeypatch):
         (("me", "ref.wav", "--transcript-file", "nowhere.txt"), 2, "nowhere.txt"),
         (("me", "nowhere.wav", "--transcript", WORDS), 1, "does not exist"),
         (("me", "ref.wav", "--transcript", WORDS, "--start", "5"), 1, "3.00 s long"),
-        (("me", "ref.wav", "--transcript", WORDS, "-m", "kathleen"), 1, "makes no voices"),
+        (("me", "ref.wav", "--transcript", WORDS, "-m", "kathleen"), 1, "cannot make voices"),
         (("../me", "ref.wav", "--transcript", WORDS), 2, "cannot be the name"),
     ],
 )

@@ -84,7 +84,7 @@ def test_loudness_that_would_clip_is_not_reached_and_said(cli):
         (("--volume", "90"), "--volume is 90 dB"),
         (("--volume", "nan"), "--volume is nan dB"),
         (("--sample-rate", "0"), "0 Hz is not a supported sample rate"),
-        (("--sample-rate", "44100", "--format", "opus"), "opus cannot have 44100 Hz"),
+        (("--sample-rate", "44100", "--format", "opus"), "opus does not support 44100 Hz"),
         (("--resume", "-o", "-"), "--resume cannot be used with a pipe"),
     ],
 )

@@ -19,11 +19,11 @@ def test_a_voice_for_piper(tmp_path):
 
 def test_formats_that_a_family_has_not(tmp_path):
     folder = stored(tmp_path / "toy", *toy())
-    with pytest.raises(UsageError, match=r"'vits' are not exported as 'pipper'.*'piper'"):
+    with pytest.raises(UsageError, match=r"'vits' cannot be exported as 'pipper'.*'piper'"):
         export(str(folder), tmp_path / "out", "pipper")
     model = tiny_model()
     tables = {"config": to_dict(model.config), "features": to_dict(model.spec)}
     manifest = {"kind": "acoustic", "family": "glow", "name": "tiny", **tables}
     store.save(tmp_path / "tiny", manifest, model.state_dict())
-    with pytest.raises(UsageError, match="'glow' are not exported as 'piper'"):
+    with pytest.raises(UsageError, match="'glow' cannot be exported as 'piper'"):
         export(str(tmp_path / "tiny"), tmp_path / "out", "piper")

@@ -167,9 +167,9 @@ def test_families_without_a_graph(tmp_path):
 def test_models_that_a_graph_cannot_hold():
     config = replace(vits.CONFIG, n_languages=2, language_width=4)
     model, vocoder = vits.toy(config, languages=("a", "b"))
-    with pytest.raises(UsageError, match="languages, or speakers from recordings"):
+    with pytest.raises(UsageError, match="languages, or with speakers from recordings"):
         voice_of("vits", model, "hifigan", vocoder).add_to(GraphWriter())
-    with pytest.raises(UsageError, match="speakers come from recordings"):
+    with pytest.raises(UsageError, match="Glow-TTS with speakers from recordings"):
         voice_of("glow", glow(speaker_width=6), "vocos", vocos()).add_to(GraphWriter())
 
 

@@ -195,13 +195,13 @@ def test_nobody_else_imports_it():
 
 
 def test_what_mlx_does_not_compute(folders, tmp_path):
-    with pytest.raises(UnsupportedDevice, match="family 'glow' do not compute with MLX"):
+    with pytest.raises(UnsupportedDevice, match="family 'glow' do not support MLX"):
         load(tiny_folders(tmp_path)[0], device="mlx")
-    with pytest.raises(UsageError, match="does not compute with int8 weights"):
+    with pytest.raises(UsageError, match="does not support int8 weights"):
         load(folders[0], device="mlx", precision="int8")
     with pytest.raises(UsageError, match="No precision is called 'int9'"):
         load(folders[0], device="mlx", precision="int9")
-    with pytest.raises(UnsupportedDevice, match="The vocoder Bigvgan does not compute with MLX"):
+    with pytest.raises(UnsupportedDevice, match="The vocoder Bigvgan does not support MLX"):
         VOCODERS.workloads()["bigvgan.shortest"].build("mlx")
     with pytest.raises(UnsupportedDevice, match="Training on mlx is not implemented"):
         assemble(nothing_to_train(tmp_path), "mlx", Group(), no_progress)
@@ -209,14 +209,16 @@ def test_what_mlx_does_not_compute(folders, tmp_path):
 
 def test_mps_and_mlx_in_one_process(folders, monkeypatch):
     monkeypatch.setattr(APPLE_GPU, "claimed", "mps")
-    with pytest.raises(UnsupportedDevice, match="mps is in use: mlx cannot join it in one process"):
+    with pytest.raises(
+        UnsupportedDevice, match="mps is in use; mlx cannot be used in the same process"
+    ):
         load(folders[0], device="mlx")
 
 
 def test_both_in_one_engine_are_refused(monkeypatch):
     monkeypatch.setattr(APPLE_GPU, "claimed", "")
     mps = Selection(torch.device("mps"), torch.float32, "")
-    with pytest.raises(UnsupportedDevice, match="mlx is in use: mps cannot join it"):
+    with pytest.raises(UnsupportedDevice, match="mlx is in use; mps cannot be used"):
         TTS("toy", tiny_f5_model(), tiny_vocoder(), MLX, {}, mps)
 
 

@@ -102,14 +102,14 @@ def test_tf32_is_a_precision_of_cuda_and_no_number_format():
     found = choose_precision("tf32", "cuda")
     assert (found.dtype, found.tf32) == (torch.float32, True)
     for device in ("cpu", "mps"):
-        with pytest.raises(UnsupportedDevice, match="does not compute in tf32"):
+        with pytest.raises(UnsupportedDevice, match="does not support tf32"):
             choose_precision("tf32", device)
 
 
 def test_a_named_precision_is_taken_or_refused():
     assert choose_precision("bfloat16", "cpu").dtype == torch.bfloat16
     assert choose_precision("float16", "mps").dtype == torch.float16
-    with pytest.raises(UnsupportedDevice, match="cpu does not compute in float16"):
+    with pytest.raises(UnsupportedDevice, match="cpu does not support float16"):
         choose_precision("float16", "cpu")
     with pytest.raises(UsageError, match="Did you mean 'bfloat16'"):
         choose_precision("bflot16", "cpu")

@@ -104,7 +104,7 @@ def test_a_voice_is_made_when_it_first_speaks_and_once(tts, cast):
 def test_nothing_to_speak(tts, cast):
     with pytest.raises(TextError, match="empty"):
         tts.speak("[you]  [me] ", cast)
-    with pytest.raises(TextError, match="pictures"):
+    with pytest.raises(TextError, match="emoji"):
         tts.speak("[you] 🙂 [me] ...", cast)
 
 

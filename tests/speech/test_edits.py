@@ -110,7 +110,7 @@ REFUSED = {
     "seconds": ([(1, 2, "new words", 0.0)], TARGET, UsageError, "more than 0"),
     "other words": ([(1, 2, "old words")], TARGET, UsageError, "does not say"),
     "other order": ([(1, 2, "clip"), (2, 3, "new")], TARGET, UsageError, "does not say"),
-    "all": ([(0, 3.5, "new words")], TARGET, UsageError, "would stay"),
+    "all": ([(0, 3.5, "new words")], TARGET, UsageError, "would remain"),
     "long": ([(1, 2, "new words", 29.0)], TARGET, UsageError, "more than 30 s"),
     "pace": ([(1, 2, "new words")], "new words", UsageError, "speaking rate is unknown"),
 }

@@ -156,7 +156,7 @@ def test_a_damaged_voice_hides_no_other_and_can_be_removed(home):
 def test_models_that_clone_and_models_that_do_not(monkeypatch):
     assert "f5" in voices.cloning_families()
     assert "glow" not in voices.cloning_families()
-    with pytest.raises(VoiceError, match=r"'kathleen' makes no voices.*f5"):
+    with pytest.raises(VoiceError, match=r"'kathleen' cannot make voices.*f5"):
         voices.make_voice(speechlike(2.0), WORDS, model="kathleen")
     with pytest.raises(UnknownModel, match="kathleen"):
         voices.make_voice(speechlike(2.0), WORDS, model="kathlen")

@@ -15,7 +15,7 @@ from vivavoce.text.check import describe, speakable, unknown_characters
         (" \n\t ", "whitespace"),
         ("\u0000\u0007", "control"),
         ("... !? —", "punctuation"),
-        ("🎉🎉", "pictures"),
+        ("🎉🎉", "emoji"),
     ],
 )
 def test_nothing_to_say(text: str, what: str) -> None:

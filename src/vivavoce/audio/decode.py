@@ -172,7 +172,9 @@ def _limited(found: Decoded, name: str, limits: RecordingLimits) -> Iterator[NDA
 def _whole(stream: BinaryIO, name: str) -> bytes:
     data = stream.read(LARGEST_FILE + 1)
     if len(data) > LARGEST_FILE:
-        raise AudioError(f"{name} gives more than {LARGEST_FILE >> 20} MiB.", "Give a file.")
+        raise AudioError(
+            f"{name} has more than {LARGEST_FILE >> 20} MiB.", "Save it to a file first."
+        )
     return data
 
 
@@ -180,7 +182,7 @@ def _undecodable(name: str, error: Exception) -> AudioError:
     """Without the prefix that names the open file as Python prints it."""
     found = getattr(error, "error_string", str(error)) or type(error).__name__
     reason = found.removeprefix("Error : ").strip().rstrip(".")
-    return AudioError(f"Cannot decode {name}: {reason}.", "Give a whole audio file.")
+    return AudioError(f"Cannot decode {name}: {reason}.", "Give a complete audio file.")
 
 
 def _not_audio(name: str, suffix: str, error: Exception) -> AudioError | UnknownFormat:

@@ -78,7 +78,7 @@ def cut(audio: Audio, start_s: float = 0.0, end_s: float | None = None) -> Audio
     end_s = audio.duration_s if end_s is None else end_s
     if not 0.0 <= start_s < min(end_s, audio.duration_s):
         raise AudioError(
-            f"There is nothing between {start_s:g} s and {end_s:g} s.",
+            f"There is no audio between {start_s:g} s and {end_s:g} s.",
             f"The audio is {audio.duration_s:.2f} s long.",
         )
     first, last = (round(s * audio.sample_rate) for s in (start_s, min(end_s, audio.duration_s)))

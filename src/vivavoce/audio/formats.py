@@ -38,7 +38,7 @@ class Format:
         if self.rates and sample_rate not in self.rates:
             known = ", ".join(str(rate) for rate in self.rates)
             raise UsageError(
-                f"{self.name} cannot have {sample_rate} Hz.", f"Choose one of {known}."
+                f"{self.name} does not support {sample_rate} Hz.", f"Choose one of {known}."
             )
         if not LOWEST_HZ <= sample_rate <= HIGHEST_HZ:
             raise UsageError(

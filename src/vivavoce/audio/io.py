@@ -33,11 +33,11 @@ def read(
 ) -> Recorded:
     """A file as mono, at `sample_rate` Hz or at its own, and what is wrong with the file.
 
-    wav, flac, ogg, opus, mp3, aiff and what else libsndfile knows; m4a, aac, mp4, webm with the
+    wav, flac, ogg, opus, mp3, aiff and other formats of libsndfile; m4a, aac, mp4, webm with the
     extra `media`. Channels are averaged; where they cancel each other the loudest is taken. A float
     file's values beyond 1 are kept. Decoded piece by piece: only the mono result is held, and no
     more than `longest_s` of it is read (`RecordingLimits` says how much that is at high rates).
-    The findings are about the file: cut off, channels; `check_recording` adds those of the sound.
+    The findings are about the file (truncated, channels); `check_recording` checks the sound.
     Raises AudioError (missing, empty, damaged, too long, NaN), UnknownFormat, MissingExtra.
     """
     given = getattr(source, "name", "the stream") if hasattr(source, "read") else source

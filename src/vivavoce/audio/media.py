@@ -63,7 +63,7 @@ def decode(handle: BinaryIO, kind: str, name: str) -> Decoded:
             raise AudioError(f"{name} holds no audio.", "Give a file with an audio stream.")
         codec = container.streams.audio[0].codec_context
         if codec is None:
-            raise AudioError(f"{name} is encoded in an unknown way.", "Export it again as wav.")
+            raise AudioError(f"{name} has an unknown audio codec.", "Export it again as wav.")
         rate, n_channels = int(codec.sample_rate or 0), int(codec.channels or 0)
         length = (container.duration or 0) if kind in TIMED else 0
         declared_s = max(0.0, length / av.time_base)
@@ -107,7 +107,9 @@ def _readable(av: ModuleType, name: str) -> Iterator[None]:
         yield
     except av.error.FFmpegError as error:
         reason = (error.strerror or str(error)).rstrip(".")
-        raise AudioError(f"Cannot decode {name}: {reason}.", "Give a whole audio file.") from error
+        raise AudioError(
+            f"Cannot decode {name}: {reason}.", "Give a complete audio file."
+        ) from error
 
 
 class MediaEncoder:

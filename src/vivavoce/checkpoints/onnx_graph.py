@@ -90,7 +90,7 @@ def _graph(message: memoryview, producer: str) -> OnnxGraph:
         elif found.number in (11, 12):
             (inputs if found.number == 11 else outputs).append(_name(found.content))
         if len(nodes) > MOST_NODES or len(tensors) > MOST_TENSORS:
-            raise BadCheckpoint("It holds far too many parts for a voice.")
+            raise BadCheckpoint("It has too many nodes or tensors for a voice.")
     constants = {n.outputs[0]: n.value for n in nodes if n.value is not None and n.outputs}
     makers = {name: node for node in nodes for name in node.outputs}
     return OnnxGraph(
@@ -151,17 +151,17 @@ def _tensor(message: memoryview) -> tuple[str, Tensor | None]:
             listed.append(found)
         elif found.number == 13 or (found.number == 14 and found.value == _EXTERNAL):
             raise BadCheckpoint(
-                f"The numbers of '{name or 'a tensor'}' lie in another file.",
+                f"The values of '{name or 'a tensor'}' are stored in another file.",
                 "Save the model in one file: onnx.save_model without external data.",
             )
     if kind not in _TYPES:
         return name, None
     if any(n < 0 for n in shape):
-        raise BadCheckpoint(f"'{name}' has the shape {shape}.", DAMAGED)
+        raise BadCheckpoint(f"'{name}' has the invalid shape {shape}.", DAMAGED)
     values = _listed(listed, kind) if raw is None else np.frombuffer(raw, _type(kind, raw, name))
     if values.size != math.prod(shape):
         raise BadCheckpoint(
-            f"'{name}' should have {math.prod(shape)} numbers, it has {values.size}.", DAMAGED
+            f"'{name}' should have {math.prod(shape)} values; it has {values.size}.", DAMAGED
         )
     tensor = torch.from_numpy(values.reshape(shape).copy())
     return name, tensor.view(torch.bfloat16) if kind == _BFLOAT16 else tensor
@@ -170,7 +170,7 @@ def _tensor(message: memoryview) -> tuple[str, Tensor | None]:
 def _type(kind: int, raw: memoryview, name: str) -> np.dtype:
     dtype = np.dtype(_TYPES[kind])
     if len(raw) % dtype.itemsize:
-        raise BadCheckpoint(f"'{name}' ends within a number.", DAMAGED)
+        raise BadCheckpoint(f"The values of '{name}' are truncated.", DAMAGED)
     return dtype
 
 
@@ -184,7 +184,7 @@ def _listed(found: list[Field], kind: int) -> np.ndarray:
             single = item.value.to_bytes(4 if item.wire == FIXED32 else 8, "little")
             content = item.content if item.wire == BYTES else memoryview(single)
             if len(content) % wide.itemsize:
-                raise BadCheckpoint("A tensor ends within a number.", DAMAGED)
+                raise BadCheckpoint("The values of a tensor are truncated.", DAMAGED)
             parts.append(np.frombuffer(content, wide).astype(dtype))
         else:
             parts.append(_integers(numbers(item), dtype))
@@ -201,5 +201,5 @@ def _integers(values: list[int], dtype: np.dtype) -> np.ndarray:
         return np.array(values, np.int64).astype(dtype)
     except OverflowError as error:
         raise BadCheckpoint(
-            "A tensor has numbers outside the range of its type.", DAMAGED
+            "A tensor has values outside the range of its type.", DAMAGED
         ) from error

@@ -88,9 +88,11 @@ def plain_set(items: Iterable[Any]) -> set[Any]:
 def call(function: object, args: object, budget: Budget) -> Any:
     """Our own equivalent of `function(*args)`, or an opaque object that keeps the arguments."""
     if not isinstance(function, (GlobalName, OpaqueObject)):
-        raise BadCheckpoint(f"A {type(function).__name__} is called like a function.")
+        raise BadCheckpoint(f"The pickle calls a {type(function).__name__} as a function.")
     if type(args) is not tuple:
-        raise BadCheckpoint(f"A function gets {describe(args)} in place of its arguments.")
+        raise BadCheckpoint(
+            f"A function is called with the arguments {describe(args)}, not a tuple."
+        )
     builder = BUILDERS.get(function.name) if isinstance(function, GlobalName) else None
     budget.spend(_COST_OBJECT)
     return builder(budget, *args) if builder else OpaqueObject(function.name, args)
@@ -99,7 +101,7 @@ def call(function: object, args: object, budget: Budget) -> Any:
 def finish(pending: Pending, state: object, budget: Budget) -> Any:
     """The numpy value that `pending` becomes with its state; itself when it is not numbers."""
     if type(state) is not tuple or len(state) < 2:
-        raise BadCheckpoint("A numpy value has no proper state.")
+        raise BadCheckpoint("A NumPy array or dtype has an invalid state.")
     if pending.name == "numpy.dtype":
         code = pending.args[0]
         if not isinstance(code, str) or not re.fullmatch(r"[<>|=]?([biufcSU]\d{1,4}|\?)", code):
@@ -115,7 +117,7 @@ def finish(pending: Pending, state: object, budget: Budget) -> Any:
 
 def _table(budget: Budget, pairs: Any) -> dict[Any, Any]:
     if type(pairs) not in (dict, OrderedDict, list, tuple, set):
-        raise BadCheckpoint(f"A dictionary is made from {describe(pairs)}.")
+        raise BadCheckpoint(f"A dictionary is built from {describe(pairs)}, not from pairs.")
     budget.spend(len(pairs))
     result: dict[Any, Any] = OrderedDict()
     fill(result, pairs.items() if isinstance(pairs, dict) else pairs)
@@ -136,7 +138,7 @@ def _default_dict(budget: Budget, _factory: object = None, pairs: object = ()) -
 
 def _set(budget: Budget, items: Any = ()) -> set[Any]:
     if type(items) not in (list, tuple, set, frozenset):
-        raise BadCheckpoint(f"A set is made from {describe(items)}.")
+        raise BadCheckpoint(f"A set is built from {describe(items)}, not from a list or tuple.")
     budget.spend(4 * len(items))
     return plain_set(items)
 
@@ -147,7 +149,7 @@ def _complex(_budget: Budget, real: object = 0.0, imag: object = 0.0) -> complex
 
 def _number(value: Any) -> float:
     if type(value) not in (int, float):
-        raise BadCheckpoint(f"A number is made from {describe(value)}.")
+        raise BadCheckpoint(f"A complex number is built from {describe(value)}, not from a number.")
     return float(value)
 
 
@@ -156,7 +158,7 @@ def _bytes(budget: Budget, text: object, encoding: object = "latin-1") -> bytes:
     codecs = {"latin-1": "latin-1", "latin1": "latin-1", "iso-8859-1": "latin-1", "utf-8": "utf-8"}
     codecs |= {"utf8": "utf-8", "utf_8": "utf-8", "latin_1": "latin-1", "iso8859-1": "latin-1"}
     if not isinstance(encoding, str) or encoding not in codecs or not isinstance(text, str):
-        raise BadCheckpoint(f"Bytes are written in the encoding {describe(encoding)}.")
+        raise BadCheckpoint(f"Bytes have the unsupported encoding {describe(encoding)}.")
     budget.spend(1, 2 * len(text))
     return text.encode(codecs[encoding])
 
@@ -164,10 +166,10 @@ def _bytes(budget: Budget, text: object, encoding: object = "latin-1") -> bytes:
 def _sizes(values: Any, what: str) -> tuple[int, ...]:
     """A shape or strides: a short list or tuple of numbers that a tensor could have."""
     if type(values) not in (list, tuple) or len(values) > MAX_DIMENSIONS:
-        raise BadCheckpoint(f"A tensor has {describe(values)} as its {what}.")
+        raise BadCheckpoint(f"A tensor has the invalid {what} {describe(values)}.")
     for n in values:
         if type(n) is not int or not 0 <= n < 1 << 62:
-            raise BadCheckpoint(f"A tensor has {describe(n)} in its {what}.")
+            raise BadCheckpoint(f"A tensor has the invalid value {describe(n)} in its {what}.")
     return tuple(values)
 
 
@@ -176,22 +178,22 @@ def _tensor(
 ) -> Tensor:
     """A view of a storage `[N]`, after checking that no index can leave it."""
     if not isinstance(storage, Storage):
-        raise BadCheckpoint(f"A tensor is made from {describe(storage)}.")
+        raise BadCheckpoint(f"A tensor is built from {describe(storage)}, not from a storage.")
     flat = storage.flat
     size, stride = _sizes(size, "shape"), _sizes(stride, "stride")
     (offset,) = _sizes((offset,), "offset")
     if len(size) != len(stride):
-        raise BadCheckpoint(f"A tensor has the impossible shape {size} and stride {stride}.")
+        raise BadCheckpoint(f"The shape {size} and the stride {stride} of a tensor do not match.")
     count = 1
     for n in size:
         count *= n
     last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
     if (count and last >= flat.numel()) or offset > flat.numel():
         raise BadCheckpoint(
-            f"A tensor of shape {size} reaches beyond its {flat.numel()} stored numbers."
+            f"A tensor of shape {size} reaches beyond its storage of {flat.numel()} elements."
         )
     if count > max(flat.numel(), MAX_REPEATED):
-        raise BadCheckpoint(f"A tensor of shape {size} repeats {flat.numel()} numbers.")
+        raise BadCheckpoint(f"A tensor of shape {size} is too large for {flat.numel()} elements.")
     budget.spend(_COST_TENSOR)
     budget.view(count * flat.itemsize)
     return torch.as_strided(flat, size, stride, offset)
@@ -277,9 +279,9 @@ def _from_bytes(
     budget: Budget, raw: object, dtype: object, shape: object, order: str
 ) -> np.ndarray:
     if not isinstance(dtype, np.dtype):
-        raise BadCheckpoint("A numpy value holds objects, not numbers.")
+        raise BadCheckpoint("A NumPy array has an unsupported dtype, such as object.")
     if not isinstance(raw, (bytes, bytearray, str)):
-        raise BadCheckpoint(f"A numpy value is made from {describe(raw)}.")
+        raise BadCheckpoint(f"A NumPy array is built from {describe(raw)}, not from bytes.")
     budget.spend(_COST_OBJECT, 2 * len(raw))
     raw = raw.encode("latin-1") if isinstance(raw, str) else raw
     flat = np.frombuffer(raw, dtype).copy()

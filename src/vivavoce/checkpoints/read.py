@@ -69,7 +69,7 @@ def _from_pickle(path: Path, inside: Sequence[str], limits: Limits) -> Checkpoin
         whole = isinstance(pickled.value, OpaqueObject)
         raise BadCheckpoint(
             f"{path} holds no named tensors.",
-            f"It is a whole object ({pickled.value.name}); ask the author for the state dict."
+            f"It is a pickled object ({pickled.value.name}); ask the author for the state dict."
             if whole
             else "It is not a model's checkpoint.",
         )

@@ -49,7 +49,9 @@ class _Uninitialised(TorchFunctionMode):
     ) -> Any:
         self.calls -= 1
         if self.calls < 0:
-            raise BadCheckpoint("The settings describe a far larger model than the tensors.")
+            raise BadCheckpoint(
+                "The configuration describes a far larger model than the weights hold."
+            )
         if getattr(func, "__module__", "") == "torch.nn.init":
             return args[0] if args else (kwargs or {})["tensor"]
         return func(*args, **(kwargs or {}))

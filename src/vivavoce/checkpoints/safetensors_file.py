@@ -121,7 +121,7 @@ def _header(mapping: mmap.mmap, limits: Limits) -> tuple[list[_Entry], dict[str,
     (size,) = struct.unpack_from("<Q", mapping, 0)
     budget = Budget(limits)
     if size > min(budget.bytes, len(mapping) - 8):
-        raise BadCheckpoint(f"its header has {size} bytes.")
+        raise BadCheckpoint(f"its header of {size} bytes exceeds the file or the limit.")
     table = parse_json(mapping[8 : 8 + size].decode(), budget)
     metadata = table.pop("__metadata__", {}) if isinstance(table, dict) else {}
     if not isinstance(table, dict) or not isinstance(metadata, dict):
@@ -142,10 +142,10 @@ def _entry(name: str, entry: object) -> _Entry:
     sizes = shape if isinstance(shape, list) and len(shape) <= 32 else [-1]
     ends = offsets if isinstance(offsets, list) and len(offsets) == 2 else [-1, -1]
     if not all(type(n) is int and 0 <= n < _LARGEST_SIZE for n in (*sizes, *ends)):
-        raise BadCheckpoint(f"'{name[:100]}' has an impossible shape or place.")
+        raise BadCheckpoint(f"'{name[:100]}' has an invalid shape or invalid offsets.")
     begin, end = ends
     if math.prod(sizes) * known.itemsize != end - begin:
-        raise BadCheckpoint(f"the size of '{name[:100]}' does not fit its place.")
+        raise BadCheckpoint(f"the shape of '{name[:100]}' does not match its offsets.")
     return _Entry(name, known, tuple(sizes), begin, end)
 
 
@@ -157,7 +157,7 @@ def _check_layout(entries: Sequence[_Entry], n_bytes: int) -> None:
             raise BadCheckpoint(f"'{entry.name[:100]}' overlaps another tensor or leaves a gap.")
         end = entry.end
     if end != n_bytes:
-        raise BadCheckpoint(f"it has {n_bytes} bytes of numbers, not {end}.")
+        raise BadCheckpoint(f"it has {n_bytes} bytes of tensor data, not {end}.")
 
 
 def _tensor(mapping: mmap.mmap, start: int, entry: _Entry) -> Tensor:

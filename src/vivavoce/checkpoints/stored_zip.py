@@ -42,7 +42,9 @@ class StoredZip:
         """A copy of a small entry's bytes."""
         info = self._entries.get(name)
         if info is not None and info.file_size > most:
-            raise BadCheckpoint(f"Its entry '{name[:200]}' has {info.file_size} bytes.")
+            raise BadCheckpoint(
+                f"Its entry '{name[:200]}' has {info.file_size} bytes; the limit is {most}."
+            )
         return bytes(self.entry(name))
 
     def entry(self, name: str) -> np.ndarray:
@@ -55,7 +57,9 @@ class StoredZip:
             raise BadCheckpoint(f"Its entry '{short}' is compressed, which PyTorch never does.")
         header = self.bytes[info.header_offset : info.header_offset + 30]
         if len(header) < 30 or header[:4] != b"PK\3\4":
-            raise BadCheckpoint(f"Its entry '{short}' is not where the index says.", DAMAGED)
+            raise BadCheckpoint(
+                f"Its entry '{short}' is not at the offset in the zip directory.", DAMAGED
+            )
         start = info.header_offset + 30 + sum(struct.unpack_from("<HH", header, 26))
         if start + info.file_size > self._ends[info.header_offset]:
             raise BadCheckpoint(f"Its entry '{short}' is damaged or overlaps another.", DAMAGED)
@@ -70,7 +74,7 @@ class StoredZip:
         """Where each entry has to end, by where it begins: no two may share bytes."""
         starts = sorted(info.header_offset for info in self._entries.values())
         if len(set(starts)) != len(starts):
-            raise BadCheckpoint("Two entries of its zip lie in the same place.")
+            raise BadCheckpoint("Two entries of the zip archive start at the same offset.")
         return dict(zip(starts, [*starts[1:], self._end_of_last], strict=True)) if starts else {}
 
 
@@ -84,4 +88,4 @@ def _check_index(tail: bytes) -> None:
     if size == 0xFFFFFFFF and place >= 0 and len(tail) - place >= _END64.size:
         size = _END64.unpack_from(tail, place)[8]
     if size > MAX_INDEX_BYTES:
-        raise BadCheckpoint(f"The list of its entries has {size} bytes.")
+        raise BadCheckpoint(f"The zip directory has {size} bytes; the limit is {MAX_INDEX_BYTES}.")

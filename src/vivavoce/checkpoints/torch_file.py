@@ -65,20 +65,20 @@ def _what_it_is(start: bytes) -> str:
 def _storage_id(pid: object) -> tuple[torch.dtype, str, int, Any]:
     """dtype, key, count and view of a persistent id. The device it names is ignored."""
     if not isinstance(pid, tuple) or len(pid) < 5 or pid[0] != "storage":
-        raise BadCheckpoint("It refers to something that is not a tensor's storage.")
+        raise BadCheckpoint("A persistent id does not refer to a tensor storage.")
     _, kind, key, _device, count, *view = pid
     dtype = STORAGES.get(kind.name) if isinstance(kind, GlobalName) else None
     if dtype is None:
         known = kind.name if isinstance(kind, GlobalName) else describe(kind)
-        raise BadCheckpoint(f"It has numbers of the unknown type {known}.")
+        raise BadCheckpoint(f"A storage has the unknown type {known}.")
     named = isinstance(key, str) and len(key) <= 200
     if not named or type(count) is not int or not 0 <= count < 1 << 48:
-        raise BadCheckpoint("A storage has no proper name or size.")
+        raise BadCheckpoint("A storage has an invalid name or size.")
     return dtype, key, count, view[0] if view else None
 
 
 def _refuse_persistent(_: object) -> Any:
-    raise BadCheckpoint("Its header refers to tensors.")
+    raise BadCheckpoint("The pickled header refers to tensor storages.")
 
 
 def _read_zip(file: IO[bytes], budget: Budget) -> Pickled:
@@ -152,26 +152,26 @@ class _LegacyStorages:
     def view(self, pid: object) -> Storage | GlobalName:
         if isinstance(pid, tuple) and len(pid) == 4 and pid[0] == "module":
             if not isinstance(pid[1], GlobalName):
-                raise BadCheckpoint("A module has no class.")
+                raise BadCheckpoint("A pickled module has no class.")
             return pid[1]  # a module's class, stored with its source text
         dtype, key, count, view = _storage_id(pid)
         if key not in self.found:
             self.left -= count * dtype.itemsize
             if self.left < 0:
-                raise BadCheckpoint("It holds fewer numbers than its header states.")
+                raise BadCheckpoint("The file is smaller than the storages that it declares.")
             self.budget.spend(16)
             self.budget.allow_views(count * dtype.itemsize)
             self.found[key] = (dtype, torch.empty(count, dtype=dtype))
         known, flat = self.found[key]
         if known != dtype or flat.numel() != count:
-            raise BadCheckpoint(f"Storage '{key}' is described in two ways.")
+            raise BadCheckpoint(f"Storage '{key}' is declared twice and differently.")
         if view is None:
             return Storage(flat)
         if not isinstance(view, tuple) or len(view) != 3 or [*map(type, view[1:])] != [int, int]:
             raise BadCheckpoint(f"Storage '{key}' has a malformed view.")
         _, offset, size = view
         if offset < 0 or size < 0 or offset + size > count:
-            raise BadCheckpoint(f"A view leaves storage '{key}'.")
+            raise BadCheckpoint(f"A view reaches outside storage '{key}'.")
         return Storage(flat[offset : offset + size])
 
     def fill(self, file: IO[bytes], keys: Any) -> None:
@@ -182,15 +182,15 @@ class _LegacyStorages:
             flat = self.found[key][1]
             (count,) = struct.unpack("<q", file.read(8))
             if count != flat.numel():
-                raise BadCheckpoint(f"Storage '{key}' has {count} numbers, not {flat.numel()}.")
+                raise BadCheckpoint(f"Storage '{key}' has {count} elements, not {flat.numel()}.")
             content = flat.view(torch.uint8).numpy()
             if file.readinto(content) != content.nbytes:  # type: ignore[attr-defined]
-                raise BadCheckpoint("It ends in the middle of its numbers.")
+                raise BadCheckpoint("The tensor data is truncated.")
 
 
 def _check_byte_order(little: bool) -> None:
     if little != (sys.byteorder == "little"):
         raise BadCheckpoint(
-            "It was written on a machine with the other byte order.",
-            "Ask its maker for a .safetensors file.",
+            "The checkpoint has a different byte order from this machine.",
+            "Ask its author for a .safetensors file.",
         )

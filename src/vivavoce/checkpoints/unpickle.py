@@ -66,7 +66,7 @@ class Unpickler:
                 self._step(opcode.name, argument)
         except _BROKEN as error:
             raise BadCheckpoint(f"Its pickle is broken ({reason_of(error)}).") from error
-        raise BadCheckpoint("Its pickle has no end.")
+        raise BadCheckpoint("Its pickle is truncated: the STOP opcode is missing.")
 
     def _step(self, name: str, argument: Any) -> None:
         stack = self.stack
@@ -86,7 +86,7 @@ class Unpickler:
             self.marks.append(len(stack))
         elif name in _EXTENSIONS:
             raise UnsafeCheckpoint(
-                f"The file asks for registered code by number ({name} {argument}). "
+                f"The file asks for code of the extension registry ({name} {argument}). "
                 "Nothing was run.",
                 "Do not use this file; get the model as .safetensors.",
             )
@@ -189,7 +189,7 @@ class Unpickler:
 
     def _import(self, module: object, name: object) -> GlobalName:
         if not isinstance(module, str) or not isinstance(name, str):
-            raise BadCheckpoint("Its pickle imports something that has no name.")
+            raise BadCheckpoint("Its pickle imports an object whose name is not text.")
         found = global_name(module, name)
         if found.name not in values.KNOWN:
             self.foreign.add(found.name)
@@ -209,7 +209,7 @@ class Unpickler:
     def _newobj_ex(self, _: object) -> None:
         kwargs, args, cls = self.stack.pop(), self.stack.pop(), self.stack.pop()
         if type(args) is not tuple:
-            raise BadCheckpoint(f"An object has {describe(args)} in place of arguments.")
+            raise BadCheckpoint(f"An object is built with {describe(args)}, not with a tuple.")
         self.stack.append(values.call(cls, (*args, kwargs) if kwargs else args, self.budget))
 
     def _inst(self, argument: str) -> None:

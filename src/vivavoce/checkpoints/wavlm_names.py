@@ -61,7 +61,7 @@ def wavlm_sizes(
     """The table of a `WavLmConfig`. Raises BadCheckpoint where there is no WavLM."""
     if not is_wavlm(set(tensors)):
         raise BadCheckpoint(
-            "The WavLM that goes before the model is missing.",
+            "WavLM, which computes the model's input features, is missing.",
             "Put WavLM-Large.pt beside the checkpoint and import again.",
         )
     positions = _without_weight_norm(tensors)[_POSITIONS + "weight"]

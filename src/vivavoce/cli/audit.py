@@ -56,7 +56,7 @@ def audit(
         typer.Option(metavar="VERSION", help="macOS to check; may repeat [default: 15.5, 14.4]."),
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Run on a stand-in device (needs a C++ compiler).")
+        bool, typer.Option("--strict", help="Run on a simulated MPS device (needs a C++ compiler).")
     ] = False,
     workload: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Only this workload; repeatable.")
@@ -69,7 +69,7 @@ def audit(
     """Check whether a model (or any PyTorch callable) runs natively on Apple MPS.
 
     Works on any machine. An operator or error message is looked up instead, for every version of
-    torch. Exits with 1 if anything is found that would fail, leave the GPU or be wrong.
+    torch. Exits with 1 if anything would fail, run on the CPU or compute wrong numbers.
     """
     if full and (strict or ":" in target):
         raise UsageError("--full is for models, with the portable engine.", "Leave it out.")

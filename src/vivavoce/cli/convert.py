@@ -1,4 +1,4 @@
-"""`vivavoce convert`: a recording, said by somebody else."""
+"""`vivavoce convert`: a recording in another voice."""
 
 from __future__ import annotations
 

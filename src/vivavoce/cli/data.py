@@ -35,7 +35,7 @@ _SET = typer.Option("--set", metavar="KEY=VALUE", help="Set a threshold, such as
 _OUTSIDE = typer.Option("--outside", help="Read recordings that lie outside of IN, too.")
 _REPORT = typer.Option(metavar="FILE|off", help="Report [default: report.html in FOLDER].")
 _ALIGNED = typer.Option("--output", "-o", metavar="FILE", help="Manifest to write, .jsonl.")
-_SAYS = typer.Option("--model", "-m", metavar="NAME", help="Model that says the texts.")
+_SAYS = typer.Option("--model", "-m", metavar="NAME", help="Model that speaks the texts.")
 _WORKERS = typer.Option(metavar="N", min=0, help="Recordings at once; 0: one for each core.")
 
 
@@ -95,9 +95,9 @@ def align(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Find when each phoneme is said and its pitch, to fine-tune a voice like linnet.
+    """Align phonemes with recordings and measure pitch, to fine-tune a voice like linnet.
 
-    Clips that do not sound like their text are left out and named.
+    Clips that do not sound like their text are left out and listed.
     """
     from vivavoce import data
 

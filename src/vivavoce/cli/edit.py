@@ -53,7 +53,7 @@ def edit(
 ) -> None:
     """Replace words in a recording.
 
-    Speaks the seconds from START to END anew as WORDS; the rest of the recording stays.
+    Replaces the seconds from START to END with WORDS; the rest of the recording is unchanged.
     """
     place = destination(output, audio_format, as_json)
     how = model_flags.merged(options, settings)

@@ -30,17 +30,15 @@ _LIST = _in(
 _KIND = _in("List", "seed-tts, librispeech-pc, minimax or csv [default: what it looks like].")
 _DATA = _in("List", "Folder of the list's recordings [default: the list's].", metavar="FOLDER")
 _IN = _in("List", "Language of the list, BCP 47.", "--language", metavar="CODE")
-_LIMIT = _in("List", "Only the first sentences.", metavar="COUNT")
+_LIMIT = _in("List", "Number of sentences, counted from the first.", metavar="COUNT")
 _SEEDS = _in("List", "One run for each seed.", metavar="0,1,2")
-_WAVS = _in("List", "Score these recordings instead, named by ids.", metavar="FOLDER")
+_WAVS = _in("List", "Score these recordings, named by id, without speaking.", metavar="FOLDER")
 _PROTOCOL = _in("Scores", "How words are compared: ours, seed-tts or f5-tts.", metavar="NAME")
 _ASR = _in(
     "Scores", "whisper:FOLDER, transformers:FOLDER, paraformer:FOLDER, transcripts:FILE.",
     metavar="KIND:PATH",
 )  # fmt: skip
-_SIM = _in(
-    "Scores", "Encoder of speakers: resemblyzer, onnx:FILE or coqui:FILE.", metavar="ENCODER"
-)
+_SIM = _in("Scores", "Speaker encoder: resemblyzer, onnx:FILE or coqui:FILE.", metavar="ENCODER")
 _DNSMOS = _in("Scores", "DNSMOS P.835 (sig_bak_ovr.onnx).", "--dnsmos", metavar="FILE")
 _UTMOS = _in("Scores", "UTMOS as an ONNX file.", "--utmos", metavar="FILE")
 _DISTILL = _in("Scores", "DistillMOS, from its package.", "--distillmos")
@@ -49,7 +47,7 @@ _PAGE = _in(
     "Output", "The report as one HTML file [default: report.html in the folder].", metavar="FILE"
 )
 _AGAINST = _in("Output", "report.json of an earlier run to compare with.", metavar="FILE")
-_FAIL = _in("Output", "Exit with 1 if this holds; repeatable.", metavar="wer>0.03")
+_FAIL = _in("Output", "Exit with 1 if this condition holds; repeatable.", metavar="wer>0.03")
 _WORKERS = _in("Advanced", "Processes that speak.", metavar="COUNT")
 
 
@@ -85,7 +83,7 @@ def evaluate(
     *,
     options: dict[str, Any],
 ) -> None:
-    """Speak a list of sentences and score what was spoken.
+    """Speak a list of sentences and score the speech.
 
     Weights of recognisers and scorers are files on this machine; what was not asked for is null in
     report.json, with the reason. A run that was interrupted is repeated with the same command.

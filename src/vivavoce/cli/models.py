@@ -124,7 +124,7 @@ def export(
     """Write a model, or the newest checkpoint of a run, as files of another program.
 
     onnx and sherpa hold model and vocoder in one graph, which is run before it is written. lora
-    writes the adapters of a run alone.
+    writes only the adapters of a run.
     """
     from vivavoce.hub.export import export as write
     from vivavoce.hub.resolve import is_run

@@ -54,7 +54,7 @@ def add(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Make a voice from a recording and keep it as one file.
+    """Make a voice from a recording and save it as one file.
 
     Some models take several recordings of the same person.
     """
@@ -100,7 +100,7 @@ def mix(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Keep a speaker of a model, or a mix of several, as a voice."""
+    """Save a speaker of a model, or a mix of several, as a voice."""
     from vivavoce.speech import voices
 
     download(model)

@@ -84,13 +84,13 @@ def align(
     device: str = "auto",
     on_progress: OnProgress = no_progress,
 ) -> AlignedSet:
-    """Find when each phoneme of a data set is said, and its pitch: to fine-tune `forward` voices.
+    """Align phonemes with a data set and measure pitch, to fine-tune `forward` voices.
 
     `source` is a prepared folder, a `jsonl` manifest, or a list in LJSpeech's form. `model` says
     the texts, and its speech is laid on the recordings: a model that times its words, best one that
     sounds like the speaker, so a second run with the fine-tuned model is more exact. `output` is a
     `jsonl` manifest with `tokens`, `durations_s`, `pitch_hz` and `cycles`. Clips that do not sound
-    like their text are left out and named.
+    like their text are left out and listed.
 
     Raises UsageError (a model that does not time its words), TrainingError (rows that cannot be
     read; no clip fits its text), OutputError.

@@ -54,7 +54,7 @@ class PrepareConfig:
     def __post_init__(self) -> None:
         low, high = self.wanted_s
         if not 0 < self.shortest_s <= low <= high <= self.longest_s:
-            raise ValueError("shortest_s, wanted_s and longest_s must rise.")
+            raise ValueError("shortest_s, wanted_s and longest_s must be in increasing order.")
         if not 0 <= self.validation < 0.5:
             raise ValueError("validation must be in [0, 0.5).")
         if self.pause_s <= 0 or self.pace_check < 1 or self.pace_reject < 1:

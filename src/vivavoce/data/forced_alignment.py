@@ -83,7 +83,7 @@ def align(
     """
     if not tts.model.traits.times_words:
         raise UsageError(
-            f"{tts.model.family} does not time its words.", "Choose a model such as linnet."
+            f"{tts.model.family} does not produce word timings.", "Choose a model such as linnet."
         )
     rows = manifest.read([source])
     made: list[tuple[ManifestRow, dict[str, Any], Alignment]] = []
@@ -120,7 +120,9 @@ def locate(tts: TTS, text: str, audio: Audio) -> Alignment:
     tokens = model.tokenise(text, voice, options)
     said = next(iter(model.generate(sentences([tokens], voice, options), Noise(0))))
     if said.durations is None:
-        raise UsageError(f"{model.family} gave no durations.", "Choose a model such as linnet.")
+        raise UsageError(
+            f"{model.family} returned no phoneme durations.", "Choose a model such as linnet."
+        )
     given = said.durations[0, : len(tokens)].double().cpu().numpy()
     ours = cepstra(said.values[0, :, : int(said.lengths[0])].double().cpu().numpy())
     samples = torch.from_numpy(np.ascontiguousarray(audio.samples))[None]

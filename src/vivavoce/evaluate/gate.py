@@ -92,7 +92,7 @@ class Condition:
     def _metric(self, table: Metrics) -> Metric:
         if self.metric not in table:
             raise UsageError(
-                f"'{self.text}': nothing is called '{self.metric}'.",
+                f"'{self.text}': there is no metric '{self.metric}'.",
                 near_misses(self.metric, table),
             )
         return table[self.metric]

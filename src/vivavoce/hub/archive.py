@@ -69,7 +69,7 @@ def _checked(info: zipfile.ZipInfo) -> PurePosixPath:
     path = PurePosixPath(said)
     outside = path.is_absolute() or ".." in path.parts or "\\" in said or ":" in said
     if outside or not all(part.isprintable() for part in path.parts):
-        raise UnsafeCheckpoint(f"Its entry '{said[:100]}' leads out of the archive.")
+        raise UnsafeCheckpoint(f"Its entry '{said[:100]}' has a path outside the archive.")
     if stat.S_ISLNK(info.external_attr >> 16):
         raise UnsafeCheckpoint(f"Its entry '{said[:100]}' is a link.")
     if info.flag_bits & 1:

@@ -178,7 +178,7 @@ def _transfer(
             if progress:
                 progress(done, total, name)
     if total is not None and done != total:
-        raise DownloadError(f"{url} broke off after {done} of {total} bytes.", AGAIN)
+        raise DownloadError(f"{url} stopped after {done} of {total} bytes.", AGAIN)
 
 
 def _open(url: str, start: int, known: _Remote) -> Any:

@@ -30,6 +30,6 @@ def export(name: str, target: Path, kind: str, words: Path | None = None) -> lis
     if kind not in exporters:
         known = near_misses(kind, ("onnx", "sherpa", *exporters))
         raise UsageError(
-            f"Models of the family '{manifest['family']}' are not exported as '{kind}'.", known
+            f"Models of the family '{manifest['family']}' cannot be exported as '{kind}'.", known
         )
     return exporters[kind](manifest, tensors, target)

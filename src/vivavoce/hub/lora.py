@@ -129,12 +129,12 @@ def merged(tensors: Mapping[str, Tensor], file: Path) -> dict[str, Tensor]:
             raise BadCheckpoint(f"The adapter {file} does not fit: there is no '{missing}'.")
         a, b, weight = tensors[name].float(), tensors[other], result[target]
         if a.shape[0] != b.flatten(1).shape[1]:
-            raise BadCheckpoint(f"The two halves of '{target}' in {file} do not fit each other.")
+            raise BadCheckpoint(f"The matrices A and B of '{target}' in {file} do not match.")
         change = b.float().flatten(1) @ a.flatten(1)
         change = change.t() if factor[2] else change
         if change.numel() != weight.numel() or change.shape[0] != weight.shape[0]:
             raise BadCheckpoint(
-                f"The adapter {file} changes '{target}' as {list(change.shape)}; the model has "
+                f"The adapter {file} has shape {list(change.shape)} for '{target}'; the model has "
                 f"{list(weight.shape)}.",
                 "Use the model that it was trained on.",
             )

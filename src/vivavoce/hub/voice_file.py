@@ -50,10 +50,10 @@ def saved() -> list[Path]:
 
 
 def save(path: str | Path, voice: Voice, replace: bool = True) -> None:
-    """Write one file, whole or not at all.
+    """Write one file atomically.
 
-    With `replace=False` a voice that is there stays, even one that was saved a moment ago by
-    somebody else: raises UsageError. Raises OutputError, VoiceError (NaN or infinite tensors).
+    With `replace=False` an existing file is kept and UsageError is raised, also if another
+    process has just written it. Raises OutputError, VoiceError (NaN or infinite tensors).
     """
     path = Path(path)
     _require_finite(voice.tensors, f"The voice '{voice.name}'")

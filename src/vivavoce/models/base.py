@@ -205,7 +205,7 @@ class AcousticModel(nn.Module, ABC, Generic[O]):
     ) -> Voice:
         """A voice from recordings of one person. Raises VoiceError, AudioError."""
         raise VoiceError(
-            f"Models of the family '{self.family}' clone no voices.",
+            f"Models of the family '{self.family}' cannot clone voices.",
             "`vivavoce models list` shows models; f5-v1 is one that clones.",
         )
 
@@ -246,7 +246,7 @@ class AcousticModel(nn.Module, ABC, Generic[O]):
         Raises UnsupportedDevice for a family that has no such engine.
         """
         raise UnsupportedDevice(
-            f"Models of the family '{self.family}' do not compute with MLX.",
+            f"Models of the family '{self.family}' do not support MLX.",
             "Use device 'mps' or 'cpu'.",
         )
 

@@ -96,7 +96,7 @@ def _tf32(device: torch.device) -> Precision:
     import torch
 
     if device.type != "cuda":
-        raise UnsupportedDevice(f"{device.type} does not compute in tf32.", "Use float32.")
+        raise UnsupportedDevice(f"{device.type} does not support tf32.", "Use float32.")
     return Precision(torch.float32, "tf32 asked for", tf32=True)
 
 
@@ -109,7 +109,7 @@ def _for_mlx(name: str) -> Precision:
     if name not in PRECISIONS:
         raise _unknown(name)
     if name == "tf32":
-        raise UnsupportedDevice("mlx does not compute in tf32.", "Use float32.")
+        raise UnsupportedDevice("mlx does not support tf32.", "Use float32.")
     dtype = torch.float32 if name == "int8" else getattr(torch, name)
     return Precision(dtype, f"{name} asked for", int8=name == "int8")
 
@@ -179,6 +179,6 @@ def _check(device: torch.device, dtype: torch.dtype) -> None:
     if dtype == torch.float32 or str(dtype).removeprefix("torch.") in lower:
         return
     raise UnsupportedDevice(
-        f"{device.type} does not compute in {str(dtype).removeprefix('torch.')}.",
+        f"{device.type} does not support {str(dtype).removeprefix('torch.')}.",
         f"Use {' or '.join(('float32', *lower))}.",
     )

@@ -211,10 +211,10 @@ def _probe(device: torch.device) -> None:
     except (RuntimeError, AssertionError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise UnsupportedDevice(
-            f"{device} is there but does not work: {first}.",
+            f"{device} is present but does not work: {first}.",
             "Check its driver and free memory, or use device 'cpu'.",
         ) from error
     if answer != 4.0:
         raise UnsupportedDevice(
-            f"{device} is there but computes 1 + 1 wrongly.", "Use device 'cpu'."
+            f"{device} is present but computes 1 + 1 wrongly.", "Use device 'cpu'."
         )

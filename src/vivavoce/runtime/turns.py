@@ -50,7 +50,7 @@ class Turns:
             self.claimed = self.claimed or place.name
             if self.claimed != place.name:
                 raise UnsupportedDevice(
-                    f"{self.claimed} is in use: {place.name} cannot join it in one process.",
+                    f"{self.claimed} is in use; {place.name} cannot be used in the same process.",
                     f"Use device 'cpu' or '{self.claimed}', or start another process.",
                 )
 

@@ -51,13 +51,13 @@ class VoiceConverter:
 
     @property
     def sample_rate(self) -> int:
-        """Hz, of what comes out."""
+        """Sample rate of the result in Hz."""
         return self.vocoder.accepts.sample_rate
 
     def voice(
         self, recording: Recording | Sequence[Recording], *, name: str = "voice", licence: str = ""
     ) -> Voice:
-        """A voice from one or several recordings of one person; no words are needed.
+        """A voice from one or several recordings of one person, without a transcript.
 
         Raises AudioError, VoiceError (too short).
         """
@@ -74,9 +74,9 @@ class VoiceConverter:
         return Voice(name, self.model.family, self.model.target(samples), licence=licence)
 
     def convert(self, recording: Recording, to: Recording | Voice, *, seed: int = 0) -> Speech:
-        """The recording, said by somebody else; as many seconds as before.
+        """The recording in another voice, with the same length.
 
-        The arguments are those of `stream`. Raises what it raises.
+        Takes the arguments of `stream` and raises the same errors.
         """
         chunks = list(self.stream(recording, to, seed=seed, early=False))
         warnings = tuple(warning for chunk in chunks for warning in chunk.warnings)
@@ -86,11 +86,11 @@ class VoiceConverter:
     def stream(
         self, recording: Recording, to: Recording | Voice, *, seed: int = 0, early: bool = True
     ) -> Iterator[AudioChunk]:
-        """The same piece by piece, window by window: together they are what `convert` gives.
+        """The result of `convert` in pieces, one for each window.
 
-        `to` is a voice, the name or file of a saved one, or a recording. `early` gives pieces as
-        small as they come. Raises AudioError, VoiceError, UnknownVoice, and GuardError where the
-        model gives numbers that are none.
+        `to` is a voice, the name or file of a saved one, or a recording. `early` returns smaller
+        pieces sooner. Raises AudioError, VoiceError, UnknownVoice, and GuardError if the model
+        produces NaN or infinity.
         """
         audio, voice = self._source(recording), self._target(to)
         self.model.require(voice)

@@ -101,9 +101,9 @@ def check(replacements: Sequence[Replacement], target: str, audio: Audio) -> lis
             raise UsageError(f"{span} overlaps another replacement.", "Give them one by one.")
         if one.seconds is not None and not 0.0 < one.seconds <= WINDOW_S:
             advice = f"Give more than 0 and at most {WINDOW_S:g}."
-            raise UsageError(f"{span} would take {one.seconds:g} s.", advice)
+            raise UsageError(f"The new length of {span} is {one.seconds:g} s.", advice)
         if not one.text.strip():
-            advice = "To take something out, replace it together with a word beside it."
+            advice = "To delete words, replace them together with a neighbouring word."
             raise UsageError(f"No words are given for {span}.", advice)
         place = said.find(_plain(one.text), place)
         if place < 0:
@@ -115,7 +115,7 @@ def check(replacements: Sequence[Replacement], target: str, audio: Audio) -> lis
     kept_s = audio.duration_s - sum(r.end_s - r.start_s for r in found)
     if kept_s < LEAST_KEPT_S:
         raise UsageError(
-            f"Only {max(0.0, kept_s):.2f} s of the recording would stay.",
+            f"Only {max(0.0, kept_s):.2f} s of the recording would remain.",
             f"The model needs {LEAST_KEPT_S:g} s of the speaker to clone.",
         )
     return found

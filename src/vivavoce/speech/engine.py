@@ -37,7 +37,7 @@ ON_PROBLEM = ("error", "warn", "skip")
 class TTS:
     """Made by `vivavoce.load`. Holds weights only: one object may serve many callers.
 
-    `selection` is where the model runs, and why; `vocoder_selection` the same of the vocoder.
+    `selection` is the model's device and the reason for it; `vocoder_selection` the vocoder's.
     `as_published`: their features may differ as `audio.features.convert` allows.
     """
 
@@ -78,7 +78,7 @@ class TTS:
 
     @property
     def times_words(self) -> bool:
-        """Whether speech comes with its words' times: some models know only whole lengths."""
+        """Whether the model produces word timings (`Speech.words`)."""
         return self.model.traits.times_words
 
     def voice(
@@ -93,13 +93,13 @@ class TTS:
     ) -> Voice:
         """A voice from a few seconds of speech and the words said in it, ready for `speak`.
 
-        Some models take several recordings of one person, and need no words. Without a transcript
-        `transcriber` (audio, language -> words) is asked.
+        Some models take several recordings of one person and need no transcript. If they need one
+        and none is given, `transcriber` (audio, language -> words) is called.
         Raises AudioError, VoiceError (also where the model cannot clone).
         """
         if not self.clones:
             raise VoiceError(
-                f"'{self.name}' has its own speakers and clones no voices.",
+                f"'{self.name}' has its own speakers and cannot clone voices.",
                 "`vivavoce models list` shows models; f5-v1 is one that clones.",
             )
         audio = heard(recording)
@@ -154,20 +154,20 @@ class TTS:
         keeping: Keeping | None = None,
         **options: object,
     ) -> Iterator[AudioChunk]:
-        """The same samples as `speak`, piece by piece, as soon as they are there.
+        """The same samples as `speak`, piece by piece, as soon as they are generated.
 
-        `voice` may be voices by name: each speaks what follows its `[name]` in the text, "main"
-        what follows none.
+        `voice` may be a mapping of names to voices: each speaks the text after its `[name]` tag,
+        "main" the text without a tag.
         `speed` 1.0 is natural, larger is faster; the same `seed` gives the same samples.
-        Utterances are spoken one after the other, so memory does not grow with the text. One
-        that does not come out as speech is tried once more with another draw; then `on_problem`
-        decides: "error" raises GuardError, "warn" keeps it with a warning, "skip" leaves it out
-        with a warning.
-        `on_step(done, all)` is called within an utterance where the model works in steps; what
-        it raises ends the work. `early` hands out the first pieces of an utterance before the rest
-        of it is there, where the model can; what goes wrong after that is not tried again.
-        `style` sets the silences of sentences and paragraphs, and what is read of marks.
-        `keeping` keeps the utterances until all are spoken, and has those of an earlier run.
+        Utterances are spoken one after the other, so memory does not grow with the text. An
+        utterance that fails the quality checks is generated once more with other noise. If it
+        fails again, `on_problem` decides: "error" raises GuardError, "warn" keeps it with a
+        warning, "skip" leaves it out with a warning.
+        `on_step(done, all)` is called after each step of a model that works in steps; an exception
+        in it ends the generation. With `early`, models that can do so return the first pieces of
+        an utterance before the rest is generated; such an utterance is not generated again.
+        `style` sets the silence after sentences and paragraphs, and how marks and markup are read.
+        `keeping` keeps the utterances until all are spoken, and returns those of an earlier run.
         """
 
         def request(role: Role) -> Request:
@@ -192,7 +192,7 @@ class TTS:
         style: Style | None = None,
         **options: object,
     ) -> list[Speech]:
-        """Many texts at once, in order. Each comes out as `speak` would give it (to 1e-4)."""
+        """Many texts in batches, in order. Each result equals that of `speak` (to 1e-4)."""
         request = self._request(voice, speed, seed, on_problem, options)
         request = replace(request, style=style or NATURAL)
         work = [
@@ -214,7 +214,7 @@ class TTS:
         return [self._joined(utterances, seed) for utterances in done]
 
     def session(self, rows: int = 1, stages: Stages | None = None) -> Session:
-        """Utterances of different requests side by side, up to `rows` in a step of the model."""
+        """Continuous batching: utterances of several requests, up to `rows` per model step."""
         return Session(self.synthesiser, rows, stages)
 
     def request(
@@ -227,7 +227,7 @@ class TTS:
         stream: bool = False,
         **options: object,
     ) -> Request:
-        """What `Session.add` takes beside an utterance. Raises as `speak`."""
+        """The request that `Session.add` takes with an utterance. Raises as `speak`."""
         made = self._request(voice, speed, seed, on_problem, options)
         return replace(made, stream=stream)
 
@@ -248,12 +248,14 @@ class TTS:
         on_step: OnStep | None = None,
         **options: object,
     ) -> Speech:
-        """The recording with other words: `(start_s, end_s, words)`, or with the seconds to take.
+        """The recording with words replaced.
 
-        `target` is all that is said in the end, the new words included. Outside the replaced
-        spans the recording's own samples stay, at the model's rate. Raises AudioError, VoiceError
-        (the model cannot do this), UsageError (times, words, more than 30 s), TextError,
-        GuardError.
+        A replacement is `(start_s, end_s, words)`, or `(start_s, end_s, words, seconds)` to set
+        its new length. `target` is the full text of the edited recording, new words included.
+        Outside the replaced spans the recording's own samples stay, at the model's rate.
+
+        Raises AudioError, VoiceError (the model cannot edit), UsageError (times, words, more than
+        30 s), TextError, GuardError.
         """
         if not isinstance(self.model, InfillModel):
             raise VoiceError(
@@ -276,8 +278,8 @@ class TTS:
 
     @property
     def blends(self) -> bool:
-        """Whether utterances fade into each other: not where their ends are out before it shows
-        that they are ends, or a stream would sound different from the whole.
+        """Whether utterances are cross-faded. Models that emit parts of an utterance are not:
+        a stream would then differ from the result of `speak`.
         """
         return self.clones and not self.model.traits.emits_parts
 

@@ -45,15 +45,16 @@ def load(
 
     `model` is a name (`vivavoce models list`), a model folder, or the path or `hf://` address of a
     foreign checkpoint, which is read where it lies; without it the bundled voice speaks, offline.
-    `vocoder` replaces the one that the model names or brings along. `device` is auto, cpu,
+    `vocoder` replaces the model's default or built-in vocoder. `device` is auto, cpu,
     cuda[:n], mps or mlx (the large products by Apple's MLX, the rest by torch on the CPU);
     `TTS.selection.reason` says why it was chosen. With auto each stage goes where
     `vivavoce doctor --self-test` measured it to be right and faster; `TTS.vocoder_selection` is the
-    vocoder's place. `precision` is auto, float32, tf32, bfloat16, float16, int8 or fastest;
-    lower ones are for the large products of models that have measured what they cost, everything
-    else stays in float32. auto takes bfloat16 where the device is made for it and it is right.
-    `lora` are adapters, each a file, folder or address, with `:SCALE` where they are to be weaker
-    or stronger than they were trained; they are merged into the weights. `config` and `vocabulary`
+    vocoder's device. `precision` is auto, float32, tf32, bfloat16, float16, int8 or fastest;
+    lower ones apply to the large matrix products of models whose loss of accuracy is measured, and
+    everything else stays in float32. auto takes bfloat16 if the device supports it in hardware and
+    computes it correctly.
+    `lora` are adapters, each a file, folder or address, with `:SCALE` to weaken or strengthen
+    it; they are merged into the weights. `config` and `vocabulary`
     are files of a foreign checkpoint that do not lie beside it. `fast` asks for the
     model's quick settings as defaults (fewer steps) and, where no precision is named, for
     the one that is fastest here; never for int8, which costs more.
@@ -107,7 +108,7 @@ def _precision(
         chosen = devices.choose_precision(wanted, device, folder, place.engine)
         if chosen.int8 and not acoustic.traits.int8:
             raise UsageError(
-                f"'{name}' does not compute with int8 weights.",
+                f"'{name}' does not support int8 weights.",
                 "Use float32, or bfloat16 where the device has it.",
             )
         return chosen

@@ -11,7 +11,7 @@ from vivavoce.types import Audio, Word
 
 @dataclass(frozen=True)
 class Speech(Audio):
-    """Spoken text: samples `[S]` float32, the words' times, and what should be looked at."""
+    """Spoken text: samples `[S]` float32, word timings and warnings."""
 
     words: tuple[Word, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -54,8 +54,8 @@ def make_voice(
     `model` names any model of that family (default: one that clones). Where its weights make the
     voice it is loaded, on the CPU; some families take several recordings of one person. Only the
     seconds from `start_s` to `end_s` are used, of files of `longest_s` at most. Without a
-    transcript, `transcriber` (audio, language -> words) is asked;
-    `vivavoce.speech.transcribe.default_transcriber()` is one.
+    transcript, `transcriber` (audio, language -> words) is called, for example
+    `vivavoce.speech.transcribe.default_transcriber()`.
     Raises AudioError, VoiceError, UnknownModel.
     """
     family = _cloning_family(model)
@@ -238,7 +238,7 @@ def _cloning_family(model: str | None) -> Family[AcousticModel[Any]]:
         family = MODELS.family(shown.row.family)
         if not family.model.clones_with(shown.manifest):
             raise VoiceError(
-                f"'{model}' makes no voices from recordings.",
+                f"'{model}' cannot make voices from recordings.",
                 f"Models of these families do: {', '.join(clones) or 'none yet'}.",
             )
         return family

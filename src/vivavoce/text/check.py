@@ -28,7 +28,7 @@ def speakable(text: str) -> str:
         raise TextError(f"The text holds only {kind}.", "Give at least one word.")
     shown = " ".join(dict.fromkeys(clean.split()))[:20]
     raise TextError(
-        f"The text holds only punctuation or pictures ({shown}).",
+        f"The text holds only punctuation or emoji ({shown}).",
         "There is nothing to pronounce; give at least one word or number.",
     )
 

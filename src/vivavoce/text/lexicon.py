@@ -121,7 +121,7 @@ def _said(word: str, value: object, where: str) -> Saying:
     say = value.get("say", " ".join(word) if value.get("spell") is True else word)
     phonemes = value.get("phonemes", "")
     if not isinstance(say, str) or not isinstance(phonemes, str) or set(phonemes) & set("[]"):
-        raise ConfigError(f"{where}: say and phonemes are text without brackets.")
+        raise ConfigError(f"{where}: say and phonemes must be text; phonemes take no brackets.")
     return Saying(say, phonemes)
 
 

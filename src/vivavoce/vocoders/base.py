@@ -110,7 +110,7 @@ class Vocoder(nn.Module, ABC):
         Raises UnsupportedDevice for a family that has no such engine.
         """
         raise UnsupportedDevice(
-            f"The vocoder {type(self).__name__} does not compute with MLX.",
+            f"The vocoder {type(self).__name__} does not support MLX.",
             "Choose another with --vocoder, or use device 'mps' or 'cpu'.",
         )
 

@@ -27,9 +27,9 @@ class GeneratorConfig:
 
     def __post_init__(self) -> None:
         if len(self.rates) != len(self.kernels):
-            raise ValueError("rates and kernels must be as many")
+            raise ValueError("rates and kernels must have the same length")
         if len(self.block_kernels) != len(self.block_dilations):
-            raise ValueError("block_kernels and block_dilations must be as many")
+            raise ValueError("block_kernels and block_dilations must have the same length")
         if any((k - u) % 2 or k < u for k, u in zip(self.kernels, self.rates, strict=True)):
             raise ValueError("each kernel must exceed its rate by an even number")
 

@@ -148,7 +148,7 @@ def test_capacitron_without_a_recording_has_one_style_for_all_sentences():
     assert torch.equal(model.voice().tensors["style"], model.voice().tensors["style"])
     recording = speechlike(2.0, level=0.1)
     assert model.style_voice(recording, "some words").tensors["style"].shape == (16,)
-    with pytest.raises(VoiceError, match="needs the words"):
+    with pytest.raises(VoiceError, match="needs a transcript"):
         model.style_voice(recording)
     with pytest.raises(VoiceError, match="no style tokens"):
         model.style_voice({0: 1.0})

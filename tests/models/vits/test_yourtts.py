@@ -212,7 +212,7 @@ def test_by_the_toolkit_and_as_a_file(tmp_path):
     assert np.array_equal(tts.speak("abc", voice_files.load(path), **how).samples, said)
     low = replace(me, samples=np.repeat(me.samples, 2))
     assert not np.array_equal(tts.speak("abc", tts.voice(low), **how).samples, said)
-    with pytest.raises(VoiceError, match="makes no voices from recordings"):
+    with pytest.raises(VoiceError, match="cannot make voices from recordings"):
         voices.voices_add("you", me, model=str(stored(tmp_path / "plain", *toy())))
 
 

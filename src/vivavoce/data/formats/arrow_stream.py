@@ -45,7 +45,7 @@ def read_columns(data: bytes, names: Sequence[str]) -> dict[str, list[Cell]]:
                     if field.name in columns:
                         columns[field.name] += cells
             elif kind != SCHEMA:
-                raise ValueError("it holds dictionaries, which are not read")
+                raise ValueError("it holds dictionaries, which are not supported")
     except (struct.error, IndexError, UnicodeDecodeError) as error:
         raise ValueError("it is damaged") from error
     if fields is None:
@@ -131,11 +131,11 @@ class _Field:
 def _field(table: _Table, depth: int = 0) -> _Field:
     inner = table.vector(5)
     if depth > DEEPEST or len(inner) > 1:  # a list has one child, all else that is read has none
-        raise ValueError(f"its column '{table.string(0)}' is of a type that is not read")
+        raise ValueError(f"its column '{table.string(0)}' is of a type that is not supported")
     kind = table.number(2, "<B", 0)
     children = tuple(_field(child, depth + 1) for child in inner)
     if kind not in BUFFERS or table.table(4) is not None:
-        raise ValueError(f"its column '{table.string(0)}' is of a type that is not read")
+        raise ValueError(f"its column '{table.string(0)}' is of a type that is not supported")
     return _Field(table.string(0), kind, children)
 
 
@@ -144,7 +144,7 @@ class _Batch:
 
     def __init__(self, header: _Table, body: bytes) -> None:
         if header.table(3) is not None:
-            raise ValueError("it is compressed, which is not read")
+            raise ValueError("it is compressed, which is not supported")
         self._nodes = iter(header.pairs(1))
         self._buffers = iter(header.pairs(2))
         self._body = body

@@ -55,14 +55,18 @@ class F5Options(Options):
     `sway` bends the time grid towards the noise (arXiv:2410.06885, 3.2).
     """
 
-    steps: Annotated[int, Opt("Solver steps; fewer is faster, more is finer.", 1, 1000)] = 16
+    steps: Annotated[
+        int, Opt("Solver steps; fewer are faster, more are more accurate.", 1, 1000)
+    ] = 16
     method: Annotated[
-        Literal["euler", "midpoint"], Opt("Solver; midpoint takes two evaluations a step.")
+        Literal["euler", "midpoint"], Opt("ODE solver; midpoint evaluates the model twice a step.")
     ] = "euler"
     guidance: Annotated[
         float, Opt("Classifier-free guidance; 0 disables it and is twice as fast.", 0, 20)
     ] = 2.0
-    sway: Annotated[float, Opt("Sway of the time grid; 0 leaves it uniform.", -1, 1)] = -1.0
+    sway: Annotated[
+        float, Opt("Sway sampling coefficient; 0 is a uniform time grid.", -1, 1)
+    ] = -1.0
     pruned: Annotated[bool, Opt("Use a uniform time grid in place of a pruned one.")] = True
     speed: Annotated[
         float, Opt("Speaking rate; 1 is the rate of the reference.", 0.2, 5, common=True)

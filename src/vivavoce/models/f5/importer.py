@@ -116,7 +116,10 @@ def tables(
     and why; `unknown` means that nothing told. Raises BadCheckpoint.
     """
     if stats is not None:
-        raise BadCheckpoint("F5-TTS takes features without statistics.", "Check the configuration.")
+        raise BadCheckpoint(
+            "F5-TTS does not normalise features by statistics, but the configuration names some.",
+            "Use the configuration that belongs to this checkpoint.",
+        )
     found = foreign.get("found") or {}
     settings = settings_of(foreign)
     source = str(found.get("source", ""))

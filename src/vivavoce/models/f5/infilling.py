@@ -32,7 +32,7 @@ class F5Loss:
     def __post_init__(self) -> None:
         parts = (*self.span, self.drop_reference, self.drop_both, self.dropout)
         if not all(0 <= part <= 1 for part in parts) or self.span[0] > self.span[1]:
-            raise ValueError("span, drop_reference, drop_both and dropout are shares from 0 to 1.")
+            raise ValueError("span, drop_reference, drop_both and dropout must be from 0 to 1.")
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ def _cut_at_pause(speech: Audio) -> Audio:
         if CUT_AFTER_S <= start <= CUT_BEFORE_S
     ]
     if not found:
-        raise _too_long(speech, "It has no pause to be cut at.")
+        raise _too_long(speech, "It has no pause at which it can be cut.")
     return edit.cut(speech, 0.0, max(found)[1])
 
 

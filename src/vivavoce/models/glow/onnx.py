@@ -38,7 +38,7 @@ def graph(g: GraphWriter, model: GlowTTS) -> GraphFeatures:
     Raises UsageError for a model whose speakers come from recordings.
     """
     if model.config.speaker_width and model.speakers is None:
-        raise UsageError("A Glow-TTS whose speakers come from recordings is not exported.")
+        raise UsageError("A Glow-TTS with speakers from recordings cannot be exported to ONNX.")
     return GlowGraph(g, model).build()
 
 

@@ -87,7 +87,7 @@ class Capacitron(nn.Module):
         if self.config.summary:
             if text is None:
                 raise VoiceError(
-                    "This model's style needs the words of the recording.",
+                    "This model's style needs a transcript of the recording.",
                     "Give the transcript with the recording.",
                 )
             seen = torch.cat([seen, self.summary(text)[1][0][-1]], -1)

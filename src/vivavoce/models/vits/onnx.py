@@ -40,7 +40,9 @@ def graph(g: GraphWriter, model: VitsTTS) -> GraphFeatures:
     """
     c = model.config
     if c.n_languages or (c.speaker_width and not c.n_speakers):
-        raise UsageError("A VITS with languages, or speakers from recordings, is not exported.")
+        raise UsageError(
+            "A VITS with languages, or with speakers from recordings, cannot be exported to ONNX."
+        )
     noises = [NoiseInput("noise", c.latent_width, "frames")]
     if c.stochastic_durations:
         noises.insert(0, NoiseInput("duration_noise", 2, "tokens"))

@@ -42,7 +42,7 @@ def make_voice(
     """
     if model.speaker_encoder is None:
         raise VoiceError(
-            "This model has no speaker encoder, so it makes no voices from recordings.",
+            "This model has no speaker encoder, so it cannot make voices from recordings.",
             "Import its checkpoint again with its model_se.pth beside it, or choose a speaker.",
         )
     several = [recordings] if isinstance(recordings, Audio) else list(recordings)

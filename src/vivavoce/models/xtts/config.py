@@ -90,7 +90,7 @@ class XttsOptions(Options):
         int, Opt("Codes before a stream's first chunk; fewer start sooner.", 1, 600)
     ] = 6
     max_codes: Annotated[
-        int, Opt("Codes that end an utterance; 0 is as many as fit.", 0, 100_000)
+        int, Opt("Maximum codes per utterance; 0 is as many as fit.", 0, 100_000)
     ] = 0
 
 

@@ -108,7 +108,7 @@ def reference(voice: Voice, config: XttsConfig) -> tuple[Tensor, Tensor]:
     if not LENGTHS[0] <= length <= LENGTHS[1]:
         raise VoiceError(
             f"The embedding of the voice '{voice.name}' has length {length:.3g}, not 1:"
-            " it would be heard as noise, silence or somebody else.",
+            " it would sound like noise, silence or another speaker.",
             AGAIN,
         )
     return latents, embedding

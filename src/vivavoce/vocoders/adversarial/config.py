@@ -57,6 +57,6 @@ class AdversarialLoss:
             raise ValueError("discriminators must name at least one kind.")
         weights = self.discriminator_weights
         if weights and len(weights) != len(self.discriminators):
-            raise ValueError("discriminator_weights must be as many as discriminators, or none.")
+            raise ValueError("discriminator_weights must be empty or as long as discriminators.")
         if len(self.scale_groups) != 7:
             raise ValueError("scale_groups must be 7 numbers.")

@@ -76,7 +76,10 @@ def tables(
     Raises BadCheckpoint for statistics, and for a configuration that is not a BigVGAN's.
     """
     if stats is not None:
-        raise BadCheckpoint("BigVGAN takes features without statistics.", "Check the model.")
+        raise BadCheckpoint(
+            "BigVGAN does not normalise features by statistics, but the configuration names some.",
+            "Use the configuration that belongs to this checkpoint.",
+        )
     missing = [key for key in _KEYS if key not in foreign]
     if missing:
         raise BadCheckpoint(

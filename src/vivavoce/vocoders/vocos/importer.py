@@ -54,7 +54,10 @@ def tables(
     itself was with 1e-7. Raises BadCheckpoint for a Vocos without mel features, or with statistics.
     """
     if stats is not None:
-        raise BadCheckpoint("Vocos takes features without statistics.", "Check the configuration.")
+        raise BadCheckpoint(
+            "Vocos does not normalise features by statistics, but the configuration names some.",
+            "Use the configuration that belongs to this checkpoint.",
+        )
     mel, backbone, head = (
         _arguments(foreign, part) for part in ("feature_extractor", "backbone", "head")
     )

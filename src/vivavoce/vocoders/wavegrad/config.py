@@ -27,13 +27,13 @@ class WavegradConfig:
 
     def __post_init__(self) -> None:
         if not len(self.rates) == len(self.up) == len(self.dilations) == len(self.down) + 1:
-            raise ValueError("rates, up and dilations must be as many, and down one fewer")
+            raise ValueError("rates, up and dilations must have the same length, down one less")
         if min(self.mel_width, self.signal_width, *self.rates, *self.up, *self.down) < 1:
             raise ValueError("widths and rates must be at least 1")
         if any(len(one) != 4 or min(one) < 1 for one in self.dilations):
             raise ValueError("dilations must be four for each of up, each at least 1")
         if not 1 <= self.steps <= 1000 or not 0 < self.least_noise <= self.most_noise < 1:
-            raise ValueError("steps must be 1 to 1000, and noise between 0 and 1, growing")
+            raise ValueError("steps must be 1 to 1000, and noise between 0 and 1, increasing")
 
     @property
     def hop_length(self) -> int:
