@@ -1,7 +1,7 @@
 """Put a trained voice and its vocoder into the package: half precision, licence, defaults.
 
-    python recipes/bundle.py runs/linnet runs/linnet-pulse --licence Apache-2.0
-    python recipes/bundle.py runs/kathleen runs/kathleen-pulse --licence Apache-2.0
+python recipes/bundle.py runs/linnet runs/linnet-pulse --licence Apache-2.0
+python recipes/bundle.py runs/kathleen runs/kathleen-pulse --licence Apache-2.0
 """
 
 from __future__ import annotations

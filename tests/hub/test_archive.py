@@ -61,7 +61,8 @@ def test_an_older_name_of_weights_is_made_the_usual_one(unpacked):
     ["../evil.json", "a/../../evil.pth", "/etc/evil.json", "C:/evil.json", "a\\..\\evil.json"],
 )
 def test_entries_that_lead_out_are_refused_and_nothing_is_left(unpacked, tmp_path, name):
-    with pytest.raises(UnsafeCheckpoint, match=r"model\.zip: Its entry '.*' has a path outside the archive"):
+    message = r"model\.zip: Its entry '.*' has a path outside the archive"
+    with pytest.raises(UnsafeCheckpoint, match=message):
         unpacked({"m/model.pth": b"1", name: b"2"})
     assert [one.name for one in tmp_path.iterdir()] == ["model.zip"]
 

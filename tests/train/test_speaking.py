@@ -52,7 +52,7 @@ def test_what_cannot_be_said_is_a_warning(task, tmp_path, caplog):
         assert [name for name, _ in speaker.say(clip)] == ["text-2"]
         gone = Example("gone", tmp_path / "gone.wav", 1.0, 0, text=WORDS)
         assert list(speaker.say(gone)) == []
-    assert "'☃' cannot be said" in caplog.text
+    assert "'☃' cannot be spoken" in caplog.text
     assert "in the voice of 'gone'" in caplog.text
 
 

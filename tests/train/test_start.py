@@ -193,7 +193,7 @@ def test_what_does_not_go_together_is_said(make, tmp_path):
     with pytest.raises(ConfigError, match=r"need start\.model"):
         make('start.model=""', "start.train=lora")
     folder = trained(make())
-    with pytest.raises(UsageError, match="trained whole weights"):
+    with pytest.raises(UsageError, match="trained all weights"):
         exports.adapter(folder, tmp_path / "lora.safetensors")
 
 

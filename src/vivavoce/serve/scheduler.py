@@ -73,7 +73,7 @@ class Scheduler:
         Raises ApiError 503 when the server is going down.
         """
         if self.closing:
-            raise self._refusal("shutting_down", "The server is going down.")
+            raise self._refusal("shutting_down", "The server is shutting down.")
         with self._lock:
             job.keys.add(key)
             if job in self.jobs:
@@ -133,7 +133,7 @@ class Scheduler:
         self.closing = True
         for job in list(self.jobs):
             if job.started_at is None and job.feed.finished:
-                self._refuse(job, "shutting_down", "The server is going down.")
+                self._refuse(job, "shutting_down", "The server is shutting down.")
 
     def cancel_all(self, reason: str) -> None:
         for job in list(self.jobs):
@@ -146,7 +146,7 @@ class Scheduler:
     def require_room(self) -> None:
         """Raises ApiError 503 when nothing can be taken now, whoever asks."""
         if self.closing:
-            raise self._refusal("shutting_down", "The server is going down.")
+            raise self._refusal("shutting_down", "The server is shutting down.")
         if self.full:
             raise self._refusal("overloaded", "Too many requests are waiting.")
 

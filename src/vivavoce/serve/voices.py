@@ -159,7 +159,7 @@ class Voices:
 
     def _require_allowed(self) -> None:
         if not self.service.config.voice_creation:
-            message = "This server makes no voices."
+            message = "This server cannot make voices."
             raise ApiError(403, "disabled", message, None, "permission_error")
 
     @contextmanager
@@ -218,7 +218,7 @@ class Voices:
         if asked and asked not in table.aliases:
             row = table.model(asked)
             if not row.clones:
-                raise invalid("unsupported_value", f"'{row.name}' makes no voices.", "model")
+                raise invalid("unsupported_value", f"'{row.name}' cannot make voices.", "model")
             return row
         found = next((row for row in table.models.values() if row.clones), None)
         if found is None:

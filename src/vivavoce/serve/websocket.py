@@ -88,7 +88,7 @@ class Socket:
     async def _heed(self, message: str | None) -> None:
         """Do what a message asks. Raises ApiError for one that makes no sense."""
         if message is None:
-            raise invalid("invalid_type", "Messages of clients are JSON text.")
+            raise invalid("invalid_type", "Client messages must be JSON text.")
         fields = Fields(parse_object(message))
         kind = fields.text("type")
         if kind == "ping":

@@ -64,7 +64,7 @@ def adapter(run: Path, target: Path) -> list[Path]:
     """
     wanted = recipe.load(run / "recipe.toml")
     if wanted.start.train != "lora":
-        raise UsageError(f"{run} trained whole weights, no adapters.", "Export it without lora.")
+        raise UsageError(f"{run} trained all weights, not adapters.", "Export it without lora.")
     task = task_of(run, newest(run))
     if task.new_parts:
         raise UsageError(

@@ -56,7 +56,7 @@ class SampleSpeaker:
             try:
                 yield f"text-{number}", self._said(text, voice)
             except TextError as error:
-                logger.warning("speak.texts: '%s' cannot be said: %s", text, error.message)
+                logger.warning("speak.texts: '%s' cannot be spoken: %s", text, error.message)
 
     def _voice(self, example: Example) -> Voice:
         if not self.model.traits.clones:

@@ -37,7 +37,7 @@ class GptConfig:
         if min(self.n_in, self.n_out, self.width, self.depth, self.heads) < 1:
             raise ConfigError("Sizes of a transformer of Bark must be at least 1.")
         if self.width % self.heads:
-            raise ConfigError(f"A width of {self.width} has no {self.heads} equal heads.")
+            raise ConfigError(f"width {self.width} is not a multiple of heads {self.heads}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +72,7 @@ class BarkConfig:
             and self.codes < self.fine.n_in
         )
         if not fits or min(self.semantic_tokens, self.codes) < 1 or self.semantic_rate <= 0:
-            raise ConfigError("The vocabularies of Bark's transformers do not fit each other.")
+            raise ConfigError("The vocabulary sizes of Bark's three transformers do not match.")
 
     @property
     def coarse_per_semantic(self) -> float:
@@ -90,7 +90,10 @@ class BarkOptions(Options):
     ] = 0.7
     fine_temperature: Annotated[float, Opt("Temperature of the fine codes.", 0, 5)] = 0.5
     end_probability: Annotated[
-        float, Opt("Stop when the end is so likely; lower values cut off tails.", 0.001, 1)
+        float,
+        Opt(
+            "Probability of the stop token that ends the speech; a lower one cuts tails.", 0.001, 1
+        ),
     ] = 0.2
     duration_s: Annotated[
         float,

@@ -30,7 +30,7 @@ def vocabulary_of(lines: str) -> str:
     entries = lines.replace("\r\n", "\n").removesuffix("\n").split("\n")
     if UNKNOWN not in entries or any(" " in entry for entry in entries):
         raise BadCheckpoint(
-            "The vocabulary is no vocab.txt of BERT: it lacks [UNK], or has entries with spaces.",
+            "The vocabulary is not BERT's vocab.txt: it lacks [UNK], or has entries with spaces.",
             "Put the vocab.txt of bert-base-multilingual-cased beside the checkpoint.",
         )
     return " ".join(entries)

@@ -50,8 +50,8 @@ def history(voice: Voice, config: BarkConfig, device: torch.device) -> History |
     expected = coarse.shape[1] / FRAME_RATE * config.semantic_rate
     if round(coarse.shape[1] / len(semantic), 1) != round(FRAME_RATE / config.semantic_rate, 1):
         raise VoiceError(
-            f"The voice '{voice.name}' has {len(semantic)} semantic tokens for the seconds of "
-            f"{expected:.0f}.",
+            f"The voice '{voice.name}' has {len(semantic)} semantic tokens; its codes need "
+            f"about {expected:.0f}.",
             ADVICE,
         )
     limits = config.semantic_tokens, config.codes, config.codes
