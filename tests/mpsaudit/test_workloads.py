@@ -9,11 +9,15 @@ import torch
 
 from mpsaudit import audit, render, strict
 from mpsaudit.operator_table import load
-from vivavoce.diagnose.selftest import tensors
 from vivavoce.models import MODELS
 from vivavoce.vocoders import VOCODERS
 
 WORKLOADS = MODELS.workloads() | VOCODERS.workloads()
+WITHOUT_RESULT = {
+    *("f5.probe", "f5.training", "f5.training-e2", "f5.training-adapters"),
+    *("f5.training-bfloat16", "forward.training", "glow.training"),
+    *("bigvgan.training", "hifigan.training", "pulse.training", "vocos.training"),
+}
 
 
 @pytest.mark.parametrize("name", WORKLOADS)
@@ -22,7 +26,8 @@ def test_it_is_native(name):
     with torch.random.fork_rng(devices=[]):
         run = work.build("cpu")
         report = audit(lambda: results.append(run()), inputs=work.description)
-    assert list(tensors(results))
+    assert (results[0] is None) == (name in WITHOUT_RESULT)
+    assert results[0] is not False
     assert report.operators > 5
     assert report.clean, render(report)
 
