@@ -56,9 +56,8 @@ def test_a_family_with_everything_it_does(cli, toys):
 
 
 def test_what_mlx_computes_of_a_voice(cli, toys):
-    result = cli("audit", "kathleen")
-    assert "vocoder.vocos on mlx: not torch" in result.out
-    assert "glow on mlx" not in result.out
+    assert "acoustic.f5 on mlx: not torch" in cli("audit", "f5-v1").out
+    assert "on mlx" not in cli("audit", "kathleen").out
 
 
 def test_a_model_speaks_through_its_vocoder(cli, toys):

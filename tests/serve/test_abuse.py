@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 from contextlib import ExitStack, suppress
@@ -36,7 +37,9 @@ def raw(server, data, seconds=QUICK_S):
         with suppress(TimeoutError, ConnectionResetError):
             while part := one.recv(65536):
                 answer += part
-                if b"\r\n\r\n" in answer and b"Connection: close" not in answer:
+                head, found, body = answer.partition(b"\r\n\r\n")
+                told = re.search(rb"(?i)\r\ncontent-length: (\d+)", head)
+                if found and told and len(body) >= int(told[1]):
                     break
         return answer
 

@@ -108,6 +108,6 @@ def write(task: Task, folder: Path) -> Path:
     with files.atomic_path(folder) as temporary:
         temporary.mkdir()
         task.export(temporary)
-        if task.inherited:
+        if task.inherited and (temporary / store.MANIFEST).is_file():
             store.amend(temporary, task.inherited)
     return folder

@@ -48,7 +48,7 @@ def test_what_is_no_text_or_no_vocabulary_is_refused():
     with pytest.raises(TextError, match="only punctuation"):
         pieces.encode("♪ ...")
     assert vocabulary_of("[UNK]\r\na\r\n") == "[UNK] a"
-    with pytest.raises(BadCheckpoint, match=r"no vocab\.txt of BERT"):
+    with pytest.raises(BadCheckpoint, match=r"not BERT's vocab\.txt"):
         vocabulary_of("a\nb c\n")
     with pytest.raises(ConfigError, match="has 300 entries, the model 202"):
         WordPieces(BarkTextConfig(" ".join(map(str, range(300)))), TOY)
@@ -143,7 +143,7 @@ def test_an_npz_is_a_voice(tmp_path, tts):
     [
         ({"fine": None}, "lacks some of its codes"),
         ({"coarse": torch.zeros(3, 75).long()}, r"have shapes \[\[50\], \[3, 75\]"),
-        ({"semantic": torch.zeros(30).long()}, "has 30 semantic tokens for the seconds of 50"),
+        ({"semantic": torch.zeros(30).long()}, "has 30 semantic tokens; its codes need about 50"),
         ({"fine": torch.full((8, 75), 64)}, "codes that this model lacks"),
         ({"semantic": torch.full((50,), -1)}, "codes that this model lacks"),
         ({"fine": torch.zeros(8, 75)}, "codes that this model lacks"),
