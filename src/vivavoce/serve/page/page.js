@@ -66,6 +66,7 @@ async function speak(body) {
   player.clear(); picture.clear(); showWords([]);
   const mine = (abort = new AbortController());
   asked = body;
+  $("curl").disabled = false;
   delete $("status").dataset.firstAudioMs;
   delete $("status").dataset.doneMs;
   state("waiting", "Waiting for the first audio…");
@@ -115,7 +116,7 @@ function hear(base64, begin) {
 
 function finish(begin) {
   $("status").dataset.doneMs = Math.round(performance.now() - begin);
-  for (const id of ["scrub", "replay", "download", "curl"]) $(id).disabled = false;
+  for (const id of ["scrub", "replay", "download"]) $(id).disabled = false;
   const model = models.find((one) => one.id === asked.model);
   $("no-words").hidden = Boolean(words.length) || Boolean(model?.word_times);
   $("spectrogram").setAttribute("aria-label",
