@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from vivavoce.errors import IncompatibleFeatures
+from vivavoce.errors import IncompatibleFeatures, VoiceError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -231,6 +231,15 @@ class Voice:
     transcript: str = ""
     licence: str = ""
     warnings: tuple[str, ...] = ()
+
+    def require_family(self, family: str, advice: str) -> None:
+        """Raises VoiceError for a voice of another family."""
+        if self.family != family:
+            raise VoiceError(
+                f"The voice '{self.name}' is one of {self.family}; this model needs one of "
+                f"{family}.",
+                advice,
+            )
 
 
 @dataclass(frozen=True)

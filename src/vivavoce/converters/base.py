@@ -114,12 +114,7 @@ class ConversionModel(nn.Module, ABC):
     def require(self, voice: Voice) -> None:
         """Raises VoiceError for a voice of another family, another size, or a damaged one."""
         again = "Make it again: give the recording with --to."
-        if voice.family != self.family:
-            raise VoiceError(
-                f"The voice '{voice.name}' is one of {voice.family}; this model needs one of "
-                f"{self.family}.",
-                again,
-            )
+        voice.require_family(self.family, again)
         name, dimensions = self.voice_part
         tensor = voice.tensors.get(name)
         if tensor is None or tensor.dim() != dimensions or not tensor.is_floating_point():

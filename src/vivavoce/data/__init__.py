@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vivavoce.data.config import PrepareConfig
-from vivavoce.train.recipe import DataSource
 from vivavoce.types import OnProgress, no_progress
 
 if TYPE_CHECKING:
@@ -97,6 +96,7 @@ def align(
     """
     from vivavoce.data import forced_alignment
     from vivavoce.speech.load import load
+    from vivavoce.train.recipe import DataSource
 
     path = Path(source)
     rows = DataSource(path=path, format="jsonl" if path.suffix == ".jsonl" else "ljspeech")

@@ -169,10 +169,9 @@ def warp(cost: Floats) -> tuple[NDArray[np.int64], float]:
     path = [(rows - 1, columns - 1)]
     while path[-1] != (0, 0):
         i, j = path[-1]
-        steps = ((i - 1, j - 1, 2.0), (i - 1, j, 1.0), (i, j - 1, 1.0))
-        costs = [total[a + 1, b + 1] + w * cost[i, j] for a, b, w in steps if a >= 0 and b >= 0]
-        inside = [(a, b) for a, b, _ in steps if a >= 0 and b >= 0]
-        path.append(inside[int(np.argmin(costs))])
+        steps = ((i - 1, j - 1, 2), (i - 1, j, 1), (i, j - 1, 1))  # outside, `total` is infinite
+        best = min(steps, key=lambda step: total[step[0] + 1, step[1] + 1] + step[2] * cost[i, j])
+        path.append(best[:2])
     return np.array(path[::-1]), float(total[rows, columns] / (rows + columns))
 
 

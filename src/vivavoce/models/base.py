@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from vivavoce.config import from_dict
 from vivavoce.errors import (
+    TextError,
     UnknownVoice,
     UnsupportedDevice,
     VivavoceError,
@@ -69,6 +70,28 @@ class Sentence(Generic[O]):
 def sentences(tokens: Iterable[Tokens], voice: Voice, options: O) -> list[Sentence[O]]:
     """One sentence per entry of `tokens`, all in one voice and with the same options."""
     return [Sentence(entry, voice, options) for entry in tokens]
+
+
+def require_tokens(sentence: Sentence[Any], most: int) -> None:
+    """Raises TextError for a sentence without tokens or with too many."""
+    if not 0 < len(sentence.tokens) <= most:
+        raise TextError(
+            f"The utterance has {len(sentence.tokens)} tokens; it must have 1 to {most}.",
+            "Give at least one word; `speak` cuts long texts by itself.",
+        )
+
+
+def stacked(rows: Sequence[Features]) -> Features:
+    """Features of one row each as one batch."""
+    if len(rows) == 1:
+        return rows[0]
+    values = [row.values[0].t() for row in rows]
+    return Features(
+        nn.utils.rnn.pad_sequence(values, batch_first=True).transpose(1, 2),
+        torch.cat([row.lengths for row in rows]),
+        rows[0].spec,
+        problems=tuple(problem for row in rows for problem in row.problems),
+    )
 
 
 @dataclass(frozen=True, eq=False)

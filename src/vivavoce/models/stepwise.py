@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from vivavoce.errors import TextError
-from vivavoce.models.base import AcousticModel, Job, OnStep, Part, Sentence
+from vivavoce.models.base import AcousticModel, Job, OnStep, Part, Sentence, stacked
 from vivavoce.nn.noise import Noise
 from vivavoce.nn.resampler import LatentResampler
 from vivavoce.nn.rows import RowStates, State
@@ -178,28 +177,6 @@ def most_steps(sentence: Sentence[Any], spec: FeatureSpec, frames: int = 1) -> i
     """How many steps of `frames` a sentence may take; more would be the voice rambling on."""
     seconds = SPARE_S + TOKEN_S * len(sentence.tokens)
     return math.ceil(seconds * spec.frame_rate / frames)
-
-
-def require_tokens(sentence: Sentence[Any], most: int) -> None:
-    """Raises TextError for a sentence without tokens or with too many."""
-    if not 0 < len(sentence.tokens) <= most:
-        raise TextError(
-            f"The utterance has {len(sentence.tokens)} tokens; it must have 1 to {most}.",
-            "Give at least one word; `speak` cuts long texts by itself.",
-        )
-
-
-def stacked(rows: Sequence[Features]) -> Features:
-    """Features of one row each as one batch."""
-    if len(rows) == 1:
-        return rows[0]
-    values = [row.values[0].t() for row in rows]
-    return Features(
-        nn.utils.rnn.pad_sequence(values, batch_first=True).transpose(1, 2),
-        torch.cat([row.lengths for row in rows]),
-        rows[0].spec,
-        problems=tuple(problem for row in rows for problem in row.problems),
-    )
 
 
 class StepBatcher:

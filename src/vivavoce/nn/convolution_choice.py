@@ -4,7 +4,6 @@ per machine, then kept.
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +12,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vivavoce.errors import OutputError
 from vivavoce.nn.convolution import Conv, laid_out
 from vivavoce.nn.toom_cook import NARROWEST, Workspace
 from vivavoce.runtime.kernels import CACHE_FILE, machine_key
@@ -44,12 +42,7 @@ def choose_convolution(cache_folder: Path | None) -> ConvolutionChoice:
         return ConvolutionChoice(NARROWEST, "nowhere to keep a measurement")
     cache = MeasurementCache(cache_folder / CACHE_FILE)
     key = f"{machine_key()} | convolutions {VERSION}"
-    choice = cache.read(key, ConvolutionChoice)
-    if choice is None:
-        choice = measure()
-        with contextlib.suppress(OutputError):  # a cache that cannot be written costs time only
-            cache.write(key, choice)
-    return choice
+    return cache.recall(key, ConvolutionChoice, measure)
 
 
 def measure(repeats: int = 7) -> ConvolutionChoice:

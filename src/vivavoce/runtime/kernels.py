@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vivavoce.errors import OutputError, UsageError, near_misses
+from vivavoce.errors import UsageError, near_misses
 from vivavoce.runtime.measurements import MeasurementCache, cpu_model
 
 if TYPE_CHECKING:
@@ -104,13 +104,8 @@ def choose_kernel(cache_folder: Path | None) -> KernelChoice:
         return KernelChoice("default", "nowhere to keep a measurement", {})
     if not _has_onednn():
         return KernelChoice("default", "oneDNN is not built into this torch", {})
-    cache, key = MeasurementCache(Path(cache_folder) / CACHE_FILE), machine_key()
-    choice = cache.read(key, KernelChoice)
-    if choice is None:
-        choice = measure()
-        with contextlib.suppress(OutputError):  # a cache that cannot be written costs time only
-            cache.write(key, choice)
-    return choice
+    cache = MeasurementCache(Path(cache_folder) / CACHE_FILE)
+    return cache.recall(machine_key(), KernelChoice, measure)
 
 
 def measure(repeats: int = 5) -> KernelChoice:
@@ -202,12 +197,7 @@ def separate_attention(dtype: torch.dtype, cache_folder: Path | None) -> bool:
         return False
     cache = MeasurementCache(Path(cache_folder) / CACHE_FILE)
     key = f"{machine_key()} | attention in {dtype}"
-    wins = cache.read(key, bool)
-    if wins is None:
-        wins = _separate_wins(dtype)
-        with contextlib.suppress(OutputError):
-            cache.write(key, wins)
-    return wins
+    return cache.recall(key, bool, lambda: _separate_wins(dtype))
 
 
 def _separate_wins(dtype: torch.dtype, repeats: int = 15) -> bool:

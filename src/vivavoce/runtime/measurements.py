@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import platform
 import subprocess
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from vivavoce import files
 from vivavoce.config import from_dict
-from vivavoce.errors import ConfigError
+from vivavoce.errors import ConfigError, OutputError
 
 T = TypeVar("T")
 
@@ -31,6 +32,18 @@ class MeasurementCache:
             return None if value is None else from_dict(kind, value)
         except ConfigError:
             return None
+
+    def recall(self, key: str, kind: type[T], measure: Callable[[], T], *, anew: bool = False) -> T:
+        """What is kept, or else (or if `anew`) what `measure` finds, which is then kept.
+
+        A file that cannot be written costs time only.
+        """
+        found = None if anew else self.read(key, kind)
+        if found is None:
+            found = measure()
+            with contextlib.suppress(OutputError):
+                self.write(key, found)
+        return found
 
     def write(self, key: str, value: object) -> None:
         """Keep a measurement, or with None forget it. Raises OutputError."""

@@ -7,14 +7,12 @@ on two such cores two threads took 10.7 s for what one does in 0.46 s.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vivavoce.errors import OutputError
 from vivavoce.runtime.measurements import MeasurementCache, cpu_model
 
 if TYPE_CHECKING:
@@ -61,12 +59,7 @@ def choose_threads(cache_folder: Path | None, anew: bool = False) -> ThreadChoic
         return ThreadChoice(several, "torch's own number, not measured")
     cache = MeasurementCache(cache_folder / CACHE_FILE)
     key = f"{cpu_model()} | torch {torch.__version__} | {several} threads"
-    choice = None if anew else cache.read(key, ThreadChoice)
-    if choice is None:
-        choice = measure(several)
-        with contextlib.suppress(OutputError):  # a cache that cannot be written costs time only
-            cache.write(key, choice)
-    return choice
+    return cache.recall(key, ThreadChoice, lambda: measure(several), anew=anew)
 
 
 def use_measured_threads(cache_folder: Path | None) -> None:

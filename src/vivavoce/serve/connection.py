@@ -74,12 +74,28 @@ class Connections:
         return Http, Ws
 
 
-class HttpConnection(H11Protocol):
-    """Closed when a head does not come to its end in time, or nothing is read any more."""
+class Unread(asyncio.Protocol):
+    """Ends a connection whose other end reads nothing for too long."""
 
     counted: Connections
-    _silence: asyncio.TimerHandle | None = None
+    transport: asyncio.Transport
+    loop: asyncio.AbstractEventLoop
     _unread: asyncio.TimerHandle | None = None
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        wait_s = self.counted.limits.write_s + ENOUGH_S
+        self._unread = self.loop.call_later(wait_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        _stop(self._unread)
+        super().resume_writing()
+
+
+class HttpConnection(Unread, H11Protocol):
+    """Closed when a head does not come to its end in time, or nothing is read any more."""
+
+    _silence: asyncio.TimerHandle | None = None
     _address = ""
     _head_lines = _head_bytes = 0
     _over = False
@@ -116,15 +132,6 @@ class HttpConnection(H11Protocol):
         else:
             self.transport.close()
 
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        wait_s = self.counted.limits.write_s + ENOUGH_S
-        self._unread = self.loop.call_later(wait_s, self.transport.abort)
-
-    def resume_writing(self) -> None:
-        _stop(self._unread)
-        super().resume_writing()
-
     def _refuse(self, answer: bytes) -> None:
         """End our side, and read for a moment what is still sent: closing on it would be a reset,
         which can overtake the answer.
@@ -157,25 +164,13 @@ class HttpConnection(H11Protocol):
             self._silence = self.loop.call_later(self.counted.limits.head_s, self.transport.close)
 
 
-class WsConnection(WebSocketsSansIOProtocol):
+class WsConnection(Unread, WebSocketsSansIOProtocol):
     """A WebSocket; it takes the place of an `HttpConnection`, and its count."""
-
-    counted: Connections
-    _unread: asyncio.TimerHandle | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         _stop(self._unread)
         self.counted.closed(self.client[0] if self.client else "")
         super().connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        wait_s = self.counted.limits.write_s + ENOUGH_S
-        self._unread = self.loop.call_later(wait_s, self.transport.abort)
-
-    def resume_writing(self) -> None:
-        _stop(self._unread)
-        super().resume_writing()
 
     def handle_cont(self, event: Frame) -> None:
         super().handle_cont(event)

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from vivavoce.errors import ConfigError, TextError
+from vivavoce.errors import ConfigError
 from vivavoce.models.bark import guard
 from vivavoce.models.bark.config import (
     BOOKS,
@@ -30,7 +30,7 @@ from vivavoce.models.bark.gpt import CausalGpt, FineGpt
 from vivavoce.models.bark.stages import coarse_codes, fine_codes, semantic_tokens
 from vivavoce.models.bark.text import BarkTextConfig, WordPieces
 from vivavoce.models.bark.voice import history
-from vivavoce.models.base import AcousticModel, OnStep, Sentence
+from vivavoce.models.base import AcousticModel, OnStep, Sentence, require_tokens, stacked
 from vivavoce.nn.noise import Noise
 from vivavoce.runtime.arithmetic import Arithmetic, portable
 from vivavoce.text.split import chunks
@@ -87,11 +87,7 @@ class Bark(AcousticModel[BarkOptions]):
     ) -> Iterator[Features]:
         """One after the other. Raises TextError for no tokens or too many, VoiceError."""
         tell = _steps(on_step, sum(map(self.limit, sentences)), self.config)
-        spoken = [self._spoken(one, noise.alone(n), tell) for n, one in enumerate(sentences)]
-        rows = [codes.t().float() for codes, _ in spoken]
-        values = nn.utils.rnn.pad_sequence(rows, batch_first=True).transpose(1, 2)
-        lengths = torch.tensor([len(row) for row in rows])
-        yield Features(values, lengths, self.spec, problems=tuple(said for _, said in spoken))
+        yield stacked([self._row(one, noise.alone(n), tell) for n, one in enumerate(sentences)])
 
     def freeze(self, arithmetic: Arithmetic | None = None) -> Self:
         self.eval().requires_grad_(False)
@@ -99,16 +95,19 @@ class Bark(AcousticModel[BarkOptions]):
             gpt.freeze(arithmetic or Arithmetic(), few_rows)
         return portable(self)
 
+    def _row(
+        self, sentence: Sentence[BarkOptions], noise: Noise, tell: Callable[[], None]
+    ) -> Features:
+        codes, wrong = self._spoken(sentence, noise, tell)
+        length = torch.tensor([codes.shape[1]])
+        return Features(codes[None].float(), length, self.spec, problems=(wrong,))
+
     def _spoken(
         self, sentence: Sentence[BarkOptions], noise: Noise, tell: Callable[[], None]
     ) -> tuple[Tensor, str]:
         """Codes `[8, T]`, and what went wrong."""
         tokens, options, config = sentence.tokens, sentence.options, self.config
-        if not 0 < len(tokens) <= PROMPT:
-            raise TextError(
-                f"The utterance has {len(tokens)} tokens; it must have 1 to {PROMPT}.",
-                "Give at least one word; `speak` cuts long texts by itself.",
-            )
+        require_tokens(sentence, PROMPT)
         before = history(sentence.voice, config, self.device)
         limit = self.limit(sentence)
         exact = options.duration_s > 0

@@ -80,11 +80,7 @@ def reference(voice: Voice) -> tuple[Tensor, float]:
 
     Raises VoiceError for a voice of another family or one that lacks what F5 needs.
     """
-    if voice.family != FAMILY:
-        raise VoiceError(
-            f"The voice '{voice.name}' is one of {voice.family}; this model needs one of {FAMILY}.",
-            "Make it again from its recording: vivavoce voices add.",
-        )
+    voice.require_family(FAMILY, "Make it again from its recording: vivavoce voices add.")
     samples = voice.tensors.get("samples", torch.zeros(0))
     level = voice.tensors.get("rms", torch.zeros(1))
     whole = (

@@ -15,14 +15,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vivavoce.models.base import Sentence, Traits
+from vivavoce.models.base import Sentence, Traits, require_tokens
 from vivavoce.models.overflow.config import HmmConfig, HmmOptions
 from vivavoce.models.spoken import CoquiSpoken
 from vivavoce.models.stepwise import (
     FrameSequence,
     StepwiseModel,
     most_steps,
-    require_tokens,
     steps_at_once,
 )
 from vivavoce.nn.glow_decoder import GlowDecoder

@@ -15,13 +15,12 @@ from torch import Tensor, nn
 from vivavoce.audio.features import extract
 from vivavoce.audio.resample import resample
 from vivavoce.errors import UnknownVoice, VoiceError
-from vivavoce.models.base import Sentence, Traits
+from vivavoce.models.base import Sentence, Traits, require_tokens
 from vivavoce.models.spoken import CoquiSpoken
 from vivavoce.models.stepwise import (
     FrameSequence,
     StepwiseModel,
     most_steps,
-    require_tokens,
     steps_at_once,
 )
 from vivavoce.models.tacotron2.cbhg import CBHGEncoder, SpectrumPostnet

@@ -9,11 +9,18 @@ from collections.abc import Iterator, Sequence
 from typing import Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vivavoce.audio.specs import DVAE_22K, TORTOISE_24K
-from vivavoce.errors import TextError
-from vivavoce.models.base import AcousticModel, OnStep, Sentence, Traits, Transcriber
+from vivavoce.models.base import (
+    AcousticModel,
+    OnStep,
+    Sentence,
+    Traits,
+    Transcriber,
+    require_tokens,
+    stacked,
+)
 from vivavoce.models.tortoise import voice as voices
 from vivavoce.models.tortoise.config import TortoiseConfig, TortoiseOptions
 from vivavoce.models.tortoise.diffusion import DiffusionDecoder
@@ -111,23 +118,14 @@ class Tortoise(AcousticModel[TortoiseOptions]):
 
         Raises TextError for a sentence without tokens or with too many, VoiceError.
         """
-        rows = [self._row(one, noise.alone(n), on_step) for n, one in enumerate(sentences)]
-        mels, problems = zip(*rows, strict=True)
-        values = nn.utils.rnn.pad_sequence([mel.t() for mel in mels], batch_first=True)
-        lengths = torch.tensor([mel.shape[1] for mel in mels])
-        yield Features(values.transpose(1, 2), lengths, self.spec, problems=problems)
+        yield stacked([self._row(one, noise.alone(n), on_step) for n, one in enumerate(sentences)])
 
     def _row(
         self, sentence: Sentence[TortoiseOptions], noise: Noise, on_step: OnStep | None
-    ) -> tuple[Tensor, str]:
-        """A sentence's mel `[M, T]` and what went wrong."""
+    ) -> Features:
+        """A sentence's mel, one row."""
         options, tokens = sentence.options, sentence.tokens
-        if not 0 < len(tokens) < self.config.max_text:
-            raise TextError(
-                f"The utterance has {len(tokens)} tokens; it must have 1 to "
-                f"{self.config.max_text - 1}.",
-                "Give at least one word; `speak` cuts long texts by itself.",
-            )
+        require_tokens(sentence, self.config.max_text - 1)
         latent, embedding = voices.reference(sentence.voice, self.config)
         # the published inference puts one stop more behind the text
         ids = torch.tensor([[*tokens.ids, self.config.stop_text]], device=self.device)
@@ -144,7 +142,7 @@ class Tortoise(AcousticModel[TortoiseOptions]):
         said = self.diffusion.said(latents, embedding.to(self.device)[None], frames)
         tell = on_step and _part(on_step, limit, total)
         mel = (self.mel(said, options, noise, tell) + 1) / 2 * (HIGHEST - LOWEST) + LOWEST
-        return mel[0].float(), problem
+        return Features(mel.float(), torch.tensor([mel.shape[2]]), self.spec, problems=(problem,))
 
     @property
     def longest(self) -> int:

@@ -127,11 +127,7 @@ def reference(voice: Voice, config: TortoiseConfig) -> tuple[Tensor, Tensor]:
 
     Raises VoiceError for a voice of another family, of a model of other sizes, or a damaged one.
     """
-    if voice.family != FAMILY:
-        raise VoiceError(
-            f"The voice '{voice.name}' is one of {voice.family}; this model needs one of {FAMILY}.",
-            AGAIN,
-        )
+    voice.require_family(FAMILY, AGAIN)
     latent, embedding = voice.tensors.get("latent"), voice.tensors.get("embedding")
     if latent is None or embedding is None:
         raise VoiceError(f"The voice '{voice.name}' lacks its latent or its embedding.", AGAIN)

@@ -13,8 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from vivavoce.audio.specs import XTTS_LATENTS
-from vivavoce.errors import TextError
-from vivavoce.models.base import AcousticModel, OnStep, Sentence, Traits, Transcriber
+from vivavoce.models.base import (
+    AcousticModel,
+    OnStep,
+    Sentence,
+    Traits,
+    Transcriber,
+    require_tokens,
+)
 from vivavoce.models.xtts import text as xtts_text
 from vivavoce.models.xtts import voice as voices
 from vivavoce.models.xtts.batcher import GrowingSentence, XttsBatcher
@@ -164,12 +170,7 @@ class Xtts(AcousticModel[XttsOptions]):
 
     def check(self, sentence: Sentence[XttsOptions]) -> tuple[Tensor, Tensor]:
         """The voice's latents and embedding. Raises TextError, VoiceError."""
-        if not 0 < len(sentence.tokens) <= self.config.max_text:
-            raise TextError(
-                f"The utterance has {len(sentence.tokens)} tokens; it must have 1 to "
-                f"{self.config.max_text}.",
-                "Give at least one word; `speak` cuts long texts by itself.",
-            )
+        require_tokens(sentence, self.config.max_text)
         return voices.reference(sentence.voice, self.config)
 
     def start_sequences(

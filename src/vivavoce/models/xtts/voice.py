@@ -92,11 +92,7 @@ def reference(voice: Voice, config: XttsConfig) -> tuple[Tensor, Tensor]:
 
     Raises VoiceError for a voice of another family, of a model of other sizes, or a damaged one.
     """
-    if voice.family != FAMILY:
-        raise VoiceError(
-            f"The voice '{voice.name}' is one of {voice.family}; this model needs one of {FAMILY}.",
-            AGAIN,
-        )
+    voice.require_family(FAMILY, AGAIN)
     if not {"latents", "embedding"} <= voice.tensors.keys():
         raise VoiceError(f"The voice '{voice.name}' lacks its latents or its embedding.", AGAIN)
     latents, embedding = voice.tensors["latents"], voice.tensors["embedding"]
