@@ -12,7 +12,7 @@ import vivavoce
 from vivavoce import data
 from vivavoce.audio import io
 from vivavoce.data import forced_alignment
-from vivavoce.errors import TrainingError
+from vivavoce.errors import TrainingError, UsageError
 from vivavoce.speech.result import Speech
 from vivavoce.train import prosody
 from vivavoce.types import Audio
@@ -75,6 +75,11 @@ def test_a_clip_with_another_text_is_left_out_and_the_rest_can_be_trained_on(tts
         total = io.read(row["audio"]).duration_s
         assert float(known.durations_s.sum()) == pytest.approx(total, abs=0.005)
         assert (known.pitch_hz > 0).mean() > 0.3
+
+
+def test_a_source_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(UsageError, match=r"no file or folder .*nowhere"):
+        data.align(tmp_path / "nowhere", tmp_path / "out.jsonl")
 
 
 def test_no_clip_that_fits_is_an_error_and_nothing_is_written(tts, tmp_path):

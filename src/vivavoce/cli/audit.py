@@ -66,7 +66,7 @@ def audit(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Check whether a model (or any PyTorch callable) runs natively on Apple MPS.
+    """Check whether PyTorch code runs natively on Apple MPS.
 
     Works on any machine. An operator or error message is looked up instead, for every version of
     torch. Exits with 1 if anything would fail, run on the CPU or compute wrong numbers.

@@ -32,7 +32,10 @@ def convert(
     sample_rate: o.SampleRate = None,
     as_json: o.Json = False,
 ) -> None:
-    """Convert a recording to another voice; its words, its timing and its length stay."""
+    """Convert a recording to another voice.
+
+    The words, their timing and the length stay.
+    """
     place = destination(output, audio_format, as_json)
 
     from vivavoce.audio.io import StreamWriter

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vivavoce.data.config import PrepareConfig
+from vivavoce.errors import UsageError
 from vivavoce.types import OnProgress, no_progress
 
 if TYPE_CHECKING:
@@ -91,14 +92,16 @@ def align(
     `jsonl` manifest with `tokens`, `durations_s`, `pitch_hz` and `cycles`. Clips that do not sound
     like their text are left out and listed.
 
-    Raises UsageError (a model that does not time its words), TrainingError (rows that cannot be
-    read; no clip fits its text), OutputError.
+    Raises UsageError (no such source; a model that does not time its words), TrainingError (rows
+    that cannot be read; no clip fits its text), OutputError.
     """
     from vivavoce.data import forced_alignment
     from vivavoce.speech.load import load
     from vivavoce.train.recipe import DataSource
 
     path = Path(source)
+    if not path.exists():
+        raise UsageError(f"There is no file or folder {path}.", "Check the path.")
     rows = DataSource(path=path, format="jsonl" if path.suffix == ".jsonl" else "ljspeech")
     tts = load(model, vocoder=vocoder, device=device)
     return forced_alignment.align(rows, Path(output), tts, on_progress)
