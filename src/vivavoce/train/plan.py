@@ -64,7 +64,8 @@ class Load:
 class MemoryPlan:
     """What is trained and kept. Sizes in bytes; `limit` 0 where nobody knows the memory.
 
-    `reasons` say what decided, in the order of the decisions.
+    `reasons` say what decided, in the order of the decisions. `precision` is the recipe's, or what
+    was measured where the recipe leaves it open: a run that goes on computes as it began.
     """
 
     train: Trained = "all"
@@ -81,6 +82,7 @@ class MemoryPlan:
     peak: int = 0
     limit: int = 0
     asked_gb: float = 0.0
+    precision: str = "auto"
     reasons: tuple[str, ...] = ()
 
     def facts(self) -> dict[str, Any]:
@@ -114,7 +116,9 @@ def plan(task: Task, recipe: Recipe, load: Load, device: torch.device) -> Memory
             logger.warning(
                 "The family '%s' has no memory plan: the limit is not kept.", recipe.family
             )
-        return MemoryPlan(train, asked_gb=asked, reasons=("the family has no memory plan",))
+        reasons = ("the family has no memory plan",)
+        numbers = recipe.loop.precision
+        return MemoryPlan(train, asked_gb=asked, precision=numbers, reasons=reasons)
     limit = round(asked * 1e9) if asked else usable(device) or 0
     room = limit * SPARE.get(device.type, OTHERS)
     last = first = None
@@ -145,7 +149,9 @@ def _choices(task: Task, recipe: Recipe, load: Load) -> Iterator[MemoryPlan]:
     for train in ways:
         optional = averaged and memory.average == "auto" and train == "all"
         for average in (True, False) if optional else (averaged,):
-            base = MemoryPlan(train, average, asked_gb=memory.limit_gb)
+            base = MemoryPlan(
+                train, average, asked_gb=memory.limit_gb, precision=recipe.loop.precision
+            )
             most = max(1, math.ceil(load.rows))
             powers = [min(2**n, most) for n in range(math.ceil(math.log2(most)) + 1)]
             if memory.recompute != "always" or not can:
@@ -251,6 +257,8 @@ def _reasons(plan: MemoryPlan, first: MemoryPlan, room: float) -> tuple[str, ...
 def applied(recipe: Recipe, plan: MemoryPlan) -> Recipe:
     """The recipe as the plan has it."""
     loop = recipe.loop if plan.average else replace(recipe.loop, ema_decay=0.0)
+    if loop.precision == "auto":
+        loop = replace(loop, precision=plan.precision)
     begin, optim = recipe.start, recipe.optim
     if begin.model:
         begin = replace(begin, train=plan.train)
