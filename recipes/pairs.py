@@ -38,7 +38,7 @@ def main() -> None:
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     with (args.data / "metadata.csv").open(encoding="utf-8") as file:
-        rows = [row for row in csv.reader(file, delimiter="|", quoting=csv.QUOTE_NONE)]
+        rows = list(csv.reader(file, delimiter="|", quoting=csv.QUOTE_NONE))
     rows = [row for row in rows if row[0][:12] not in HELD_OUT]
     rows.sort(key=lambda row: abs(float(row[2]) - 2.2))
     clips = {}
