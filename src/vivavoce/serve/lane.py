@@ -146,6 +146,8 @@ class Lane:
             admitted = True
             with self._failing(job):
                 self._next(job)
+            if job in self.jobs and self.jobs[job].unsettled:
+                break  # its text takes long: the others' next step comes first
         return admitted
 
     def _has_room(self) -> bool:
