@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -89,6 +90,7 @@ async def serve(service: Service, listening: socket.socket) -> bool:
         await asyncio.wait({starting, serving}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()  # raises what loading raised
+            gc.freeze()  # what is there stays: to look through it held every thread for 0.1 s
             if service.config.wyoming is not None:
                 port = await start_wyoming(wyoming, *service.config.wyoming)
                 if announcement is not None:
