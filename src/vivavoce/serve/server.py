@@ -21,6 +21,7 @@ from vivavoce.serve.app import make_app
 from vivavoce.serve.config import ServeConfig
 from vivavoce.serve.connection import Connections
 from vivavoce.serve.discovery import Announcement
+from vivavoce.serve.openai import Refusals
 from vivavoce.serve.service import Service
 from vivavoce.serve.shelf import Shelf
 from vivavoce.serve.stock import own_voices, stock
@@ -121,7 +122,7 @@ async def start_wyoming(wyoming: Wyoming, host: str, port: int) -> int:
 
 def uvicorn_config(service: Service) -> uvicorn.Config:
     config, limits = service.config, service.config.limits
-    http, ws = Connections(limits).protocols()
+    http, ws = Connections(limits, Refusals(service)).protocols()
     return uvicorn.Config(
         make_app(service, Shelf(config.shelf or cache.folder() / "served")),
         host=config.host,
