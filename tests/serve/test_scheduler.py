@@ -197,6 +197,27 @@ def test_a_client_that_leaves_while_it_waits_is_never_spoken(start):
     assert job.started_at is None
 
 
+@pytest.mark.parametrize("part", ["今日は天気がいい。", " . ", "<p>.</p>"])
+def test_a_text_without_a_sound_holds_nobody_up(start, part):
+    running = start(max_concurrent=2, max_queue=4, cache_bytes=0)
+    scheduler = running.service.scheduler
+    silent = part * (99_990 // len(part))
+    begin = time.monotonic()
+    answer = running.speech(silent + " \N{HIRAGANA LETTER A}")
+    alone_s = time.monotonic() - begin
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "nothing_to_speak")
+    with ThreadPoolExecutor(1) as pool:
+        planned = pool.submit(running.speech, silent + " \N{HIRAGANA LETTER I}")
+        wait_for(lambda: scheduler.active == 1)
+        (job,) = scheduler.jobs
+        assert running.speech(SHORT).status_code == 200
+        assert not planned.done()
+        begin = time.monotonic()
+        running.loop.call_soon_threadsafe(job.cancel, "disconnected")
+        wait_for(lambda: not scheduler.jobs)
+        assert time.monotonic() - begin < alone_s / 4
+
+
 def test_a_slow_reader_holds_little_and_delays_nobody(start):
     running = start(max_concurrent=2, max_queue=4, cache_bytes=0)
     with running.client() as client:

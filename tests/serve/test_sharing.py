@@ -218,3 +218,37 @@ def test_a_server_that_goes_takes_nobody_more():
     with pytest.raises(ApiError) as refused:
         scheduler.join(next(iter(jobs)), "b")
     assert refused.value.code == "shutting_down"
+
+
+@pytest.mark.parametrize("keys", [(), (("alice", "secret"),)])
+def test_a_full_server_refuses_before_it_reads_but_not_what_it_has(start, keys):
+    running = start(max_concurrent=1, max_queue=1, keys=keys)
+    headers = {"authorization": "Bearer secret"} if keys else {}
+
+    def ask(text, **more):
+        with running.client(headers=headers | more) as client:
+            return client.post("/v1/audio/speech", json=running.body(text))
+
+    def ask_in_one_packet(text):
+        connection = HTTPConnection("127.0.0.1", running.port)
+        content = {"content-type": "application/json"} | headers
+        connection.request("POST", "/v1/audio/speech", json.dumps(running.body(text)), content)
+        answer = connection.getresponse()
+        return answer.status, answer.headers, json.loads(answer.read())["error"]["code"]
+
+    known = ask("Said before.")
+    with ThreadPoolExecutor(2) as pool, held(running):
+        waiting = [pool.submit(ask, text) for text in ("One.", "Two.")]
+        wait_for(lambda: running.service.scheduler.full)
+        status, told, code = ask_in_one_packet("Three.")
+        assert ask("Three.").status_code == ask(MEDIUM * 60).status_code == 503
+        assert ask("Said before.").content == known.content
+        assert ask("Three.", origin="http://elsewhere.example").status_code == 403
+        assert ask("").json()["error"]["code"] == "nothing_to_speak"
+        if keys:
+            assert ask("Three.", authorization="Bearer wrong").status_code == 401
+    assert [one.result().status_code for one in waiting] == [200, 200]
+    assert (status, code) == (503, "overloaded")
+    assert int(told["retry-after"]) >= 1
+    assert told["x-request-id"].startswith("req_")
+    assert told["connection"] == "close"  # only the short way has this

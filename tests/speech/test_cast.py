@@ -65,7 +65,7 @@ def test_noise_is_counted_over_the_whole_text(tts, cast):
 def _one_utterance(tts, cast):
     def plan(words, role):
         request = tts._request(role.voice, 1.0, 0, "error", {})
-        return tts._plan(words, request)
+        return tts.plan(words, request)
 
     return plan
 

@@ -37,7 +37,7 @@ def test_streamed_windows_equal_one_whole_decoding(tts):
     from vivavoce.nn.noise import Noise
 
     text = "word " * 40
-    (utterance,) = tts._plan(text, tts._request(None, 0.2, 0, "error", {}))
+    (utterance,) = tts.plan(text, tts._request(None, 0.2, 0, "error", {}))
     options = tts._request(None, 0.2, 0, "error", {}).options  # slow: there are many windows
     (features,) = tts.model.generate(
         sentences([utterance.tokens], tts.model.voice(), options), Noise(0)

@@ -64,6 +64,10 @@ class Cache:
     def used(self) -> bool:
         return self.capacity > 0 or self.store is not None
 
+    def may_have(self, key: str) -> bool:
+        """Whether `get` could find it: a slower store is not looked into."""
+        return key in self._results or self.store is not None
+
     async def get(self, key: str) -> Result | None:
         found = self._results.get(key)
         if found is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -44,10 +45,16 @@ MALFORMED = _canned("400 Bad Request", INVALID, "invalid_value", "This is not an
 
 
 class Connections:
-    """Those of one server. A WebSocket is counted on, from its first request to its end."""
+    """Those of one server. A WebSocket is counted on, from its first request to its end.
 
-    def __init__(self, limits: RequestLimits) -> None:
-        self.limits = limits
+    `refusal` gets the beginning of a request and its address, and gives the whole answer, or None
+    where the request has to be read.
+    """
+
+    def __init__(
+        self, limits: RequestLimits, refusal: Callable[[bytes, str], bytes | None]
+    ) -> None:
+        self.limits, self.refusal = limits, refusal
         self._addresses: Counter[str] = Counter()
 
     def opened(self, address: str) -> bool:
@@ -117,9 +124,13 @@ class HttpConnection(Unread, H11Protocol):
     def data_received(self, data: bytes) -> None:
         if self._over or self.transport.is_closing():
             return
-        if self.conn.their_state is h11.IDLE and self._is_too_large(data):
-            self._refuse(TOO_LARGE)
-            return
+        if self.conn.their_state is h11.IDLE:
+            answer = self.counted.refusal(data, self._address) if not self._before else None
+            if answer is None and self._is_too_large(data):
+                answer = TOO_LARGE
+            if answer is not None:
+                self._refuse(answer)
+                return
         super().data_received(data)
         if self.conn.their_state is not h11.IDLE:
             self._before, self._head_lines, self._head_bytes = b"", 0, 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import math
 import time
@@ -90,6 +91,7 @@ class Lane:
 
         self.tts = self.session = None
         self._voices.clear()
+        gc.unfreeze()  # `server.serve` had told the collector to leave the model alone
         trim()
         return True
 
@@ -146,6 +148,8 @@ class Lane:
             admitted = True
             with self._failing(job):
                 self._next(job)
+            if job in self.jobs and self.jobs[job].unsettled:
+                break  # its text takes long: the others' next step comes first
         return admitted
 
     def _has_room(self) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import secrets
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -11,18 +14,24 @@ from starlette.types import Receive, Scope, Send
 
 from vivavoce.serve.ask import Ask, read_ask
 from vivavoce.serve.body import read_json
-from vivavoce.serve.caller import caller_of
+from vivavoce.serve.caller import Caller, caller_of
 from vivavoce.serve.encode import open_encoder
-from vivavoce.serve.errors import not_found
+from vivavoce.serve.errors import ApiError, not_found
 from vivavoce.serve.feed import Feed
 from vivavoce.serve.fields import Fields, parse_object, quoted
 from vivavoce.serve.job import Work
+from vivavoce.serve.logs import request_line
 from vivavoce.serve.respond import Shape, SpeechResponse, file_headers
 from vivavoce.serve.service import Service
 from vivavoce.serve.table import ModelRow
 
 IGNORED = 1000
 """Characters of the header `x-ignored-fields`: proxies take few kilobytes of headers."""
+
+
+SPEECH = b"POST /v1/audio/speech HTTP/1.1\r\n"
+HEADER = re.compile(rb"\n([a-z-]+):[ \t]*([^\r\n]*)")
+AUTHORIZATION = re.compile(rb"\nauthorization:[ \t]*(?:bearer|token) +([^\s]+)", re.IGNORECASE)
 
 
 class SpeechAnswer(Response):
@@ -106,6 +115,60 @@ class OpenAI:
             "license": model.licence,
             "word_times": model.times_words,
         }
+
+
+class Refusals:
+    """What a full server answers before a request has been taken apart, which costs three times as
+    much: a crowd that is refused is refused soon, and disturbs those who listen less.
+
+    None is the answer to whatever could be served, comes from a page, has no valid key or makes no
+    sense: that is for the routes to say.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+
+    def __call__(self, data: bytes, address: str) -> bytes | None:
+        service = self.service
+        if not service.scheduler.full or not data.startswith(SPEECH):
+            return None
+        head, _, body = data.partition(b"\r\n\r\n")
+        headers = dict(HEADER.findall(head.lower()))
+        name = address
+        if service.keys.needed:
+            key = AUTHORIZATION.search(head)
+            name = service.keys.name_of(key[1].decode("latin-1")) if key else None
+        if name is None or b"origin" in headers:
+            return None
+        length = headers.get(b"content-length", b"")
+        if self.service.cache.used and len(length) < 6 and self._served(body, length, name):
+            return None
+        try:
+            service.scheduler.require_room()
+        except ApiError as error:
+            caller = Caller("req_" + secrets.token_hex(12), name, address)
+            return self._answer(error, caller)
+        return None
+
+    def _served(self, body: bytes, length: bytes, name: str) -> bool:
+        """Whether the routes may have another answer: what is kept, or an error of the request."""
+        if length != b"%d" % len(body):
+            return True
+        try:
+            ask = read_ask(Fields(parse_object(body)), self.service, name)
+        except ApiError:
+            return True
+        return self.service.may_have(ask.work, ask.text)
+
+    def _answer(self, error: ApiError, caller: Caller) -> bytes:
+        body = json.dumps(error.body()).encode()
+        headers = {"content-type": "application/json", "content-length": str(len(body))}
+        headers |= {"connection": "close", "x-request-id": caller.request_id} | dict(error.headers)
+        lines = "".join(f"{key}: {value}\r\n" for key, value in headers.items())
+        self.service.metrics.answered("openai", error.status, 0.0)
+        scope = {"method": "POST", "path": "/v1/audio/speech"}
+        request_line(scope, caller, error.status, len(body), 0.0)
+        return f"HTTP/1.1 {error.status} Service Unavailable\r\n{lines}\r\n".encode() + body
 
 
 def told(ask: Ask) -> dict[str, str]:

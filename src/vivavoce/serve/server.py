@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -20,6 +21,7 @@ from vivavoce.serve.app import make_app
 from vivavoce.serve.config import ServeConfig
 from vivavoce.serve.connection import Connections
 from vivavoce.serve.discovery import Announcement
+from vivavoce.serve.openai import Refusals
 from vivavoce.serve.service import Service
 from vivavoce.serve.shelf import Shelf
 from vivavoce.serve.stock import own_voices, stock
@@ -89,6 +91,7 @@ async def serve(service: Service, listening: socket.socket) -> bool:
         await asyncio.wait({starting, serving}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()  # raises what loading raised
+            gc.freeze()  # what is there stays: to look through it held every thread for 0.1 s
             if service.config.wyoming is not None:
                 port = await start_wyoming(wyoming, *service.config.wyoming)
                 if announcement is not None:
@@ -119,7 +122,7 @@ async def start_wyoming(wyoming: Wyoming, host: str, port: int) -> int:
 
 def uvicorn_config(service: Service) -> uvicorn.Config:
     config, limits = service.config, service.config.limits
-    http, ws = Connections(limits).protocols()
+    http, ws = Connections(limits, Refusals(service)).protocols()
     return uvicorn.Config(
         make_app(service, Shelf(config.shelf or cache.folder() / "served")),
         host=config.host,

@@ -109,6 +109,12 @@ class Service:
         if not self.cache.used:
             self.scheduler.require_room()
 
+    def may_have(self, work: Work, text: str) -> bool:
+        """Whether a request could be answered without a computation of its own."""
+        feed, model = Feed.whole(text), self.table.models[work.model]
+        key = cache_key(work, feed, model, self.config) if self.cache.used else ""
+        return bool(key) and (key in self._flying or self.cache.may_have(key))
+
     def _stream(self, key: str, work: Work, feed: Feed, rate: int) -> tuple[Stream, SpeechJob]:
         """A computation of its own, or a place beside those who asked the same just before."""
         job = self._flying.get(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from vivavoce.speech.engine import TTS
     from vivavoce.speech.plan import Utterance
     from vivavoce.types import AudioChunk, Voice, Word
+
+
+PATIENCE_S = 0.01
+"""For looking for the next utterance of one text, before other requests are served."""
 
 
 @dataclass
@@ -40,24 +45,34 @@ class SpokenJob:
         self.pending: Utterance | None = None
         self.finished = False
         self.slots: dict[int, Slot] = {}  # by handle, in the order of the text
-        self._plan: Iterator[Utterance] | None = None
+        self._plan: Iterator[Utterance | None] | None = None
         self._spoken = 0  # utterances so far
         self._timeline = Timeline(tts.blends)
         self._begin_s = 0.0  # of the timeline, in the whole
         self._cursor = 0  # where in the text the last word ended
         self._frames_per_sample = 1 / tts.model.spec.hop_length
 
+    @property
+    def unsettled(self) -> bool:
+        """Whether the search for the next utterance goes on with the next `settle`."""
+        return self.pending is None and self._plan is not None
+
     def settle(self) -> None:
-        """Look for the next utterance; give marks and the end once nothing is before them."""
+        """Look for the next utterance, for about `PATIENCE_S`; give marks and the end once nothing
+        is before them.
+        """
         try:
             self._settle()
         finally:
             self.job.busy = bool(self.slots or self.pending or self._plan)
 
     def _settle(self) -> None:
+        latest = time.monotonic() + PATIENCE_S
         while self.pending is None and not self.finished:
             if self._plan is not None:
-                self._advance()
+                self._advance(self._plan)
+                if time.monotonic() > latest:
+                    return
                 continue
             item = self.job.feed.peek()
             if isinstance(item, Segment):
@@ -108,17 +123,17 @@ class SpokenJob:
 
             raise Cancelled("The request was cancelled.")
 
-    def _advance(self) -> None:
+    def _advance(self, plan: Iterator[Utterance | None]) -> None:
         try:
-            self.pending = next(self._plan or iter(()), None)
+            self.pending = next(plan)
+        except StopIteration:
+            self._plan = None
         except TextError:
             # A stretch of a growing text without a word is no error if there are others.
             if self.job.feed.finished and not self._spoken and self._last:
                 raise
-            self.pending = None
-        if self.pending is None:
             self._plan = None
-        else:
+        if self.pending is not None:
             self._spoken += 1
 
     @property
@@ -126,10 +141,13 @@ class SpokenJob:
         """Whether no other stretch of text follows."""
         return not isinstance(self.job.feed.peek(), Segment)
 
-    def _utterances(self, segment: Segment) -> Iterator[Utterance]:
+    def _utterances(self, segment: Segment) -> Iterator[Utterance | None]:
         """Those of a stretch, numbered and placed in the whole text."""
         first = self._spoken
-        for utterance in self.tts.plan(segment.text, self.request):
+        for utterance in self.tts.planning(segment.text, self.request):
+            if utterance is None:
+                yield None
+                continue
             chunk = utterance.chunk
             start, end = chunk.start + segment.start, chunk.end + segment.start
             moved = replace(chunk, start=start, end=end)

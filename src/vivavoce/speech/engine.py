@@ -19,7 +19,7 @@ from vivavoce.runtime.turns import APPLE_GPU, turn
 from vivavoce.speech import edits
 from vivavoce.speech.cast import Cast, Role, plan_cast
 from vivavoce.speech.join import Piece, joined
-from vivavoce.speech.plan import Utterance, plan, transcript_warning
+from vivavoce.speech.plan import Utterance, planning, transcript_warning
 from vivavoce.speech.rendering import Request
 from vivavoce.speech.result import Speech
 from vivavoce.speech.session import Session, Stages, Synthesiser
@@ -176,7 +176,7 @@ class TTS:
 
         session = self.session(stages=stages)
         spoken = partial(keeping.pieces, session) if keeping else session.run
-        planned = plan_cast(text, voice, request, self._plan)
+        planned = plan_cast(text, voice, request, self.plan)
         pieces = (piece for utterance, how in planned for piece in spoken(utterance, how))
         yield from joined(pieces, self.blends)
 
@@ -198,7 +198,7 @@ class TTS:
         work = [
             (number, utterance)
             for number, text in enumerate(texts)
-            for utterance in self._plan(text, request)
+            for utterance in self.plan(text, request)
         ]
         work.sort(key=lambda item: len(item[1].tokens))  # rows of a batch are padded to one length
         session = self.session(min(batch_size, len(work)))
@@ -233,7 +233,18 @@ class TTS:
 
     def plan(self, text: str, request: Request) -> Iterable[Utterance]:
         """The utterances of a text, lazily. Raises TextError when nothing can be spoken."""
-        return self._plan(text, request)
+        return (each for each in self.planning(text, request) if each is not None)
+
+    def planning(self, text: str, request: Request) -> Iterator[Utterance | None]:
+        """`plan` in short steps: None where a long text has no utterance yet."""
+        voice, options = request.voice, request.options
+        return planning(
+            text,
+            lambda whole: self.model.chunks(whole, voice, options),
+            lambda chunk: self.model.tokenise(chunk, voice, options),
+            request.style,
+            transcript_warning(self.model.unread(voice, options), voice.transcript),
+        )
 
     def edit(
         self,
@@ -282,16 +293,6 @@ class TTS:
         a stream would then differ from the result of `speak`.
         """
         return self.clones and not self.model.traits.emits_parts
-
-    def _plan(self, text: str, request: Request) -> Iterable[Utterance]:
-        voice, options = request.voice, request.options
-        return plan(
-            text,
-            lambda whole: self.model.chunks(whole, voice, options),
-            lambda chunk: self.model.tokenise(chunk, voice, options),
-            request.style,
-            transcript_warning(self.model.unread(voice, options), voice.transcript),
-        )
 
     def _request(
         self,

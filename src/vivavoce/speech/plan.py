@@ -42,11 +42,16 @@ class Unspoken:
     def moved(self, by: int) -> Unspoken:
         return replace(self, start=self.start + by)
 
-    def joined(self, after: Unspoken) -> Unspoken:
-        """Of two passages that follow each other."""
-        characters = tuple(dict.fromkeys(self.characters + after.characters))
-        quoted = self.quoted if len(self.quoted) > QUOTED else f"{self.quoted} {after.quoted}"
-        return replace(self, characters=characters, count=self.count + after.count, quoted=quoted)
+    @classmethod
+    def joined(cls, found: Sequence[Unspoken]) -> Unspoken:
+        """Of passages that follow each other."""
+        characters = tuple(dict.fromkeys(c for each in found for c in each.characters))
+        count, quoted = sum(each.count for each in found), ""
+        for each in found:
+            if len(quoted) > QUOTED:
+                break
+            quoted = f"{quoted} {each.quoted}" if quoted else each.quoted
+        return cls(characters, count, found[0].start, quoted)
 
 
 @dataclass(frozen=True)
@@ -89,36 +94,51 @@ def plan(
     `notes` are warnings about the voice, which the first utterance has.
     Raises TextError when the text has nothing to speak, or asks for a pause out of bounds.
     """
+    return (each for each in planning(text, cut, tokenise, style, notes) if each is not None)
+
+
+def planning(
+    text: str,
+    cut: Callable[[str], Iterable[Chunk]],
+    tokenise: Callable[[str], Tokens],
+    style: Style = NATURAL,
+    notes: tuple[str, ...] = (),
+) -> Iterator[Utterance | None]:
+    """`plan` in short steps: None where a long text has no utterance yet.
+
+    A caller with other work does it there, or gives up.
+    """
     source = speakable(text)
     held: Utterance | None = None
-    lost: Unspoken | None = None  # what came before the next utterance and cannot be spoken
+    lost: list[Unspoken] = []  # what came before the next utterance and cannot be spoken
     silences, index = Silences(), 0
     for event in events(source, cut, style):
         if not isinstance(event, Passage):
+            yield None
+            if event is None:
+                continue
             chunk = silences.after(held.chunk if held else None, event)
             held = replace(held, chunk=chunk) if held and chunk else held
             continue
         tokens = _tokens(event.text, tokenise)
         found = _unspoken(event, tokens)
         if not tokens.speakable:
-            for each in found:
-                lost = lost.joined(each) if lost else each
+            lost += found
+            yield None
             continue
         if held:
             yield held
-        unspoken = ([lost] if lost else []) + found
+        unspoken = ([Unspoken.joined(lost)] if lost else []) + found
         held = _utterance(event, tokens, index, unspoken, silences.lead_s())
         if index == 0:
             held = replace(held, warnings=(*held.warnings, *notes))
-        lost, index = None, index + 1
+        lost, index = [], index + 1
     if held is None:
         raise _nothing(lost)
     if lost:
-        held = replace(
-            held,
-            warnings=(*held.warnings, str(lost)),
-            unspoken=(*held.unspoken, lost),
-        )
+        after = Unspoken.joined(lost)
+        warnings = (*held.warnings, str(after))
+        held = replace(held, warnings=warnings, unspoken=(*held.unspoken, after))
     yield held
 
 
@@ -175,11 +195,12 @@ def _lost(passage: Passage, start: int, end: int, unknown: re.Pattern[str]) -> U
     return Unspoken(tuple(dict.fromkeys(found)), len(found), place, quoted)
 
 
-def _nothing(lost: Unspoken | None) -> TextError:
-    if lost is None:
+def _nothing(lost: Sequence[Unspoken]) -> TextError:
+    if not lost:
         return TextError("The text holds nothing to speak.", "Give at least one word or number.")
+    shown = describe(Unspoken.joined(lost).characters)
     return TextError(
-        f"This voice knows none of the characters in the text: {describe(lost.characters)}.",
+        f"This voice knows none of the characters in the text: {shown}.",
         "Use text in the voice's language; `vivavoce voices list` shows languages.",
     )
 

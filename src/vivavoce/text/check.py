@@ -41,7 +41,7 @@ def cleaned(text: str) -> str:
 
 def has_sound(text: str) -> bool:
     """Whether there is a letter, a digit or a mark with a name."""
-    return any(_is_sound(c) for c in text)
+    return any(map(_is_sound, set(text)))
 
 
 def unknown_characters(text: str, vocabulary: Container[str]) -> tuple[str, ...]:
@@ -51,9 +51,9 @@ def unknown_characters(text: str, vocabulary: Container[str]) -> tuple[str, ...]
 
 def describe(characters: Iterable[str], limit: int = 8) -> str:
     """For a message: `й (CYRILLIC SMALL LETTER SHORT I), ...`."""
-    names = [f"{c} ({unicodedata.name(c, f'U+{ord(c):04X}')})" for c in characters if len(c) == 1]
-    more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + more
+    known = [c for c in characters if len(c) == 1]
+    names = [f"{c} ({unicodedata.name(c, f'U+{ord(c):04X}')})" for c in known[:limit]]
+    return ", ".join(names) + (f" and {len(known) - limit} more" if len(known) > limit else "")
 
 
 def _is_control(char: str) -> bool:

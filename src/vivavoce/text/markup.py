@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -48,6 +48,9 @@ class VisibleText:
         return self.starts[run] + index - self.runs[run] if self.ends[run] < 0 else self.ends[run]
 
 
+STEP = 500
+"""Edits that are made in one step of `showing`, about a millisecond."""
+
 ANY = re.compile(r"[\\*_`~\[<&#>|†‡¹²³⁰-⁹]|^[ \t]*[-=]{3,}[ \t]*$", re.MULTILINE)
 
 _INLINE = {"a", "abbr", "acronym", "address", "audio", "b", "bdi", "bdo", "big", "cite", "code",
@@ -69,7 +72,7 @@ HIDDEN = (
 _NAMES = "|".join(sorted({*_INLINE, *_BLOCK, *_CELL, "br", "sup"}, key=len, reverse=True))
 _VALUE = r"(?:\"[^\"<>]{0,500}\"|'[^'<>]{0,500}'|[^\s\"'<>=]{1,200})"
 TAG = re.compile(
-    rf"</?(?P<tag>{_NAMES})(?:\s{{1,20}}[\w:.-]{{1,40}}\s{{0,9}}=\s{{0,9}}{_VALUE}){{0,20}}"
+    rf"</?(?=[a-z])(?P<tag>{_NAMES})(?:\s{{1,20}}[\w:.-]{{1,40}}\s{{0,9}}=\s{{0,9}}{_VALUE}){{0,20}}"
     r"\s{0,20}/?>",
     re.IGNORECASE,
 )
@@ -83,7 +86,7 @@ ESCAPE = re.compile(r"\\[\\*_`~\[\]<>#]")
 FENCE = re.compile(r"^[ \t]{0,3}(?:```|~~~)[^`\n]{0,99}$\n?", re.MULTILINE)
 CODE = re.compile(r"(?<![\\`])`(?![\s`])(?P<inner>[^`\n]{0,499}[^\s`])`(?!`)")
 LINK = re.compile(
-    r"(?<!\\)!?\[(?P<text>[^\[\]\n]{1,500})\]"
+    r"(?<!\\)!?\[(?P<inner>[^\[\]\n]{1,500})\]"
     r"(?:\([ \t]{0,9}(?:<[^<>\n]{0,2000}>|[^\s()<>\[\]]{1,2000}(?:\([^\s()\[\]]{0,200}\)"
     r"[^\s()\[\]]{0,200})?)(?:[ \t]{1,9}[\"'][^\"'\n]{0,300}[\"'])?[ \t]{0,9}\)"
     r"|(?<=[^\d\W]\])\[(?!\^)[^\[\]\n]{0,100}\])"
@@ -118,7 +121,7 @@ QUOTE = re.compile(r"^(?:[ \t]{0,3}>){1,9}[ \t]?(?=[ \t]*[^\s\d>])", re.MULTILIN
 TASK = re.compile(r"^(?P<bullet>[ \t]{0,20}[-*+] )\[[ xX]\] (?=\S)", re.MULTILINE)
 ROW = re.compile(r"^[ \t]*\|(?P<inner>[^\n]{1,2000})\|[ \t]*$", re.MULTILINE)
 DIVIDER = re.compile(r"[ \t:|-]+")
-BAR = re.compile(r"[ \t]*(?<!\\)\|[ \t]*")
+BAR = re.compile(r"(?:(?<![ \t])[ \t]++)?(?<!\\)\|[ \t]*+")
 
 NOTE = re.compile(
     r"\[\^[^\[\]\s]{1,40}\]:?[ \t]?(?=\S)|\[\^[^\[\]\s]{1,40}\]|\[citation needed\]", re.IGNORECASE
@@ -134,21 +137,41 @@ RAISED = re.compile(
 
 def show(source: str, notes: bool = False) -> VisibleText:
     """What a reader of the page would see. `notes` keeps reference marks: `[12]`, `.¹`."""
+    steps = showing(source, notes)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def showing(source: str, notes: bool = False) -> Generator[None, None, VisibleText]:
+    """`show` in short steps, so that a server can do other work between them."""
     if not ANY.search(source):
         return VisibleText(source, (0,), (0,), (-1,))
     kept = [(m.start(), m.end()) for m in URL.finditer(source)]
     kept += [m.span("inner") for m in CODE.finditer(source)]
-    edits = sorted(_edits(source, notes), key=lambda edit: (edit.start, -edit.end))
-    return _apply(source, edits, sorted(kept))
+    edits: list[Edit] = []
+    for number, edit in enumerate(_edits(source, notes)):
+        if edit is not None:
+            edits.append(edit)
+        if edit is None or number % STEP == 0:
+            yield
+    edits.sort(key=lambda edit: (edit.start, -edit.end))
+    return (yield from _apply(source, edits, sorted(kept)))
 
 
-def _apply(source: str, edits: list[Edit], kept: list[tuple[int, int]]) -> VisibleText:
+def _apply(
+    source: str, edits: list[Edit], kept: list[tuple[int, int]]
+) -> Generator[None, None, VisibleText]:
     """Without edits that lie in another, or that begin within what is kept as it is."""
     firsts = [first for first, _ in kept]
     pieces: list[str] = []
     runs, starts, ends = [0], [0], [-1]
     place = size = 0
-    for edit in edits:
+    for number, edit in enumerate(edits):
+        if number % STEP == 0:
+            yield
         span = bisect_right(firsts, edit.start) - 1
         if edit.start < place or (span >= 0 and edit.start < kept[span][1]):
             continue
@@ -168,89 +191,13 @@ def _apply(source: str, edits: list[Edit], kept: list[tuple[int, int]]) -> Visib
     return VisibleText("".join(pieces), tuple(runs), tuple(starts), tuple(ends))
 
 
-def _edits(source: str, notes: bool) -> Iterator[Edit]:
-    yield from _html(source)
-    yield from _markdown_blocks(source)
-    for match in ESCAPE.finditer(source):
-        yield Edit(match.start(), match.start() + 1)
-    for pattern in (CODE, AUTOLINK, *EMPHASIS):
-        for match in pattern.finditer(source):
-            yield from _around(match, "inner")
-    for match in LINK.finditer(source):
-        if not match["text"].isdigit() or match[0].endswith(")"):
-            yield from _around(match, "text")
-    for match in NOTE.finditer(source):
-        yield Edit(*match.span())
-    for pattern in () if notes else (REFERENCE, RAISED):
-        for match in pattern.finditer(source):
-            yield Edit(*match.span())
-
-
-def _around(match: re.Match[str], inner: str) -> Iterator[Edit]:
-    """Only what stands inside the marks is shown."""
-    start, end = match.span(inner)
-    yield Edit(match.start(), start)
-    yield Edit(end, match.end())
-
-
-def _markdown_blocks(source: str) -> Iterator[Edit]:
-    for match in HEADING.finditer(source):
-        start, end = match.span("inner")
-        yield Edit(match.start(), start)
-        if match.end() < len(source):
-            yield Edit(end, match.end() + 1, "\n\n")
-        elif end < match.end():
-            yield Edit(end, match.end())
-    for pattern in (FENCE, DEFINITION):
-        for match in pattern.finditer(source):
-            yield Edit(match.start(), match.end(), "\n")
-    for pattern in (RULE, QUOTE):
-        for match in pattern.finditer(source):
-            yield Edit(*match.span())
-    for match in TASK.finditer(source):
-        yield Edit(match.end("bullet"), match.end())
-    for match in ROW.finditer(source):
-        yield from _row(source, match)
-
-
-def _row(source: str, row: re.Match[str]) -> Iterator[Edit]:
-    """Cells of a table are parted by commas; the line under the head is not shown."""
-    if DIVIDER.fullmatch(row["inner"]):
-        yield Edit(row.start(), row.end())
-        return
-    start, end = row.span("inner")
-    start += len(row["inner"]) - len(row["inner"].lstrip())
-    end -= len(row["inner"]) - len(row["inner"].rstrip())
-    if start >= end:
-        return
-    yield Edit(row.start(), start)
-    for bar in BAR.finditer(source, start, end):
-        yield Edit(bar.start(), bar.end(), ", ")
-    yield Edit(end, row.end(), ".\n")
-
-
-def _html(source: str) -> Iterator[Edit]:
+def _edits(source: str, notes: bool) -> Iterator[Edit | None]:
+    """Of one rule after the other, with None between them."""
     yield from _hidden(source)
-    for match in DECLARATION.finditer(source):
-        yield Edit(*match.span())
-    for match in POWER.finditer(source):
-        yield Edit(*match.span(), match[1].translate(SUPERSCRIPT))
-    for match in TAG.finditer(source):
-        if source[match.start() - 1 : match.start()] != "\\":
-            yield Edit(*match.span(), _tag(match))
-    for match in ENTITY.finditer(source):
-        character = html.unescape(match[0])
-        if character != match[0]:
-            yield Edit(*match.span(), "".join(c if c.isprintable() else " " for c in character))
-
-
-def _tag(match: re.Match[str]) -> str:
-    name = match["tag"].lower()
-    if name in _BLOCK:
-        return "\n\n"
-    if name in _CELL:
-        return ", " if match[0].startswith("</") else ""
-    return "\n" if name == "br" else ""
+    for pattern, edits in RULES if notes else RULES + REFERENCES:
+        yield None
+        for match in pattern.finditer(source):
+            yield from edits(match)
 
 
 def _hidden(source: str) -> Iterator[Edit]:
@@ -263,3 +210,90 @@ def _hidden(source: str) -> Iterator[Edit]:
                 break
             yield Edit(found.start(), end.end())
             found = opening.search(source, end.end())
+
+
+def _dropped(match: re.Match[str]) -> Iterator[Edit]:
+    yield Edit(*match.span())
+
+
+def _line_end(match: re.Match[str]) -> Iterator[Edit]:
+    yield Edit(*match.span(), "\n")
+
+
+def _power(match: re.Match[str]) -> Iterator[Edit]:
+    yield Edit(*match.span(), match[1].translate(SUPERSCRIPT))
+
+
+def _tag(match: re.Match[str]) -> Iterator[Edit]:
+    if match.string[match.start() - 1 : match.start()] == "\\":
+        return
+    name, shown = match["tag"].lower(), ""
+    if name in _BLOCK:
+        shown = "\n\n"
+    elif name in _CELL:
+        shown = ", " if match[0].startswith("</") else ""
+    elif name == "br":
+        shown = "\n"
+    yield Edit(*match.span(), shown)
+
+
+def _entity(match: re.Match[str]) -> Iterator[Edit]:
+    character = html.unescape(match[0])
+    if character != match[0]:
+        yield Edit(*match.span(), "".join(c if c.isprintable() else " " for c in character))
+
+
+def _heading(match: re.Match[str]) -> Iterator[Edit]:
+    start, end = match.span("inner")
+    yield Edit(match.start(), start)
+    if match.end() < len(match.string):
+        yield Edit(end, match.end() + 1, "\n\n")
+    elif end < match.end():
+        yield Edit(end, match.end())
+
+
+def _task(match: re.Match[str]) -> Iterator[Edit]:
+    yield Edit(match.end("bullet"), match.end())
+
+
+def _row(row: re.Match[str]) -> Iterator[Edit]:
+    """Cells of a table are parted by commas; the line under the head is not shown."""
+    if DIVIDER.fullmatch(row["inner"]):
+        yield Edit(row.start(), row.end())
+        return
+    start, end = row.span("inner")
+    start += len(row["inner"]) - len(row["inner"].lstrip())
+    end -= len(row["inner"]) - len(row["inner"].rstrip())
+    if start >= end:
+        return
+    yield Edit(row.start(), start)
+    for bar in BAR.finditer(row.string, start, end):
+        yield Edit(bar.start(), bar.end(), ", ")
+    yield Edit(end, row.end(), ".\n")
+
+
+def _escape(match: re.Match[str]) -> Iterator[Edit]:
+    yield Edit(match.start(), match.start() + 1)
+
+
+def _inner(match: re.Match[str]) -> Iterator[Edit]:
+    """Only what stands inside the marks is shown."""
+    start, end = match.span("inner")
+    yield Edit(match.start(), start)
+    yield Edit(end, match.end())
+
+
+def _link(match: re.Match[str]) -> Iterator[Edit]:
+    if not match["inner"].isdigit() or match[0].endswith(")"):
+        yield from _inner(match)
+
+
+MarkupRule = tuple[re.Pattern[str], Callable[[re.Match[str]], Iterable[Edit]]]
+RULES: tuple[MarkupRule, ...] = (
+    (DECLARATION, _dropped), (POWER, _power), (TAG, _tag), (ENTITY, _entity),
+    (HEADING, _heading), (FENCE, _line_end), (DEFINITION, _line_end), (RULE, _dropped),
+    (QUOTE, _dropped), (TASK, _task), (ROW, _row), (ESCAPE, _escape), (CODE, _inner),
+    (AUTOLINK, _inner), *((pattern, _inner) for pattern in EMPHASIS), (LINK, _link),
+    (NOTE, _dropped),
+)  # fmt: skip
+REFERENCES: tuple[MarkupRule, ...] = ((REFERENCE, _dropped), (RAISED, _dropped))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from vivavoce.errors import UsageError
 from vivavoce.text.check import has_sound
 from vivavoce.text.marks import LONGEST_PAUSE_S, bounded, stretches
-from vivavoce.text.markup import VisibleText, show
+from vivavoce.text.markup import VisibleText, showing
 from vivavoce.text.split import PARAGRAPH_PAUSE_S, SENTENCE_PAUSE_S, iter_sentences
 from vivavoce.types import Chunk
 
@@ -97,6 +97,8 @@ def passages(
     held: Passage | None = None
     silences = Silences()
     for event in events(source, cut, style):
+        if event is None:
+            continue
         if isinstance(event, Passage):
             if held:
                 yield held
@@ -110,8 +112,11 @@ def passages(
 
 def events(
     source: str, cut: Callable[[str], Iterable[Chunk]], style: Style = NATURAL
-) -> Iterator[Passage | float]:
-    """The passages with their natural pauses, and the seconds of every mark where it stands."""
+) -> Iterator[Passage | float | None]:
+    """The passages with their natural pauses, and the seconds of every mark where it stands.
+
+    None is given where a long text has neither yet.
+    """
     for stretch in stretches(source):
         yield from _stretch(source, stretch.start, stretch.end, cut, style)
         if stretch.pause_s is not None:
@@ -120,10 +125,11 @@ def events(
 
 def _stretch(
     source: str, start: int, end: int, cut: Callable[[str], Iterable[Chunk]], style: Style
-) -> Iterator[Passage]:
+) -> Iterator[Passage | None]:
     """What stands between two pause marks."""
-    written = source[start:end]
-    shown = show(written, style.notes) if style.markup else VisibleText(written, (0,), (0,), (-1,))
+    shown = VisibleText(source[start:end], (0,), (0,), (-1,))
+    if style.markup:
+        shown = yield from showing(shown.text, style.notes)
     if not has_sound(shown.text):
         return
     for chunk in _timed(cut(shown.text), style):
