@@ -1,9 +1,9 @@
 """Workers on a Ray cluster (extra `ray`): actors of Ray Core, one per CPU or GPU.
 
 A node that is lost takes its actors with it: their batches are given out again, and other actors
-are asked for. Ray takes 15 s to notice with its own settings, and more than a minute where a node
-only hangs: so each actor is asked for a sign of life. One that gives none is not dead yet. Its
-batches go to others as well, and the first answer counts: both write the same bytes.
+are asked for. Ray asks nodes whether they live, not actors, and takes its time. So each actor is
+asked here: while it gives no answer it gets no work, and its batches go to others as well. The
+first rows of a batch count; actors write the same bytes.
 Results are rows; files go to where `-o` says, which every node has to reach.
 """
 
