@@ -10,6 +10,7 @@ Results are rows; files go to where `-o` says, which every node has to reach.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from typing import Any
@@ -54,10 +55,10 @@ class _Actor:
         return [asdict(row) for row in self._worker.speak(batch_of(batch))]
 
     def alive(self) -> None:
-        """Runs in a thread of its own (PULSE), beside `speak`."""
+        """Runs in a thread of its own (WATCH), beside `speak`."""
 
 
-PULSE = "pulse"
+WATCH = "watch"
 """Ray's concurrency group of `alive`."""
 
 
@@ -65,9 +66,11 @@ PULSE = "pulse"
 class _Worker:
     """An actor that has loaded the model. `question` is open since `since`, if there is one."""
 
-    actor: Any
+    actor: object
+    speak: Callable[[dict[str, Any]], object]
+    ask: Callable[[], object]
     since: float
-    question: Any = None
+    question: object = None
     silent: bool = False
 
 
@@ -85,7 +88,7 @@ class RayPool:
         self._connect(address)
         self._count, self._how = count, (asdict(loading), asdict(manner), out)
         needs = {"num_gpus": 1} if "cuda" in loading.device else {"num_cpus": 1}
-        groups = {"concurrency_groups": {PULSE: 1}}
+        groups = {"concurrency_groups": {WATCH: 1}}
         self._kind = self._ray.remote(max_restarts=0, max_task_retries=0, **groups, **needs)(_Actor)
         self._waiting: dict[Any, Any] = {}  # hellos by their reference: the actor
         self._workers: list[_Worker] = []
@@ -104,7 +107,7 @@ class RayPool:
 
     def submit(self, batch: Batch) -> None:
         worker = min(self._ready, key=self._load)
-        self._flying[worker.actor.speak.remote(asdict(batch))] = worker, batch
+        self._flying[worker.speak(asdict(batch))] = worker, batch
 
     @property
     def full(self) -> bool:
@@ -172,8 +175,7 @@ class RayPool:
     def _watch(self, worker: _Worker) -> None:
         passed = time.monotonic() - worker.since
         if worker.question is None and passed > PULSE_S:
-            alive = worker.actor.alive.options(concurrency_group=PULSE)
-            worker.question, worker.since = alive.remote(), time.monotonic()
+            worker.question, worker.since = worker.ask(), time.monotonic()
         elif passed > SILENT_S and not worker.silent and not self._answered(worker):
             worker.silent = True
             self._orphans += [batch for held, batch in self._flying.values() if held is worker]
@@ -210,7 +212,9 @@ class RayPool:
         if "error" in value:
             raise error_of(value)
         self.hello = same(self.hello, Hello(**value))
-        self._workers.append(_Worker(actor, time.monotonic()))
+        alive = actor.alive.options(concurrency_group=WATCH)
+        worker = _Worker(actor, actor.speak.remote, alive.remote, time.monotonic())
+        self._workers.append(worker)
         return []
 
     def _gone(self, worker: _Worker) -> list[Answer]:
