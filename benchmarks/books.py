@@ -3,6 +3,7 @@
   python -m benchmarks.books                              # a small book, about five minutes
   python -m benchmarks.books --only long --words 100000   # memory over a whole novel
   python -m benchmarks.books --only kills --kills 20 --json kills.json
+  python -m benchmarks.books --only check --recogniser whisper-base/
 
 kills     ended by SIGKILL at random times and run again: same bytes, nothing spoken twice
 edit      one word changed: one passage is spoken, all others stay
@@ -10,6 +11,7 @@ places    chapter marks, subtitles and the first sound of many chapters (needs f
 loudness  of the decoded files, by FFmpeg's ebur128
 long      memory after a tenth and at the end
 plan      1 MB of text, without torch
+check     what a recogniser finds of faults in one passage of twenty (only where it is named)
 Exit 1 if something does not hold.
 """
 
@@ -26,7 +28,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.novels import novel, short_chapters
+from benchmarks.novels import novel, paragraph, short_chapters
 from benchmarks.processes import Ended, digest, run, toy, written
 
 NEAR_S, NEAR_LU, NEAR_DB = 0.05, 0.5, 0.3
@@ -207,6 +209,43 @@ def plan(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     return {"bytes": size, "cpu_s": ended.cpu_s, "torch": torch, "holds": not torch}
 
 
+def check(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
+    """Passages of one sentence, judged as `book --check` judges them."""
+    import numpy as np
+
+    from vivavoce.book.checking import Check
+    from vivavoce.speech.load import load
+    from vivavoce.speech.transcribe import default_transcriber
+    from vivavoce.types import Audio
+
+    draw, noise = random.Random(given.seed), np.random.default_rng(given.seed)
+    texts = [paragraph(draw, 1) for _ in range(given.passages)]
+    spoken = load(given.model, device="cpu").batch(texts)
+    judge = Check(default_transcriber(given.recogniser))
+    found: dict[str, str] = {}
+    alarms: list[str] = []
+    for number, text in enumerate(texts):
+        samples, rate = spoken[number].samples, spoken[number].sample_rate
+        faults = {
+            "cut": samples[: len(samples) // 2],
+            "twice": np.tile(samples, 2),
+            "silent": 0 * samples,
+            "noise": 0.1 * noise.standard_normal(len(samples)).astype("f4"),
+            "another text": spoken[number - 1].samples,
+        }
+        fault = list(faults)[number // 20 % 5] if number % 20 == 10 else ""
+        audio = Audio(faults[fault] if fault else samples, rate)
+        problem = judge.verdict(text, audio, "en").problem
+        if fault:
+            found[f"{number}: {fault}"] = problem
+        elif problem:
+            alarms.append(f"{text} {problem}")
+    caught = sum(map(bool, found.values()))
+    good = caught >= 0.9 * len(found) and len(alarms) <= 0.02 * (len(texts) - len(found))
+    facts = {"passages": len(texts), "planted": len(found), "found": caught}
+    return facts | {"faults": found, "false_alarms": alarms, "holds": good}
+
+
 def chapter_marks(path: Path) -> list[dict[str, Any]]:
     command = ["ffprobe", "-v", "error", "-show_chapters", "-of", "json", str(path)]
     return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["chapters"]
@@ -256,18 +295,21 @@ def seconds(text: str, pattern: str) -> list[float]:
 
 
 SECTIONS: dict[str, Callable[[Path, argparse.Namespace], dict[str, Any]]] = {
-    each.__name__: each for each in (plan, edit, places, loudness, kills, long)
+    each.__name__: each for each in (plan, edit, places, loudness, kills, long, check)
 }
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS))
+    usual = [name for name in SECTIONS if name != "check"]
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=usual)
     parser.add_argument("--words", type=int, help="of the book; each section has its own default")
     parser.add_argument("--model", help="of the long book; `toy` has random weights")
     parser.add_argument("--speed", type=float, default=1.0, help="of the long book")
     parser.add_argument("--chapters", type=int, default=300)
     parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--passages", type=int, default=200, help="that are checked")
+    parser.add_argument("--recogniser", help="of faster-whisper: a folder or a name")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, help="where to work; kept afterwards")
     parser.add_argument("--json", type=Path)

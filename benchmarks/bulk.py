@@ -9,13 +9,14 @@ kills    ended by SIGKILL ten times, one line of a hundred is wrong: every good 
 same     one or two workers, two shards: the same bytes
 batches  padding, and what batches of eight save
 workers  two processes beside one, in turn
-ray      a node's raylet is killed: nothing is lost, and how long nothing comes
+ray      a node or its worker is killed, or hangs: nothing is lost, and how long nothing comes
 Exit 1 if something does not hold.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -187,45 +188,65 @@ def rate_of(heard: list[tuple[float, int, str]]) -> float:
 
 
 def ray(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
-    import ray as cluster_of
-    from ray.cluster_utils import Cluster
-
-    memory = 80 << 20
-    head = {"num_cpus": 1, "object_store_memory": memory, "include_dashboard": False}
-    health = {
-        "health_check_initial_delay_ms": 0,
-        "health_check_period_ms": 1000,
-        "health_check_failure_threshold": 3,
-    }
+    """Two nodes with Ray's own settings, once a worker of each."""
     source = sentences(folder / "ray.jsonl", max(24, round(400 * given.scale)))
     loading, manner = bulk.Loading(given.model, threads=1, device="cpu"), bulk.Manner(rows=2)
     bulk.run(source, folder / "ray-one", loading=loading, manner=manner)
+    found: dict[str, Any] = {}
+    for name in ("raylet killed", "node killed", "worker stopped", "node stopped"):
+        out = folder / name.replace(" ", "-")
+        found[name] = without_a_node(source, out, loading, manner, name)
+        found[name]["same_bytes"] = audio(folder / "ray-one") == audio(out)
+    holds = all(
+        row["same_bytes"] and row["once"] and row["longest_gap_s"] <= MOST_STALL_S
+        for row in found.values()
+    )
+    return found | {"holds": holds}
+
+
+def without_a_node(
+    source: Path, out: Path, loading: bulk.Loading, manner: bulk.Manner, fault: str
+) -> dict[str, Any]:
+    """A node's raylet, its worker or both get SIGKILL or SIGSTOP once both workers have spoken."""
+    import ray as cluster_of
+    from ray.cluster_utils import Cluster
+
+    node = {"num_cpus": 1, "object_store_memory": 80 << 20}
+    sign = signal.SIGKILL if "killed" in fault else signal.SIGSTOP
     times: list[float] = []
-    killed: list[float] = []
+    struck: list[int] = []
     seen: set[str] = set()
-    made = Cluster(initialize_head=True, head_node_args=head | {"_system_config": health})
+    made = Cluster(initialize_head=True, head_node_args=node | {"include_dashboard": False})
     try:
-        node = made.add_node(num_cpus=1, object_store_memory=memory)
+        raylet = made.add_node(**node).all_processes["raylet"][0].process.pid
 
         def on_row(done: int, total: int, row: Any) -> None:
             times.append(time.monotonic())
             seen.add(row.worker)
-            if not killed and done > (total // 8 if len(seen) > 1 else total // 2):
-                os.kill(node.all_processes["raylet"][0].process.pid, signal.SIGKILL)
-                killed.append(times[-1])
+            if len(seen) > 1 and not struck:
+                its = [int(name) for name in sorted(seen) if parent(int(name)) == raylet]
+                struck.extend([raylet] * ("worker" not in fault) + its * ("raylet" not in fault))
+                struck.append(len(times))
+                for pid in struck[:-1]:
+                    os.kill(pid, sign)
 
         how = {"workers": 2, "ray": made.address, "on_row": on_row}
-        result = bulk.run(source, folder / "ray-two", loading=loading, manner=manner, **how)
+        result = bulk.run(source, out, loading=loading, manner=manner, **how)
     finally:
+        for pid in struck[:-1]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
         cluster_of.shutdown()
         made.shutdown()
-    ids = Counter(row["id"] for row in rows(folder / "ray-two" / "results.jsonl"))
-    gaps = [b - a for a, b in pairwise(times) if b > killed[0]]
-    same = audio(folder / "ray-one") == audio(folder / "ray-two")
+    ids = Counter(row["id"] for row in rows(out / "results.jsonl"))
+    gaps = [b - a for a, b in pairwise(times[struck[-1] - 1 :])]
     once = set(ids.values()) == {1} and len(ids) == result.items
     facts = {"items": result.items, "done": result.done, "longest_gap_s": max(gaps)}
-    facts |= {"same_bytes": same, "once": once}
-    return facts | {"holds": same and once and max(gaps) <= MOST_STALL_S}
+    return facts | {"once": once}
+
+
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 SECTIONS: dict[str, Callable[[Path, argparse.Namespace], dict[str, Any]]] = {

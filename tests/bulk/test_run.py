@@ -13,7 +13,11 @@ from tests.tiny import F5_WORDS, tiny_f5, tiny_tts
 from vivavoce.audio import io
 from vivavoce.bulk import Manner, run
 from vivavoce.bulk.planning import Shard
+from vivavoce.data import formats
+from vivavoce.data.folder import SourceFolder
 from vivavoce.errors import OutputError, UnknownFormat, UsageError
+from vivavoce.train import manifest
+from vivavoce.train.recipe import DataSource
 
 MANNER = Manner(rows=4)
 
@@ -41,6 +45,22 @@ def stop_after(count):
             raise Stopped
 
     return on_row
+
+
+def test_what_is_spoken_is_data_for_training(tts, tmp_path):
+    """`train` and `data prepare` take the manifest as it is, without the lines that failed."""
+    tables = [{"id": "a", "text": "The mill."}, {"id": "b", "text": "***"}]
+    tables.append({"id": "c", "text": "A river.", "out": "deep/c"})
+    out = tmp_path / "out"
+    made = run(lines(tmp_path / "x.jsonl", tables), out, tts=tts, manner=MANNER)
+    assert (made.done, made.failed) == (2, 1)
+    wanted = [("The mill.", out / "a.flac"), ("A river.", out / "deep" / "c.flac")]
+    rows = manifest.read([DataSource(path=out / "manifest.jsonl", format="jsonl")])
+    assert [(row.text, row.audio) for row in rows] == wanted
+    assert [row.id for row in rows] == ["a", "c"]
+    found = formats.read(SourceFolder(out), 12.0)
+    assert [(row.text, row.audio) for row in found.rows] == wanted
+    assert [one.text for one in found.rejected] == ["***"]
 
 
 def test_a_file_for_each_line(tts, whole):

@@ -144,8 +144,11 @@ def _records(source: DataSource) -> Iterator[tuple[str, Record]]:
 
 def _row(source: DataSource, record: Record, where: str, audio: _AudioFolder) -> ManifestRow | None:
     columns = _columns(record)
+    if _unspoken(columns):
+        return None
     lj = isinstance(columns, list)
-    name = _value(columns, source.audio_column, 0 if lj else "audio")
+    spoken = "file" if "file" in columns and "audio" not in columns else "audio"
+    name = _value(columns, source.audio_column, 0 if lj else spoken)
     row_id = Path(name).stem if lj or "id" not in columns else str(columns["id"])
     if source.include and not matches(row_id, source.include):
         return None
@@ -170,6 +173,11 @@ def _row(source: DataSource, record: Record, where: str, audio: _AudioFolder) ->
         language,
         held_out=isinstance(columns, dict) and columns.get("split") == "validation",
     )
+
+
+def _unspoken(record: Columns) -> bool:
+    """A line in the manifest of `vivavoce bulk` that failed; its recordings are in `file`."""
+    return isinstance(record, dict) and {"kind", "reason"} <= record.keys() - {"audio", "file"}
 
 
 def _features(record: Columns, folder: Path) -> Path | None:
