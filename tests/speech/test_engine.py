@@ -27,7 +27,8 @@ def tts():
 def test_stream_is_speak(tts):
     pieces = list(tts.stream(TEXT, noise_scale=0.5, seed=3))
     whole = tts.speak(TEXT, noise_scale=0.5, seed=3)
-    assert np.array_equal(np.concatenate([p.samples for p in pieces]), whole.samples)
+    streamed = torch.from_numpy(np.concatenate([p.samples for p in pieces]))
+    assert_near(streamed, torch.from_numpy(whole.samples), CANCELLING)  # windows of other lengths
     starts = np.cumsum([0] + [len(p.samples) for p in pieces[:-1]]) / tts.sample_rate
     assert [p.start_s for p in pieces] == pytest.approx(starts.tolist())
 

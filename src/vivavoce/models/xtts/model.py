@@ -30,7 +30,7 @@ from vivavoce.models.xtts.speaker import SpeakerEncoder
 from vivavoce.nn.code_lengths import most_codes
 from vivavoce.nn.gpt import Gpt
 from vivavoce.nn.gpt_decode import GptDecoder, GptPrompt
-from vivavoce.nn.kv_cache import VoiceCaches, whole_blocks
+from vivavoce.nn.kv_cache import KVCache, Span, VoiceCaches, whole_blocks
 from vivavoce.nn.noise import Noise
 from vivavoce.nn.resampler import LatentResampler
 from vivavoce.runtime.arithmetic import Arithmetic, portable
@@ -178,28 +178,12 @@ class Xtts(AcousticModel[XttsOptions]):
     ) -> list[GrowingSentence]:
         """Add sentences to a decoder, which must have room.
 
-        With each come `[K]` random numbers for its codes, as many as it may have. A voice that was
-        not heard lately is heard with the first of its sentences; the others go on from there.
+        With each come `[K]` random numbers for its codes, as many as it may have.
         """
         given = [Beginning(one, numbers, *self.check(one)) for one, numbers in starts]
-        keys = [one.key for one in given]
-        first = [
-            n
-            for n, key in enumerate(keys)
-            if not self.config.perceiver or key not in keys[:n] or self.voice_caches.get(key)
-        ]
-        growing: dict[int, GrowingSentence] = {}
-        for numbers in (first, [n for n in range(len(given)) if n not in first]):
-            started = self._start(decoding, [given[n] for n in numbers])
-            growing |= zip(numbers, started, strict=True)
-        return [growing[n] for n in range(len(given))]
-
-    def _start(self, decoding: GptDecoder, given: Sequence[Beginning]) -> list[GrowingSentence]:
-        starts = [(self._prompt(one), one.sentence.options, one.uniform) for one in given]
-        sequences = decoding.add_all(starts)
-        for one, sequence in zip(given, sequences, strict=True):
-            if sequence.voice is not None:
-                self.voice_caches.put(one.key, sequence.voice)
+        sequences = decoding.add_all(
+            [(self._prompt(one), one.sentence.options, one.uniform) for one in given]
+        )
         return [
             GrowingSentence(
                 sequence,
@@ -213,14 +197,29 @@ class Xtts(AcousticModel[XttsOptions]):
         ]
 
     def _prompt(self, one: Beginning) -> GptPrompt:
-        """The voice, as far as its cache does not hold it, the text, and START of the codes."""
+        """The text and START of the codes, behind the voice."""
         ids = torch.tensor(one.sentence.tokens.ids, device=self.device)[None]
         text = [self.gpt.text(ids), self.gpt.start(self.device)]
-        known, n = self.voice_caches.get(one.key), len(one.latents)
-        if known is not None:
-            return GptPrompt(torch.cat(text, dim=1), known, n)
-        whole = torch.cat([one.latents.to(self.device)[None], *text], dim=1)
-        return GptPrompt(whole, keep=n if self.config.perceiver else 0)  # else voices are long
+        latents = one.latents.to(self.device)[None]
+        if not self.config.perceiver:  # such voices are long, and not kept
+            return GptPrompt(torch.cat([latents, *text], dim=1))
+        voice = self.voice_caches.get(one.key)
+        if voice is None:
+            voice = self._heard(latents)
+            self.voice_caches.put(one.key, voice)
+        return GptPrompt(torch.cat(text, dim=1), voice, latents.shape[1])
+
+    def _heard(self, latents: Tensor) -> KVCache:
+        """Keys and values of a voice `[1, N, W]`, in a pass of its own.
+
+        A product's last digit may depend on its number of rows. In one pass with the text the
+        first request with a seed would differ from the second, which finds the voice here.
+        """
+        n = latents.shape[1]
+        voice = self.gpt.cache(1)
+        voice.reserve(n)
+        self.gpt(latents, voice, Span.prompt(0, 0, n, self.device))
+        return voice
 
     def stretch(self, speed: float) -> LatentResampler:
         rates = (self.config.input_rate, self.spec.sample_rate)
