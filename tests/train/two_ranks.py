@@ -1,4 +1,4 @@
-"""Two steps of every trainable family in two processes: `python -m tests.train.two_ranks`.
+"""Five steps of every trainable family in two processes: `python -m tests.train.two_ranks`.
 
 Each process has batches of its own. Prints as JSON, for each family, whether all parameters are
 equal in both, and whether training changed them.
@@ -53,7 +53,7 @@ from vivavoce.vocoders.vocos import workloads as vocos
 from vivavoce.vocoders.vocos.train import build_task as vocos_task
 
 CPU = torch.device("cpu")
-STEPS = 2
+STEPS = 5
 HOP = 256
 
 
