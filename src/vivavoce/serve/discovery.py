@@ -16,6 +16,9 @@ KIND = "_wyoming._tcp.local."
 LONGEST_NAME = 63
 """Bytes of a DNS label (RFC 6763, section 4.1.1)."""
 
+ANSWER_MS = 1500
+"""A responder says nothing twice within a second (RFC 6762, section 6)."""
+
 
 class Announcement:
     """`name` is what others see. Raises MissingExtra, UsageError."""
@@ -32,7 +35,7 @@ class Announcement:
 
     async def start(self, host: str, port: int) -> None:
         """Say that it can be reached there. Raises UsageError when the name is taken."""
-        from zeroconf import InterfaceChoice, NonUniqueNameException, ServiceInfo
+        from zeroconf import DNSQuestionType, InterfaceChoice, NonUniqueNameException, ServiceInfo
         from zeroconf.asyncio import AsyncZeroconf
 
         addresses = reachable(host)
@@ -40,7 +43,13 @@ class Announcement:
         chosen = InterfaceChoice.All if everywhere else addresses
         self._zeroconf = AsyncZeroconf(interfaces=chosen)
         info = ServiceInfo(KIND, f"{self.name}.{KIND}", port, parsed_addresses=addresses)
+        # Registering asks for answers to this program alone. Where several on one machine listen,
+        # the system gives such an answer to any of them; one that goes to all is asked for first.
+        of_all = {"timeout": ANSWER_MS, "question_type": DNSQuestionType.QM}
         try:
+            await self._zeroconf.async_get_service_info(KIND, info.name, **of_all)
+            if self._zeroconf.zeroconf.cache.entries_with_name(info.name):
+                raise NonUniqueNameException
             await (await self._zeroconf.async_register_service(info))
         except NonUniqueNameException:
             await self.stop()
