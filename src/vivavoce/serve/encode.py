@@ -127,7 +127,10 @@ class WholeWav(Pcm):
 
 @dataclass(frozen=True, kw_only=True)
 class Codec:
-    """One of FFmpeg's, and how its container is told to stream. `rate` 0: as asked, Hz."""
+    """One of FFmpeg's, and how its container is told to stream. `rate` 0: as asked, Hz.
+
+    `options` are the container's, `encoder` the encoder's.
+    """
 
     name: str
     container: str
@@ -135,7 +138,7 @@ class Codec:
     rate: int = PCM_RATE
     sample_format: str = "fltp"
     options: dict[str, str] = field(default_factory=dict)
-    frame: int = 0
+    encoder: dict[str, str] = field(default_factory=dict)
 
 
 CODECS = {
@@ -144,6 +147,7 @@ CODECS = {
         container="mp3",
         bit_rate=96_000,
         options={"write_xing": "0", "id3v2_version": "0"},
+        encoder={"reservoir": "0"},  # who joins late or skips can decode every frame
     ),
     "opus": Codec(
         name="libopus",
@@ -154,7 +158,9 @@ CODECS = {
         options={"page_duration": "20000"},
     ),
     "aac": Codec(name="aac", container="adts", bit_rate=96_000),
-    "flac": Codec(name="flac", container="flac", rate=0, sample_format="s16", frame=2400),
+    "flac": Codec(
+        name="flac", container="flac", rate=0, sample_format="s16", encoder={"frame_size": "2400"}
+    ),
 }
 
 
@@ -190,8 +196,8 @@ class Media:
         self._stream = self._container.add_stream(codec.name, rate=self.rate, layout="mono")
         if codec.bit_rate:
             self._stream.bit_rate = codec.bit_rate
-        if codec.frame:
-            self._stream.codec_context.options = {"frame_size": str(codec.frame)}
+        if codec.encoder:
+            self._stream.codec_context.options = codec.encoder
         self._frame: Callable[..., Any] = av.AudioFrame.from_ndarray
         self._position = 0
 
