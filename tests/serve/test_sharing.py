@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from http.client import HTTPConnection
 
@@ -230,11 +231,11 @@ def test_a_full_server_refuses_before_it_reads_but_not_what_it_has(start, keys):
             return client.post("/v1/audio/speech", json=running.body(text))
 
     def ask_in_one_packet(text):
-        connection = HTTPConnection("127.0.0.1", running.port)
         content = {"content-type": "application/json"} | headers
-        connection.request("POST", "/v1/audio/speech", json.dumps(running.body(text)), content)
-        answer = connection.getresponse()
-        return answer.status, answer.headers, json.loads(answer.read())["error"]["code"]
+        with closing(HTTPConnection("127.0.0.1", running.port)) as connection:
+            connection.request("POST", "/v1/audio/speech", json.dumps(running.body(text)), content)
+            answer = connection.getresponse()
+            return answer.status, answer.headers, json.loads(answer.read())["error"]["code"]
 
     known = ask("Said before.")
     with ThreadPoolExecutor(2) as pool, held(running):
