@@ -25,7 +25,7 @@ from vivavoce.book.types import (
 from vivavoce.errors import BookError
 
 DEEPEST = 150
-MOST_PARAGRAPHS = 100_000
+MOST_PARAGRAPHS = 50_000
 """Of one page. The Bible has 31,000 verses."""
 QUOTED = 120
 """Characters that are kept of what is skipped."""
