@@ -23,7 +23,7 @@ Models = Annotated[
     typer.Option("--model", "-m", help="A model to serve; may repeat. The first is the default."),
 ]
 Host = Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0 is every network.")]
-Port = Annotated[int, typer.Option(help="Port for HTTP and WebSockets.")]
+Port = Annotated[int, typer.Option(help="Port for HTTP and WebSockets.", min=0, max=65535)]
 WyomingAt = Annotated[
     str | None,
     typer.Option("--wyoming", metavar="PORT", help="Also serve Wyoming on PORT, or HOST:PORT."),
