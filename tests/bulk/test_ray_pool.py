@@ -114,6 +114,17 @@ def answers(pool):
     return sorted(found)
 
 
+def held_by_two(begun):
+    """A pool of two actors that both have batch 0: the first is silent, the second slow."""
+    pool, cluster = begun(2, room=2)
+    first, second = cluster.actors[:2]
+    first.stopped, second.slow = True, {"speak"}
+    pool.submit(batch(0))
+    while len(pool._flying) < 2:
+        assert pool._look() == []
+    return pool, cluster
+
+
 def test_a_silent_actor_s_batches_go_to_another_and_come_once(begun):
     pool, cluster = begun(2, room=2)
     silent = cluster.actors[0]
@@ -129,12 +140,8 @@ def test_a_silent_actor_s_batches_go_to_another_and_come_once(begun):
 
 
 def test_the_first_answer_of_two_counts(begun):
-    pool, cluster = begun(2, room=2)
+    pool, cluster = held_by_two(begun)
     first, second = cluster.actors[:2]
-    first.stopped, second.slow = True, {"speak"}
-    pool.submit(batch(0))
-    while len(pool._flying) < 2:
-        assert pool._look() == []
     first.stopped = False
     assert answers(pool) == [(0, "0")]
     second.slow = set()
@@ -163,12 +170,8 @@ def test_of_a_lost_actor_the_batch_it_spoke_is_to_blame_and_not_the_next(begun):
 
 
 def test_a_loss_blames_no_batch_that_another_has_too(begun):
-    pool, cluster = begun(2, room=2)
+    pool, cluster = held_by_two(begun)
     first, second = cluster.actors[:2]
-    first.stopped, second.slow = True, {"speak"}
-    pool.submit(batch(0))
-    while len(pool._flying) < 2:
-        assert pool._look() == []
     first.lost = True
     while first.name not in cluster.killed:
         assert pool._look() == []

@@ -116,9 +116,7 @@ def plan(task: Task, recipe: Recipe, load: Load, device: torch.device) -> Memory
             logger.warning(
                 "The family '%s' has no memory plan: the limit is not kept.", recipe.family
             )
-        reasons = ("the family has no memory plan",)
-        numbers = recipe.loop.precision
-        return MemoryPlan(train, asked_gb=asked, precision=numbers, reasons=reasons)
+        return MemoryPlan(train, asked_gb=asked, reasons=("the family has no memory plan",))
     limit = round(asked * 1e9) if asked else usable(device) or 0
     room = limit * SPARE.get(device.type, OTHERS)
     last = first = None
@@ -149,9 +147,7 @@ def _choices(task: Task, recipe: Recipe, load: Load) -> Iterator[MemoryPlan]:
     for train in ways:
         optional = averaged and memory.average == "auto" and train == "all"
         for average in (True, False) if optional else (averaged,):
-            base = MemoryPlan(
-                train, average, asked_gb=memory.limit_gb, precision=recipe.loop.precision
-            )
+            base = MemoryPlan(train, average, asked_gb=memory.limit_gb)
             most = max(1, math.ceil(load.rows))
             powers = [min(2**n, most) for n in range(math.ceil(math.log2(most)) + 1)]
             if memory.recompute != "always" or not can:

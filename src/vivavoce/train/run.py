@@ -153,7 +153,8 @@ def _planned(
             return earlier
     loop = replace(recipe.loop, precision=_numbers(task, recipe, place, world))
     recipe = replace(recipe, loop=loop)
-    return plans.plan(task, recipe, plans.load_of(found, recipe, task.activations()), place)
+    plan = plans.plan(task, recipe, plans.load_of(found, recipe, task.activations()), place)
+    return replace(plan, precision=loop.precision)
 
 
 def _numbers(task: Task, recipe: Recipe, place: torch.device, world: int) -> str:
