@@ -162,16 +162,18 @@ def _half(
 ) -> tuple[dict[str, float], dict[str, float]]:
     """The least seconds of the same product in bfloat16, and its error.
 
-    Nothing where oneDNN has none here.
+    Nothing where oneDNN has none here, or torch's own kernels cannot attend in it.
     """
     import torch
 
+    from vivavoce.runtime.attention import fused
     from vivavoce.runtime.onednn import pack, packed_linear
 
     expected = torch.nn.functional.linear(x, weight, bias)
     x, weight, bias = (t.bfloat16() for t in (x, weight, bias))
     best, error = float("inf"), float("inf")
     with contextlib.suppress(RuntimeError):
+        fused(*torch.zeros(3, 1, 1, 600, 64, dtype=torch.bfloat16))
         packed = pack(weight)
         error = _difference(packed_linear(x, packed, bias).float(), expected)
         for _ in range(repeats):
@@ -224,8 +226,8 @@ def _has_onednn() -> bool:
 
 
 def machine_key() -> str:
-    """Processor, torch and threads: what a measurement of kernels holds for."""
+    """Processor, torch, its kernels and threads: what a measurement holds for."""
     import torch
 
-    threads = torch.get_num_threads()
-    return f"{cpu_model()} | torch {torch.__version__} | {threads} threads | v{VERSION}"
+    threads, kind = torch.get_num_threads(), torch.backends.cpu.get_cpu_capability()
+    return f"{cpu_model()} | torch {torch.__version__}, {kind} | {threads} threads | v{VERSION}"
