@@ -1,6 +1,7 @@
 # A wrapper only: `pip install .` in any environment does as well.
 #   make speak TEXT="Good evening."    sets up .venv, writes hello.wav with the bundled voice
-#   make test                          sets up .venv, checks everything, runs all tests
+#   make test                          sets up .venv, runs all tests
+#   make check                         sets up .venv, checks style, types and the order of imports
 #   make test-cpus                     all tests as on other processors; a table for docs/cpus.md
 #   make coverage                      all tests, and which lines of the package they run
 #   make attack                        reads thousands of hostile files
@@ -19,13 +20,15 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # As it stands, dollars and all; reaches the shell as a variable, so quotes are harmless.
 override TEXT := $(value TEXT)
 export TEXT
+# Or every process of the tests would compile what it imports.
+export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: speak test test-cpus coverage attack check clean
 
 speak: $(VENV)/installed
 	@$(BIN)/vivavoce speak -o "$(OUT)" -- "$$TEXT"
 
-test: check
+test: $(VENV)/installed-dev
 	$(PYTEST)
 
 test-cpus: $(VENV)/installed-dev

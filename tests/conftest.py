@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import json
+import logging
 import os
 import random
 import sys
@@ -25,8 +26,21 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: every tenth second a worker waits for a process or a disk."""
+    return 1 + len(
+        os.sched_getaffinity(0) if sys.platform == "linux" else range(os.cpu_count() or 1)
+    )
+
+
 def pytest_collection_finish() -> None:
-    """The modules and tests are there to stay: garbage is looked for among what comes later."""
+    """The modules and tests are there to stay: garbage is looked for among what comes later.
+
+    torch's fifty loggers hand on what they say, or pytest would set up each for every test.
+    """
+    for name, logger in logging.root.manager.loggerDict.items():
+        if name.startswith("torch") and isinstance(logger, logging.Logger):
+            logger.propagate = True
     gc.collect()
     gc.freeze()
 
@@ -59,7 +73,7 @@ def same_chance_every_time() -> None:
     """A test that draws without a generator of its own draws the same in any order."""
     random.seed(0)
     if "torch" in sys.modules:
-        sys.modules["torch"].manual_seed(0)
+        sys.modules["torch"].default_generator.manual_seed(0)  # not those of devices: 1 ms a test
 
 
 @pytest.fixture(autouse=True)

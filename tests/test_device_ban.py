@@ -45,7 +45,8 @@ def code_of(text: str) -> str:
 
 
 def findings(pattern: re.Pattern[str], text: str) -> list[str]:
-    return [line.strip() for line in code_of(text).splitlines() if pattern.search(line)]
+    code = code_of(text) if pattern.search(text) else ""
+    return [line.strip() for line in code.splitlines() if pattern.search(line)]
 
 
 def in_device(path: Path) -> bool:

@@ -12,7 +12,7 @@ from mpsaudit.advice import advice
 from mpsaudit.calls import Call, tensors_in
 from mpsaudit.code_location import CodeLocations
 from mpsaudit.findings import SEVERITIES, Finding, Severity
-from mpsaudit.rules import Rule
+from mpsaudit.rules import Rule, in_force
 
 DTYPES = frozenset(
     getattr(torch, name)
@@ -65,11 +65,10 @@ class Collector:
         self._on_new = on_new
         self._found: dict[tuple[Any, ...], Finding] = {}
 
-    def check(self, name: str, rules: Sequence[Rule], call: Call, macos: Sequence[str]) -> None:
-        """Notes every rule that the call breaks on one of those macOS versions."""
-        for rule in rules:
-            hit = tuple(m for m in macos if rule.applies(self.torch_version, m))
-            if hit and rule.broken(call):
+    def check(self, name: str, rules: tuple[Rule, ...], call: Call) -> None:
+        """Notes every rule that the call breaks on one of the macOS versions."""
+        for rule, hit in in_force(rules, self.torch_version, self.macos):
+            if rule.broken(call):
                 self.note(name, rule.severity, rule.text, described(call.tensors), hit)
 
     def note(

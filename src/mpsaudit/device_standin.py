@@ -100,7 +100,7 @@ class MpsStandIn:
 
         def checked(*args: Any, **kwargs: Any) -> Any:
             self._own.add(name)
-            self.collector.check(name, rules, bind(name, args, kwargs), (self.macos,))
+            self.collector.check(name, rules, bind(name, args, kwargs))
             return kernel(*args, **kwargs)
 
         self._kernels.impl(name.removeprefix("aten::"), checked if rules else kernel, key)

@@ -134,7 +134,7 @@ class PortableEngine(TorchDispatchMode):
     def check(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """The rules about an operator that MPS decomposes."""
         rules = rules_for(base_name(func.name()))
-        self.collector.check(func.name(), rules, bind(func.name(), args, kwargs), self.macos)
+        self.collector.check(func.name(), rules, bind(func.name(), args, kwargs))
 
     def run_quietly(self, work: Callable[[], Any], name: str = "") -> Any:
         """Computes what MPS does in one kernel, unseen, and checks the result."""
@@ -177,7 +177,7 @@ class PortableEngine(TorchDispatchMode):
             tensors = described(list(tensors_in([*args, *kwargs.values()])))
             self.collector.note(name, *plan.problem, tensors, self.macos)
         if plan.rules:
-            self.collector.check(name, plan.rules, bind(plan.name, args, kwargs), self.macos)
+            self.collector.check(name, plan.rules, bind(plan.name, args, kwargs))
 
     def _checked(self, name: str, result: Any) -> Any:
         if name not in ALWAYS_ON_CPU:

@@ -17,7 +17,7 @@ from mpsaudit.findings import Severity
 from mpsaudit.versions import Span, within
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # each is itself, which is quick to look up
 class Rule:
     """Gives `text` where `broken(call)` holds, on those versions of torch and macOS.
 
@@ -40,6 +40,15 @@ class Rule:
 def rules_for(base: str) -> tuple[Rule, ...]:
     """The rules about an operator, whichever overload."""
     return tuple(rule for rule in RULES if base in rule.operators)
+
+
+@cache
+def in_force(
+    rules: tuple[Rule, ...], torch_version: str, macos: tuple[str, ...]
+) -> tuple[tuple[Rule, tuple[str, ...]], ...]:
+    """Those that apply to this torch on one of these versions of macOS, and on which."""
+    hits = ((rule, tuple(m for m in macos if rule.applies(torch_version, m))) for rule in rules)
+    return tuple((rule, hit) for rule, hit in hits if hit)
 
 
 CONV = ("convolution", "_convolution", "_mps_convolution", "_mps_convolution_transpose")

@@ -24,6 +24,16 @@ from tests.hostile.case import HostileFile
 from tests.hostile.loaders import import_families
 from tests.hostile.reader import Result, reader
 
+YAML = ("laughs", "wide", "deep")  # tests/checkpoints/test_text_file.py reads these as well
+COSTLY = {
+    *(f"pickle: a hundred thousand {things}" for things in ("names", "objects", "tensors")),
+    *(f"{loader}: {what}.yaml" for loader in ("table", "vocos") for what in YAML),
+    "pickle: a million lists",
+}
+"""Seconds each, up to a limit that a cheaper case or another test reaches as well: read beside
+mutations only.
+"""
+
 
 def written_cases() -> Iterator[HostileFile]:
     for module in (pickles, containers, texts, states):
@@ -54,7 +64,8 @@ def main(arguments: list[str]) -> int:
     try:
         import_families()
         honest.write_all(root / "honest")
-        cases = [*written_cases(), *(recordings() if wanted.mutations else ())]
+        cases = [case for case in written_cases() if wanted.mutations or case.id not in COSTLY]
+        cases += recordings() if wanted.mutations else ()
         cases += mutations.cases(wanted.mutations, wanted.seed, root / "honest")
         chosen = [case for case in cases if wanted.only in case.id]
         with reader(wanted.together) as reads:

@@ -39,6 +39,7 @@ def test_every_written_case_is_right():
 def test_the_names_of_cases_differ():
     ids = [case.id for case in run.written_cases()]
     assert len(ids) == len(set(ids))
+    assert set(ids) > run.COSTLY
 
 
 CODE = {

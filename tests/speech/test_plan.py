@@ -1,8 +1,9 @@
 import pytest
 
+from tests.planned import plan
 from vivavoce.errors import TextError
 from vivavoce.models.glow import text as glow_text
-from vivavoce.speech.plan import plan, transcript_warning
+from vivavoce.speech.plan import transcript_warning
 from vivavoce.text.passages import Style
 from vivavoce.text.split import chunks
 from vivavoce.types import Tokens

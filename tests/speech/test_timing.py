@@ -3,9 +3,10 @@ from itertools import pairwise
 
 import pytest
 
+from tests.planned import plan
 from vivavoce.errors import UnknownFormat
 from vivavoce.models.glow import text as glow_text
-from vivavoce.speech.plan import Utterance, plan
+from vivavoce.speech.plan import Utterance
 from vivavoce.speech.timing import subtitles, words
 from vivavoce.text.split import chunks
 from vivavoce.types import Chunk, Tokens, Word

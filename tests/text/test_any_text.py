@@ -16,12 +16,12 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.models.xtts.vocabulary import vocabulary
+from tests.planned import plan
 from vivavoce.errors import MissingExtra, TextError
 from vivavoce.models.f5 import chunking
 from vivavoce.models.f5 import text as f5_text
 from vivavoce.models.glow import text as glow_text
 from vivavoce.models.xtts import text as xtts_text
-from vivavoce.speech.plan import plan
 from vivavoce.speech.timing import words
 from vivavoce.text import coqui, espeak
 from vivavoce.text.check import speakable

@@ -157,14 +157,14 @@ def trained(family: str, group: Group, folder: Path) -> tuple[str, bool]:
         family=family,
         output=folder,
         data=DataConfig(sources=()),
-        optim=OptimConfig(lr=1e-4, steps=STEPS, accumulate=2),
+        optim=OptimConfig(lr=1e-4, steps=STEPS),
         loop=LoopConfig(batch_size=2),
     )
     trainer = Trainer(task, data, recipe, CPU, group)
     before = digest(task)
     for step in range(STEPS):
         torch.manual_seed(1000 + 10 * step + group.rank)
-        trainer.update([batch(), batch()])
+        trainer.update([batch()])
         trainer.state.step += 1
     assert trainer.state.skipped == 0
     return digest(task), digest(task) != before

@@ -180,6 +180,8 @@ def _fold(name: str, g: Tensor, v: Tensor) -> Tensor:
             f"The weight norm of '{name}' does not fit: g {list(g.shape)}, v {list(v.shape)}."
         )
     g, v = g.detach().float(), v.detach().float()
+    if v.is_meta:  # a shape, which torch would compute with in Python
+        return v
     norm = v.reshape(v.shape[0], -1).norm(dim=1)
     scale = g.reshape(-1) / norm.clamp_min(torch.finfo(torch.float32).tiny)
     return v * scale.reshape(-1, *[1] * (v.dim() - 1))

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Annotated
 
 import typer
@@ -95,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments, debug = _without_debug(sys.argv[1:] if argv is None else argv)
     try:
         with orderly_end():
-            app(args=arguments, prog_name="vivavoce")
+            _command()(args=arguments, prog_name="vivavoce")
             sys.stdout.flush()
     except SystemExit as leave:
         return leave.code if isinstance(leave.code, int) else 0
@@ -116,6 +117,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             print("Please report it, with what --debug prints.", file=sys.stderr)
         return 1
     return 0
+
+
+@cache
+def _command() -> Callable[..., object]:
+    """The parser of command lines, which takes longer to make than a line to parse."""
+    return typer.main.get_command(app)
 
 
 def _without_debug(argv: Sequence[str]) -> tuple[list[str], bool]:

@@ -11,6 +11,7 @@ import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -197,11 +198,12 @@ def separate_attention(dtype: torch.dtype, cache_folder: Path | None) -> bool:
     """
     if cache_folder is None or not _has_onednn():
         return False
-    cache = MeasurementCache(Path(cache_folder) / CACHE_FILE)
+    kept = MeasurementCache(Path(cache_folder) / CACHE_FILE)
     key = f"{machine_key()} | attention in {dtype}"
-    return cache.recall(key, bool, lambda: _separate_wins(dtype))
+    return kept.recall(key, bool, lambda: _separate_wins(dtype))
 
 
+@cache
 def _separate_wins(dtype: torch.dtype, repeats: int = 15) -> bool:
     import torch
 

@@ -79,24 +79,6 @@ class Utterance:
         return replace(self, chunk=chunk, index=index, unspoken=unspoken, warnings=warnings)
 
 
-def plan(
-    text: str,
-    cut: Callable[[str], Iterable[Chunk]],
-    tokenise: Callable[[str], Tokens],
-    style: Style = NATURAL,
-    notes: tuple[str, ...] = (),
-) -> Iterator[Utterance]:
-    """The utterances of `text`, made as they are asked for, so memory stays flat.
-
-    `cut` and `tokenise` are the model's. Chunks without a word (a row of asterisks, say) are left
-    out; characters that no token stands for are named in the warnings of the utterance that they
-    belong to, those of a chunk that cannot be spoken at all in the next one's, or the last one's.
-    `notes` are warnings about the voice, which the first utterance has.
-    Raises TextError when the text has nothing to speak, or asks for a pause out of bounds.
-    """
-    return (each for each in planning(text, cut, tokenise, style, notes) if each is not None)
-
-
 def planning(
     text: str,
     cut: Callable[[str], Iterable[Chunk]],
@@ -104,9 +86,14 @@ def planning(
     style: Style = NATURAL,
     notes: tuple[str, ...] = (),
 ) -> Iterator[Utterance | None]:
-    """`plan` in short steps: None where a long text has no utterance yet.
+    """The utterances of `text`, made as they are asked for, so memory stays flat.
 
-    A caller with other work does it there, or gives up.
+    Yields None after every short step without one: a caller with other work does it there, or
+    gives up. `cut` and `tokenise` are the model's. Chunks without a word (a row of asterisks, say)
+    are left out; characters that no token stands for are named in the warnings of the utterance
+    that they belong to, those of a chunk that cannot be spoken at all in the next one's, or the
+    last one's. `notes` are warnings about the voice, which the first utterance has.
+    Raises TextError when the text has nothing to speak, or asks for a pause out of bounds.
     """
     source = speakable(text)
     held: Utterance | None = None
