@@ -21,7 +21,7 @@ from vivavoce.runtime.arithmetic import (
     portable,
 )
 from vivavoce.runtime.int8 import Int8Linear, available
-from vivavoce.runtime.onednn import MIN_WEIGHTS, PackedLinear, has_bfloat16
+from vivavoce.runtime.onednn import MIN_WEIGHTS, PackedLinear, StreamedLinear, has_bfloat16
 
 LARGE, SMALL = (512, 1024), (24, 40)
 CPU = torch.device("cpu")
@@ -164,6 +164,29 @@ def test_attention_is_measured_once_per_format(tmp_path, monkeypatch):
         assert not Arithmetic(torch.float32, True, tmp_path).separate
     assert asked == [torch.bfloat16, torch.float32]
     assert not Arithmetic(torch.bfloat16).separate  # nowhere to keep a measurement
+
+
+@onednn
+@pytest.mark.parametrize("wins", [True, False])
+def test_layers_for_few_rows_are_measured_by_themselves(tmp_path, monkeypatch, wins):
+    """Where many rows are best left to torch's own kernel, eight need not be."""
+    monkeypatch.setattr("vivavoce.runtime.kernels._packed_rows_win", lambda: wins)
+    chosen, layer = Arithmetic(cache_folder=tmp_path), nn.Linear(*LARGE)
+    assert type(chosen.linear(layer)) is nn.Linear
+    few = chosen.linear(layer, few_rows=True)
+    assert type(few) is (StreamedLinear if wins else nn.Linear)
+    x = torch.randn(1, LARGE[0])
+    assert_near(few(x), layer(x))
+    assert type(Arithmetic().linear(layer, few_rows=True)) is nn.Linear  # nowhere to keep it
+
+
+@onednn
+@pytest.mark.parametrize(("default_s", "packed_s"), [(2.0, 1.0), (1.0, 2.0), (1.0, 1.0)])
+def test_few_rows_are_packed_where_that_is_faster(monkeypatch, default_s, packed_s):
+    from vivavoce.runtime import kernels
+
+    monkeypatch.setattr(kernels, "_least_seconds", lambda _runs, _repeats: [default_s, packed_s])
+    assert kernels._packed_rows_win.__wrapped__() == (default_s > packed_s)
 
 
 @pytest.mark.parametrize(("fused_s", "separate_s"), [(2.0, 1.0), (1.0, 2.0), (1.0, 1.0)])

@@ -34,9 +34,10 @@ def is_the_layer(ours, layer, dtype=torch.float32):
         assert_precise(linear_gelu(ours, x.to(dtype)), expected, dtype)
 
 
+@pytest.mark.parametrize("default", [False, True], ids=["onednn", "default"])
 @torch.inference_mode()
-def test_streamed_before_and_after_it_is_laid_out_for_many_rows(layer):
-    ours = StreamedLinear(layer)
+def test_streamed_before_and_after_it_is_laid_out_for_many_rows(layer, default):
+    ours = StreamedLinear(layer, default)
     is_the_layer(ours, layer)
     assert ours.few_rows
     ours.for_many_rows()

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vivavoce.runtime.kernels import choose_kernel, separate_attention
+from vivavoce.runtime.kernels import choose_kernel, packed_rows, separate_attention
 from vivavoce.runtime.onednn import PackedLinear, StreamedLinear
 
 if TYPE_CHECKING:
@@ -45,6 +45,11 @@ class Arithmetic:
         """Whether attention is to be two products; measured when it is first asked for."""
         return separate_attention(self.dtype, self.cache_folder)
 
+    @cached_property
+    def packed_rows(self) -> bool:
+        """Whether float32 layers for few rows may lie in oneDNN's order for several; likewise."""
+        return self.packed or packed_rows(self.cache_folder)
+
     def linear(self, layer: nn.Module, few_rows: bool = False) -> nn.Module:
         """A loaded layer as one that computes like this; with `few_rows` at its best for one.
 
@@ -58,9 +63,11 @@ class Arithmetic:
             return Int8Linear(layer)
         if self.dtype != layer.weight.dtype:
             layer = copy.deepcopy(layer).to(self.dtype)
-        if self.packed and PackedLinear.gains(layer):
-            streamed = few_rows and self.dtype == torch.float32
-            return StreamedLinear(layer) if streamed else PackedLinear(layer, few_rows)
+        if PackedLinear.gains(layer):
+            if few_rows and self.dtype == torch.float32 and self.packed_rows:
+                return StreamedLinear(layer, default=not self.packed)
+            if self.packed:
+                return PackedLinear(layer, few_rows)
         if not layer.weight.is_contiguous():  # a view of how another program keeps it
             layer.weight = nn.Parameter(layer.weight.detach().contiguous())
         return portable(layer).requires_grad_(False)

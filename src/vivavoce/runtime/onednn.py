@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from vivavoce.runtime.memory import in_large_pages
 
@@ -54,14 +55,26 @@ class PackedLinear(nn.Module):
 class StreamedLinear(PackedLinear):
     """The same with weights in their own order: for few rows, which only read them once through.
 
-    They lie in large pages, where the system has them: some 8 % faster (docs/decisions/0010).
+    They lie in large pages, where the system has them: some 8 % faster (docs/decisions/0010). With
+    `default` torch's own kernel multiplies them until they are laid out for many rows.
     """
 
-    def __init__(self, linear: nn.Linear) -> None:
+    def __init__(self, linear: nn.Linear, default: bool = False) -> None:
         super().__init__(linear, few_rows=True)
+        self.default = default
 
     def _laid_out(self, weight: Tensor) -> Tensor:
         return in_large_pages(weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.default and self.few_rows:
+            return F.linear(x, self._packed, self.bias)
+        return super().forward(x)
+
+    def gelu(self, x: Tensor) -> Tensor:
+        if self.default and self.few_rows:
+            return F.gelu(F.linear(x, self._packed, self.bias), approximate="tanh")
+        return super().gelu(x)
 
     def for_many_rows(self) -> None:
         """In oneDNN's order: a third faster for eight rows, and slower for one."""
