@@ -12,7 +12,7 @@ from vivavoce.runtime.arithmetic import MANY_ROWS, Arithmetic, RowLayout, linear
 from vivavoce.runtime.onednn import PackedLinear, StreamedLinear, has_bfloat16
 
 WIDTH, OUT = 512, 1024
-ROWS = (1, 3, 8)
+ROWS = (1, 3, 8, 70)
 
 pytestmark = pytest.mark.skipif(
     not torch.backends.mkldnn.is_available(), reason="oneDNN is not built into this torch"
