@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from mpsaudit.versions import number
 
@@ -33,7 +34,13 @@ def generic(name: str) -> Kernel:
     base, _, overload = name.removeprefix("aten::").partition(".")
     run = getattr(getattr(aten, base), overload or "default")._op_dk
     key = torch._C.DispatchKey.PrivateUse3
-    return lambda *args, **kwargs: run(key, *args, **kwargs)
+
+    def kernel(*args: Any, **kwargs: Any) -> Any:
+        # Its products: with AMX the CPU's fused attention wants AVX-512 of torch as well.
+        with sdpa_kernel(SDPBackend.MATH):
+            return run(key, *args, **kwargs)
+
+    return kernel if base == "scaled_dot_product_attention" else partial(run, key)
 
 
 def kernels(table: Table, macos: str) -> dict[tuple[str, str], Kernel]:

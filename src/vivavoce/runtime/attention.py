@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -168,7 +170,27 @@ def _takeable(*parts: Tensor) -> tuple[Tensor, ...]:
 
 
 def fused(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    return F.scaled_dot_product_attention(q, k, v, scale=1.0)
+    """Torch's fused kernel on the CPU, or where that cannot, the products that it stands for."""
+    if attends(q.dtype):
+        return F.scaled_dot_product_attention(q, k, v, scale=1.0)
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    with sdpa_kernel(SDPBackend.MATH):
+        return F.scaled_dot_product_attention(q, k, v, scale=1.0)
+
+
+@cache
+def attends(dtype: torch.dtype) -> bool:
+    """Whether torch's fused kernel works on this CPU in this format.
+
+    On a CPU with AMX it raises in bfloat16 when torch's own kernels are not those for AVX-512.
+    """
+    if dtype == torch.float32:
+        return True
+    with suppress(RuntimeError):
+        F.scaled_dot_product_attention(*torch.zeros(3, 1, 1, 600, 64, dtype=dtype))
+        return True
+    return False
 
 
 def blocked_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
