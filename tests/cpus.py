@@ -32,7 +32,7 @@ X86_ONLY = {
 }
 WAYS = X86_ONLY | {"one thread": {}, "four threads": {"OMP_NUM_THREADS": "4"}}
 WORKERS = ["-n", "auto", "--maxprocesses", "4", "--dist", "worksteal"]
-HEADER = "| way | passed | failed | skipped | seconds |\n|---|---|---|---|---|\n"
+HEADER = "| setting | passed | failed | skipped | seconds |\n|---|---|---|---|---|\n"
 
 
 @dataclass(frozen=True)

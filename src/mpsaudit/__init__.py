@@ -75,7 +75,7 @@ def audit(
         work = resolve(call, "cpu") if isinstance(call, str) else call
         findings, reached = portable.trace(work, table, macos)
     if not reached and not findings:
-        raise AuditError("The work reached no operator.", "Name a function that does the work.")
+        raise AuditError("The code reached no operator.", "Name a function that runs the model.")
     return Report(
         engine="strict" if strict else "portable",
         torch=table.version,

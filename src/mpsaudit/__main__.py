@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m mpsaudit",
         description="Check whether PyTorch code runs natively on Apple MPS. No Mac is needed.",
-        epilog="Exit code 0: clean. 1: findings, or the work failed. 2: usage error.",
+        epilog="Exit code 0: clean. 1: findings, or the code failed. 2: usage error.",
     )
     parser.add_argument(
         "target",

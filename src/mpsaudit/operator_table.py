@@ -86,8 +86,7 @@ def load(version: str | None = None) -> Table:
     nearest = _neighbours(wanted)
     raise UsageError(
         f"No operator table for torch {asked}.",
-        f"Nearest: {nearest}. With that torch installed, leave the version out and a table is made "
-        f"from it.",
+        f"Nearest: {nearest}. Or install that torch and leave the version out, to make a table.",
     )
 
 
@@ -188,7 +187,7 @@ def _installed_yaml(version: str) -> Path:
         if found.is_file():
             return found
     raise UsageError(
-        f"No operator table for the installed torch {version}, and it comes without the files "
+        f"There is no operator table for torch {version}, and its installation lacks the files "
         f"to make one.",
         f"Name the nearest with --torch: {_neighbours(number(version))}.",
     )

@@ -22,10 +22,10 @@ OTHER_DEVICE = re.compile(
     r"from the '(MPS|CUDA|HIP|XPU)' backend|not compiled with|not linked with"
     r"|NVIDIA driver|CUDA GPUs|cuda\.is_available|HIP GPUs"
 )
-NO_THREADS = "Call the work without threads, or use --strict, which sees every thread."
+NO_THREADS = "Call the code without threads, or use --strict, which sees every thread."
 RUN_ALONE = (
-    "Run it alone on the CPU. If it works there it has tensors that this engine cannot decompose "
-    "(sparse, nested): try --strict."
+    "Run it on the CPU without the audit. If it works, it has tensors that this engine cannot "
+    "decompose (sparse, nested): try --strict."
 )
 ON_CPU = (
     "The portable engine computes on the CPU: build everything there, or use --strict, which has "
@@ -48,10 +48,9 @@ def failures_in_words(reached: Sized) -> Iterator[None]:
     except Exception as error:
         message = f"{type(error).__name__}: {_first_sentence(str(error))}"
         if OTHER_DEVICE.search(message):
-            raise AuditError(f"The work asks for another device ({message}).", ON_CPU) from error
+            raise AuditError(f"The code uses another device ({message}).", ON_CPU) from error
         raise AuditError(
-            f"The work failed while it was audited ({message}), after {len(reached)} different "
-            f"operators.",
+            f"The code failed ({message}) after {len(reached)} different operators.",
             RUN_ALONE,
         ) from error
 
@@ -131,7 +130,8 @@ class Threads:
             collector.note("(threads)", "error", CONCURRENT, place=self._overlap)
         elif self._computed:
             raise AuditError(
-                f"The work computes in threads ({self._computed}), unseen by the audit.", NO_THREADS
+                f"The code computes in threads ({self._computed}), unseen by the audit.",
+                NO_THREADS,
             )
 
 

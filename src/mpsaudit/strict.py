@@ -122,18 +122,18 @@ def read_lines(
             counts = [*line["counts"], *[1] * len(findings)]
             both = zip(findings, counts, strict=False)
             return [replace(f, count=n) for f, n in both], set(line["operators"])
-    until = f" Until then: {len(findings)} findings."
+    until = f" Findings so far: {len(findings)}."
     if code is None:
-        raise AuditError(f"{target} did not end in time.{until}", "Give it less work.")
-    last = (output.strip().splitlines() or ["it printed nothing"])[-1]
+        raise AuditError(f"{target} did not finish in time.{until}", "Use smaller inputs.")
+    last = (output.strip().splitlines() or ["no output"])[-1]
     how = f"by {signal.Signals(-code).name}" if code < 0 else f"with status {code}"
     raise AuditError(f"The process that ran {target} ended {how}: {last}.{until}")
 
 
 def _hint(failure: str) -> str:
     if "cuda" in failure.lower():
-        return "It asks for CUDA: let it choose among the available devices."
-    return "Make it run on the CPU first; the audit does not change it."
+        return "It uses CUDA: let it choose among the available devices."
+    return "Make it run on the CPU first."
 
 
 def _finding(plain: dict[str, Any]) -> Finding:

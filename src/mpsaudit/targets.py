@@ -40,7 +40,7 @@ def importable_name(call: Callable[[], object] | str) -> str:
     if isinstance(call, str):
         return call
     module, path = getattr(call, "__module__", ""), getattr(call, "__qualname__", "")
-    advice = "The strict engine runs in another process: name the work as 'module:callable'."
+    advice = "The strict engine runs in another process: name the code as 'module:callable'."
     if not module or module == "__main__" or not path or "<" in path:
         raise UsageError("This callable cannot be imported by another process.", advice)
     if resolve(f"{module}:{path}", "mps:0") is not call:

@@ -115,7 +115,7 @@ def test_rates(tmp_path, rate, fine):
     if fine:
         assert read(tmp_path / "a.wav").sample_rate == rate
     else:
-        with pytest.raises(AudioError, match=r"its sample rate is 3999 Hz.*4000 to 384000"):
+        with pytest.raises(AudioError, match=r"a sample rate of 3999 Hz.*4000 to 384000"):
             read(tmp_path / "a.wav")
 
 

@@ -47,7 +47,7 @@ def test_columns_of_a_table(tmp_path):
         ("{", "not JSON"),
         ("[1]", "not a JSON object"),
         ('{"id": "a"}', "has no text"),
-        ('{"text": "x", "file": "y"}', "a text and a file"),
+        ('{"text": "x", "file": "y"}', "both text and file"),
         ('{"text": "x", "voise": "y"}', "'voise'"),
         ('{"text": "x", "speed": 0}', "speed is 0"),
         ('{"text": "x", "speed": "fast"}', "'speed'"),

@@ -76,7 +76,7 @@ def test_what_is_kept_is_told(cli, source, loads, here):
     (here / "out" / "01-the-mill.flac").mkdir(parents=True)
     found = cli("book", source, "-o", "out")
     assert found.code == 1
-    assert "kept 5 passages in out.unfinished; the same command goes on from there" in found.err
+    assert "kept 5 passages in out.unfinished; the same command continues" in found.err
     (here / "out" / "01-the-mill.flac").rmdir()
     again = cli("book", source, "-o", "out", "--json")
     assert json.loads(again.out)["spoken"] == 0

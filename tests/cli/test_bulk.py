@@ -14,7 +14,7 @@ def test_a_list_becomes_files(cli, loads, here):
     found = cli("bulk", "x.jsonl", "-o", "out", "--format", "wav", "--batch", "2", "--json")
     assert found.code == 0
     assert json.loads(found.out)["done"] == 3
-    assert "wrote 3 files to out, 3 of 3 are there" in found.err
+    assert "wrote 3 files to out, 3 of 3 are complete" in found.err
     assert sorted(p.name for p in (here / "out").glob("*.wav")) == [
         *("u000.wav", "u001.wav", "u002.wav")
     ]
@@ -26,7 +26,7 @@ def test_errors_are_told_and_do_not_end_the_work(cli, loads, here):
     found = cli("bulk", "x.jsonl", "-o", "out")
     assert found.code == 0
     assert "error: b: " in found.err
-    assert "1 of 2 are there; 2 lines failed, the reasons are in out/errors.jsonl" in found.err
+    assert "1 of 2 are complete; 2 lines failed, see out/errors.jsonl" in found.err
     assert cli("bulk", "x.jsonl", "-o", "out", "--strict").code == 2
     lines(here / "x.jsonl", [{"id": "a", "text": "Hello."}, {"id": "b", "text": "* *"}])
     assert cli("bulk", "x.jsonl", "-o", "out", "--strict").code == 1
@@ -38,7 +38,7 @@ def test_a_list_of_nothing_but_errors_fails(cli, loads, here, wrong):
     found = cli("bulk", "x.jsonl", "-o", "out")
     assert found.code == 1
     assert "wrote 0 files to out" in found.err
-    assert f"{len(wrong)} lines failed, the reasons are in out/errors.jsonl" in found.err
+    assert f"{len(wrong)} lines failed, see out/errors.jsonl" in found.err
     assert len((here / "out" / "errors.jsonl").read_text().splitlines()) == len(wrong)
 
 
@@ -46,7 +46,7 @@ def test_a_list_of_nothing_but_errors_fails(cli, loads, here, wrong):
     ("arguments", "says"),
     [
         (("--batch", "0"), "--batch is 0"),
-        (("--workers", "0"), "0 workers"),
+        (("--workers", "0"), "workers is 0"),
         (("--shard", "5"), "shard is '5'"),
         (("--voice", "x", "--ref", "y.wav"), "mutually exclusive"),
         (("--steps", "3"), "has no --steps"),

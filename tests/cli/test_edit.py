@@ -70,8 +70,8 @@ def test_no_speech_is_an_error_or_a_warning(edit, here):
 
 
 REFUSED = {
-    "no words": (("--replace", "1:2", "--target", TARGET), "differ in number"),
-    "no span": (("new words", "--target", TARGET), "differ in number"),
+    "no words": (("--replace", "1:2", "--target", TARGET), "must be equal in number"),
+    "no span": (("new words", "--target", TARGET), "must be equal in number"),
     "nothing": (("--target", TARGET), "No --replace"),
     "no target": (("--replace", "1:2", "new words"), "--target"),
     "an empty target": (("--replace", "1:2", "new words", "--target", " "), "empty"),
@@ -80,7 +80,7 @@ REFUSED = {
     "four numbers": (("--replace", "1:2:3:4", "new words", "--target", TARGET), "START:END"),
     "outside": (("--replace", "3:9", "new words", "--target", TARGET), "4.000 s"),
     "an option of its own": ((*SPAN, "--set", "seed=3"), "--seed"),
-    "unknown words": (("--replace", "1:2", "old", "--target", TARGET), "does not say"),
+    "unknown words": (("--replace", "1:2", "old", "--target", TARGET), "does not contain"),
 }
 
 

@@ -34,7 +34,7 @@ def test_a_report(cli, listed, loads, here):
     [
         (("--seeds", "x"), "--seeds is 'x'"),
         (("--seeds", "1,1"), "--seeds is '1,1'"),
-        (("--fail-if", "wer"), "condition is 'wer'"),
+        (("--fail-if", "wer"), "'wer' is not a condition"),
         (("--protocol", "x"), "no protocol 'x'"),
         (("--recogniser", "x:y"), "recogniser 'x:y'"),
         (("--list-format", "x"), "format 'x'"),

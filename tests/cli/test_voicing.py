@@ -149,7 +149,7 @@ def story(here):
 def test_a_cast_file_speaks(speak, story):
     result = speak("--cast", "story.toml")
     assert result.code == 0, result.err
-    assert "not used of story.toml: output_dir" in result.err
+    assert "ignored keys in story.toml: output_dir" in result.err
     from vivavoce.speech.cast import Role
 
     cast = {"main": tiny_voice(), "town": Role(tiny_voice("town", 1), 0.8)}

@@ -123,10 +123,10 @@ def test_broken_off_work_is_kept_and_goes_on(cli, here, monkeypatch, error, code
     assert [path.name for path in here.iterdir()] == ["a.wav.unfinished"]
     monkeypatch.setattr("vivavoce.speech.load.load", lambda *a, **how: tiny_tts(2))
     result = spoken(cli, "--resume", *options)
-    assert "going on from a.wav.unfinished, passages there: 3" in result.err
+    assert "resuming with 3 passages from a.wav.unfinished" in result.err
     assert [path.name for path in here.iterdir()] == ["a.wav"]
     whole = spoken(cli, *options, output="b.wav")
-    assert "going on" not in whole.err
+    assert "resuming with" not in whole.err
     assert (here / "a.wav").read_bytes() == (here / "b.wav").read_bytes()
 
 

@@ -31,7 +31,7 @@ def test_a_folder_of_pickles_is_imported_and_speaks(folder):
 @pytest.mark.parametrize(
     ("missing", "message"),
     [
-        ("fine_2.pt", "lacks the fine codes' model"),
+        ("fine_2.pt", "lacks the model of the fine codes"),
         ("encodec.safetensors", "has no codec"),
         ("vocab.txt", r"no vocab\.txt beside"),
     ],

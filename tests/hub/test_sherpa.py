@@ -139,7 +139,7 @@ def test_sherpa_onnx_speaks_it_with_our_samples(folder):
 def test_models_without_a_lexicon(tmp_path, monkeypatch):
     voice = stored(tmp_path / "toy", *toy())
     monkeypatch.setattr(arpabet, "common_words", frozenset)
-    with pytest.raises(UsageError, match="not a single-speaker model"):
+    with pytest.raises(UsageError, match="needs a single-speaker model"):
         export(str(voice), tmp_path / "out", "sherpa")
     with pytest.raises(UsageError, match="--words is for --as sherpa"):
         export(str(voice), tmp_path / "out", "onnx", tmp_path / "words")

@@ -171,7 +171,7 @@ def test_what_lies_in_the_folder(home):
 
 def test_of_two_that_add_a_voice_at_once_one_is_told(tmp_path):
     voices.save(tmp_path / "v", VOICE, replace=False)
-    with pytest.raises(UsageError, match="There is a voice 'Zoë' already"):
+    with pytest.raises(UsageError, match="A voice 'Zoë' already exists"):
         voices.save(tmp_path / "v", replace(VOICE, language="en"), replace=False)
     assert same(voices.load(tmp_path / "v"), VOICE)
     voices.save(tmp_path / "v", replace(VOICE, language="en"))

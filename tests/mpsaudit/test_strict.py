@@ -101,7 +101,7 @@ class TestTrace:
         ("name", "options", "words"),
         [
             ("dying", {}, r"ended by SIGSEGV.*1 findings"),
-            ("endless", {"timeout_s": 0.5}, "did not end in time"),
+            ("endless", {"timeout_s": 0.5}, "did not finish in time"),
         ],
     )
     def test_a_process_that_does_not_end_well_is_a_sentence(self, name, options, words):

@@ -113,7 +113,7 @@ def test_edits_decide(three: Path, tmp_path: Path) -> None:
     [
         ("name,keep\n0,no\n", "has the columns name, keep"),
         ("id,keep\n0,perhaps\n", "keep is 'perhaps'"),
-        ("id,keep\nnull,no\n", "name 'null', but there is no such clip"),
+        ("id,keep\nnull,no\n", "no clip 'null', which the edits name"),
     ],
 )
 def test_edits_that_make_no_sense(content: str, message: str, three: Path, tmp_path: Path) -> None:

@@ -345,4 +345,4 @@ def test_a_skipped_utterance_leaves_a_warning():
     (piece,) = rendered(model, request(skip=True), ("noticed before",))
     assert (len(piece.audio.samples), piece.pause_s) == (0, 0.25)
     assert piece.audio.warnings[0] == "noticed before"
-    assert piece.audio.warnings[1].startswith("left out 'text 0': The model gave silence")
+    assert piece.audio.warnings[1].startswith("left out 'text 0': The model returned silence")

@@ -117,7 +117,7 @@ def test_a_family_without_a_plan_says_that_it_keeps_no_limit(toy_recipe, caplog)
     task = families.build(toy_recipe(), ())
     with caplog.at_level(logging.WARNING):
         found = plan(task, toy_recipe("memory.limit_gb=4"), LOAD, CPU)
-    assert "the limit is not kept" in caplog.text
+    assert "the memory limit is ignored" in caplog.text
     assert found.peak == 0
     assert found.facts()["plan.because"] == "the family has no memory plan"
 

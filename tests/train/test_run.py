@@ -63,7 +63,7 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_word(toy_file, caplog):
 
 def test_an_earlier_run_is_never_overwritten(toy_file):
     train(toy_file, device="cpu")
-    with pytest.raises(TrainingError, match="holds a run already"):
+    with pytest.raises(TrainingError, match="already holds a run"):
         train(toy_file, resume=False, device="cpu")
 
 

@@ -180,7 +180,7 @@ def test_another_start_than_the_runs_is_refused(make, base, tmp_path):
     manifest, tensors = store.load(other)
     changed = {k: v + 1e-3 for k, v in tensors.items()}
     store.save(other, {k: v for k, v in manifest.items() if k != "weights"}, changed)
-    with pytest.raises(TrainingError, match="not what the checkpoint's run began with"):
+    with pytest.raises(TrainingError, match="not the model that this run started from"):
         trained(make("start.train=lora", f'start.model="{other}"', "optim.steps=6"))
     assert exports.newest(folder).step == 4
 
@@ -226,7 +226,7 @@ def test_out_of_memory_lowers_the_plan_and_goes_on(make, monkeypatch, caplog):
     assert (fresh.state.recompute, fresh.state.parts) == (True, 3)
     assert fresh.task.exported.backbone.recompute
     monkeypatch.setattr(task, "sums", lambda drawn: (_ for _ in ()).throw(_no_memory()))
-    with pytest.raises(TrainingError, match="single utterance"):
+    with pytest.raises(TrainingError, match="one utterance"):
         small.update([batch])
 
 

@@ -21,7 +21,7 @@ def features_from_coqui(audio: Mapping[str, Any], stats: Stats | None = None) ->
     """
     if audio.get("stats_path") and stats is None:
         raise BadCheckpoint(
-            f"The features are normalised by a file, {audio['stats_path']}, that is not here.",
+            f"The statistics file of the features, {audio['stats_path']}, is missing.",
             "Put it beside the checkpoint and import again.",
         )
     natural = audio.get("log_func", "np.log10") == "np.log"

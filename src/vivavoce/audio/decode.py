@@ -188,7 +188,7 @@ def _undecodable(name: str, error: Exception) -> AudioError:
 def _not_audio(name: str, suffix: str, error: Exception) -> AudioError | UnknownFormat:
     if formats.ALIASES.get(suffix, suffix) == "pcm":
         message = f"{name} holds samples without their rate and type."
-        return UnknownFormat(message, "Give a wav file of it.")
+        return UnknownFormat(message, "Convert it to wav.")
     known = {*formats.FORMATS, *formats.MEDIA_SUFFIXES, "aiff", "aif", "au", "caf", "oga", "w64"}
     if suffix in known or not suffix:
         if isinstance(error, AudioError):

@@ -31,7 +31,7 @@ class FeatureExtractor(nn.Module):
     def __init__(self, spec: FeatureSpec, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         if spec.kind == "latent":
-            raise ConfigError("Latent features have no signal definition.", "Use the model's own.")
+            raise ConfigError("Latents are not computed from audio.", "Use the model's own.")
         self.spec = spec
         shape = tables.window(spec.window, spec.win_length, spec.n_fft)
         filters = tables.mel_filters(spec) if spec.kind == "mel" else np.zeros((0, 0))

@@ -20,7 +20,7 @@ SENTENCES = {
     "silent": "{what} is silent, or nearly (RMS {measure:.0f} dB)",
     "too short": "{what} holds {measure:.2f} s of speech, which is too short",
     "too long": "{what} holds {measure:.1f} s of speech, which is too long",
-    "partly used": "{what} is longer than what the model listens to: {measure:.1f} s are not used",
+    "partly used": "{what} is longer than the model can use: {measure:.1f} s are ignored",
     "truncated": "{what} is cut off: its file ends early, and only {measure:.2f} s could be read",
     "cancelling channels": (
         "{what} has channels that cancel each other ({measure:.0f} dB when mixed);"
@@ -33,26 +33,26 @@ SENTENCES = {
     "offset": "{what} has a constant offset of {measure:+.3f}, which was removed",
     "silent start": "{what} begins with {measure:.1f} s of silence, which were cut",
     "silent end": "{what} ends with {measure:.1f} s of silence, which were cut",
-    "clipped": "{what} is clipped: {measure:.2g} % of its samples lie at the largest value",
+    "clipped": "{what} is clipped: {measure:.2g} % of its samples are at full scale",
     "overdriven": "{what} is overdriven: its peaks are only {measure:.1f} dB above its loud parts",
     "noise": (
-        "{what} seems to hold noise and no speech: its spectrum changes by {measure:.1f} dB"
+        "{what} seems to hold noise, not speech: its spectrum changes by {measure:.1f} dB"
         " (speech: 6 or more)"
     ),
-    "tone": "{what} seems to hold a tone and no speech: {measure:.0f} % of it is one frequency",
+    "tone": "{what} seems to hold a tone, not speech: {measure:.0f} % of it is one frequency",
     "noisy": "{what} is noisy: speech is only {measure:.0f} dB above the background",
     "no transcript": "There is no transcript of the recording",
     "file name": "The transcript looks like the name of a file",
     "few words": (
         "The transcript is too short for the recording: {measure:.1f} characters a second"
-        " (people say 6 to 28)"
+        " (speech has 6 to 28)"
     ),
     "many words": (
         "The transcript is too long for the recording: {measure:.1f} characters a second"
-        " (people say 6 to 28)"
+        " (speech has 6 to 28)"
     ),
     "other script": (
-        "The transcript is not written as its language is: {measure:.0f} % of its letters"
+        "The transcript is not in the script of its language: {measure:.0f} % of its letters"
         " belong to another script"
     ),
 }

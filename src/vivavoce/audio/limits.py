@@ -37,13 +37,11 @@ class RecordingLimits:
         """Raises AudioError for what the header says. `declared_s` is 0 where it says nothing."""
         if not self.lowest_hz <= sample_rate <= self.highest_hz:
             raise AudioError(
-                f"{name} says that its sample rate is {sample_rate} Hz.",
+                f"{name} declares a sample rate of {sample_rate} Hz.",
                 f"Export it again at {self.lowest_hz} to {self.highest_hz} Hz.",
             )
         if not 1 <= n_channels <= self.most_channels:
-            raise AudioError(
-                f"{name} says that it has {n_channels} channels.", "Export it again as mono."
-            )
+            raise AudioError(f"{name} declares {n_channels} channels.", "Export it again as mono.")
         if declared_s > self.seconds(sample_rate, n_channels):
             raise self.too_long(name, sample_rate, n_channels, declared_s)
 

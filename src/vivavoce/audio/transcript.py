@@ -74,7 +74,7 @@ _SUFFIX = re.compile(
 _PATH = re.compile(r"[_/\\]|\d\d")
 """What the names of files hold and single words do not."""
 
-_REMEDY = "Give the words that are said in the recording, all of them and no others."
+_REMEDY = "Give exactly the words of the recording."
 
 
 def check_transcript(words: str, seconds: float, language: str = "") -> tuple[Finding, ...]:
@@ -102,7 +102,7 @@ def spoken_characters(text: str) -> float:
 
 def file_name(words: str) -> tuple[Finding, ...]:
     """Of one word that ends as files do it is sure, of one with a path or a number it is likely."""
-    remedy = "Give the words that are said, or a text file with them: --transcript-file."
+    remedy = "Give the words of the recording, or a text file with them: --transcript-file."
     if " " in words or words.isdigit():
         return ()
     if _SUFFIX.search(words):

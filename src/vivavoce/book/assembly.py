@@ -127,7 +127,7 @@ class Assembly:
             spoken = self.get(passage)
             if spoken is None:
                 raise OutputError(
-                    f"What was spoken of '{passage.text[:60]}' is lost.",
+                    f"The stored speech of '{passage.text[:60]}' is missing.",
                     "Run the same command again.",
                 )
             yield level.applied(without_lead(spoken.samples, self.rate), self.rate)

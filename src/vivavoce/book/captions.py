@@ -39,7 +39,7 @@ def require(kinds: Sequence[str], one_file: bool) -> None:
             )
         if kind == "lrc" and one_file:
             raise UnknownFormat(
-                "LRC is for a file per chapter.", "Name a folder, or use srt or vtt."
+                "LRC subtitles need one file per chapter.", "Name a folder, or use srt or vtt."
             )
 
 

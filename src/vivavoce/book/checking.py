@@ -53,5 +53,5 @@ class Check:
         allowed = 1 if len(said) <= FEW_WORDS else MOST_SHARE * len(said)
         if counts.errors <= allowed:
             return Verdict(counts.errors)
-        problem = f"heard '{heard_text[:60]}': {counts.errors} of {len(said)} words differ"
+        problem = f"recognised as '{heard_text[:60]}': {counts.errors} of {len(said)} words differ"
         return Verdict(counts.errors, problem)

@@ -94,7 +94,7 @@ def _pages(opened: Any, path: Path) -> list[list[PageLine]]:
         text = page.get_textpage()
         left -= text.count_chars()
         if left < 0:
-            raise BookError(f"{path} holds more text than a book.", "Split it.")
+            raise BookError(f"{path} holds more than {MOST_CHARACTERS:,} characters.", "Split it.")
         pages.append(in_order(list(_PageText(text).lines())))
         text.close()
         page.close()

@@ -81,7 +81,7 @@ def _item(table: Mapping[str, Any], folder: Path) -> BulkItem:
     except ConfigError as error:
         raise UsageError(error.message.replace(" in _BulkLine", ""), error.advice) from error
     if bool(row.text) == bool(row.file):
-        raise UsageError("It has no text." if not row.text else "It has a text and a file.")
+        raise UsageError("It has no text." if not row.text else "It has both text and file.")
     if row.speed <= 0:
         raise UsageError(f"The field speed is {row.speed:g}.", "Give a number above 0.")
     text = row.text or _text(folder / row.file)
@@ -90,7 +90,7 @@ def _item(table: Mapping[str, Any], folder: Path) -> BulkItem:
     ref = str(folder / row.ref) if row.ref else ""
     out = _inside(row.out) if row.out else file_name(row.id)
     if not 0 < len(out.rpartition("/")[2]) <= LONGEST_NAME:
-        raise UsageError(f"Its file name has {len(out)} characters.", f"At most {LONGEST_NAME}.")
+        raise UsageError(f"The file name has {len(out)} characters.", f"At most {LONGEST_NAME}.")
     made = BulkItem(row.id, text, voice, ref, row.transcript, row.language, row.speed, row.seed)
     return replace(made, options=row.options, out=out)
 

@@ -171,7 +171,7 @@ class ProcessPool:
         if self._deaths >= MOST_DEATHS * len(self._children) or child.hello is None:
             code = child.process.returncode
             raise WorkerLost(
-                f"A worker process ended by itself (exit code {code}).",
+                f"A worker process ended unexpectedly (exit code {code}).",
                 "Use less memory: fewer --workers or a smaller --batch.",
             )
         lost, rest = child.batches[:1], child.batches[1:]

@@ -233,7 +233,7 @@ class RayPool:
         self._lost += 1
         if self._lost > MOST_LOST:
             raise WorkerLost(
-                f"{self._lost} actors were lost without an answer.", "Look at Ray's own logs."
+                f"{self._lost} Ray actors were lost without an error message.", "Check Ray's logs."
             )
         self._ask()
         return []

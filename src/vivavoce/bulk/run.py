@@ -88,11 +88,11 @@ def _checked(source: str | Path, shard: Shard, strict: bool) -> tuple[int, list[
     if strict and wrong:
         first = wrong[0]
         raise UsageError(
-            f"{len(wrong)} lines of {source} are wrong; line {first.line}: {first.reason}",
+            f"{len(wrong)} lines of {source} are invalid; line {first.line}: {first.reason}",
             "Correct them, or leave --strict out.",
         )
     if not count and not wrong:
-        raise UsageError(f"{source} holds no lines.", "Give one text at least.")
+        raise UsageError(f"{source} holds no lines.", "Give at least one text.")
     return count, wrong if shard.number == 1 else []
 
 
@@ -104,7 +104,7 @@ def _pool(
     loading: Loading, manner: Manner, out: str, tts: TTS | None, workers: int, ray: str | None
 ) -> Pool:
     if workers < 1:
-        raise UsageError(f"There are {workers} workers.", "Use 1 or more.")
+        raise UsageError(f"workers is {workers}.", "Use 1 or more.")
     devices = tuple(loading.device.split(","))
     if ray is not None:
         from vivavoce.bulk.ray_pool import RayPool

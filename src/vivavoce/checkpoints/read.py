@@ -211,7 +211,7 @@ def refuse_not_finite(tensors: Iterable[tuple[str, Tensor]]) -> None:
             if wrong:
                 raise BadCheckpoint(
                     f"'{name}' holds {wrong} values that are not numbers (NaN or infinity).",
-                    "The training went wrong before this was saved: take an earlier checkpoint.",
+                    "Training had diverged when this was saved: use an earlier checkpoint.",
                 )
         mapped.rest(tensor)
 

@@ -39,7 +39,7 @@ def read_table(path: Path, limits: Limits = DEFAULT) -> dict[str, Any]:
     """
     kind, parse = _PARSERS.get(path.suffix, _PARSERS[".json"])
     text = read_text(path, limits)
-    advice = "Get the file again, or correct it."
+    advice = "Download the file again, or correct it."
     with guard(path, advice=advice):
         try:
             table = parse(text, Budget(limits))

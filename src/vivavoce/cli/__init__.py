@@ -79,12 +79,12 @@ def _root(
         typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
     ] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show tracebacks; allowed anywhere on the line.")
+        bool, typer.Option("--debug", help="Show tracebacks; works anywhere on the line.")
     ] = False,
     limits: Annotated[
         float,
         typer.Option(
-            metavar="FACTOR", min=1, help="Multiply the limits for reading foreign files."
+            metavar="FACTOR", min=1, help="Multiply the size and time limits of file readers."
         ),
     ] = 1.0,
 ) -> None:
@@ -114,7 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - the last stop before the user
         _complain(f"this is a bug in vivavoce ({type(error).__name__}: {error}).", debug)
         if not debug:
-            print("Please report it, with what --debug prints.", file=sys.stderr)
+            print("Please report it with the output of --debug.", file=sys.stderr)
         return 1
     return 0
 

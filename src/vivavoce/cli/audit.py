@@ -53,13 +53,13 @@ def audit(
     ] = None,
     macos: Annotated[
         list[str] | None,
-        typer.Option(metavar="VERSION", help="macOS to check; may repeat [default: 15.5, 14.4]."),
+        typer.Option(metavar="VERSION", help="macOS to check; repeatable [default: 15.5, 14.4]."),
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Run on a simulated MPS device (needs a C++ compiler).")
     ] = False,
     workload: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this workload; repeatable.")
+        list[str] | None, typer.Option(metavar="NAME", help="Audit this workload only; repeatable.")
     ] = None,
     full: Annotated[
         bool, typer.Option("--full", help="Official model size instead of toy size.")

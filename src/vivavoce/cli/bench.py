@@ -28,10 +28,10 @@ def bench(
     text: Annotated[str | None, typer.Option(help="Text to speak [default: one sentence].")] = None,
     runs: Annotated[int, typer.Option(help="Number of runs; medians are reported.")] = 3,
     soak: Annotated[
-        int, typer.Option(metavar="COUNT", help="Speak COUNT utterances and watch memory instead.")
+        int, typer.Option(metavar="COUNT", help="Speak COUNT utterances and report memory instead.")
     ] = 0,
     floor: Annotated[
-        bool, typer.Option("--floor", help="Say how near each stage is to what this CPU can do.")
+        bool, typer.Option("--floor", help="Report each stage's share of this CPU's peak speed.")
     ] = False,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write the result as JSON to a file.")

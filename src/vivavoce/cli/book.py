@@ -30,22 +30,22 @@ _OUTPUT = _in(
     "Output", "An .m4b file with chapters, or a folder for a file per chapter.",
     "--output", "-o", metavar="FILE|FOLDER",
 )  # fmt: skip
-_PLAN = _in("Output", "Show what would be read; no speech.", "--plan")
-_CHAPTERS = _in("Text", "Chapters, as --plan counts.", metavar="3-5,9")
-_NOTES = _in("Text", "Read footnotes where they stand.", "--notes")
+_PLAN = _in("Output", "Show what would be read, without speaking.", "--plan")
+_CHAPTERS = _in("Text", "Chapter numbers, as in --plan.", metavar="3-5,9")
+_NOTES = _in("Text", "Read footnotes at their place in the text.", "--notes")
 _ALT = _in("Text", "Read the descriptions of pictures.", "--alt")
-_RUBY = _in("Text", "What to read of annotated words.", metavar="reading|base")
-_LEXICON = _in("Text", "TOML file with words that are said otherwise.", metavar="FILE")
+_RUBY = _in("Text", "Words with ruby: read the annotation or the base.", metavar="reading|base")
+_LEXICON = _in("Text", "TOML file with the pronunciation of words.", metavar="FILE")
 _VOICES = _in("Voice", "TOML file with voices by chapter and for dialogue.", metavar="FILE")
 _LOUDNESS = _in("Output", "Loudness of the whole book [default: -20].", metavar="LUFS|off")
 _PRESET = _in("Output", "Loudness and format for acx, audible or podcast.", metavar="NAME")
-_SUBTITLES = _in("Output", "srt, vtt, lrc, json; several with commas.", metavar="KINDS")
-_STORE = _in("Output", "Keep what is spoken there, for later runs.", metavar="FOLDER")
-_CHECK = _in("Advanced", "Have a recogniser listen (needs vivavoce[asr]).", "--check")
-_LISTENER = _in("Advanced", "Its name or folder.", "--recogniser", metavar="NAME")
-_TRIES = _in("Advanced", "Attempts at what --check does not understand.", metavar="COUNT")
-_RETRY = _in("Advanced", "Speak again what had a problem and is kept.", "--retry")
-_STRICT = _in("Advanced", "Exit with 1 if there are problems.", "--strict")
+_SUBTITLES = _in("Output", "Subtitle formats: srt,vtt,lrc,json.", metavar="KINDS")
+_STORE = _in("Output", "Cache folder of speech, shared with later runs.", metavar="FOLDER")
+_CHECK = _in("Advanced", "Check the speech with a recogniser (needs vivavoce[asr]).", "--check")
+_LISTENER = _in("Advanced", "Recogniser, by name or folder.", "--recogniser", metavar="NAME")
+_TRIES = _in("Advanced", "Attempts at a passage that fails --check.", metavar="COUNT")
+_RETRY = _in("Advanced", "Speak passages with problems again.", "--retry")
+_STRICT = _in("Advanced", "Exit with 1 if a passage has a problem.", "--strict")
 
 
 @model_flags.with_model_options
@@ -92,9 +92,9 @@ def book(
     *,
     options: dict[str, Any],
 ) -> None:
-    """Read a book aloud, into an audiobook with chapters.
+    """Turn a book into an audiobook with chapters.
 
-    A run that was interrupted is repeated with the same command, and goes on.
+    The same command resumes an interrupted run.
     """
     given = locals()  # sixteen of them go on as they are
     asked = BookExtras(**{name: given[name] for name in BookExtras.__dataclass_fields__})

@@ -22,20 +22,20 @@ SHOWN = 10
 _OUT = typer.Option(
     "--output", "-o", metavar="FOLDER|URL", help="Output folder or address (s3://, gs://, …)."
 )
-_WORKERS = typer.Option("--workers", metavar="COUNT", help="Processes, or actors of a cluster.")
+_WORKERS = typer.Option("--workers", metavar="COUNT", help="Processes, or Ray actors (--ray).")
 _THREADS = typer.Option(metavar="COUNT", help="Threads per worker [default: cores / workers].")
 _BATCH = typer.Option("--batch", metavar="COUNT", help="Texts per batch.")
 _RAY = typer.Option(metavar="ADDRESS", help="Ray cluster: auto, local or ray://HOST:PORT.")
 _SHARD = typer.Option(metavar="N/COUNT", help="Speak only this part of the list, such as 1/4.")
 _RETRY = typer.Option("--retry", help="Retry lines that failed in an earlier run.")
-_VERIFY = typer.Option("--verify", help="Check the content of finished files too.")
-_STRICT = typer.Option("--strict", help="Refuse invalid lines; exit with 1 on errors.")
-_STORE = typer.Option(metavar="FOLDER", help="Cache speech there, for later runs and books.")
-_DEVICE = typer.Option(metavar="NAME", help="auto, cpu, cuda, mps; or cuda:0,cuda:1 for two.")
-_FORMAT = typer.Option("--format", metavar="NAME", help="wav, flac, ogg, opus, mp3, …")
-_REF = typer.Option("--ref", "-r", metavar="FILE", help="Recording to clone, if a line names none.")
+_VERIFY = typer.Option("--verify", help="Compare finished files with their SHA-256 too.")
+_STRICT = typer.Option("--strict", help="Refuse invalid lines; exit with 1 if a line fails.")
+_STORE = typer.Option(metavar="FOLDER", help="Cache of speech, shared by later runs and books.")
+_DEVICE = typer.Option(metavar="NAME", help="Device: auto, cpu, cuda, mps; cuda:0,cuda:1 for two.")
+_FORMAT = typer.Option("--format", metavar="NAME", help="Audio: wav, flac, ogg, opus, mp3, …")
+_REF = typer.Option("--ref", "-r", metavar="FILE", help="Recording to clone where a line has none.")
 _WORDS = typer.Option("--transcript", metavar="TEXT", help="Transcript of that recording.")
-_SPEAK_IN = typer.Option("--language", metavar="CODE", help="Language of lines that name none.")
+_SPEAK_IN = typer.Option("--language", metavar="CODE", help="Language of lines without one.")
 
 
 @model_flags.with_model_options
@@ -73,7 +73,7 @@ def bulk(
     """Speak a list of texts, each into a file of its own.
 
     A line is {"id", "text"}, and where needed voice, ref, transcript, language, speed, seed,
-    options, out. A run that was interrupted is repeated with the same command, and goes on.
+    options, out. The same command resumes an interrupted run.
     """
     given = locals()
     made = _made({name: value for name, value in given.items() if name != "as_json"})
@@ -157,5 +157,5 @@ def _told(made: Bulk, output: str, as_json: bool) -> None:
         emit(made.as_dict(), True, str)
     bad = made.failed + made.wrong
     where = "errors.jsonl" if "://" in output else Path(output) / "errors.jsonl"
-    more = f"; {bad} lines failed, the reasons are in {where}" if bad else ""
-    say(f"wrote {made.spoken} files to {output}, {made.done} of {made.items} are there{more}")
+    more = f"; {bad} lines failed, see {where}" if bad else ""
+    say(f"wrote {made.spoken} files to {output}, {made.done} of {made.items} are complete{more}")

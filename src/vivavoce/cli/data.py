@@ -22,21 +22,21 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 _OUTPUT = typer.Option("--output", "-o", metavar="FOLDER", help="Folder for the prepared set.")
 _LANGUAGE = typer.Option(help="Language of the recordings, BCP 47.")
 _TRANSCRIPTS = typer.Option(metavar="FILE", help="List of recordings and texts, or subtitles.")
-_EDITS = typer.Option(metavar="FILE", help="csv with id,keep,text: decisions after listening.")
+_EDITS = typer.Option(metavar="FILE", help="Corrections: a csv file with id,keep,text.")
 _FORMAT = typer.Option("--format", metavar="NAME", help="Format of IN [default: detected].")
 _MODEL = typer.Option("--asr", metavar="NAME", help="faster-whisper model, by name or folder.")
 _TRANSCRIBE = typer.Option(help="Transcribe clips without a text (needs vivavoce[asr]).")
-_VERIFY = typer.Option("--verify", help="Check given texts by speech recognition.")
-_LONGEST = typer.Option(metavar="SECONDS", min=1.0, help="Longest clip; XTTS takes 11.6, F5 30.")
-_SPEAKER = typer.Option(metavar="NAME", help="Speaker of recordings that name none.")
-_FOLDERS = typer.Option("--speaker-folders", help="Name speakers by the first folder in IN.")
+_VERIFY = typer.Option("--verify", help="Compare given texts with speech recognition.")
+_LONGEST = typer.Option(metavar="SECONDS", min=1.0, help="Longest clip; limits: XTTS 11.6, F5 30.")
+_SPEAKER = typer.Option(metavar="NAME", help="Speaker of recordings without one.")
+_FOLDERS = typer.Option("--speaker-folders", help="Use the first folder inside IN as the speaker.")
 _LOUDNESS = typer.Option(metavar="LUFS|off", help="Target loudness of each recording.")
 _SET = typer.Option("--set", metavar="KEY=VALUE", help="Set a threshold, such as snr_reject_db=20.")
-_OUTSIDE = typer.Option("--outside", help="Read recordings that lie outside of IN, too.")
-_REPORT = typer.Option(metavar="FILE|off", help="Report [default: report.html in FOLDER].")
-_ALIGNED = typer.Option("--output", "-o", metavar="FILE", help="Manifest to write, .jsonl.")
+_OUTSIDE = typer.Option("--outside", help="Also read recordings outside IN.")
+_REPORT = typer.Option(metavar="FILE|off", help="HTML report [default: report.html in FOLDER].")
+_ALIGNED = typer.Option("--output", "-o", metavar="FILE", help="Manifest to write (.jsonl).")
 _SAYS = typer.Option("--model", "-m", metavar="NAME", help="Model that speaks the texts.")
-_WORKERS = typer.Option(metavar="N", min=0, help="Recordings at once; 0: one for each core.")
+_WORKERS = typer.Option(metavar="N", min=0, help="Parallel recordings; 0: one per core.")
 
 
 @app.command("prepare")
@@ -62,7 +62,7 @@ def prepare(
 ) -> None:
     """Cut recordings into transcribed clips and check them for training.
 
-    Nothing in IN is changed. An interrupted run continues with the same command.
+    Files in IN are not changed. The same command resumes an interrupted run.
     """
     from vivavoce import data
 

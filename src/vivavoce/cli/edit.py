@@ -96,8 +96,8 @@ def spans(replace: list[str], words: list[str]) -> list[Replacement]:
 
     if len(replace) != len(words):
         raise UsageError(
-            f"{len(replace)} --replace and {len(words)} WORDS differ in number.",
-            'Like this: vivavoce edit in.wav --replace 1.2:2.0 "new words" --target "all of it".',
+            f"Got {len(replace)} --replace and {len(words)} WORDS; they must be equal in number.",
+            'Example: vivavoce edit in.wav --replace 1.2:2.0 "new words" --target "all of it".',
         )
     found = []
     for span, said in zip(replace, words, strict=True):

@@ -24,14 +24,12 @@ def _in(panel: str, text: str, *names: str, metavar: str | None = None) -> Any:
     return typer.Option(*names, help=text, rich_help_panel=panel, metavar=metavar)
 
 
-_LIST = _in(
-    "List", "Sentences: a list of seed-tts-eval, …, or a .csv file.", "--list", metavar="FILE"
-)
-_KIND = _in("List", "seed-tts, librispeech-pc, minimax or csv [default: what it looks like].")
+_LIST = _in("List", "List of sentences: seed-tts-eval, … or a .csv file.", "--list", metavar="FILE")
+_KIND = _in("List", "seed-tts, librispeech-pc, minimax or csv [default: detected].")
 _DATA = _in("List", "Folder of the list's recordings [default: the list's].", metavar="FOLDER")
 _IN = _in("List", "Language of the list, BCP 47.", "--language", metavar="CODE")
 _LIMIT = _in("List", "Number of sentences, counted from the first.", metavar="COUNT")
-_SEEDS = _in("List", "One run for each seed.", metavar="0,1,2")
+_SEEDS = _in("List", "Random seeds; the list is spoken once per seed.", metavar="0,1,2")
 _WAVS = _in("List", "Score these recordings, named by id, without speaking.", metavar="FOLDER")
 _PROTOCOL = _in("Scores", "How words are compared: ours, seed-tts or f5-tts.", metavar="NAME")
 _ASR = _in(
@@ -48,7 +46,7 @@ _PAGE = _in(
 )
 _AGAINST = _in("Output", "report.json of an earlier run to compare with.", metavar="FILE")
 _FAIL = _in("Output", "Exit with 1 if this condition holds; repeatable.", metavar="wer>0.03")
-_WORKERS = _in("Advanced", "Processes that speak.", metavar="COUNT")
+_WORKERS = _in("Advanced", "Number of worker processes.", metavar="COUNT")
 
 
 @model_flags.with_model_options
@@ -85,8 +83,8 @@ def evaluate(
 ) -> None:
     """Speak a list of sentences and score the speech.
 
-    Weights of recognisers and scorers are files on this machine; what was not asked for is null in
-    report.json, with the reason. A run that was interrupted is repeated with the same command.
+    Recognisers and scorers need local weights; a metric that was not requested is null in
+    report.json, with the reason. The same command resumes an interrupted run.
     """
     given = locals()
     made = _made(

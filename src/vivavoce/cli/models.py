@@ -52,7 +52,7 @@ def show(name: Name, as_json: Json = False) -> None:
 
 @app.command()
 def get(name: Name, offline: Offline = False, as_json: Json = False) -> None:
-    """Download a model (and its vocoder) and make it ready."""
+    """Download a model and its vocoder, and prepare them for use."""
     from vivavoce.hub import library
 
     known = library.show(name).row
@@ -66,7 +66,7 @@ def get(name: Name, offline: Offline = False, as_json: Json = False) -> None:
 @app.command("import")
 def import_model(
     file: Annotated[
-        str, typer.Argument(help="A checkpoint: file, folder or address. It is only read.")
+        str, typer.Argument(help="Checkpoint: a file, folder or address. It is not changed.")
     ],
     family: Annotated[
         str, typer.Option("--as", metavar="FAMILY", help="Model family [default: detected].")
@@ -83,7 +83,7 @@ def import_model(
     force: Annotated[bool, typer.Option("--force", help="Replace the model of that name.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Convert a checkpoint from another toolkit. No code in it is run."""
+    """Convert a checkpoint from another toolkit. Code in the checkpoint is never run."""
     from vivavoce.hub import library
 
     with Progress(file, "bytes") as progress:
@@ -101,7 +101,7 @@ def remove(name: Name, as_json: Json = False) -> None:
     removed = library.remove(name)
     say(f"removed {removed.folder.name}")
     if removed.kept:
-        say(f"its download stays in the Hub's cache: {removed.kept}")
+        say(f"the downloaded files stay in the Hub's cache: {removed.kept}")
     if as_json:
         emit({"name": removed.folder.name, "path": str(removed.folder)}, True, str)
 
@@ -110,7 +110,7 @@ def remove(name: Name, as_json: Json = False) -> None:
 def export(
     name: Name,
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="A file; a folder for sherpa, hf and xtts.")
+        Path, typer.Option("-o", "--output", help="Output file; a folder for sherpa, hf and xtts.")
     ],
     kind: Annotated[
         str,
@@ -123,8 +123,8 @@ def export(
 ) -> None:
     """Write a model, or the newest checkpoint of a run, as files of another program.
 
-    onnx and sherpa hold model and vocoder in one graph, which is run before it is written. lora
-    writes only the adapters of a run.
+    onnx and sherpa hold model and vocoder in one graph, which is compared with torch before it is
+    written. lora writes only the adapters of a run.
     """
     from vivavoce.hub.export import export as write
     from vivavoce.hub.resolve import is_run

@@ -37,12 +37,12 @@ _WORDS_FILE = _voice("Text file with the words of the reference.", metavar="FILE
 _ASR = _voice("Transcribe the reference automatically (needs vivavoce[asr]).", "--transcribe")
 _SPOKEN_IN = _voice("Language of the recording, BCP 47 [default: en].", metavar="CODE")
 _FILE = _output("Audio file, - for stdout [default: speech.wav].", "--output", "-o", metavar="FILE")
-_FORMAT = _output("wav, flac, pcm, aac, … [default: from the name].", "--format", metavar="NAME")
+_FORMAT = _output("wav, flac, pcm, aac, … [default: by suffix].", "--format", metavar="NAME")
 _RATE = _output("Sample rate of the file [default: the model's].", metavar="HZ")
-_LUFS = _output("Integrated loudness of the whole, for example -16.", metavar="LUFS")
+_LUFS = _output("Integrated loudness of the output, for example -16.", metavar="LUFS")
 _EARLY = _output("Stream audio as it is generated, before quality checks finish.", "--stream")
-_CAPTIONS = _output("Subtitle file as well: .srt, .vtt or .json; repeatable.", metavar="FILE")
-_PROBLEM = _advanced("Failed quality check: stop, keep or leave out.", metavar="error|warn|skip")
+_CAPTIONS = _output("Subtitle file to write: .srt, .vtt or .json; repeatable.", metavar="FILE")
+_PROBLEM = _advanced("If a quality check fails: stop, keep, skip.", metavar="error|warn|skip")
 _NUMBERS = _advanced("auto, float32, tf32, bfloat16, float16, int8 or fastest.", metavar="NAME")
 _SPEAK_IN = _text("Language: de, zh-cn, … or auto.", "--language", metavar="CODE")
 _GAP = _text("Silence after every sentence [default: natural].", metavar="SECONDS")
@@ -59,7 +59,7 @@ Spoken = Annotated[str | None, _SPEAK_IN]
 CastFile = Annotated[Path | None, _CAST]
 SentenceSilence = Annotated[float | None, _GAP]
 ParagraphSilence = Annotated[float | None, _BREAK]
-Notes = Annotated[bool, _text("Read reference marks such as [12].", "--read-notes")]
+Notes = Annotated[bool, _text("Read reference marks such as [12] aloud.", "--read-notes")]
 
 Model = Annotated[str | None, _MODEL]
 Vocoder = Annotated[str | None, _VOCODER]
@@ -77,19 +77,19 @@ Speed = Annotated[float, _voice("Speaking rate; 2 is twice as fast.", metavar="R
 Output = Annotated[str, _FILE]
 Format = Annotated[str | None, _FORMAT]
 SampleRate = Annotated[int | None, _RATE]
-Volume = Annotated[float, _output("Gain; negative is softer.", metavar="DB")]
+Volume = Annotated[float, _output("Gain; negative is quieter.", metavar="DB")]
 Loudness = Annotated[float | None, _LUFS]
-Resume = Annotated[bool, _output("Continue what an interrupted run kept.", "--resume")]
+Resume = Annotated[bool, _output("Continue an interrupted run.", "--resume")]
 Stream = Annotated[bool, _EARLY]
 Subtitles = Annotated[list[Path] | None, _CAPTIONS]
-Verbose = Annotated[bool, _output("Show devices, timing and reasons.", "--verbose", "-V")]
+Verbose = Annotated[bool, _output("Print devices, reasons and timing.", "--verbose", "-V")]
 
-Seed = Annotated[int, _advanced("Random seed; one seed gives one result.", metavar="NUMBER")]
+Seed = Annotated[int, _advanced("Random seed, for repeatable results.", metavar="NUMBER")]
 OnProblem = Annotated[str, _PROBLEM]
 Settings = Annotated[list[str] | None, _advanced("Model option.", "--set", metavar="NAME=VALUE")]
 Precision = Annotated[str, _NUMBERS]
-Fast = Annotated[bool, _advanced("Quick settings and the fastest precision.", "--fast")]
-Device = Annotated[str, _advanced("auto, cpu, cuda, cuda:N, mps or mlx.", metavar="NAME")]
+Fast = Annotated[bool, _advanced("Fast settings of the model and the fastest precision.", "--fast")]
+Device = Annotated[str, _advanced("Device: auto, cpu, cuda, cuda:N, mps or mlx.", metavar="NAME")]
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Use local files only.")]

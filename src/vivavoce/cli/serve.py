@@ -20,9 +20,9 @@ LIBRARIES = ("starlette", "uvicorn", "websockets", "multipart", "av", "prometheu
 
 Models = Annotated[
     list[str] | None,
-    typer.Option("--model", "-m", help="A model to serve; may repeat. The first is the default."),
+    typer.Option("--model", "-m", help="Model to serve; repeatable. The first is the default."),
 ]
-Host = Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0 is every network.")]
+Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 is all networks.")]
 Port = Annotated[int, typer.Option(help="Port for HTTP and WebSockets.", min=0, max=65535)]
 WyomingAt = Annotated[
     str | None,
@@ -33,23 +33,23 @@ KeyFile = Annotated[
     typer.Option("--api-key-file", help="File of API keys: one `name:key` per line."),
 ]
 Concurrent = Annotated[
-    int, typer.Option("--max-concurrent", help="Sentences spoken at once, if memory allows.")
+    int, typer.Option("--max-concurrent", help="Sentences spoken in parallel, if memory allows.")
 ]
 Queue = Annotated[
     int | None,
     typer.Option("--max-queue", help="Requests that may wait [default: 4 per sentence]."),
 ]
 Timeout = Annotated[float, typer.Option("--queue-timeout", help="Seconds a request may wait.")]
-PerKey = Annotated[int, typer.Option("--per-key", help="Requests at once per key; 0: no limit.")]
+PerKey = Annotated[int, typer.Option("--per-key", help="Concurrent requests per key; 0: no limit.")]
 Batch = Annotated[
-    int, typer.Option(help="Batch size of models that make whole sentences; for GPUs.")
+    int, typer.Option(help="Batch size of models that generate whole sentences; for GPUs.")
 ]
 Memory = Annotated[
     str | None,
     typer.Option(
         "--max-memory",
         metavar="SIZE",
-        help="Memory for models and sentences, as 8GB [default: 80 % of free memory].",
+        help="Memory for models and sentences, such as 8GB [default: 80 % of free].",
     ),
 ]
 Unload = Annotated[
@@ -68,27 +68,27 @@ PrivateCache = Annotated[
 ]
 Aliases = Annotated[
     list[str] | None,
-    typer.Option("--alias", metavar="NAME=MODEL", help="Another name of a model; may repeat."),
+    typer.Option("--alias", metavar="NAME=MODEL", help="Alias of a model; repeatable."),
 ]
 Zeroconf = Annotated[
     str, typer.Option(metavar="NAME", help="Announce Wyoming on the network under this name.")
 ]
-Characters = Annotated[int, typer.Option("--max-characters", help="Longest text of a request.")]
+Characters = Annotated[int, typer.Option("--max-characters", help="Longest text, in characters.")]
 Grace = Annotated[float, typer.Option(help="Seconds to finish requests at shutdown.")]
 NoVoices = Annotated[
-    bool, typer.Option("--no-voice-creation", help="Make no voices from recordings.")
+    bool, typer.Option("--no-voice-creation", help="Refuse to make voices from recordings.")
 ]
 Similarity = Annotated[
     float,
-    typer.Option("--consent-similarity", help="Least similarity of consent and sample; 0: off."),
+    typer.Option("--consent-similarity", help="Lowest similarity of consent and sample; 0: off."),
 ]
 Cors = Annotated[
     list[str] | None,
-    typer.Option("--cors", metavar="ORIGIN", help="Allow web pages of this origin; may repeat."),
+    typer.Option("--cors", metavar="ORIGIN", help="Allow web pages of this origin; repeatable."),
 ]
 Allowed = Annotated[
     list[str] | None,
-    typer.Option("--allowed-host", help="Accept this host name too; may repeat."),
+    typer.Option("--allowed-host", help="Accept this host name too; repeatable."),
 ]
 RootPath = Annotated[str, typer.Option("--root-path", help="Path prefix that a proxy removes.")]
 OpenMetrics = Annotated[
@@ -177,8 +177,8 @@ def start(config: ServeConfig) -> None:
 
     if not config.on_loopback and not Keys(config.keys, config.key_file).needed:
         red, plain = ("\033[31m", "\033[0m") if sys.stderr.isatty() else ("", "")
-        say(f"{red}warning: everybody who reaches {config.host} may use this server.{plain}")
-        say("Give keys with --api-key-file, or listen at 127.0.0.1.")
+        say(f"{red}warning: anyone who can reach {config.host} can use this server.{plain}")
+        say("Set keys with --api-key-file, or use --host 127.0.0.1.")
     run(config)
 
 

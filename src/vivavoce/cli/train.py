@@ -27,13 +27,13 @@ def train(
     device: Device = "auto",
     max_memory: Annotated[
         str | None,
-        typer.Option(metavar="SIZE", help="Largest memory to use, such as 14GB. [default: free]"),
+        typer.Option(metavar="SIZE", help="Memory limit, such as 14GB [default: free memory]."),
     ] = None,
     dry_run: Annotated[bool, typer.Option(help="Estimate memory and time, train nothing.")] = False,
     resume: Annotated[bool, typer.Option(help="Continue from the newest checkpoint.")] = True,
     as_json: Json = False,
 ) -> None:
-    """Train a model from a recipe. An interrupted run continues with the same command."""
+    """Train a model from a recipe. The same command resumes an interrupted run."""
     overrides = list(settings or ())
     if max_memory:
         overrides.append(f"memory.limit_gb={gigabytes(max_memory)}")
@@ -50,8 +50,8 @@ def train(
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="The folder of a training run.")],
-    folder: Annotated[Path, typer.Argument(help="Where to write the model.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a training run.")],
+    folder: Annotated[Path, typer.Argument(help="Folder to write the model to.")],
     as_json: Json = False,
 ) -> None:
     """Write a model from a training run.

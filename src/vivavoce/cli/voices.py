@@ -47,7 +47,7 @@ def add(
     start: Annotated[float, typer.Option(min=0.0, help="Start of the excerpt, in seconds.")] = 0.0,
     end: Annotated[float | None, typer.Option(help="End of the excerpt, in seconds.")] = None,
     longest: Annotated[
-        float, typer.Option(metavar="SECONDS", min=1.0, help="Longest recording that is accepted.")
+        float, typer.Option(metavar="SECONDS", min=1.0, help="Maximum length of the recording.")
     ] = 600.0,
     replace: Annotated[
         bool, typer.Option("--replace", help="Overwrite an existing voice.")

@@ -125,7 +125,7 @@ def source_text(text: str | None, file: Path | None, who: Speaker, cast: Path | 
     if who.script is None:
         return read_text(text, file)
     if who.script.unused:
-        say(f"warning: not used of {cast}: {', '.join(who.script.unused)}")
+        say(f"warning: ignored keys in {cast}: {', '.join(who.script.unused)}")
     if text is None and file is None and who.script.text:
         return who.script.text
     return read_text(text, file)

@@ -57,7 +57,7 @@ class Writing:
                     "Leave one of them out; --volume goes with --stream.",
                 )
         if self.resume and self.target is None:
-            raise UsageError("--resume cannot be used with a pipe.", "Leave one of them out.")
+            raise UsageError("--resume cannot be used with a pipe.", "Write to a file with -o.")
 
     def open(self, sample_rate: int) -> StreamWriter | LevelledWriter:
         from vivavoce.audio.io import StreamWriter
@@ -77,10 +77,10 @@ class Writing:
         if self.target is None:
             yield None
             return
-        again = "the same command with --resume goes on from there"
+        again = "the same command with --resume continues"
         with Keeping(tts, self.target, self.resume) as kept:
             if kept.found:
-                say(f"going on from {kept.folder}, passages there: {kept.found}")
+                say(f"resuming with {kept.found} passages from {kept.folder}")
             with telling_what_is_kept(kept.folder, again):
                 yield kept
 
@@ -88,7 +88,9 @@ class Writing:
         """What a user should know of the finished file."""
         found = []
         if writer.clipped:
-            found.append(f"{writer.clipped} samples were too loud and were clipped: less --volume.")
+            found.append(
+                f"{writer.clipped} samples were too loud and were clipped: lower --volume."
+            )
         reached = getattr(writer, "reached_lufs", None)
         goal = self.loudness_lufs
         if goal is not None and reached is not None and reached < goal - NEAR_LU:
@@ -99,9 +101,7 @@ class Writing:
 
 
 @contextlib.contextmanager
-def telling_what_is_kept(
-    folder: Path, again: str = "the same command goes on from there"
-) -> Iterator[None]:
+def telling_what_is_kept(folder: Path, again: str = "the same command continues") -> Iterator[None]:
     """Whatever ends the work: on stderr, where the speech is that is done, and how to go on."""
     try:
         yield

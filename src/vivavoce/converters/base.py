@@ -122,8 +122,8 @@ class ConversionModel(nn.Module, ABC):
         finite = np.isfinite(tensor.numpy()).all()  # voices are kept on the CPU
         if tensor.shape[-1] != self.voice_width or not finite:
             raise VoiceError(
-                f"The {name} of the voice '{voice.name}' has {tensor.shape[-1]} channels or "
-                f"NaN; this model needs {self.voice_width}.",
+                f"The {name} of the voice '{voice.name}' must have {self.voice_width} channels "
+                f"without NaN; it has {tensor.shape[-1]}.",
                 again,
             )
 

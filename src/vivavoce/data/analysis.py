@@ -129,7 +129,7 @@ def _spans(
         end_s = found.seconds if row.end_s is None else row.end_s
         first, last = (min(n_frames, round(s / FRAME_S)) for s in (row.start_s, end_s))
         inside = trimmed(found.levels, floor, first, last) if last > first else None
-        message = "Its times lie outside of the recording."
+        message = "Its times are outside the recording."
         times = Defect("broken row", message, "Correct start and end, in seconds.")
         if inside is None:
             refused.append((row, silent if last > first else times))

@@ -55,7 +55,7 @@ def require_known(edits: Mapping[str, ClipEdit], ids: Sequence[str]) -> None:
     for name in edits:
         if name not in ids:
             advice = near_misses(name, ids) or "See the ids in manifest.jsonl and rejected.jsonl."
-            raise UsageError(f"The edits name '{name}', but there is no such clip.", advice)
+            raise UsageError(f"There is no clip '{name}', which the edits name.", advice)
 
 
 def with_texts(
@@ -71,7 +71,7 @@ def with_texts(
 
 def decided(clips: Sequence[Clip], ids: Sequence[str], edits: Mapping[str, ClipEdit]) -> list[Clip]:
     """What was found does not count against a clip that is to be kept; a text it must have."""
-    left_out = Defect("left out by hand", "The edits leave it out.", "Write keep=yes to keep it.")
+    left_out = Defect("left out by hand", "The edits leave it out.", "Set keep to yes to keep it.")
     done = []
     for clip, name in zip(clips, ids, strict=True):
         keep = edits[name].keep if name in edits else None

@@ -32,20 +32,20 @@ def check_sound(clip: Clip, config: PrepareConfig) -> Clip:
     """Length, clipping, noise, bandwidth, against the thresholds."""
     c, found = config, clip.measures
     if clip.seconds < c.shortest_s:
-        message = f"It is {clip.seconds:.1f} s long; the least is {c.shortest_s:g} s."
+        message = f"It is {clip.seconds:.1f} s long; the minimum is {c.shortest_s:g} s."
         return clip.with_problem(Defect("too short", message, "Join it with its neighbour."))
     problems = []
     if clip.seconds > c.longest_s + 1e-6:
-        message = f"It is {clip.seconds:.1f} s long, and no pause divides it."
+        message = f"It is {clip.seconds:.1f} s long, and has no pause to cut it at."
         message = message if not clip.row.text else f"It is {clip.seconds:.1f} s long."
         problems.append(
             Defect("too long", message, f"Cut it, or raise --longest ({c.longest_s:g} s).")
         )
-    share = f"{100 * clip.clipped:.2g} % of its samples lie at the largest value."
+    share = f"{100 * clip.clipped:.2g} % of its samples are at full scale."
     problems += _two(-clip.clipped, -c.clipped_check, -c.clipped_reject, "clipped", share, _SOFTER)
     snr = f"Speech is {found.snr_db:.0f} dB above the background."
     problems += _two(found.snr_db, c.snr_check_db, c.snr_reject_db, "noisy", snr, _QUIETER)
-    band = f"Nothing is heard above {found.bandwidth_hz / 1000:.1f} kHz."
+    band = f"There is no sound above {found.bandwidth_hz / 1000:.1f} kHz."
     problems += _two(
         *(found.bandwidth_hz, c.bandwidth_check_hz, c.bandwidth_reject_hz, "narrow band", band),
         "Use the original recording, not one from a telephone or a low bit rate.",
@@ -59,7 +59,7 @@ def check_words(clip: Clip, config: PrepareConfig) -> Clip:
         return clip.with_problem(
             Defect(
                 "no transcript",
-                "Nobody wrote down what is said.",
+                "It has no transcript.",
                 "Install 'vivavoce[asr]', or give a list: --transcripts FILE.",
             )
         )
@@ -73,7 +73,7 @@ def check_words(clip: Clip, config: PrepareConfig) -> Clip:
         remedy = one.remedy if one.name == "other script" else _WORDS
         problems.append(Defect(one.name, one.sentence(), remedy, severity))
     if PINYIN.search(clip.text):
-        remedy = "Give the text in characters: tokenisers make pinyin themselves."
+        remedy = "Give the text in Chinese characters: models convert it themselves."
         problems.append(Defect("pinyin", "The text is written in pinyin.", remedy, "check"))
     return clip.with_problem(*problems)
 
@@ -163,7 +163,7 @@ def check_voices(clips: Sequence[Clip], config: PrepareConfig) -> list[Clip]:
                 f"Its sound is {distance:.1f} deviations and {octaves:.1f} octaves from the"
                 " speaker's others."
             )
-            remedy = "Listen: leave it out if somebody else speaks."
+            remedy = "Listen to it, and leave it out if it is another speaker."
             checked[i] = clips[i].with_problem(Defect("other voice", message, remedy, "check"))
     return checked
 

@@ -98,7 +98,7 @@ class SourceFolder:
             return found[0]
         if found:
             many = f"{len(found)} recordings are called '{stem}'."
-            raise NotUsable(Defect("ambiguous", many, "Give the path of the one that is meant."))
+            raise NotUsable(Defect("ambiguous", many, "Give its path."))
         raise NotUsable(_missing(name))
 
     def text(self, path: Path, head: int = 0) -> str:
@@ -112,7 +112,7 @@ class SourceFolder:
         except OSError as error:
             raise UsageError(f"Cannot read {path}: {error.strerror}.", "Check the file.") from error
         if len(data) > MOST_TEXT:
-            raise UsageError(f"{path} is larger than {MOST_TEXT >> 20} MiB.", "Divide it.")
+            raise UsageError(f"{path} is larger than {MOST_TEXT >> 20} MiB.", "Split it.")
         if head and len(data) == head:
             data = data[: data.rfind(b"\n") + 1]
         if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -146,10 +146,10 @@ class SourceFolder:
         if not path.exists():
             return Defect("broken link", "The link leads nowhere.", "Copy the recording here.")
         if not path.is_file():
-            return Defect("not a file", "It is no ordinary file.", "Give an audio file.")
+            return Defect("not a file", "It is not a regular file.", "Give an audio file.")
         if not self._outside and not self._is_inside(path):
-            remedy = "Copy the recording into the folder, or give --outside."
-            return Defect("outside", "It leads out of the folder.", remedy)
+            remedy = "Copy the recording into the folder, or use --outside."
+            return Defect("outside", "It is outside the folder.", remedy)
         return None
 
     def _is_inside(self, path: Path) -> bool:
@@ -178,5 +178,5 @@ def _missing(name: str) -> Defect:
     return Defect(
         "missing file",
         f"There is no recording '{name[:200]}'.",
-        "Copy it here, or take out the row.",
+        "Copy it here, or delete the row.",
     )

@@ -91,7 +91,7 @@ def _heard(
 def _unheard(clip: Clip) -> Clip:
     if not clip.split_text:
         return clip
-    message = "It is longer than a clip, and its text does not say which words are where."
+    message = "It is longer than a clip, and its text has no times."
     remedy = "Install 'vivavoce[asr]', give subtitles (.srt, .vtt), or raise --longest."
     return clip.with_problem(Defect(NO_TIMES, message, remedy))
 
@@ -138,8 +138,8 @@ def _with_shares(clips: Sequence[Clip], config: PrepareConfig) -> list[Clip]:
 def _transcribed(clip: Clip) -> Clip:
     clip = replace(clip, text=clip.heard)
     if not clip.text:
-        message = "The recogniser heard no words."
-        return clip.with_problem(Defect("no speech", message, "Leave it out, if nobody speaks."))
+        message = "The recogniser found no words."
+        return clip.with_problem(Defect("no speech", message, "Leave it out if nobody speaks."))
     raw = clip.text.encode()
     if len(raw) / len(zlib.compress(raw)) > MOST_COMPRESSED:
         message = "The recogniser repeated itself."
@@ -154,5 +154,5 @@ def _compared(clip: Clip, config: PrepareConfig) -> Clip:
         return clip
     severity = "reject" if errors > config.word_errors_reject else "check"
     heard = clip.heard[:120] or "nothing"
-    message = f"{100 * errors:.0f} % of its words differ from what was heard: “{heard}”."
+    message = f"{100 * errors:.0f} % of its words differ from what was recognised: “{heard}”."
     return clip.with_problem(Defect("other words", message, _LISTEN, severity))

@@ -156,6 +156,6 @@ def _require(path: Path, cases: tuple[Case, ...]) -> None:
         if not case.id or not case.text.strip() or case.id in seen:
             raise UsageError(
                 f"{path}: the id '{case.id}' is empty or used twice, or has no text.",
-                "Give every sentence an id of its own.",
+                "Give every sentence its own id.",
             )
         seen.add(case.id)

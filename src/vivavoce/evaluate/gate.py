@@ -47,7 +47,7 @@ class Condition:
         found = _FORM.fullmatch(text)
         if found is None:
             raise UsageError(
-                f"The condition is '{text}'.", "Give for example wer>0.03 or wer>baseline+0.005."
+                f"'{text}' is not a condition.", "Write for example wer>0.03 or wer>baseline+0.005."
             )
         metric, part, op, number, sign, by = found.groups()
         limit = float(number) if number else float(f"{sign or '+'}{by or 0}")

@@ -35,10 +35,10 @@ def find(asked: str, protocol: str) -> Recogniser:
     if not mark or kind not in KINDS:
         raise UsageError(
             f"Unknown recogniser '{asked}'.",
-            f"Give {', '.join(f'{k}:PATH' for k in KINDS)}: the weights lie on this machine.",
+            f"Give {', '.join(f'{k}:PATH' for k in KINDS)}; PATH must be a local file or folder.",
         )
     if not Path(place).exists():
-        raise UsageError(f"There is no {place}.", "Download the weights first; see the docs.")
+        raise UsageError(f"There is no {place}.", "Download it; see docs/evaluation.md.")
     return KINDS[kind](Path(place), protocol)
 
 
@@ -120,7 +120,7 @@ class Transcripts:
 
     def __call__(self, audio: Audio, name: str, language: str) -> str:
         if name not in self._words:
-            raise UsageError(f"The transcripts have no line '{name}'.", "Give one for every id.")
+            raise UsageError(f"There is no transcript of '{name}'.", "Give one for every id.")
         return self._words[name]
 
 

@@ -128,7 +128,7 @@ def _onnx(path: Path) -> Any:
             "This scorer needs onnxruntime.", "Install it: pip install 'vivavoce[eval]'."
         ) from error
     if not path.is_file():
-        raise UsageError(f"There is no {path}.", "Download the weights first; see the docs.")
+        raise UsageError(f"There is no {path}.", "Download it; see docs/evaluation.md.")
     return runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
 

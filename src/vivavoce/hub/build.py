@@ -49,7 +49,7 @@ def named_vocoder(stored: Stored) -> str:
     if "://" in name and (source := parse(name)) and source.kind != "path":
         raise BadCheckpoint(
             f"The manifest of '{stored.manifest['name']}' names an address as its vocoder: {name}.",
-            "If you trust it, give it with --vocoder.",
+            "If you trust it, pass it with --vocoder.",
         )
     return name
 

@@ -122,7 +122,7 @@ def _listed(location: Location, progress: OnProgress | None, offline: bool | Non
         notes = f" {entry.notes}" if entry else ""
         raise DownloadError(
             f"No download address is known for '{location.name}'.{notes}",
-            f"Get its files and run: {location.command}",
+            f"Download its files and run: {location.command}",
         )
     if entry.archive:
         return _in_archive(entry.archive, progress, offline)

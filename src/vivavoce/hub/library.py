@@ -142,7 +142,7 @@ def open_model(
     if kind and stored.manifest["kind"] != kind:
         raise BadCheckpoint(
             f"'{stored.manifest['name']}' is of kind '{stored.manifest['kind']}', not '{kind}'.",
-            "A model speaks through a vocoder: name the model first, the vocoder with --vocoder.",
+            "Name the model with -m, and the vocoder with --vocoder.",
         )
     for adapter in adapters:
         files = fetch(resolve(adapter.place))
@@ -288,7 +288,7 @@ def _require_free(folder: Path, replace: bool) -> None:
         raise UsageError(f"'{folder.name}' is the name of a bundled model.", "Choose another.")
     if (folder / store.MANIFEST).exists() and not replace:
         raise UsageError(
-            f"There is a model '{folder.name}' already.",
+            f"A model '{folder.name}' already exists.",
             "Choose another with --name, or replace it with --force.",
         )
 

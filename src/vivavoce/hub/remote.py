@@ -197,7 +197,7 @@ def _hub_errors(source: Source) -> Iterator[None]:
         yield
     except (errors.RepositoryNotFoundError, errors.GatedRepoError) as error:
         raise DownloadError(
-            f"{source} does not exist or is not open to you.",
+            f"{source} does not exist, or you have no access to it.",
             "Check the name; for a gated repository accept its terms there and set HF_TOKEN.",
         ) from error
     except errors.RemoteEntryNotFoundError as error:

@@ -64,8 +64,8 @@ def to_sherpa(name: str, folder: Path, words: Path | None = None) -> list[Path]:
         or len(voice.model.speaker_names) > 1
     ):
         raise UsageError(
-            f"'{voice.own.manifest['name']}' is not a single-speaker model of our phonemes.",
-            "Only such models have a lexicon. Use --as onnx.",
+            f"--as sherpa cannot export '{voice.own.manifest['name']}'.",
+            "It needs a single-speaker model with vivavoce's English phonemes. Use --as onnx.",
         )
     lexicon = "".join(lexicon_lines(words))
     content = sherpa_graph(voice)

@@ -67,7 +67,7 @@ def save(path: str | Path, voice: Voice, replace: bool = True) -> None:
 
 def taken(name: str) -> UsageError:
     """The error for a name that a voice has already."""
-    return UsageError(f"There is a voice '{name}' already.", "Choose another name, or replace it.")
+    return UsageError(f"A voice '{name}' already exists.", "Choose another name, or replace it.")
 
 
 def load(path: str | Path) -> Voice:
@@ -111,7 +111,7 @@ def _of_arrays(path: Path) -> Voice:
             return voice
     held = ", ".join(sorted(arrays)[:5])
     raise VoiceError(
-        f"The arrays in {path} ({held}) are no voice of any family.",
+        f"The arrays in {path} ({held}) are not a voice of a supported family.",
         "Give a voice file, or a history prompt of Bark.",
     )
 

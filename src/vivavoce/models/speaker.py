@@ -57,7 +57,7 @@ def sizes(tensors: dict[str, Tensor], settings: dict[str, object] | None) -> Spe
     except KeyError as error:
         raise BadCheckpoint(
             f"The speaker encoder is not complete: '{error.args[0]}' is missing.",
-            "Take the model_se.pth that belongs to this checkpoint.",
+            "Use the model_se.pth that belongs to this checkpoint.",
         ) from error
 
 
@@ -66,7 +66,7 @@ def load(file: Path) -> SpeakerListener:
     tensors = speaker_tensors(read(file, ("model",)).tensors)
     if not tensors:
         raise BadCheckpoint(
-            f"{file} is no speaker encoder that is known here.", "Take Coqui's model_se.pth."
+            f"{file} is not a supported speaker encoder.", "Use Coqui's model_se.pth."
         )
     beside = file.with_name("config_se.json")
     config = sizes(tensors, read_table(beside) if beside.is_file() else None)

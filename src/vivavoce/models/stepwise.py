@@ -62,7 +62,7 @@ class FrameSequence(Generic[O]):
     def problem(self) -> str:
         """What went wrong with a sentence that has ended, or ""."""
         seconds = self.given_frames / self.spec.frame_rate
-        return "" if self.stopped else f"Generation did not stop by itself within {seconds:.1f} s"
+        return "" if self.stopped else f"Generation found no stop token within {seconds:.1f} s"
 
     def part(self) -> Features | None:
         """Frames that no later step changes, once enough have come."""

@@ -56,7 +56,7 @@ def recorded(work: Work, example: Tensor, memory: Pool | None = None) -> Work:
         except RuntimeError as error:
             why = str(error).partition("\n")[0]
             warnings.warn(
-                f"Work on {device} is not recorded, which makes it slower: {why}", stacklevel=2
+                f"CUDA graphs are not used on {device}, which makes it slower: {why}", stacklevel=2
             )
             return work
 

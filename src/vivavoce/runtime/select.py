@@ -140,7 +140,7 @@ def _numbered_cuda(index: int) -> torch.device:
     count = torch.cuda.device_count()
     if index >= count:
         have = "only cuda:0" if count == 1 else f"cuda:0 to cuda:{count - 1}"
-        raise UnsupportedDevice(f"There is no cuda:{index} here.", f"This machine has {have}.")
+        raise UnsupportedDevice(f"There is no device cuda:{index}.", f"This machine has {have}.")
     return torch.device("cuda", index)
 
 
@@ -148,7 +148,7 @@ def _refuse(absence: str) -> None:
     if absence:
         raise UnsupportedDevice(
             f"{absence}.",
-            "Use device 'cpu', or 'auto' to take the best there is; `vivavoce doctor` shows all.",
+            "Use device 'cpu', or 'auto' for the best one; `vivavoce doctor` lists all.",
         )
 
 

@@ -86,7 +86,7 @@ class Operations:
         """Load or unload a model. On a network this needs keys."""
         service, caller = self.service, caller_of(request.scope)
         if not service.keys.needed and not is_local(request.scope, caller):
-            message = "Only this machine may do that, or who has a key."
+            message = "This needs an API key, or a request from this machine."
             raise ApiError(403, "disabled", message, None, "permission_error")
         name, what = request.path_params["name"], request.path_params["what"]
         if name not in service.table.models or what not in ("load", "unload"):

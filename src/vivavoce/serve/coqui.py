@@ -45,7 +45,7 @@ class Coqui:
                 values[name] = unquote(given)
         for name in ("style_wav", "speaker_wav"):
             if name in values:
-                message = f"'{name}' is not read. Make a voice, give its id as speaker_id."
+                message = f"'{name}' is not supported. Make a voice, and pass its id as speaker_id."
                 raise invalid("unsupported_value", message, name)
         return self._wav(
             request, values.get("text", ""), values.get("speaker_id"), values.get("language_id")

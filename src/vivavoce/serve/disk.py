@@ -40,7 +40,7 @@ class DiskCache:
         except FileNotFoundError:
             return None
         except (OSError, SafetensorError, ValueError, KeyError, TypeError):
-            log.warning("removed a damaged result from the cache")
+            log.warning("removed a damaged result from the disk cache")
             with contextlib.suppress(OSError):
                 path.unlink()
             return None
@@ -57,7 +57,7 @@ class DiskCache:
             self._make_room(len(data))
             write_bytes(path, data)
         except (OSError, VivavoceError) as error:
-            log.warning("cannot keep a result on disk: %s", type(error).__name__)
+            log.warning("cannot write a result to the disk cache: %s", type(error).__name__)
 
     def _make_room(self, size: int) -> None:
         files = [(path.stat(), path) for path in self.folder.glob(f"*{SUFFIX}")]

@@ -104,7 +104,7 @@ class Guard:
     def _check(self, scope: Scope, headers: Headers, caller: Caller) -> None:
         """Raises ApiError for what may not be asked from there, or without a key."""
         if "content-length" in headers and "transfer-encoding" in headers:
-            message = "The request has two lengths."
+            message = "The request has both Content-Length and Transfer-Encoding."
             raise ApiError(400, "invalid_value", message, headers={"connection": "close"})
         self._check_host(headers)
         self._check_origin(scope, headers)
@@ -117,7 +117,7 @@ class Guard:
             return
         host = _hostname(headers.get("host", ""))
         if host not in (*LOOPBACK, *config.allowed_hosts):
-            message = "The server is not known under this name."
+            message = "This host name is not allowed (--allowed-host)."
             raise ApiError(421, "unknown_host", message, headers={"connection": "close"})
 
     def _check_origin(self, scope: Scope, headers: Headers) -> None:

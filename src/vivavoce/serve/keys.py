@@ -34,7 +34,7 @@ class Keys:
                 raise UsageError(f"Cannot read the keys in {self._file}: {error}.") from error
         pairs = [*self._given, *(_pair(line) for line in lines if _tells(line))]
         if self._file is not None and not pairs:
-            raise UsageError(f"{self._file} holds no key.", "Write one `name:key` a line.")
+            raise UsageError(f"{self._file} holds no key.", "Write one `name:key` per line.")
         self._pairs = tuple((name, key.encode()) for name, key in pairs)
 
     def name_of(self, key: str) -> str | None:

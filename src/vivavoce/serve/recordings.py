@@ -27,7 +27,7 @@ def read_recording(data: bytes, param: str, shortest_s: float = 1.0) -> Audio:
     """Speech of `shortest_s` to 60 s, mono, at its own rate. Raises ApiError 400."""
     form = container_of(data)
     if form is None:
-        message = "This is no wav, flac, ogg, mp3, aac, mp4 or webm recording."
+        message = "This is not a wav, flac, ogg, mp3, aac, mp4 or webm recording."
         raise invalid("bad_audio", message, param)
     try:
         audio = _decoded(data, form, param)
@@ -83,7 +83,7 @@ def _bounded(av: Any, container: Any, rate: int, param: str) -> Iterator[np.ndar
                 raise invalid("audio_too_long", message, param)
             yield samples
         if time.monotonic() > latest:
-            raise invalid("bad_audio", "Decoding the recording takes too long.", param)
+            raise invalid("bad_audio", "Decoding the recording took too long.", param)
 
 
 def _require_speech(audio: Audio, param: str, shortest_s: float) -> None:

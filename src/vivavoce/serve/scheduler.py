@@ -155,7 +155,7 @@ class Scheduler:
         per_key = self.config.limits.per_key
         if per_key and sum(key in job.keys for job in self.jobs) >= per_key:
             self.watcher.refused("rate_limit_exceeded")
-            message = f"At most {per_key} requests at once are allowed."
+            message = f"At most {per_key} concurrent requests are allowed."
             headers = {"retry-after": str(self.retry_s())}
             code = "rate_limit_exceeded"
             raise ApiError(429, code, message, None, "rate_limit_error", headers)

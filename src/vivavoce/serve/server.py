@@ -71,7 +71,7 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         raise UsageError(
-            f"Cannot listen at {host}, port {port}: {error.strerror}.",
+            f"Cannot listen on {host}, port {port}: {error.strerror}.",
             "Choose another with --port or --host.",
         ) from error
 
@@ -115,7 +115,7 @@ async def start_wyoming(wyoming: Wyoming, host: str, port: int) -> int:
         return await wyoming.start(host, port)
     except OSError as error:
         raise UsageError(
-            f"Cannot listen at {host}, port {port}: {error.strerror}.",
+            f"Cannot listen on {host}, port {port}: {error.strerror}.",
             "Choose another with --wyoming.",
         ) from error
 
@@ -144,7 +144,7 @@ def uvicorn_config(service: Service) -> uvicorn.Config:
 
 def announce(config: ServeConfig) -> None:
     host = f"[{config.host}]" if ":" in config.host else config.host
-    log.info("listening at http://%s:%d", host, config.port)
+    log.info("listening on http://%s:%d", host, config.port)
 
 
 class Signals:

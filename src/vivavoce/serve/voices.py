@@ -167,7 +167,7 @@ class Voices:
         """Hold one of the places for uploads. Raises ApiError: 403, or 503 where all are taken."""
         self._require_allowed()
         if self.uploads >= UPLOADS:
-            raise busy("overloaded", "Too many recordings come at once.", 2)
+            raise busy("overloaded", "Too many recordings are being uploaded.", 2)
         self.uploads += 1
         try:
             yield
@@ -181,7 +181,7 @@ class Voices:
             times.popleft()
         most = self.service.config.limits.voices_a_minute
         if len(times) >= most:
-            message = f"At most {most} voices a minute are made."
+            message = f"At most {most} voices can be made per minute."
             headers = {"retry-after": str(max(1, round(60 - (now - times[0])) if times else 60))}
             code = "rate_limit_exceeded"
             raise ApiError(429, code, message, None, "rate_limit_error", headers)

@@ -131,7 +131,7 @@ class Socket:
         if not name:
             raise invalid("missing_required_parameter", "'id' is required.", "id")
         if name in self.turns:
-            raise invalid("invalid_value", f"There is a turn {name!r} already.", "id")
+            raise invalid("invalid_value", f"A turn {name!r} already exists.", "id")
         if len(self.turns) >= self.service.config.limits.turns:
             raise invalid("invalid_value", "Too many turns are waiting.", "id")
         form = fields.choice("format", tuple(MEDIA_TYPES), "pcm")

@@ -53,7 +53,7 @@ async def read_event(reader: asyncio.StreamReader) -> WyomingEvent | None:
         head = _object(line)
         data = head.get("data") or {}
         if not isinstance(data, dict):
-            raise Garbage("data is no object")
+            raise Garbage("data is not an object")
         data_length = _length(head, "data_length", DATA)
         if data_length:
             data = data | _object(await reader.readexactly(data_length))

@@ -98,7 +98,7 @@ def check(replacements: Sequence[Replacement], target: str, audio: Audio) -> lis
             length = f"The recording is {audio.duration_s:.3f} s long."
             raise UsageError(f"{span} is not within the recording.", length)
         if one.start_s < before:
-            raise UsageError(f"{span} overlaps another replacement.", "Give them one by one.")
+            raise UsageError(f"{span} overlaps another replacement.", "Merge the two spans.")
         if one.seconds is not None and not 0.0 < one.seconds <= WINDOW_S:
             advice = f"Give more than 0 and at most {WINDOW_S:g}."
             raise UsageError(f"The new length of {span} is {one.seconds:g} s.", advice)
@@ -108,7 +108,7 @@ def check(replacements: Sequence[Replacement], target: str, audio: Audio) -> lis
         place = said.find(_plain(one.text), place)
         if place < 0:
             raise UsageError(
-                f"The target does not say '{one.text}' there.",
+                f"The target does not contain '{one.text}' there.",
                 "Give the full text of the edited recording, with the new words in order.",
             )
         place, before = place + len(_plain(one.text)), one.end_s

@@ -27,7 +27,7 @@ def check_duration(
     seconds = frames * frame_s
     if SHORTEST_TOKEN_S * tokens <= seconds <= LONGEST_TOKEN_S * tokens + 2:
         return ()
-    return _refuse(f"The model gave {seconds:.2f} s for {tokens} tokens ('{text[:40]}')", lenient)
+    return _refuse(f"The model made {seconds:.2f} s for {tokens} tokens ('{text[:40]}')", lenient)
 
 
 def check_pace(
@@ -40,7 +40,7 @@ def check_pace(
     pace = implausible_pace(text, seconds, speed)
     if pace is None:
         return ()
-    said = f"The model gave {seconds:.2f} s for '{text[:40]}' ({pace:.1f} characters a second)"
+    said = f"The model returned {seconds:.2f} s for '{text[:40]}' ({pace:.1f} characters a second)"
     return _refuse(said, lenient)
 
 
@@ -60,7 +60,7 @@ class SampleGuard:
     def feed(self, samples: np.ndarray) -> np.ndarray:
         """The samples within [-1, 1]. Raises GuardError for NaN or infinity."""
         if nonfinite_count(samples):
-            raise GuardError(f"The model gave NaN or infinity for '{self.text[:40]}'.", _ADVICE)
+            raise GuardError(f"The model returned NaN or infinity for '{self.text[:40]}'.", _ADVICE)
         self.pieces.append(samples)
         return samples.clip(-1.0, 1.0)
 
@@ -68,13 +68,13 @@ class SampleGuard:
         """What to warn about. Raises GuardError for an utterance that is silent throughout."""
         samples = np.concatenate(self.pieces or [np.zeros(0, np.float32)])
         if is_silent(samples, SILENCE_DB):
-            return _refuse(f"The model gave silence for '{self.text[:40]}'", self.lenient)
+            return _refuse(f"The model returned silence for '{self.text[:40]}'", self.lenient)
         warnings = []
         offset, clipped = dc_offset(samples), clipping_ratio(samples, limit=1.0)
         if abs(offset) > DC_LIMIT:
             warnings.append(f"constant offset of {offset:+.3f} in '{self.text[:40]}'")
         if clipped > CLIPPED_SHARE:
-            warnings.append(f"{clipped:.1%} of the samples clipped in '{self.text[:40]}'")
+            warnings.append(f"{clipped:.1%} of the samples are clipped in '{self.text[:40]}'")
         return tuple(warnings)
 
 

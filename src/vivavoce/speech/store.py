@@ -93,7 +93,7 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(
-                f"Cannot keep speech in {self.folder}: {error.strerror}.", files.ADVICE
+                f"Cannot write to {self.folder}: {error.strerror}.", files.ADVICE
             ) from error
         beside = path.with_suffix(".json")
         if warnings or note:

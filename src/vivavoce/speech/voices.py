@@ -81,7 +81,7 @@ def heard(
         )
         return edit.cut(audio, start_s, end_s) if cut else audio
     if not recording:
-        raise UsageError("There is no recording.", "Give a few seconds of somebody speaking.")
+        raise UsageError("There is no recording.", "Give a few seconds of one person's speech.")
     if len(recording) == 1:
         return heard(recording[0], start_s, end_s, longest_s)
     if cut:
@@ -201,7 +201,7 @@ def voices_mix(name: str, speakers: str, model: str, *, replace: bool = False) -
     voice = _loaded(model).voice(speakers)
     if "embedding" not in voice.tensors:
         raise VoiceError(
-            f"The speakers of '{model}' cannot be kept as voices.",
+            f"The speakers of '{model}' cannot be saved as voices.",
             "Use a vits or xtts model with several speakers.",
         )
     licence = library.show(model).row.licence

@@ -82,7 +82,7 @@ def read(folder: Path, step: int) -> SavedState:
         if version != VERSION and (digest is None or digest == _digest(state)):
             raise TrainingError(
                 f"{where} was written by another version of vivavoce ({version}).",
-                "Continue with that version, or start anew in another output folder.",
+                "Continue with that version, or start again in another output folder.",
             )
         if digest is not None and digest != _digest(state):
             raise ValueError("its checksum differs")

@@ -94,8 +94,8 @@ def task_of(run: Path, found: SavedState) -> Task:
     frozen = {n for n, p in task.named_parameters() if not p.requires_grad}
     if base is not None and start.fingerprint(base) != found.state.get("base", ""):
         raise TrainingError(
-            f"'{wanted.start.model}' is not what {run} began with.",
-            "Put the weights back that the run was started from.",
+            f"'{wanted.start.model}' is not the model that {run} started from.",
+            "Restore the weights that the run started from.",
         )
     take(task, within(found.tensors, "task/"), frozen if base is not None else set())
     task.exported.load_state_dict(within(found.tensors, "ema/"), strict=False)

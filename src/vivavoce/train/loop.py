@@ -210,8 +210,8 @@ class Trainer:
         """
         if plain.get("base", "") != self.base:
             raise TrainingError(
-                f"'{self.recipe.start.model}' is not what the checkpoint's run began with.",
-                "Give start.model the weights that it had, or start anew in another output folder.",
+                f"'{self.recipe.start.model}' is not the model that this run started from.",
+                "Restore its weights, or start again in another output folder.",
             )
         try:
             take(self.task, within(tensors, "task/"), self.unsaved)
@@ -224,7 +224,7 @@ class Trainer:
         except (RuntimeError, KeyError) as error:
             raise TrainingError(
                 f"The checkpoint does not fit this recipe's model: {error}.",
-                "Undo the change to the recipe, or start anew in another output folder.",
+                "Undo the change to the recipe, or start again in another output folder.",
             ) from error
         state = dict(plain["state"])
         position = Position(**state.pop("position"))
@@ -335,7 +335,7 @@ class Trainer:
             how = f"batches are computed in {state.parts} parts"
         else:
             raise TrainingError(
-                f"Step {state.step} does not fit the memory with a single utterance at a time.",
+                f"Step {state.step} does not fit into memory, even with one utterance at a time.",
                 "Lower data.max_s, use start.train = 'lora', or another device.",
             )
         logger.warning("Memory ran out at step %d: from now on %s.", state.step, how)

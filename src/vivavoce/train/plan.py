@@ -114,7 +114,7 @@ def plan(task: Task, recipe: Recipe, load: Load, device: torch.device) -> Memory
     if shape is None:
         if asked:
             logger.warning(
-                "The family '%s' has no memory plan: the limit is not kept.", recipe.family
+                "The family '%s' has no memory plan: the memory limit is ignored.", recipe.family
             )
         return MemoryPlan(train, asked_gb=asked, reasons=("the family has no memory plan",))
     limit = round(asked * 1e9) if asked else usable(device) or 0

@@ -77,7 +77,7 @@ def read(record: Mapping[str, Any]) -> Prosody | None:
     if not given:
         return None
     if len(given) < len(KEYS):
-        raise ValueError(f"of {', '.join(KEYS)} it has only {', '.join(given)}")
+        raise ValueError(f"it has only {', '.join(given)} of {', '.join(KEYS)}")
     tokens = tuple(int(token) for token in record["tokens"])
     durations = np.asarray(record["durations_s"], np.float64)
     pitch = np.asarray(record["pitch_hz"], np.float32)

@@ -194,7 +194,7 @@ class Run:
         """
         if not wanted and checkpoint.steps(self.checkpoints):
             raise TrainingError(
-                f"{self.folder} holds a run already.", "Resume it, or choose another output."
+                f"{self.folder} already holds a run.", "Resume it, or choose another output."
             )
         found, messages = checkpoint.newest(self.checkpoints)
         for message in messages:
@@ -204,7 +204,7 @@ class Run:
         if tuple(found.state["speakers"]) != self.speakers:
             raise TrainingError(
                 "The data's speakers are not those of the checkpoint.",
-                "Start anew in another output folder.",
+                "Start again in another output folder.",
             )
         logger.info("Going on from step %d.", found.step)
         if not self.trainer.load(found.tensors, found.state):

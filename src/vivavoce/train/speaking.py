@@ -79,5 +79,5 @@ def _vocoder(name: str, device: torch.device) -> Vocoder:
     stored = library.open_model(name)
     own = stored if stored.manifest["kind"] == "vocoder" else build.split(stored)[1]
     if own is None:
-        raise ConfigError(f"'{name}' is a model without a vocoder of its own.", "Name a vocoder.")
+        raise ConfigError(f"'{name}' has no vocoder.", "Set speak.vocoder.")
     return build.vocoder(own).to(device).freeze()

@@ -113,7 +113,7 @@ def frozen(task: Task, wanted: Iterable[str]) -> set[int]:
         chosen = [p for n, p in names.items() if matches(n, task.groups.get(one, (one,)))]
         if not chosen:
             advice = near_misses(one, task.groups) or f"Groups: {', '.join(task.groups)}."
-            raise ConfigError(f"start.freeze names '{one}', which is no part of the model.", advice)
+            raise ConfigError(f"start.freeze names '{one}', not a part of the model.", advice)
         found |= {id(p) for p in chosen}
     return found
 

@@ -17,7 +17,7 @@ _GENERATOR, _DISCRIMINATOR = "model_g.", "model_d."
 _INNER = ("generator_model_params", "model_params", "model_args", "wavernn_model_params")
 """Where the settings of a generator lie; the last is what older files have."""
 
-_ADVICE = "Take the config.json that came with the weights."
+_ADVICE = "Use the config.json that came with the weights."
 
 Named = dict[str, Tensor]
 Sizes = Callable[[Named, Mapping[str, Any]], object]
@@ -61,7 +61,7 @@ def coqui_importer(
         kind, audio = foreign.get("generator_model", kinds[0]), foreign.get("audio")
         if kind not in kinds:
             raise BadCheckpoint(
-                f"The configuration is of a '{kind}', the weights are of a '{kinds[0]}'.", _ADVICE
+                f"The configuration is for a '{kind}', the weights are a '{kinds[0]}'.", _ADVICE
             )
         if not isinstance(audio, Mapping):
             raise BadCheckpoint("The configuration has no table 'audio'.", _ADVICE)

@@ -69,7 +69,7 @@ def tables_of(its: Mapping[str, Tensor], said: Mapping[str, Any], spec: FeatureS
     """
     sizes = VOCODERS.family(family()).importer.config_from_tensors
     if not family(its) or sizes is None:
-        raise BadCheckpoint("The decoder of the checkpoint is missing.", "Take all of it.")
+        raise BadCheckpoint("The decoder of the checkpoint is missing.", "Use the full one.")
     config = config_of(to_dict(sizes(its)) | {k: v for k, v in said.items() if v})
     return {"family": family(), "config": to_dict(config), "features": to_dict(spec)}
 

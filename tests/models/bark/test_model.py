@@ -102,7 +102,7 @@ def test_rambling_is_tried_once_more_and_then_an_error():
     tts.model.semantic.norm.weight.zero_()
     tries = []
     options = {"duration_s": 0.0, "temperature": 0.0, "end_probability": 1.0}
-    with pytest.raises(GuardError, match=r"length limit \(2\.\d s\) without an end \('No\.'\)"):
+    with pytest.raises(GuardError, match=r"limit \(2\.\d s\) without a stop token \('No\.'\)"):
         tts.speak("No.", on_step=lambda done, _: tries.append(done), **options)
     assert tries.count(1) == 2
     said = tts.speak("No.", on_problem="warn", **options)
@@ -131,7 +131,7 @@ def test_an_npz_is_a_voice(tmp_path, tts):
     given = tts.speak("Good.", str(file)).samples
     assert np.array_equal(given, tts.speak("Good.", voice).samples)
     np.savez(file, some=np.zeros(3))
-    with pytest.raises(VoiceError, match=r"arrays in .*\(some\) are no voice"):
+    with pytest.raises(VoiceError, match=r"arrays in .*\(some\) are not a voice"):
         voice_file.load(file)
     file.write_bytes(b"PK")
     with pytest.raises(VoiceError, match="is not a voice file"):

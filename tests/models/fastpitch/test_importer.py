@@ -93,7 +93,7 @@ def test_what_is_not_implemented_is_refused() -> None:
     with pytest.raises(BadCheckpoint, match="vectors from a speaker encoder"):
         importer.tables({**foreign, "model_args": {"use_d_vector_file": True}}, tensors)
     kept = {k: v for k, v in tensors.items() if not k.startswith("encoder.")}
-    with pytest.raises(BadCheckpoint, match="encoder is of a kind that is not known"):
+    with pytest.raises(BadCheckpoint, match="encoder is of an unsupported kind"):
         importer.tables(foreign, kept)
     kept = {k: v for k, v in tensors.items() if "decoder.postnet" not in k}
     with pytest.raises(BadCheckpoint, match="decoder's last layer is missing"):

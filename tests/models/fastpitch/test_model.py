@@ -108,7 +108,7 @@ def test_nothing_and_too_much_are_refused() -> None:
     strange = Tokens((3, 130), (0, 0))
     with pytest.raises(BadCheckpoint, match="symbol number 130; the model has 130"):
         list(model.generate(sentences([strange], model.voice(), FastPitchOptions()), NOISE))
-    with pytest.raises(TextError, match="100 frames; this model knows at most 60"):
+    with pytest.raises(TextError, match="100 frames; the limit of this model is 60"):
         spoken(model, (20,))
     assert int(spoken(model, (12,)).lengths[0]) == 60
 

@@ -61,7 +61,7 @@ def test_a_state_that_is_never_left_is_reported():
     model = toy()
     model.output.bias.data[-1] = -100.0
     *_, last = model.generate([sentence(model, 2)], Noise(0))
-    assert "did not stop by itself within 3.7 s" in last.problems[0]
+    assert "found no stop token within 3.7 s" in last.problems[0]
 
 
 @pytest.mark.parametrize("count", [0, 1001])

@@ -163,7 +163,7 @@ def test_bad_requests_are_refused():
     for tensors in ({}, {"speaker": torch.tensor([2])}, {"speaker": torch.tensor([-1])}):
         with pytest.raises(UnknownVoice, match="'x' names no speaker"):
             model.begin(sentence(model, 3, Voice("x", "tacotron2", tensors)), Noise(0))
-    with pytest.raises(VoiceError, match="takes no style"):
+    with pytest.raises(VoiceError, match="has no styles"):
         model.style_voice(speechlike(2.0))
     styled = toy(style=STYLE)
     with pytest.raises(VoiceError, match="no style token 9; the model has 4"):

@@ -199,7 +199,7 @@ def test_configurations_that_do_not_fit():
         ({"model": {}, "data": {}}, 4, "4 symbols, the publication's alphabet 178"),
         ({"model_type": "vits"}, 4, "no vocab.json"),
         ({"model_args": {}, "model": "vits"}, 4, "symbols, the weights have 4"),
-        ({"model_args": {}, "model": "glow_tts"}, 4, "configuration is of a 'glow_tts'"),
+        ({"model_args": {}, "model": "glow_tts"}, 4, "configuration is for a 'glow_tts'"),
         ({"model_args": {"encoder_sample_rate": 1}, "model": "vits"}, 4, "different sample rates"),
     ):
         with pytest.raises(BadCheckpoint, match=message):

@@ -247,7 +247,7 @@ def test_a_mix_is_kept_as_a_voice(tmp_path):
     with pytest.raises(UnknownVoice, match="no speaker 'eve'"):
         voices.voices_mix("other", "eve+ann", folder)
     alone = str(stored(tmp_path / "alone", *toy()))
-    with pytest.raises(VoiceError, match="cannot be kept"):
+    with pytest.raises(VoiceError, match="cannot be saved"):
         voices.voices_mix("other", "default", alone)
     with pytest.raises(VoiceError, match="should have a vector of 6"):
         load(str(tmp_path / "plain"), device="cpu").speak("abc", "both")

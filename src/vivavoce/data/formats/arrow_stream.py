@@ -49,7 +49,7 @@ def read_columns(data: bytes, names: Sequence[str]) -> dict[str, list[Cell]]:
     except (struct.error, IndexError, UnicodeDecodeError) as error:
         raise ValueError("it is damaged") from error
     if fields is None:
-        raise ValueError("it is no Arrow stream")
+        raise ValueError("it is not an Arrow stream")
     return columns
 
 

@@ -91,13 +91,11 @@ class BarkOptions(Options):
     fine_temperature: Annotated[float, Opt("Temperature of the fine codes.", 0, 5)] = 0.5
     end_probability: Annotated[
         float,
-        Opt(
-            "Probability of the stop token that ends the speech; a lower one cuts tails.", 0.001, 1
-        ),
+        Opt("Stop-token probability at which speech ends; lower stops earlier.", 0.001, 1),
     ] = 0.2
     duration_s: Annotated[
         float,
-        Opt("Length of every chunk; 0 is natural.", 0, 60, flag="--duration", metavar="SECONDS"),
+        Opt("Length of every chunk; 0 is automatic.", 0, 60, flag="--duration", metavar="SECONDS"),
     ] = 0.0
 
 

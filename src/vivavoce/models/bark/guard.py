@@ -25,7 +25,7 @@ def longest_s(text: str) -> float:
 def problem(text: str, seconds: float, ended: bool) -> str:
     """What is wrong with so many seconds of it, or ""."""
     if not ended:
-        return f"Generation reached its length limit ({seconds:.1f} s) without an end"
+        return f"Generation reached its length limit ({seconds:.1f} s) without a stop token"
     if spoken_characters(_SOUND.sub(" ", text)) > FASTEST * (seconds + SPARE_S / 5):
         return f"Generation stopped after {seconds:.1f} s; the text is probably truncated"
     return ""

@@ -89,7 +89,7 @@ def tables(
     found = foreign.get("found") or {}
     kind = foreign.get("model") or foreign.get("model_type") or "bark"
     if kind != "bark":
-        raise BadCheckpoint(f"The weights are a Bark, the configuration is of a '{kind}'.", _ADVICE)
+        raise BadCheckpoint(f"The weights are Bark's, the configuration a '{kind}'.", _ADVICE)
     if "vocabulary" not in found:
         raise BadCheckpoint("There is no vocab.txt beside the checkpoint.", _ADVICE)
     args = (found.get("checkpoint") or {}).get("model_args") or {}
@@ -111,7 +111,7 @@ def gpt_config(ours: Mapping[str, Tensor], part: str, head_width: int = HEAD_WID
     its = under(ours, f"{part}.")
     table = its.get("tokens.weight", its.get("books.0.weight"))
     if table is None:
-        raise BadCheckpoint(f"The checkpoint lacks the {part} codes' model.", _ADVICE)
+        raise BadCheckpoint(f"The checkpoint lacks the model of the {part} codes.", _ADVICE)
     return GptConfig(
         n_in=table.shape[0],
         n_out=its.get("head.weight", table).shape[0],

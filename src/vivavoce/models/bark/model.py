@@ -138,7 +138,7 @@ class Bark(AcousticModel[BarkOptions]):
                 raise ConfigError(
                     f"duration_s is {options.duration_s:g}; at speed {options.speed:g} it may be "
                     f"{MOST_SEMANTIC / rate / options.speed:.1f}.",
-                    "Ask for less, or leave it to the model: 0.",
+                    "Use less, or 0 to let the model choose.",
                 )
             return exact
         return min(MOST_SEMANTIC, round(guard.longest_s(sentence.tokens.text) * rate))

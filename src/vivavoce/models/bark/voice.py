@@ -18,7 +18,7 @@ PARTS = ("semantic", "coarse", "fine")
 SHORTEST = 4
 """Codes of each kind, of which half a second has dozens."""
 _LANGUAGE = re.compile(r"([a-z]{2})_speaker_\d+")
-ADVICE = "Take a history prompt of Bark: an .npz with semantic_prompt, coarse_prompt, fine_prompt."
+ADVICE = "Use a history prompt of Bark: an .npz with semantic_prompt, coarse_prompt, fine_prompt."
 
 
 def from_arrays(name: str, arrays: Mapping[str, Tensor]) -> Voice | None:

@@ -96,7 +96,7 @@ def tables(
     try:
         config = config_from_coqui(settings, adapt(tensors)[0])
     except KeyError as error:
-        raise BadCheckpoint(f"A part is missing: {error}.", "Take the whole checkpoint.") from error
+        raise BadCheckpoint(f"A part is missing: {error}.", "Use the full checkpoint.") from error
     audio, vocoder = foreign.get("audio") or {}, settings.get("vocoder") or {}
     spec = mel_from_coqui(audio | {"num_mels": config.n_mels}, VITS_MEL_22K)
     said = {

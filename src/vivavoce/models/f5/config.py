@@ -62,7 +62,7 @@ class F5Options(Options):
         Literal["euler", "midpoint"], Opt("ODE solver; midpoint evaluates the model twice a step.")
     ] = "euler"
     guidance: Annotated[
-        float, Opt("Classifier-free guidance; 0 disables it and is twice as fast.", 0, 20)
+        float, Opt("Classifier-free guidance scale; 0 disables it and halves the time.", 0, 20)
     ] = 2.0
     sway: Annotated[
         float, Opt("Sway sampling coefficient; 0 is a uniform time grid.", -1, 1)
@@ -73,7 +73,7 @@ class F5Options(Options):
     ] = 1.0
     duration_s: Annotated[
         float,
-        Opt("Length of every chunk; 0 is natural.", 0, 60, flag="--duration", metavar="SECONDS"),
+        Opt("Length of every chunk; 0 is automatic.", 0, 60, flag="--duration", metavar="SECONDS"),
     ] = 0.0
     normalise: Annotated[bool, Opt("Leave numbers and dates as they are written.")] = True
     low_memory: Annotated[

@@ -83,7 +83,7 @@ def adapt(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
     if any(name.startswith("audio_embed.") for name in short):
         raise BadCheckpoint(
             "This is an MMDiT model; of the F5 family only DiT and UNetT (E2) are implemented.",
-            "No MMDiT weights have been published; take an F5-TTS or E2-TTS checkpoint.",
+            "No MMDiT weights have been published; use an F5-TTS or E2-TTS checkpoint.",
         )
     ours: dict[str, Tensor] = {}
     for name, tensor in short.items():
@@ -205,7 +205,7 @@ def _shape(ours: Mapping[str, Tensor], name: str) -> tuple[int, ...]:
     if f"backbone.{name}" not in ours:
         raise BadCheckpoint(
             f"This is not a complete F5 or E2 model: '{name}' is missing.",
-            "Take a checkpoint of the full model, not a part or an adapter of it.",
+            "Use a checkpoint of the full model, not a part or an adapter of it.",
         )
     return tuple(ours[f"backbone.{name}"].shape)
 

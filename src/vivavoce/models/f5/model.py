@@ -264,7 +264,7 @@ class F5TTS(AcousticModel[F5Options]):
             return self.kept[key]
         if self.kept:
             raise ConfigError(
-                "With low_memory the weights for another schedule are gone.",
+                "low_memory has freed the weights for other schedules.",
                 "Load the model again to change steps, method or sway.",
             )
         schedule = self.backbone.schedule(times.to(device))

@@ -127,7 +127,7 @@ def config_from_coqui(
     align = "duration_predictor.layers.3.weight" in tensors
     last = ours.get("decoder.tail.3.weight", ours.get("decoder.last.weight"))
     if last is None:
-        raise BadCheckpoint("The decoder's last layer is missing.", "Take the whole checkpoint.")
+        raise BadCheckpoint("The decoder's last layer is missing.", "Use the full checkpoint.")
     return FastPitchConfig(
         n_tokens=ours["embedding.weight"].shape[0],
         width=ours["embedding.weight"].shape[1],
@@ -171,7 +171,7 @@ def _residual(part: str, said: Mapping[str, Any], ours: Mapping[str, Tensor]) ->
     first = ours.get(f"{blocks}0.layers.0.conv.weight")
     if first is None:
         raise BadCheckpoint(
-            f"The {part} is of a kind that is not known here.",
+            f"The {part} is of an unsupported kind.",
             "Known: fftransformer, residual_conv_bn, relative_position_transformer, wavenet.",
         )
     number = count(ours, blocks)

@@ -84,7 +84,7 @@ class FastPitch(ParallelModel[FastPitchOptions, FastPitchConfig]):
         known = self.positions.shape[1]
         if x.shape[2] > known:
             raise TextError(
-                f"The utterance has {x.shape[2]} frames; this model knows at most {known}.",
-                "Cut the text, or raise the speed.",
+                f"The utterance has {x.shape[2]} frames; the limit of this model is {known}.",
+                "Split the text, or raise the speed.",
             )
         return x * math.sqrt(self.config.width) + self.positions[:, : x.shape[2]]

@@ -46,7 +46,7 @@ class HmmOptions(Options):
 
     temperature: Annotated[float, Opt("Sampling temperature; 0 is deterministic.", 0, 5)] = 0.0
     duration_threshold: Annotated[
-        float, Opt("Quantile at which a state is left; higher speaks faster.", 0.01, 0.99)
+        float, Opt("Duration quantile at which a state ends; higher speaks faster.", 0.01, 0.99)
     ] = 0.43
 
 

@@ -149,9 +149,7 @@ class Tacotron(CoquiSpoken[TacotronOptions, TacotronConfig], StepwiseModel[Tacot
         for a model without a style, AudioError for a recording too short.
         """
         if self.style is None or self.spec.kind != "mel":
-            raise VoiceError(
-                "This model takes no style.", "Speak without one, or load a model with GST."
-            )
+            raise VoiceError("This model has no styles.", "Leave it out, or load a model with GST.")
         if isinstance(style, Audio):
             vector = self._style_of(self.style, style, transcript)
         elif isinstance(self.style, StyleTokens):

@@ -88,21 +88,19 @@ class TortoiseConfig:
 class TortoiseOptions(Options):
     """How to speak: more takes and more steps sound better and cost as much more time."""
 
-    quality: Annotated[Quality, Opt("The preset of takes and steps, from quickest to best.")] = (
+    quality: Annotated[Quality, Opt("Preset of candidates and steps, from fastest to best.")] = (
         "fast"
     )
     candidates: Annotated[
-        int, Opt("Takes of a sentence, of which the best is kept; 0 is the preset's.", 0, 1024)
+        int, Opt("Candidates per sentence; the best is kept. 0 is the preset's.", 0, 1024)
     ] = 0
     steps: Annotated[int, Opt("Diffusion steps; 0 is the preset's.", 0, 1000)] = 0
-    sampler: Annotated[Sampler, Opt("How a diffusion step is taken; ancestral draws noise.")] = (
+    sampler: Annotated[Sampler, Opt("Diffusion sampler; ancestral adds noise at each step.")] = (
         "ddim"
     )
-    guidance: Annotated[float, Opt("How far to go beyond unguided speech; 0 disables.", 0, 20)] = (
-        2.0
-    )
+    guidance: Annotated[float, Opt("Classifier-free guidance scale; 0 disables.", 0, 20)] = 2.0
     diffusion_temperature: Annotated[
-        float, Opt("How loud the noise is that the mel is made from.", 0, 2)
+        float, Opt("Scale of the initial noise of the diffusion.", 0, 2)
     ] = 1.0
     temperature: Annotated[float, Opt("Sampling temperature; 0 is deterministic.", 0, 5)] = 0.8
     top_k: Annotated[int, Opt("Sample from the k most likely codes; 0 disables.", 0, 100_000)] = 50
@@ -111,7 +109,7 @@ class TortoiseOptions(Options):
         2.0
     )
     max_codes: Annotated[
-        int, Opt("Codes that end a take, 21.5 a second; 0 is as many as fit.", 0, 500)
+        int, Opt("Maximum codes per candidate, 21.5 a second; 0: as many as fit.", 0, 500)
     ] = 0
 
     @property

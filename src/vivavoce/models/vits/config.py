@@ -66,7 +66,7 @@ class VitsConfig(LatentConfig):
             raise ConfigError("n_languages and language_width belong together.")
         if self.listener and self.listener.width != self.speaker_width:
             raise ConfigError(
-                f"The speaker encoder gives {self.listener.width} numbers, the model takes "
+                f"The speaker encoder returns {self.listener.width} numbers, the model takes "
                 f"{self.speaker_width}.",
                 "Put the model_se.pth that belongs to this checkpoint beside it, or none.",
             )
@@ -86,7 +86,7 @@ class VitsConfig(LatentConfig):
 class VitsOptions(Options):
     """How to speak: `noise_scale` and `duration_noise` are the temperatures of the two flows."""
 
-    language: Annotated[str, Opt("Language to speak; empty is the voice's own.", common=True)] = ""
+    language: Annotated[str, Opt("Language to speak; empty: the voice's own.", common=True)] = ""
     noise_scale: Annotated[
         float, Opt("Temperature of the prior; higher varies more, 0 is deterministic.", 0, 2)
     ] = 0.667

@@ -188,7 +188,7 @@ class VitsTTS(AcousticModel[VitsOptions]):
                 raise TextError(
                     f"A symbol has the number {min(ids) if min(ids) < 0 else max(ids)}; this model "
                     f"has {self.config.n_tokens}.",
-                    "Take the symbols that this model's own `tokenise` gives.",
+                    "Use the symbols that this model's `tokenise` returns.",
                 )
         device, options = self.device, [sentence.options for sentence in sentences]
         ids, mask = pad_tokens(tokens, device)

@@ -198,7 +198,7 @@ def coqui(foreign: Mapping[str, Any], rows: int) -> Settings:
     kind = foreign.get("model", "vits")
     if kind != "vits":
         raise BadCheckpoint(
-            f"The weights are a VITS, the configuration is of a '{kind}'.",
+            f"The weights are a VITS model, the configuration is for a '{kind}'.",
             BELONGS.format("config.json"),
         )
     arguments = foreign.get("model_args") or {}

@@ -168,7 +168,7 @@ def _shape(theirs: Mapping[str, Tensor], name: str) -> tuple[int, ...]:
     if name not in theirs:
         raise BadCheckpoint(
             f"This is not a complete VITS model: '{name}' is missing.",
-            "Take a checkpoint of the full generator.",
+            "Use a checkpoint of the full generator.",
         )
     return tuple(theirs[name].shape)
 
@@ -183,5 +183,5 @@ def _checked(make: Callable[[dict[str, Any]], T], table: dict[str, Any]) -> T:
         return make(table)
     except ConfigError as error:
         raise BadCheckpoint(
-            f"The checkpoint's sizes make no VITS: {error.message}", error.advice
+            f"The checkpoint's sizes are not those of a VITS model: {error.message}", error.advice
         ) from error

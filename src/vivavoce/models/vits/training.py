@@ -63,7 +63,7 @@ def start_from(voice: Trained, start: Start) -> list[nn.Module]:
         )
     if not start.new_posterior and not any(k.startswith("posterior.") for k in tensors):
         raise ConfigError(
-            f"'{manifest['name']}' has no posterior encoder, as all voices from an .onnx.",
+            f"'{manifest['name']}' has no posterior encoder, like all voices from an .onnx file.",
             "Start from the .ckpt of the voice, or train a new one: loss.new_posterior = true, "
             "with loss.freeze = ['text', 'durations', 'flow', 'decoder'].",
         )

@@ -14,7 +14,7 @@ from vivavoce.errors import BadCheckpoint
 VECTORS = "speakers/vectors"
 """What the matrix of all speakers is called among a checkpoint's tensors."""
 
-BELONGS = "Take the speakers.json that belongs to this checkpoint, or none."
+BELONGS = "Use the speakers.json that belongs to this checkpoint, or none."
 
 
 def tensors_of(found: Mapping[str, Any]) -> dict[str, Tensor]:

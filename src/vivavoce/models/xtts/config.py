@@ -78,7 +78,7 @@ class XttsOptions(Options):
         float, Opt("Speaking rate; 1 is natural, 2 twice as fast.", 0.2, 5, common=True)
     ] = 1.0
     language: Annotated[
-        str, Opt("Language to speak; empty is the voice's own, auto detects it.", common=True)
+        str, Opt("Language to speak; empty: the voice's own, auto: detected.", common=True)
     ] = ""
     temperature: Annotated[float, Opt("Sampling temperature; 0 is deterministic.", 0, 5)] = 0.75
     top_k: Annotated[int, Opt("Sample from the k most likely codes; 0 disables.", 0, 100_000)] = 50
@@ -90,7 +90,7 @@ class XttsOptions(Options):
         int, Opt("Codes before a stream's first chunk; fewer start sooner.", 1, 600)
     ] = 6
     max_codes: Annotated[
-        int, Opt("Maximum codes per utterance; 0 is as many as fit.", 0, 100_000)
+        int, Opt("Maximum codes per utterance; 0: as many as fit.", 0, 100_000)
     ] = 0
 
 

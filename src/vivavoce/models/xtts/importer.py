@@ -117,7 +117,7 @@ def _check(foreign: Mapping[str, Any]) -> None:
     kind = foreign.get("model", "xtts")
     if kind != "xtts":
         raise BadCheckpoint(
-            f"The weights are an XTTS, the configuration is of a '{kind}'.",
+            f"The weights are an XTTS model, the configuration is for a '{kind}'.",
             BELONGS.format("config.json"),
         )
     for key, wanted in (("model_args", dict), ("languages", list)):
@@ -131,9 +131,7 @@ def _vocoder(its: Mapping[str, Tensor]) -> dict[str, Any]:
     family = VOCODERS.recognise(its)
     sizes = VOCODERS.family(family).importer.config_from_tensors if family else None
     if sizes is None:
-        raise BadCheckpoint(
-            "The checkpoint has no vocoder.", "Take a checkpoint of the full model."
-        )
+        raise BadCheckpoint("The checkpoint has no vocoder.", "Use a checkpoint of the full model.")
     return {"family": family, "config": to_dict(sizes(its))}
 
 
@@ -180,7 +178,7 @@ def _rows(theirs: Mapping[str, Tensor], key: str, shape: Sequence[int]) -> Tenso
         if tensor is None or _without_ones(tensor.shape) != _without_ones(shape):
             raise BadCheckpoint(
                 f"The '{key}' of speaker {speaker!r} should be {list(shape)}; it is {found}.",
-                "Take the speakers_xtts.pth that belongs to this checkpoint, or none.",
+                "Use the speakers_xtts.pth that belongs to this checkpoint, or none.",
             )
         rows.append(tensor.float().reshape(1, *shape))
     return torch.cat(rows)

@@ -192,7 +192,7 @@ def _shape(theirs: Mapping[str, Tensor], name: str) -> tuple[int, ...]:
 def _missing(name: str) -> BadCheckpoint:
     return BadCheckpoint(
         f"This is not a complete XTTS model: '{name}' is missing.",
-        "Take a checkpoint of the full model, not a part or an adapter of it.",
+        "Use a checkpoint of the full model, not a part or an adapter of it.",
     )
 
 

@@ -152,7 +152,7 @@ class XttsTask(CountedTask):
         if len(tokens) > model.config.max_text:
             raise TextError(
                 f"The text has {len(tokens)} tokens; at most {model.config.max_text} fit.",
-                "Cut the recording and its text into shorter ones.",
+                "Split the recording and its text.",
             )
         return tokens
 
@@ -164,7 +164,7 @@ class XttsTask(CountedTask):
         codes, most = self._coder().codes(samples), self.exported.config.max_codes - 1
         if len(codes) > most:
             raise AudioError(
-                f"It becomes {len(codes)} codes; the model holds {most}.", "Lower data.max_s."
+                f"The recording has {len(codes)} codes; the limit is {most}.", "Lower data.max_s."
             )
         return codes
 

@@ -84,7 +84,7 @@ def tables(
     if missing:
         raise BadCheckpoint(
             f"This configuration is not a BigVGAN's: it has no '{missing[0]}'.",
-            "Take the config.json that lies beside the weights.",
+            "Use the config.json that came with the weights.",
         )
     kind, block = foreign["activation"], str(foreign.get("resblock", 1))
     if kind not in ("snake", "snakebeta") or block not in ("1", "2"):

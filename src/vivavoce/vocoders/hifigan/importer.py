@@ -124,7 +124,7 @@ def config_from_tensors(tensors: Mapping[str, Tensor]) -> HifiganConfig:
     taps = [*kernels, *table["block_kernels"]]
     if not (table["width"] and kernels and table["block_kernels"]) or 0 in taps:
         raise BadCheckpoint(
-            "Half of the checkpoint's HiFi-GAN is missing.", "Take a checkpoint of the full model."
+            "Half of the checkpoint's HiFi-GAN is missing.", "Use a checkpoint of the full model."
         )
     return from_dict(HifiganConfig, table)
 

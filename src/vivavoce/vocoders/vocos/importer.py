@@ -64,7 +64,7 @@ def tables(
     if "n_mels" not in mel:
         raise BadCheckpoint(
             "This Vocos does not read mel spectrograms (it is the EnCodec one).",
-            "Take charactr/vocos-mel-24khz.",
+            "Use charactr/vocos-mel-24khz.",
         )
     config = VocosConfig(backbone["dim"], backbone["intermediate_dim"], backbone["num_layers"])
     features = FeatureSpec(
@@ -83,7 +83,7 @@ def tables(
 def _arguments(foreign: Mapping[str, Any], part: str) -> dict[str, Any]:
     table = foreign.get(part)
     if not isinstance(table, dict):
-        raise BadCheckpoint(f"The Vocos configuration has no '{part}'.", "Take its config.yaml.")
+        raise BadCheckpoint(f"The Vocos configuration has no '{part}'.", "Use its config.yaml.")
     return table.get("init_args", table)
 
 

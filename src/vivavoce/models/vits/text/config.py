@@ -30,7 +30,7 @@ class PiperText:
         if missing:
             raise ConfigError(
                 f"The voice's phoneme_id_map lacks {', '.join(missing)}.",
-                "Take the .json that belongs to the voice.",
+                "Use the .json that belongs to the voice.",
             )
 
 
