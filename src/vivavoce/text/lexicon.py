@@ -1,7 +1,7 @@
 r"""Words and patterns that are to be said otherwise than they are written, from a TOML file.
 
 [words]
-siobhan = "Shivawn"                            # small letters: however it is written
+siobhan = "Shivawn"                            # lower case: matches any case
 NASA = { spell = true }                        # with capitals: only so
 Caius = { say = "Keys", phonemes = "kiːz" }    # phonemes for voices that read them
 [patterns]

@@ -1,4 +1,4 @@
-"""Published names are consumed to the last one, and odd configurations are refused."""
+"""Published names are used to the last one, and odd configurations are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Official names are consumed to the last one, in every spelling of weight norm."""
+"""Official names are used to the last one, in every spelling of weight norm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Official names are consumed to the last one, both weight-norm spellings and both configs."""
+"""Official names are used to the last one, both weight-norm spellings and both configs."""
 
 from __future__ import annotations
 

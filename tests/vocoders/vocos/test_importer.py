@@ -1,4 +1,4 @@
-"""The official checkpoint's names are consumed to the last one."""
+"""The official checkpoint's names are used to the last one."""
 
 from __future__ import annotations
 

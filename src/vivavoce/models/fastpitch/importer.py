@@ -122,7 +122,7 @@ def tables(
 def config_from_coqui(
     settings: Mapping[str, Any], tensors: Mapping[str, Tensor]
 ) -> FastPitchConfig:
-    """Sizes are read off the weights; what they do not tell comes from the settings."""
+    """Sizes are read from the weights; what they do not tell comes from the settings."""
     ours, _ = adapt(tensors)
     align = "duration_predictor.layers.3.weight" in tensors
     last = ours.get("decoder.tail.3.weight", ours.get("decoder.last.weight"))
