@@ -1,6 +1,6 @@
-"""vivavoce: text to speech on every PyTorch device. The names below are the whole public surface.
+"""vivavoce: text to speech on every PyTorch device. The names below are the whole public API.
 
-They are found when first used, so that importing the package costs nothing and leaves torch alone.
+They are imported when first used, so that importing the package is fast and does not import torch.
 """
 
 from __future__ import annotations
@@ -92,9 +92,9 @@ def speak(
     fast: bool = False,
     **how: Any,
 ) -> Speech:
-    """Load a model and speak one text. For several texts keep the result of `load`.
+    """Load a model and speak one text. For several texts call `load` once.
 
-    Without `model` the bundled voice speaks, offline. `how` is what `TTS.speak` takes: `voice`,
+    Without `model` the bundled voice is used, offline. `how` are arguments of `TTS.speak`: `voice`,
     `speed`, `seed`, the model's own options. Raises any VivavoceError.
     """
     from vivavoce.speech.load import load
@@ -114,7 +114,7 @@ def convert(
     """Load a converter and convert one recording to another voice.
 
     `to` is a voice, the name of a saved one, or a recording of the target speaker. For several
-    recordings keep the result of `load_converter`. Raises any VivavoceError.
+    recordings call `load_converter` once. Raises any VivavoceError.
     """
     from vivavoce.speech.conversion import load_converter
 

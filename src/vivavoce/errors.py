@@ -1,6 +1,6 @@
-"""What can go wrong, as types. Every message says what was wrong and what to do about it.
+"""Typed errors. Every message says what was wrong and what to do about it.
 
-`exit_code` is what the command line returns: 2 for a mistake in what was asked, 1 for a failure.
+`exit_code` is the exit code of the command line: 2 for a usage error, 1 for a failure.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def printable(text: str) -> str:
 
 
 class VivavoceError(Exception):
-    """Base of every error this package raises on purpose.
+    """Base of all errors that this package raises on purpose.
 
     `advice` is a sentence that tells the user what to do next; it is part of `str(error)`.
     """
@@ -36,7 +36,7 @@ class VivavoceError(Exception):
 
 
 class UsageError(VivavoceError):
-    """What was asked for makes no sense as it stands; asking again the same way will not help."""
+    """The request is invalid; repeating it unchanged fails again."""
 
     exit_code = 2
 
@@ -82,7 +82,7 @@ class BadCheckpoint(VivavoceError):
 
 
 class UnsafeCheckpoint(BadCheckpoint):
-    """A pickle asks for code to run. Nothing ran."""
+    """A pickle tries to run code. Nothing was run."""
 
 
 class IncompatibleFeatures(VivavoceError):
@@ -98,23 +98,23 @@ class DownloadError(VivavoceError):
 
 
 class OutputError(VivavoceError):
-    """A result could not be written; nothing was left half-written."""
+    """A result could not be written; no partial file remains."""
 
 
 class GuardError(VivavoceError):
-    """The model produced something that is not speech (NaN, silence, absurd length)."""
+    """The model's output is not speech (NaN, silence, implausible length)."""
 
 
 class WorkerLost(VivavoceError):
-    """Processes that speak ended by themselves, again and again."""
+    """Worker processes died repeatedly."""
 
 
 class TrainingError(VivavoceError):
-    """Training cannot start or go on."""
+    """Training cannot start or continue."""
 
 
 class AuditError(VivavoceError):
-    """The work that was to be audited failed by itself, or does what an audit cannot see."""
+    """The audited code failed, or does what an audit cannot follow."""
 
 
 def near_misses(name: str, known: Iterable[str]) -> str:

@@ -34,10 +34,10 @@ class Family(Generic[M]):
     """What `family.py` in a family's folder states, as its `FAMILY`.
 
     `workloads()` are named pieces of work at stated sizes, for the audit and the self-test.
-    `make_voice` makes a voice from recordings where that needs no weights; its arguments are those
-    of `AcousticModel.make_voice`. `voice_of_arrays` makes one of the name and the arrays of an .npz
-    file, or gives None where they are not the family's. `exporters` write a stored model's manifest
-    and tensors to a path as another program's files, and give those written. A family that can be
+    `make_voice` makes a voice from recordings if that needs no weights; its arguments are those
+    of `AcousticModel.make_voice`. `voice_of_arrays` makes one from the name and the arrays of an
+    .npz file, or returns None if they are not the family's. `exporters` write a stored model as
+    another program's files to a path, and return the files written. A family that can be
     trained has a module `train` beside it, with `build_task(tables, speakers)`.
     """
 
@@ -70,15 +70,15 @@ class Registry(Generic[M]):
         return importlib.import_module(f"{self._folder(name)}.family").FAMILY
 
     def options(self, name: str) -> type[Any] | None:
-        """The frozen dataclass of generation options; None where there are none. No torch."""
+        """The frozen dataclass of generation options, or None. Does not import torch."""
         return getattr(importlib.import_module(f"{self._folder(name)}.config"), "OPTIONS", None)
 
     def build_task(self, name: str) -> Callable[..., Any]:
-        """The family's `build_task`. Raises ConfigError where it has no training."""
+        """The family's `build_task`. Raises ConfigError if it cannot be trained."""
         return self.training(name).build_task
 
     def training(self, name: str) -> ModuleType:
-        """The family's module `train`. Raises ConfigError where it has none."""
+        """The family's module `train`. Raises ConfigError if it has none."""
         module = f"{self._folder(name)}.train"
         try:
             return importlib.import_module(module)
@@ -88,7 +88,7 @@ class Registry(Generic[M]):
             raise ConfigError(f"The family '{name}' cannot be trained yet.") from error
 
     def graph(self, name: str) -> Any:
-        """The family's module `onnx`. Raises UsageError where it has none."""
+        """The family's module `onnx`. Raises UsageError if it has none."""
         module = f"{self._folder(name)}.onnx"
         try:
             return importlib.import_module(module)

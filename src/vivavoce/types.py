@@ -68,7 +68,7 @@ class Tokens:
 
     `ids` are vocabulary indices. `word_index[i]` is the number of the word (counted from 0 over
     `words`) that token `i` belongs to, or -1 for silence, blanks and punctuation.
-    `word_starts[n]` is the offset in the source text of what word `n` was read from.
+    `word_starts[n]` is the offset of word `n` in the source text.
     `unknown` lists characters the vocabulary does not have, which are not spoken. `text` is the
     normalised text that the ids were made from.
     """
@@ -187,10 +187,10 @@ class FeatureSpec:
 class Features:
     """What an acoustic model emits: `values` `[B, C, T]` float32, zero past `lengths` `[B]` frames.
 
-    `durations` `[B, L]` are frames per token where the model knows them exactly. The decoded
-    samples of row `i` are to be multiplied by `gains[i]` (nothing: 1), the loudness of the voice's
-    own recording. `condition` `[B, D, 1]` is the speaker, for vocoders that take one. `problems`
-    say, row by row, what the model itself noticed to have gone wrong; empty where nothing.
+    `durations` `[B, L]` are frames per token, if the model knows them exactly. The decoded
+    samples of row `i` must be multiplied by `gains[i]` (empty: 1), to match the loudness of the
+    voice's recording. `condition` `[B, D, 1]` is the speaker vector, for vocoders that need one.
+    `problems` are the errors that the model noticed itself, one text per row; empty if none.
     """
 
     values: Tensor
@@ -218,10 +218,10 @@ class Features:
 
 @dataclass(frozen=True)
 class Voice:
-    """Who speaks. Made once, saved as one file, used by the model family that made it.
+    """A speaker. Made once, saved as one file, used with the model family that made it.
 
     `tensors` holds what the family needs (a speaker index, an embedding, a reference mel).
-    `warnings` say what was doubtful about its recording; they are not saved with it.
+    `warnings` are those about its recording; they are not saved with it.
     """
 
     name: str
@@ -273,8 +273,8 @@ class Workload:
     """A named piece of a model's work at a stated size, for audit, self-test and benchmarks.
 
     `build(device, full)` makes the model (toy width, or the official width when `full`) on the
-    device with seeded random weights and returns a callable that does the work once. Work in a
-    lower format has as `exact` the same in float32: what its error is measured from.
+    device with seeded random weights and returns a callable that runs it once. For work in a
+    lower precision `exact` builds the same in float32, to measure its error.
     """
 
     name: str
@@ -284,5 +284,5 @@ class Workload:
 
     @property
     def in_float32(self) -> Workload | None:
-        """The same work in float32; None for what is in it already."""
+        """The same work in float32; None if it is in float32 already."""
         return replace(self, build=self.exact, exact=None) if self.exact else None

@@ -17,18 +17,18 @@ Stats = tuple[tuple[float, ...], tuple[float, ...]]
 
 @dataclass(frozen=True, kw_only=True)
 class Importer:
-    """Pure functions from the upstream names and settings to ours.
+    """Pure functions from the upstream names and settings to vivavoce's.
 
     `recognises(names)` says whether tensors of these names belong to the family.
-    `adapt(tensors)` gives the tensors under our names, and the upstream names it drops on purpose;
-    an unknown name stays as it is, so that the strict load reports it.
-    `tables(settings, tensors, stats)` gives the tables of our manifest. `settings` is the upstream
+    `adapt(tensors)` returns the renamed tensors, and the upstream names that it drops on purpose;
+    an unknown name is not changed, so that the strict load reports it.
+    `tables(settings, tensors, stats)` returns the manifest's tables. `settings` is the upstream
     configuration; its table `found` holds the text of each companion file, `source` and `variant`.
     `companions` are the files beside a checkpoint, by their key in `found`. A checkpoint without a
-    configuration file is refused where `config_needed`. `config_from_tensors` gives the sizes of a
-    vocoder inside another model's checkpoint, which no configuration states. `from_graph` gives
-    the tensors under the upstream names in an ONNX graph, and what its wiring tells besides, which
-    becomes the table `graph` in `found`; None where no such file can be read. `from_text` gives
+    configuration file is refused if `config_needed`. `config_from_tensors` returns the sizes of a
+    vocoder inside another model's checkpoint, which no configuration states. `from_graph` returns
+    the tensors of an ONNX graph under the upstream names, and facts from its nodes, which
+    become the table `graph` in `found`; None if ONNX files are not supported. `from_text` returns
     more tensors, from the companions' text in `found`.
     """
 

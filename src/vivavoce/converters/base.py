@@ -26,12 +26,12 @@ BLOCK_FRAMES = 256
 
 
 class ConversionModel(nn.Module, ABC):
-    """Every frame stands for `hop` samples at `input_rate`; the result is as long as the input.
+    """A frame is `hop` samples at `input_rate`; the result is as long as the input.
 
     `latents` is exact for frames that have `context_frames` of real neighbours, or the end of the
     recording, on each side: longer recordings are converted in windows of `window_frames`. It
-    reads `noise_channels` normal numbers for every frame. `voice_part` is the tensor of a voice
-    and its number of dimensions. A voice needs recordings of `shortest_s` together.
+    needs `noise_channels` of Gaussian noise per frame. `voice_part` is the name of a voice's tensor
+    and its number of dimensions. A voice needs at least `shortest_s` of recordings in total.
     """
 
     family: ClassVar[str]
@@ -64,24 +64,24 @@ class ConversionModel(nn.Module, ABC):
 
     @abstractmethod
     def target(self, recordings: Sequence[Tensor]) -> dict[str, Tensor]:
-        """What a voice holds: from `[S]` each, of one person. On the CPU, float32."""
+        """A voice's tensors from recordings `[S]` of one person, float32 on the CPU."""
 
     def source(self, samples: Tensor) -> dict[str, Tensor]:
-        """What has to be known of the whole recording `[S]` before its parts are converted."""
+        """Tensors of the whole recording `[S]` that every window needs."""
         return {}
 
     @abstractmethod
     def latents(
         self, samples: Tensor, noise: Tensor, source: Mapping[str, Tensor], voice: Voice
     ) -> Tensor:
-        """Samples `[1, T hop]` and noise `[1, C, T]` to `[1, C, T]`, what the vocoder decodes."""
+        """Samples `[1, T hop]` and noise `[1, C, T]` to the vocoder's features `[1, C, T]`."""
 
     def condition(self, voice: Voice) -> Tensor | None:
-        """The speaker that the vocoder is told, `[1, D, 1]`."""
+        """The speaker vector for the vocoder, `[1, D, 1]`."""
         return None
 
     def freeze(self) -> Self:
-        """Evaluation mode, a flow's filters made once."""
+        """Evaluation mode; the flow's filters are computed once."""
         for part in self.children():
             if isinstance(part, Flow):
                 part.freeze()
@@ -89,7 +89,7 @@ class ConversionModel(nn.Module, ABC):
 
     @torch.inference_mode()
     def stream(self, samples: Tensor, voice: Voice, noise: Noise) -> Iterator[Tensor]:
-        """`[S]` to parts of the features `[1, C, T]`, window by window; `require` the voice."""
+        """Features `[1, C, T]` of `[S]`, window by window; check the voice with `require`."""
         source = self.source(samples)
         cutter = WindowCutter(self.window_frames, self.context_frames)
         for block in samples.split(BLOCK_FRAMES * self.hop):

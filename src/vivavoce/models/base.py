@@ -41,11 +41,11 @@ class Traits:
 
     `clones`: speaks with voices made from recordings. `times_words`: `Features.durations` are
     exact. `emits_parts`: `generate` yields one text's features in several parts.
-    `large_products`: those of linear layers may be computed in a lower format, which was measured
-    to cost little. `int8`: their weights may be of one byte. `stream_frames`: new frames per
-    streamed piece (0: an utterance is judged whole before any of it is handed out).
-    `paced_by_reference`: an utterance's length follows the pace of the voice's recording, so a
-    wrong transcript makes it wrong. `fast_options` are the quick settings of `--fast`.
+    `large_products`: linear layers may run in a lower precision; its loss of accuracy was
+    measured. `int8`: their weights may be int8. `stream_frames`: new frames per
+    streamed piece (0: an utterance is checked as a whole before any of it is emitted).
+    `paced_by_reference`: an utterance's length follows the speaking rate of the reference, so a
+    wrong transcript makes it wrong. `fast_options` are the settings of `--fast`.
     """
 
     clones: bool = False
@@ -96,11 +96,11 @@ def stacked(rows: Sequence[Features]) -> Features:
 
 @dataclass(frozen=True, eq=False)
 class Job(Generic[O]):
-    """A sentence to be generated for somebody: compared by identity.
+    """One sentence to generate for one request; compared by identity.
 
     The noise of the row is seeded by `(seed, row)`. `parts` asks for features as soon as they are
-    there, where the family can. `on_step` is called where it works in steps. `attempt` counts what
-    was tried before: a model that draws no noise must then do something else, or it fails again.
+    generated, if the family can. `on_step` is called after each step. `attempt` is the number of
+    failed attempts: a deterministic model must then generate differently, or it fails again.
     """
 
     sentence: Sentence[O]
@@ -116,9 +116,9 @@ Part = tuple[Job[Any], Features | None, bool]
 
 
 class Batcher(Protocol):
-    """Jobs being generated side by side: each joins when it is added and leaves when it ends.
+    """Jobs generated in one batch: each joins when it is added and leaves when it ends.
 
-    What a job becomes does not depend on the others. Used by one thread at a time.
+    The result of a job does not depend on the others. Used by one thread at a time.
     """
 
     def add(self, job: Job[Any]) -> None:
@@ -128,16 +128,16 @@ class Batcher(Protocol):
         """Forget a job; nothing happens if it has ended."""
 
     def jobs(self) -> Collection[Job[Any]]:
-        """Those that were added and have neither ended nor been dropped."""
+        """The jobs that were added and have neither ended nor been dropped."""
         ...
 
     def step(self) -> list[Part]:
-        """One step of work for the jobs there are. An exception ends the jobs it concerns."""
+        """One generation step for all jobs. An exception ends the jobs it concerns."""
         ...
 
 
 class AcousticModel(nn.Module, ABC, Generic[O]):
-    """Four methods to write (`chunks`, `tokenise`, `generate`, `device`); the rest has defaults.
+    """Four methods are abstract (`chunks`, `tokenise`, `generate`, `device`); others have defaults.
 
     `options_type` is a frozen dataclass with at least `speed`. `config_type` and `text_type` are
     the dataclasses of the manifest's tables `config` and `text`, for `build`.
@@ -157,7 +157,7 @@ class AcousticModel(nn.Module, ABC, Generic[O]):
 
     @abstractmethod
     def tokenise(self, text: str, voice: Voice, options: O) -> Tokens:
-        """One chunk as ids. Raises TextError when nothing of it can be spoken."""
+        """The ids of one chunk. Raises TextError if nothing of it can be spoken."""
 
     @abstractmethod
     def generate(
@@ -168,7 +168,7 @@ class AcousticModel(nn.Module, ABC, Generic[O]):
     ) -> Iterator[Features]:
         """`Features` with a row per sentence: once, or for a single sentence in parts.
 
-        Row `i` draws from `noise` row `i`, and does not depend on the other rows. The sentences
+        Row `i` uses `noise` row `i` and does not depend on the other rows. The sentences
         have equal `batch_key`s.
         """
 
@@ -182,7 +182,7 @@ class AcousticModel(nn.Module, ABC, Generic[O]):
         return id(sentence.voice), sentence.options
 
     def batcher(self, rows: int) -> Batcher:
-        """Jobs side by side, at most `rows` of them in one `generate`."""
+        """A batcher with at most `rows` jobs in one `generate`."""
         return StaticBatcher(self, rows)
 
     @classmethod
@@ -214,7 +214,7 @@ class AcousticModel(nn.Module, ABC, Generic[O]):
         return Voice(name, self.family, self.speaker_tensors(names.index(name)))
 
     def speaker_tensors(self, index: int) -> dict[str, Tensor]:
-        """What a voice holds for the model's own speaker number `index`."""
+        """The voice tensors of the model's own speaker number `index`."""
         return {"speaker": torch.tensor([index])}
 
     def make_voice(
@@ -235,36 +235,36 @@ class AcousticModel(nn.Module, ABC, Generic[O]):
     def unread(self, voice: Voice, options: O) -> tuple[str, ...]:
         """Characters of the voice's transcript that the model has no token for, each once.
 
-        Nothing where the model reads no transcript.
+        Empty if the model reads no transcript.
         """
         return ()
 
     @classmethod
     def clones_with(cls, manifest: Mapping[str, Any]) -> bool:
-        """Whether the model of this manifest (empty: not here yet) makes voices of recordings."""
+        """Whether a model with this manifest (empty: not downloaded) clones from recordings."""
         return cls.traits.clones
 
     @property
     def row_bytes(self) -> int:
-        """Memory that each row of a batch takes while it is spoken; 0 where it is little."""
+        """Bytes of memory per row of a batch during generation; 0 if negligible."""
         return 0
 
     @property
     def reads_phonemes(self) -> bool:
-        """Whether `[[…]]` in a text are phonemes in IPA to the model."""
+        """Whether the model reads `[[…]]` in a text as IPA phonemes."""
         return False
 
     @staticmethod
     def describe_voice(voice: Voice) -> dict[str, Any]:
-        """Facts about a voice of this family, for people."""
+        """Facts about a voice of this family, for display."""
         return {}
 
     def freeze(self, arithmetic: Arithmetic | None = None) -> Self:
-        """Evaluation mode; work on the weights done once, products as `arithmetic` says."""
+        """Evaluation mode; weights are preprocessed once, products computed as in `arithmetic`."""
         return portable(self.eval().requires_grad_(False))
 
     def on_mlx(self, dtype: torch.dtype = torch.float32, int8: bool = False) -> Self:
-        """In place of `freeze`: the large products are MLX's, all else stays torch's on the CPU.
+        """In place of `freeze`: MLX computes the large products, torch on the CPU the rest.
 
         Raises UnsupportedDevice for a family that has no such engine.
         """
@@ -278,14 +278,14 @@ A = TypeVar("A", bound=AcousticModel[Any])
 
 
 def placed(model: A, where: torch.device | str, arithmetic: Arithmetic | None = None) -> A:
-    """A model ready for inference on a device, or with "mlx" by that engine."""
+    """A model ready for inference on a device, or with MLX for "mlx"."""
     if where == "mlx":
         return model.on_mlx(arithmetic.dtype if arithmetic else torch.float32)
     return model.to(where).freeze(arithmetic)
 
 
 class StaticBatcher:
-    """Jobs in the order they came, those with equal keys together, one `generate` at a time."""
+    """Jobs in order of arrival, those with equal keys together, one `generate` at a time."""
 
     def __init__(self, model: AcousticModel[Any], rows: int) -> None:
         self.model, self.rows = model, rows

@@ -26,13 +26,13 @@ Batch = dict[str, Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class ActivationShape:
-    """What the backward pass keeps, computed from a model's sizes; bytes in float32.
+    """Memory that the backward pass needs, from a model's sizes; bytes in float32.
 
-    A position is what the blocks count: a frame, a code. `block` is kept per position and block,
-    `boundary` instead of it where blocks are recomputed, `outside` per position beside the blocks,
-    `scores` per position and block for each position of its row, where a device keeps attention.
-    `lower` is what remains of `block` under bfloat16 autocast, `lower_weights` the copies of one
-    block's weights that autocast keeps. `row` is kept per row, whatever its length.
+    A position is a frame or a code. `block` is stored per position and block, `boundary` in its
+    place if blocks are recomputed, `outside` per position outside the blocks, `scores` per
+    position, block and position of the row, on devices that store attention scores.
+    `lower` replaces `block` under bfloat16 autocast, `lower_weights` are the copies of one
+    block's weights that autocast keeps. `row` is stored per row of any length.
     """
 
     blocks: int
@@ -50,16 +50,16 @@ class Task(nn.Module, ABC):
     """Randomness in `forward` comes from torch's global generators.
 
     The loop seeds them from the recipe's seed and the step number before each step, so that a
-    resumed run draws the same. `phases` run in this order every step, each with an optimiser of
-    its own. `needs` are those of `tokens`, `features`, `samples` that a batch must hold.
+    resumed run uses the same numbers. `phases` run in this order every step, each with its own
+    optimiser. `needs` are those of `tokens`, `features`, `samples` that a batch must hold.
     `segment_frames` is the length of the random crops (None: whole utterances). `exported` is
-    what the moving average follows and `export` writes.
+    the module that the moving average follows and `export` writes.
 
-    What a task need not offer: `groups` are names for patterns of parameters of `exported`, which
-    a recipe freezes by; `adapter_targets` are patterns of the linear layers that an adapter is for;
-    `new_parts` are patterns of what is trained beside adapters because the starting weights lack
-    it, set by `take`; `inherited` are the keys of the starting model's manifest that an export
-    keeps.
+    Optional: `groups` name patterns of parameters of `exported`, for `start.freeze` of a recipe;
+    `adapter_targets` are patterns of the linear layers that adapters are for; `new_parts` are
+    patterns of parameters that are trained in full beside adapters because the starting weights
+    lack them, set by `take`; `inherited` are the keys of the starting model's manifest that an
+    export keeps.
     """
 
     phases: tuple[str, ...]
@@ -77,7 +77,7 @@ class Task(nn.Module, ABC):
         """Phase -> the module whose parameters that phase's optimiser updates."""
 
     def encode_text(self, text: str) -> Tokens:
-        """A transcript as ids, asked for where `needs` holds `tokens`. Raises TextError."""
+        """The ids of a transcript; called if `needs` holds `tokens`. Raises TextError."""
         raise NotImplementedError
 
     def encode_row(self, text: str, language: str) -> Tokens:
@@ -85,13 +85,13 @@ class Task(nn.Module, ABC):
         return self.encode_text(text)
 
     def derived(self) -> Mapping[str, str]:
-        """Kinds in `needs` that the task makes of samples once, with a text for each that changes
-        with the numbers; they are kept in the cache.
+        """Kinds in `needs` that the task computes from samples once and caches, each with a text
+        that changes when its values change.
         """
         return {}
 
     def derive(self, kind: str, samples: Tensor) -> Tensor:
-        """What `kind` is of a whole recording `[S]`: `[N]` or `[C, N]`. Raises VivavoceError."""
+        """The `kind` of a whole recording `[S]`: `[N]` or `[C, N]`. Raises VivavoceError."""
         raise NotImplementedError
 
     @abstractmethod
@@ -111,27 +111,27 @@ class Task(nn.Module, ABC):
         """Write `exported` as a model that `vivavoce speak` can load, adapters merged."""
 
     def take(self, tensors: Mapping[str, Tensor], tables: Mapping[str, Any]) -> None:
-        """Begin with the weights of a stored model, whose manifest's tables are `tables`.
+        """Start from the weights of a stored model, whose manifest's tables are `tables`.
 
-        Raises NotImplementedError where the family always begins with random weights,
-        BadCheckpoint where they do not fit.
+        Raises NotImplementedError if the family always starts from random weights,
+        BadCheckpoint if they do not fit.
         """
         raise NotImplementedError
 
     def decayed(self, name: str, parameter: nn.Parameter) -> bool:
-        """Whether weight decay applies to this one of a phase's parameters."""
+        """Whether weight decay applies to this parameter of a phase."""
         return parameter.ndim > 1
 
     def published_name(self, name: str) -> str:
-        """A tensor of `exported` as the family's published program calls it, for adapters."""
+        """The name of a tensor of `exported` in the family's published program, for adapters."""
         return name
 
     def activations(self) -> ActivationShape | None:
-        """What the memory plan computes with; None where the family has no plan."""
+        """The sizes for the memory plan; None if the family has no plan."""
         return None
 
     def recompute(self, wanted: bool) -> bool:
-        """Compute blocks again in the backward pass; False where the family cannot."""
+        """Recompute blocks in the backward pass; False if the family cannot."""
         return False
 
 

@@ -29,9 +29,9 @@ OPTIONS = {"nfe_step": "steps", "cfg_strength": "guidance", "sway_sampling_coef"
 
 @dataclass(frozen=True)
 class Role:
-    """Who speaks under a name. A function makes the voice when it is first needed.
+    """The voice of a name. If it is a function, it is called when the voice is first needed.
 
-    `speed` multiplies the speed of the whole.
+    `speed` multiplies the general speed.
     """
 
     voice: str | Voice | Callable[[], Voice] | None = None
@@ -39,12 +39,12 @@ class Role:
 
 
 Cast = Mapping[str, str | Voice | Role]
-"""Names as they stand in tags; `main` is who speaks without a tag."""
+"""The names in tags and their voices; `main` is the voice of text without a tag."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """What one voice speaks in one go: `source[start:end]`, without the tag."""
+    """Consecutive text of one voice: `source[start:end]`, without the tag."""
 
     name: str
     start: int
@@ -53,7 +53,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Part:
-    """A role of a cast file: its recording and the words said in it, which may be empty."""
+    """A role of a cast file: its recording and the transcript, which may be empty."""
 
     recording: Path
     transcript: str = ""
@@ -62,7 +62,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Script:
-    """A cast file: the parts, the text where there is one, the model's options, keys not used."""
+    """A cast file: the parts, the text if there is one, the model's options, ignored keys."""
 
     parts: Mapping[str, Part]
     text: str = ""
@@ -80,7 +80,7 @@ def lines(text: str, names: Collection[str]) -> Iterator[Line]:
 
 
 def names_in(text: str, names: Collection[str]) -> list[str]:
-    """The known names that stand in tags, each once."""
+    """The known names in tags, each once."""
     return list(dict.fromkeys(unicodedata.normalize("NFC", t[1]) for t in _tags(text, names)))
 
 
@@ -90,10 +90,10 @@ def plan_cast(
     request: Callable[[Role], R],
     plan: Callable[[str, R], Iterable[Utterance]],
 ) -> Iterator[tuple[Utterance, R]]:
-    """Every utterance with the request it is spoken by, counted over the whole text.
+    """Every utterance with its request, counted over the whole text.
 
-    `request` is asked once for each voice, when that has something to say; `plan` cuts what it
-    says. Lines with nothing to speak are left out; raises TextError where all are.
+    `request` is called once for each voice, when it first speaks; `plan` splits its text.
+    Lines with nothing to speak are left out; raises TextError if all are.
     """
     names = voice.keys() if isinstance(voice, Mapping) else ()
     cast = voice if isinstance(voice, Mapping) else {MAIN: voice}
@@ -116,11 +116,11 @@ def plan_cast(
 
 
 def read(path: str | Path) -> Script:
-    """The TOML of F5-TTS for several voices: paths count from its folder, or one above.
+    """The TOML of F5-TTS for several voices; paths are relative to its folder or the one above.
 
     `ref_audio`, `ref_text` of the main voice; tables `[voices.NAME]` of the others, with a
     `speed` that takes the place of the general one; `gen_text` or `gen_file`; `nfe_step`,
-    `cfg_strength`, `sway_sampling_coef`. What else it holds is named as not used.
+    `cfg_strength`, `sway_sampling_coef`. Other keys are listed in `unused`.
     Raises ConfigError, UsageError for a text file that cannot be read.
     """
     path = Path(path)

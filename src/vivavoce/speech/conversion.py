@@ -35,7 +35,7 @@ LONGEST_SOURCE_S, LONGEST_TARGET_S = 3600.0, 600.0
 
 
 class VoiceConverter:
-    """Made by `vivavoce.load_converter`. Holds weights only: one object may serve many callers."""
+    """A converter and its vocoder, from `vivavoce.load_converter`. Threads may share one object."""
 
     def __init__(
         self,

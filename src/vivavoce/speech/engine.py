@@ -35,10 +35,10 @@ ON_PROBLEM = ("error", "warn", "skip")
 
 
 class TTS:
-    """Made by `vivavoce.load`. Holds weights only: one object may serve many callers.
+    """A model and its vocoder, from `vivavoce.load`. Several threads may share one object.
 
     `selection` is the model's device and the reason for it; `vocoder_selection` the vocoder's.
-    `as_published`: their features may differ as `audio.features.convert` allows.
+    `as_published`: their features may differ in the ways that `audio.features.convert` handles.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class TTS:
 
     @property
     def sample_rate(self) -> int:
-        """Hz."""
+        """Sample rate in Hz."""
         return self.vocoder.accepts.sample_rate
 
     @property
@@ -91,11 +91,11 @@ class TTS:
         licence: str = "",
         transcriber: Transcriber | None = None,
     ) -> Voice:
-        """A voice from a few seconds of speech and the words said in it, ready for `speak`.
+        """A voice from a few seconds of speech and their transcript, ready for `speak`.
 
         Some models take several recordings of one person and need no transcript. If they need one
         and none is given, `transcriber` (audio, language -> words) is called.
-        Raises AudioError, VoiceError (also where the model cannot clone).
+        Raises AudioError, VoiceError (also if the model cannot clone).
         """
         if not self.clones:
             raise VoiceError(

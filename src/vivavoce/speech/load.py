@@ -44,20 +44,20 @@ def load(
     """A model and its vocoder, ready to speak.
 
     `model` is a name (`vivavoce models list`), a model folder, or the path or `hf://` address of a
-    foreign checkpoint, which is read where it lies; without it the bundled voice speaks, offline.
+    checkpoint of another program, which is not copied; without it the bundled voice is loaded.
     `vocoder` replaces the model's default or built-in vocoder. `device` is auto, cpu,
     cuda[:n], mps or mlx (the large products by Apple's MLX, the rest by torch on the CPU);
-    `TTS.selection.reason` says why it was chosen. With auto each stage goes where
-    `vivavoce doctor --self-test` measured it to be right and faster; `TTS.vocoder_selection` is the
+    `TTS.selection.reason` says why it was chosen. With auto each stage runs where
+    `vivavoce doctor --self-test` found it correct and faster; `TTS.vocoder_selection` is the
     vocoder's device. `precision` is auto, float32, tf32, bfloat16, float16, int8 or fastest;
-    lower ones apply to the large matrix products of models whose loss of accuracy is measured, and
-    everything else stays in float32. auto takes bfloat16 if the device supports it in hardware and
+    lower ones apply to the large matrix products of models whose loss of accuracy is measured;
+    everything else stays in float32. auto uses bfloat16 if the device supports it in hardware and
     computes it correctly.
     `lora` are adapters, each a file, folder or address, with `:SCALE` to weaken or strengthen
     it; they are merged into the weights. `config` and `vocabulary`
-    are files of a foreign checkpoint that do not lie beside it. `fast` asks for the
-    model's quick settings as defaults (fewer steps) and, where no precision is named, for
-    the one that is fastest here; never for int8, which costs more.
+    are files of such a checkpoint that are not in its folder. `fast` makes the model's fast
+    settings the defaults (fewer steps) and, if no precision is named, uses the fastest one on this
+    machine; never int8, which costs more accuracy.
 
     Raises UnknownModel, BadCheckpoint, IncompatibleFeatures, UnsupportedDevice, UsageError.
     """

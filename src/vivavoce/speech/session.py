@@ -24,7 +24,7 @@ T = TypeVar("T")
 Handle = int
 Choose = Callable[[Sequence[Handle]], Sequence[Handle]]
 Event = tuple[Handle, Piece | VivavoceError]
-"""What `Session.step` gives: more of an utterance, or the error that ended it."""
+"""What `Session.step` returns: a piece of an utterance, or the error that ended it."""
 
 
 @dataclass
@@ -43,11 +43,11 @@ class Stages:
 
 
 class Session:
-    """Speaks utterances as they are added; each result is what the utterance alone would give.
+    """Speaks utterances as they are added; each result equals that of the utterance alone.
 
-    `rows` bounds how many share a step of the acoustic model; more memory, more throughput. Voices,
-    options, seeds and speeds may differ. An utterance that does not come out as speech is tried
-    once more with another draw if nothing of it was handed out. For one thread at a time.
+    At most `rows` utterances share a step of the acoustic model; more need more memory and have
+    more throughput. Voices, options, seeds and speeds may differ. An utterance that fails the
+    checks is generated again with other noise if none of it was emitted. Not thread-safe.
     """
 
     def __init__(

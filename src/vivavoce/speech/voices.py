@@ -49,11 +49,11 @@ def make_voice(
     end_s: float | None = None,
     longest_s: float = LONGEST_S,
 ) -> Voice:
-    """A voice from a recording and the words said in it, for the models of one family.
+    """A voice from a recording and its transcript, for the models of one family.
 
-    `model` names any model of that family (default: one that clones). Where its weights make the
-    voice it is loaded, on the CPU; some families take several recordings of one person. Only the
-    seconds from `start_s` to `end_s` are used, of files of `longest_s` at most. Without a
+    `model` names any model of that family (default: one that clones). If its weights are needed
+    to make the voice, it is loaded on the CPU; some families accept several recordings of one
+    person. Only `start_s` to `end_s` is used; files may last `longest_s` at most. Without a
     transcript, `transcriber` (audio, language -> words) is called, for example
     `vivavoce.speech.transcribe.default_transcriber()`.
     Raises AudioError, VoiceError, UnknownModel.
@@ -70,9 +70,9 @@ def heard(
     end_s: float | None = None,
     longest_s: float = LONGEST_S,
 ) -> Audio | tuple[Audio, ...]:
-    """What `make_voice` of a family or a model takes: one recording, or several, read.
+    """The audio for `make_voice` of a family or a model: one recording, or several.
 
-    Raises AudioError, UsageError (none at all, or the seconds of several).
+    Raises AudioError, UsageError (no recording, or start and end of several).
     """
     cut = bool(start_s) or end_s is not None
     if isinstance(recording, (str, Path, Audio)):
@@ -108,11 +108,11 @@ def load_voice(name: str | Path) -> Voice:
 
 
 def choose(name: str, speakers: Sequence[str], clones: bool) -> str | Voice:
-    """Whom a model is asked to be: the name of a speaker it has, else, where it clones, a voice.
+    """The speaker of a model that `name` means, else, if the model clones, a saved voice.
 
-    Spelt exactly a name comes first; then capitals and accents do not count. A model that does not
-    clone speaks with voices that were saved from its speakers. What means neither is given back to
-    it, as numbers and mixes (`a+b`) are to any model: the model itself says whom it has.
+    An exact name has priority; otherwise capitals and accents are ignored. A model that does not
+    clone can use voices that were saved from its speakers. Numbers, mixes (`a+b`) and unknown names
+    of such a model are returned unchanged: the model itself resolves or refuses them.
     Raises UnknownVoice with near misses, UsageError for a recording, VoiceError for a damaged file.
     """
     speaker = match_name(name, speakers)
@@ -127,7 +127,7 @@ def choose(name: str, speakers: Sequence[str], clones: bool) -> str | Voice:
 
 
 def voices_list() -> list[dict[str, Any]]:
-    """The speakers of every model that is here, then the user's own voices."""
+    """The speakers of every installed model, then the user's own voices."""
     return _speakers() + [_row(path) for path in files.saved()]
 
 
@@ -157,11 +157,11 @@ def voices_add(
     warn: Callable[[str], None] | None = None,
     **details: Any,
 ) -> Path:
-    """Make a voice and keep it under a name; its file. `details` is what `make_voice` takes.
+    """Make a voice, save it under a name and return its path. `details` are those of `make_voice`.
 
-    A voice file in place of a recording is kept as it is, whatever the details but its `licence`.
-    `warn` is called with each sentence about what is doubtful in the recording or its words.
-    Raises UsageError for a name that cannot be, or that is taken unless `replace`; AudioError,
+    A voice file in place of a recording is saved unchanged, except for its name and `licence`.
+    `warn` is called with each warning about the recording or its transcript.
+    Raises UsageError for an invalid name, or an existing one without `replace`; AudioError,
     VoiceError, UnknownModel, OutputError.
     """
     path = files.path_of(name)
@@ -190,10 +190,10 @@ def _given_voice(recording: Recording | Sequence[Recording]) -> Voice | None:
 
 
 def voices_mix(name: str, speakers: str, model: str, *, replace: bool = False) -> Path:
-    """Keep a speaker of a model, or a mix of several (`a+b`, `a:3+b:1`), as a voice; its file.
+    """Save a speaker of a model, or a mix of several (`a+b`, `a:3+b:1`), as a voice; its path.
 
-    Raises UsageError for a name that cannot be, or that is taken unless `replace`; UnknownVoice,
-    UnknownModel, OutputError, and VoiceError where the model's speakers are only numbers to it.
+    Raises UsageError for an invalid name, or an existing one without `replace`; UnknownVoice,
+    UnknownModel, OutputError, and VoiceError if the model's speakers have no vectors.
     """
     path = files.path_of(name)
     if path.exists() and not replace:
@@ -210,7 +210,7 @@ def voices_mix(name: str, speakers: str, model: str, *, replace: bool = False) -
 
 
 def voices_remove(name: str) -> None:
-    """Raises UnknownVoice for a name not spelt exactly, VoiceError for a model's own speaker."""
+    """Raises UnknownVoice unless the name is exact, VoiceError for a model's own speaker."""
     own = _own(name)
     if own is None:
         found = voices_show(name)

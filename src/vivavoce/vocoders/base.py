@@ -26,7 +26,7 @@ from vivavoce.types import FeatureSpec
 
 
 class Preparation:
-    """Adds to one utterance's features whatever depends on all that came before.
+    """Adds to one utterance's features what depends on all earlier frames.
 
     A vocoder whose samples depend on more than `receptive_field` frames (the phase of its pulses,
     say) adds channels that hold the rest; `decode` then depends on a window only. This one adds
@@ -34,24 +34,24 @@ class Preparation:
     """
 
     def push(self, part: Tensor) -> Iterator[Tensor]:
-        """Prepared features for the next ones, `[B, C, T]`; they may come later than `part`."""
+        """Prepared features `[B, C, T]`; those of `part` may come from a later call."""
         yield part
 
     def finish(self) -> Iterator[Tensor]:
-        """What is still held back."""
+        """The features that are left."""
         return iter(())
 
 
 class Vocoder(nn.Module, ABC):
     """Turns features into samples.
 
-    `accepts` is what it was trained on. `receptive_field` is the frames of context, on each side
-    of a frame, that its samples depend on: a window with that much more decodes exactly.
-    `edge_frames` copies of the first and last frame go before and behind an utterance.
-    Behind it go `tail_frames` of `tail_value` (at most `receptive_field`), which make no samples.
-    One that is `frugal` gives memory back while it works, and is slower for it.
-    One that `fits_any` is built for the features of the model that it is to decode.
-    `condition_width` is D of the speaker that `decode` must be told, 0 where it takes none.
+    `accepts` are the features it was trained on. `receptive_field` is the number of frames, on
+    each side of a frame, that its samples depend on: a window with this context decodes exactly.
+    `edge_frames` copies of the first and last frame are added before and after an utterance,
+    then `tail_frames` of `tail_value` (at most `receptive_field`) that are not decoded to samples.
+    A `frugal` vocoder frees memory while it decodes, which is slower.
+    If `fits_any`, the vocoder is built for the features of the model in use.
+    `condition_width` is D of the speaker vector of `decode`, 0 without one.
     """
 
     config_type: ClassVar[type[Any]]
@@ -127,7 +127,7 @@ class Vocoder(nn.Module, ABC):
 
 
 class EngineVocoder(Vocoder):
-    """A vocoder whose `decode` another engine than torch does, on torch tensors."""
+    """A vocoder whose `decode` is computed by another engine than torch, on torch tensors."""
 
     def __init__(self, theirs: Vocoder, work: Callable[[Tensor, Tensor | None], Tensor]) -> None:
         super().__init__()
@@ -188,9 +188,9 @@ def stream_windows(
 ) -> Iterator[Tensor]:
     """Samples `[B, S]` piece by piece, as features `[B, C, T]` of one utterance come in.
 
-    A piece is given as soon as more than `window_frames` frames (or the end) are there, or, when
-    `eager`, with each part that comes; together the pieces equal one whole decoding. Raises
-    ValueError for a window that is all context.
+    A piece is yielded once more than `window_frames` frames (or the last) have arrived, or, if
+    `eager`, for each part of the features; together the pieces equal one whole decoding. Raises
+    ValueError for a window without frames besides its context.
     """
     stream = VocoderStream(vocoder, window_frames, eager)
     ready = (window for part in features for window in stream.push(part))
@@ -203,7 +203,7 @@ def stream_windows(
 class VocoderStream:
     """Features of one utterance in, windows to decode out; state of that utterance alone.
 
-    `edge_frames` copies of the first and the last frame go before and behind it, then its tail.
+    `edge_frames` copies of the first and the last frame are added at its ends, then its tail.
     """
 
     def __init__(self, vocoder: Vocoder, window_frames: int | None, eager: bool) -> None:

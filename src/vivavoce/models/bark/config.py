@@ -82,7 +82,7 @@ class BarkConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class BarkOptions(Options):
-    """How to speak. `temperature` is that of the words and their melody."""
+    """Generation options. `temperature` is that of the words and their intonation."""
 
     temperature: Annotated[float, Opt("Sampling temperature; 0 is deterministic.", 0, 5)] = 0.7
     waveform_temperature: Annotated[

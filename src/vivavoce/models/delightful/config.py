@@ -55,7 +55,7 @@ class DelightfulConfig:
 
 @dataclass(frozen=True)
 class DelightfulOptions(Options):
-    """How to speak."""
+    """Generation options."""
 
 
 OPTIONS = DelightfulOptions

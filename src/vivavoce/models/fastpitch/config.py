@@ -87,7 +87,7 @@ class FastPitchConfig:
 
 @dataclass(frozen=True)
 class FastPitchOptions(Options):
-    """How to speak."""
+    """Generation options."""
 
 
 OPTIONS = FastPitchOptions

@@ -54,7 +54,7 @@ class ForwardConfig:
 
 @dataclass(frozen=True)
 class ForwardOptions(Options):
-    """How to speak."""
+    """Generation options."""
 
     pitch: Annotated[float, Opt("Pitch shift in semitones; below 0 lowers the voice.", -12, 12)] = (
         0.0

@@ -37,7 +37,7 @@ class GlowConfig(GlowFlowConfig):
 
 @dataclass(frozen=True)
 class GlowOptions(Options):
-    """How to speak."""
+    """Generation options."""
 
     noise_scale: Annotated[
         float, Opt("Temperature of the prior; higher varies more, 0 is deterministic.", 0, 2)

@@ -42,7 +42,7 @@ class HmmConfig:
 
 @dataclass(frozen=True)
 class HmmOptions(Options):
-    """How to speak."""
+    """Generation options."""
 
     temperature: Annotated[float, Opt("Sampling temperature; 0 is deterministic.", 0, 5)] = 0.0
     duration_threshold: Annotated[

@@ -102,7 +102,7 @@ class TacotronConfig:
 
 @dataclass(frozen=True)
 class TacotronOptions(Options):
-    """How to speak."""
+    """Generation options."""
 
 
 OPTIONS = TacotronOptions

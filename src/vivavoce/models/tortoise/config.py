@@ -86,7 +86,7 @@ class TortoiseConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TortoiseOptions(Options):
-    """How to speak: more takes and more steps sound better and cost as much more time."""
+    """Generation options: more candidates and more steps sound better and take more time."""
 
     quality: Annotated[Quality, Opt("Preset of candidates and steps, from fastest to best.")] = (
         "fast"
