@@ -80,7 +80,7 @@ def read(file: str | Path, limits: Limits = DEFAULT) -> dict[str, Any]:
         except (ValueError, RecursionError) as error:
             raise ConfigError(f"{file} is not valid {kind}: {reason_of(error)}.") from error
     if not isinstance(table, dict):
-        raise ConfigError(f"{file} holds no table of settings.")
+        raise ConfigError(f"{file} holds no settings.")
     return table
 
 

@@ -152,7 +152,7 @@ class FeatureSpec:
     def __post_init__(self) -> None:
         for name, most in _LARGEST.items():
             if not 1 <= getattr(self, name) <= most:
-                raise ValueError(f"{name} must lie between 1 and {most}")
+                raise ValueError(f"{name} must be from 1 to {most}")
 
     @property
     def n_channels(self) -> int:

@@ -63,7 +63,7 @@ def test_tables(tmp_path):
     [
         ("x.csv", "a,b\n1,2\n", None, "no columns"),
         ("x.csv", "id,text\n", None, "no sentences"),
-        ("x.csv", "id,text\na,x\na,y\n", None, "used twice"),
+        ("x.csv", "id,text\na,x\na,y\n", None, "repeated"),
         ("x.lst", "a|b\n", "seed-tts", "2 fields"),
         ("x.lst", "a\tb\n", "librispeech-pc", "2 fields"),
         ("x.lst", "a\n", None, "1 fields"),

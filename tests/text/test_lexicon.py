@@ -61,10 +61,10 @@ def test_phonemes_are_for_voices_that_read_them(lexicon):
         ("[wrods]\na = 'b'", "'wrods'"),
         ("[words]\na = 3", r"words\.a is 3"),
         ("[words]\na = { sya = 'b' }", r"words\.a\.sya"),
-        ("[words]\na = { phonemes = 'a]b' }", "no brackets"),
+        ("[words]\na = { phonemes = 'a]b' }", "without brackets"),
         ("[patterns]\n'(' = 'b'", "patterns"),
         ("[patterns]\n'a' = '\\2'", "patterns"),
-        ("words = 3", "are tables"),
+        ("words = 3", "must be tables"),
         ("[de.names]\na = 'b'", r"de\.names"),
     ],
 )

@@ -62,7 +62,7 @@ def test_what_it_cannot_do_is_refused():
         GriffinLim(GriffinLimConfig(), XTTS_LATENTS)
     with pytest.raises(ConfigError, match="too many to work in windows"):
         GriffinLim(GriffinLimConfig(iterations=30), replace(COQUI_22K, n_fft=4096))
-    with pytest.raises(ConfigError, match="between 1 and 30"):
+    with pytest.raises(ConfigError, match="from 1 to 30"):
         GriffinLim.build({"config": {"iterations": 0}})
     with pytest.raises(BadCheckpoint, match="no weights"):
         VOCODERS.family("griffinlim").importer.tables({}, {}, None)

@@ -96,7 +96,7 @@ class LevelledWriter:
     def _full(self, error: OSError) -> OutputError:
         where = self.writer.folder or Path(tempfile.gettempdir())
         return OutputError(
-            f"Cannot keep the audio in {where} until its loudness is known: {error.strerror}.",
+            f"Cannot write a temporary file in {where} to measure loudness: {error.strerror}.",
             "Free some space, or leave --loudness out.",
         )
 

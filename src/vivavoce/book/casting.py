@@ -125,7 +125,7 @@ def _reader(table: Mapping[str, Any], folder: Path, where: str) -> Reader:
     if reader.speed <= 0:
         raise ConfigError(f"{where}speed is {reader.speed:g}.", "Give a number above 0.")
     if reader.voice and reader.ref:
-        raise ConfigError(f"{where}voice has a name and a ref.", "Give one of them.")
+        raise ConfigError(f"{where}voice has both a name and a ref.", "Give one of them.")
     name, ref = (_placed(folder, each) for each in (reader.voice, reader.ref))
     if reader.ref and not Path(ref).is_file():
         raise ConfigError(f"{where}there is no recording {ref}.", "Check the path.")

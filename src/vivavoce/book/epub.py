@@ -73,7 +73,7 @@ def read(path: Path, reading: Reading | None = None) -> Book:
         contents = _contents(archive, package)
         found, left_out = chapters(documents, contents, about.title or path.stem)
         if not found:
-            raise BookError(f"{path} holds no text to read aloud.", "It may hold only images.")
+            raise BookError(f"{path} holds no text to read aloud.", "It may contain only images.")
         return Book(
             about.title or path.stem,
             about.authors,

@@ -44,5 +44,5 @@ def read(path: str | Path, reading: Reading | None = None) -> Book:
         raise UsageError(f"There is no file {path}.", "Check the path.")
     book = READERS[kind](path, reading or Reading())
     if not book.chapters:
-        raise BookError(f"{path} holds no text to read aloud.", "It may hold only images.")
+        raise BookError(f"{path} holds no text to read aloud.", "It may contain only images.")
     return book

@@ -49,5 +49,5 @@ def read_table(path: Path, limits: Limits = DEFAULT) -> dict[str, Any]:
             reason = reason_of(error)
             raise BadCheckpoint(f"{path} is not valid {kind} ({reason}).", advice) from error
     if not isinstance(table, dict):
-        raise BadCheckpoint(f"{path} holds no table of settings.")
+        raise BadCheckpoint(f"{path} holds no settings.")
     return table

@@ -155,7 +155,7 @@ def _require(path: Path, cases: tuple[Case, ...]) -> None:
     for case in cases:
         if not case.id or not case.text.strip() or case.id in seen:
             raise UsageError(
-                f"{path}: the id '{case.id}' is empty or used twice, or has no text.",
+                f"{path}: the id '{case.id}' is empty or repeated, or its text is empty.",
                 "Give every sentence its own id.",
             )
         seen.add(case.id)

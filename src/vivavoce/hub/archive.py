@@ -75,7 +75,7 @@ def _checked(info: zipfile.ZipInfo) -> PurePosixPath:
     if info.flag_bits & 1:
         raise UnsafeCheckpoint(f"Its entry '{said[:100]}' is encrypted.")
     if len(path.parts) > MAX_DEPTH:
-        raise BadCheckpoint(f"Its entry '{said[:100]}' lies {len(path.parts)} folders deep.")
+        raise BadCheckpoint(f"Its entry '{said[:100]}' is {len(path.parts)} folders deep.")
     return path
 
 

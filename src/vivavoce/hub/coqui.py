@@ -105,6 +105,6 @@ def refuse_missing(text: str) -> None:
     row = next((one for one in entries() if typed in (one.coqui, one.name)), None)
     if row is not None and not row.kind:
         raise UnknownModel(
-            f"'{text}' is of the family '{row.family}', which is not implemented yet.",
+            f"'{text}' is of the family '{row.family}', which is not implemented.",
             "`vivavoce models list` shows what can be used.",
         )

@@ -246,7 +246,7 @@ def choose(names: Sequence[str], wanted: str, where: str) -> tuple[str, ...]:
         return sets[0]
     found = ", ".join(one[0] for one in sets[:10]) or "none"
     raise BadCheckpoint(
-        f"{where} should hold one checkpoint; found: {found}.", "Give the file's own path."
+        f"{where} should hold one checkpoint; found: {found}.", "Give the path of the file."
     )
 
 

@@ -116,7 +116,7 @@ def default_vocoder(name: str) -> str:
     """The vocoder the catalogue pairs with a model. Raises UnknownModel where it names none."""
     vocoder = next((entry.vocoder for entry in catalog.entries() if entry.name == name), "")
     if not vocoder:
-        raise UnknownModel(f"'{name}' names no vocoder.", "Give one with --vocoder.")
+        raise UnknownModel(f"'{name}' has no default vocoder.", "Choose one with --vocoder.")
     return vocoder
 
 

@@ -128,7 +128,7 @@ def _int8(device: torch.device) -> Precision:
     if device.type != "cpu" or not available():
         raise UnsupportedDevice(
             f"int8 weights are not implemented for {device.type} with torch {torch.__version__}.",
-            "Use float32, or bfloat16 where the device has it.",
+            "Use float32, or bfloat16 if the device supports it.",
         )
     return Precision(torch.float32, "int8 weights asked for", int8=True)
 

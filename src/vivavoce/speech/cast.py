@@ -141,7 +141,7 @@ def read(path: str | Path) -> Script:
     known = {"ref_audio", "ref_text", "gen_text", "gen_file", "speed", "voices", *OPTIONS}
     if not parts:
         raise ConfigError(
-            f"{path} names no recordings.", "Give ref_audio and ref_text, or tables [voices.NAME]."
+            f"{path} has no recordings.", "Give ref_audio and ref_text, or tables [voices.NAME]."
         )
     options = {ours: table[theirs] for theirs, ours in OPTIONS.items() if theirs in table}
     return Script(

@@ -109,7 +109,7 @@ def _precision(
         if chosen.int8 and not acoustic.traits.int8:
             raise UsageError(
                 f"'{name}' does not support int8 weights.",
-                "Use float32, or bfloat16 where the device has it.",
+                "Use float32, or bfloat16 if the device supports it.",
             )
         return chosen
     full = devices.choose_precision("float32", device)

@@ -96,7 +96,7 @@ def _rules(table: Mapping[str, Any], where: str) -> _Rules:
         raise ConfigError(f"{where}{unknown[0]} is not known.", "Use words and patterns.")
     words, patterns = table.get("words", {}), table.get("patterns", {})
     if not isinstance(words, dict) or not isinstance(patterns, dict):
-        raise ConfigError(f"{where}words and patterns are tables.")
+        raise ConfigError(f"{where}words and patterns must be tables.")
     said = {word: _said(word, value, f"{where}words.{word}") for word, value in words.items()}
     exact = {word: entry for word, entry in said.items() if word != word.lower()}
     any_case = {word: entry for word, entry in said.items() if word not in exact}
@@ -121,7 +121,7 @@ def _said(word: str, value: object, where: str) -> Saying:
     say = value.get("say", " ".join(word) if value.get("spell") is True else word)
     phonemes = value.get("phonemes", "")
     if not isinstance(say, str) or not isinstance(phonemes, str) or set(phonemes) & set("[]"):
-        raise ConfigError(f"{where}: say and phonemes must be text; phonemes take no brackets.")
+        raise ConfigError(f"{where}: say and phonemes must be text, without brackets.")
     return Saying(say, phonemes)
 
 

@@ -71,7 +71,7 @@ def chunks(
     """
     smallest = limit if first is None else min(first, limit)
     if smallest < 1:
-        raise UsageError(f"A chunk cannot hold {smallest} characters.", "Give at least 1.")
+        raise UsageError(f"A chunk cannot have {smallest} characters.", "Give at least 1.")
     return _chunks(text, limit, size, smallest)
 
 

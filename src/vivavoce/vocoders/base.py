@@ -91,7 +91,7 @@ class Vocoder(nn.Module, ABC):
         return Preparation()
 
     def freeze(self, cache_folder: Path | None = None) -> Self:
-        """Ready for inference: evaluation mode, work on the weights done once.
+        """Ready for inference: evaluation mode, weights preprocessed once.
 
         `cache_folder` keeps which convolutions are faster with fewer products on this CPU; without
         one it is not measured.
@@ -138,7 +138,7 @@ class EngineVocoder(Vocoder):
 
     def decode(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
         if (condition is None) != (not self.condition_width):
-            need = "needs a" if self.condition_width else "takes no"
+            need = "needs a" if self.condition_width else "accepts no"
             raise UsageError(f"This vocoder {need} speaker vector.")
         return self.work(features, condition)
 

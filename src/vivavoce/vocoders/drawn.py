@@ -25,7 +25,7 @@ class NoisyVocoder(Vocoder):
         Raises UsageError for a speaker vector: none of these vocoders takes one.
         """
         if condition is not None:
-            raise UsageError("This vocoder takes no speaker vector.")
+            raise UsageError("This vocoder accepts no speaker vector.")
         if features.shape[1] == self.accepts.n_channels:
             features = torch.cat(list(self.preparation().push(features)), 2)
         return features[:, : -self.noise_channels], features[:, -self.noise_channels :]

@@ -164,7 +164,7 @@ class Generator(Vocoder):
     def forward(self, features: Tensor, speaker: Tensor | None = None) -> Tensor:
         """`speaker` is `[B, D, 1]`. Raises UsageError unless it is there exactly when needed."""
         if (speaker is None) != (self.condition is None):
-            need = "needs a" if self.condition is not None else "takes no"
+            need = "needs a" if self.condition is not None else "accepts no"
             raise UsageError(f"This {self.title} {need} speaker vector.")
         x = self.first(laid_out(features))
         if self.condition is not None and speaker is not None:

@@ -27,7 +27,7 @@ class WholeVocoder(Vocoder):
     def decode(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
         """Also takes what `preparation` gave: then nothing is left to compute."""
         if condition is not None:
-            raise UsageError("This vocoder takes no speaker vector.")
+            raise UsageError("This vocoder accepts no speaker vector.")
         if features.shape[1] == self.accepts.n_channels:
             return self.synthesise(features)
         return features.transpose(1, 2).flatten(1)

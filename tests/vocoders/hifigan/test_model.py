@@ -201,7 +201,7 @@ def test_a_frugal_one_gives_memory_back_and_the_same_samples(monkeypatch) -> Non
 
 
 def test_the_speaker_must_be_there_exactly_when_needed() -> None:
-    with pytest.raises(UsageError, match="takes no"):
+    with pytest.raises(UsageError, match="accepts no"):
         toy().decode(torch.zeros(1, 80, 3), torch.zeros(1, 4, 1))
     with pytest.raises(UsageError, match="needs a"):
         toy(condition_dim=4).decode(torch.zeros(1, 80, 3))

@@ -32,8 +32,8 @@ def budget(transcript: str, reference_s: float, speed: float = 1.0) -> int:
     if found < LEAST_BUDGET:
         raise VoiceError(
             f"A reference of {reference_s:.1f} s whose transcript has {rate:.1f} bytes per second"
-            " leaves no room for speech.",
-            "Use 3 to 12 s of it, and the words of exactly that part.",
+            " leaves no time for speech.",
+            "Use 3 to 12 s of it, and the transcript of that part.",
         )
     return found
 

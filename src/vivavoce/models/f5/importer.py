@@ -117,7 +117,7 @@ def tables(
     """
     if stats is not None:
         raise BadCheckpoint(
-            "F5-TTS does not normalise features by statistics, but the configuration names some.",
+            "F5-TTS needs no statistics file, but the configuration names one.",
             "Use the configuration that belongs to this checkpoint.",
         )
     found = foreign.get("found") or {}

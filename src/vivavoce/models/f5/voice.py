@@ -133,9 +133,9 @@ def _fit(speech: Audio, words: str, language: str) -> tuple[Finding, ...]:
 
 def _too_long(speech: Audio, why: str) -> VoiceError:
     return VoiceError(
-        f"The recording holds {speech.duration_s:.1f} s of speech; a voice takes {LONGEST_S:g} s"
+        f"The recording holds {speech.duration_s:.1f} s of speech; the limit is {LONGEST_S:g} s"
         f" at most. {why}".rstrip(),
-        "Give the seconds to use (--start, --end) and the transcript of just those.",
+        "Give the seconds to use (--start, --end) and their transcript.",
     )
 
 

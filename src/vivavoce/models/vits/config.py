@@ -66,7 +66,7 @@ class VitsConfig(LatentConfig):
             raise ConfigError("n_languages and language_width belong together.")
         if self.listener and self.listener.width != self.speaker_width:
             raise ConfigError(
-                f"The speaker encoder returns {self.listener.width} numbers, the model takes "
+                f"The speaker encoder returns {self.listener.width} numbers, the model needs "
                 f"{self.speaker_width}.",
                 "Put the model_se.pth that belongs to this checkpoint beside it, or none.",
             )

@@ -95,7 +95,7 @@ def to_hugging_face(
     if problem := _problem(config, decoder, text):
         raise UsageError(
             f"'{manifest['name']}' cannot be a Hugging Face VitsModel: {problem}.",
-            "Export it with --as piper, or keep it as it is.",
+            "Export it with --as piper.",
         )
     named = hf_names(official(as_tables(config, tensors)), config.stochastic_durations)
     options = manifest.get("options", {})

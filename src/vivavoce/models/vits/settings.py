@@ -121,7 +121,7 @@ def piper(foreign: Mapping[str, Any], rows: int) -> Settings:
     language = str((foreign.get("espeak") or {}).get("voice") or "")
     if kind == "espeak" and not language:
         raise BadCheckpoint(
-            "The voice does not say in which language espeak-ng is to read (espeak.voice).",
+            "The configuration has no espeak.voice, the language for espeak-ng.",
             BELONGS.format(".json"),
         )
     return Settings(
@@ -312,7 +312,7 @@ def _json(text: str | None, name: str) -> dict[str, Any]:
     except ValueError as error:
         raise BadCheckpoint(f"{name} is not valid JSON: {error}.", BELONGS.format(name)) from error
     if not isinstance(table, dict):
-        raise BadCheckpoint(f"{name} holds no table.", BELONGS.format(name))
+        raise BadCheckpoint(f"{name} is not a JSON object.", BELONGS.format(name))
     return table
 
 

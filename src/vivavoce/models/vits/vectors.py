@@ -56,7 +56,7 @@ def _speakers(found: Mapping[str, Any]) -> dict[str, list[list[float]]]:
     except ValueError as error:
         raise BadCheckpoint(f"speakers.json is not valid JSON: {error}.", BELONGS) from error
     if not isinstance(table, dict):
-        raise BadCheckpoint("speakers.json holds no table.", BELONGS)
+        raise BadCheckpoint("speakers.json is not a JSON object.", BELONGS)
     if all(isinstance(row, int) for row in table.values()):
         return {}  # names and numbers of speakers whose vectors are in the weights
     speakers: dict[str, list[list[float]]] = {}

@@ -77,7 +77,7 @@ def tables(
     """
     if stats is not None:
         raise BadCheckpoint(
-            "BigVGAN does not normalise features by statistics, but the configuration names some.",
+            "BigVGAN needs no statistics file, but the configuration names one.",
             "Use the configuration that belongs to this checkpoint.",
         )
     missing = [key for key in _KEYS if key not in foreign]

@@ -122,7 +122,7 @@ class Encodec(Vocoder):
 
     def decode(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
         if condition is not None:
-            raise UsageError("EnCodec takes no speaker vector.")
+            raise UsageError("EnCodec accepts no speaker vector.")
         x = features
         for stage in self.stages:
             x = stage(x)

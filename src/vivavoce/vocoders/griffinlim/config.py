@@ -19,6 +19,6 @@ class GriffinLimConfig:
 
     def __post_init__(self) -> None:
         if not 1 <= self.iterations <= 30:
-            raise ValueError("iterations must lie between 1 and 30")
+            raise ValueError("iterations must be from 1 to 30")
         if not 0 <= self.momentum < 1:
             raise ValueError("momentum must be at least 0 and below 1")

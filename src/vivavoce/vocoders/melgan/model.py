@@ -81,7 +81,7 @@ class Melgan(Vocoder):
 
     def decode(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
         if condition is not None:
-            raise UsageError("A MelGAN takes no speaker vector.")
+            raise UsageError("A MelGAN accepts no speaker vector.")
         return self(features).float()
 
     def forward(self, features: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ def adapt(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
 def tables(foreign: Mapping[str, Any], tensors: Any = None, stats: Any = None) -> NoReturn:
     """Raises BadCheckpoint: sizes and features are in the `model.toml` beside the weights."""
     raise BadCheckpoint(
-        "The weights of a pulse vocoder do not say which features they read.",
+        "The weights of a pulse vocoder do not state their features.",
         "Give the model folder with its model.toml instead of the weights alone.",
     )
 

@@ -41,7 +41,7 @@ class PulseVocoder(Vocoder):
         super().__init__()
         if spec.framing != "center":
             raise ConfigError(
-                f"The framing is '{spec.framing}': pulses are laid between frame centres.",
+                f"The framing is '{spec.framing}'; the pulse vocoder needs 'center'.",
                 "Use framing = 'center'.",
             )
         self.config, self.accepts = config, spec
@@ -70,7 +70,7 @@ class PulseVocoder(Vocoder):
     def decode(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
         """Also takes what `preparation` gave: then nothing depends on what came before."""
         if condition is not None:
-            raise UsageError("This vocoder takes no speaker condition.")
+            raise UsageError("This vocoder accepts no speaker condition.")
         if features.shape[1] == self.accepts.n_channels:
             preparation = self.preparation()
             features = torch.cat([*preparation.push(features), *preparation.finish()], 2)

@@ -55,7 +55,7 @@ def tables(
     """
     if stats is not None:
         raise BadCheckpoint(
-            "Vocos does not normalise features by statistics, but the configuration names some.",
+            "Vocos needs no statistics file, but the configuration names one.",
             "Use the configuration that belongs to this checkpoint.",
         )
     mel, backbone, head = (

@@ -38,7 +38,7 @@ class Vocos(Vocoder):
 
     def decode(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
         if condition is not None:
-            raise UsageError("Vocos takes no speaker condition.")
+            raise UsageError("Vocos accepts no speaker condition.")
         return self(features)
 
     def on_mlx(self) -> Vocoder:
