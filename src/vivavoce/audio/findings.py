@@ -33,7 +33,7 @@ SENTENCES = {
     "offset": "{what} has a constant offset of {measure:+.3f}, which was removed",
     "silent start": "{what} begins with {measure:.1f} s of silence, which were cut",
     "silent end": "{what} ends with {measure:.1f} s of silence, which were cut",
-    "clipped": "{what} is clipped: {measure:.2g} % of its samples are at full scale",
+    "clipped": "{what} is clipped: {measure:.2g} % of its samples are at its peak value",
     "overdriven": "{what} is overdriven: its peaks are only {measure:.1f} dB above its loud parts",
     "noise": (
         "{what} seems to hold noise, not speech: its spectrum changes by {measure:.1f} dB"

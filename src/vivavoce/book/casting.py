@@ -5,7 +5,7 @@ voice = "kathleen"                 # a speaker, a voice, a voice file or a table
 voice = { ref = "me.wav", transcript = "Words of the recording." }
 speed = 0.95
 [dialogue]
-voice = "ann"                      # everything in quotation marks
+voice = "ann"                      # all text in quotation marks
 [dialogue.characters]
 Ann = "ann.safetensors"            # “…,” said Ann
 """

@@ -41,7 +41,7 @@ def check_sound(clip: Clip, config: PrepareConfig) -> Clip:
         problems.append(
             Defect("too long", message, f"Cut it, or raise --longest ({c.longest_s:g} s).")
         )
-    share = f"{100 * clip.clipped:.2g} % of its samples are at full scale."
+    share = f"{100 * clip.clipped:.2g} % of its samples are at its peak value."
     problems += _two(-clip.clipped, -c.clipped_check, -c.clipped_reject, "clipped", share, _SOFTER)
     snr = f"Speech is {found.snr_db:.0f} dB above the background."
     problems += _two(found.snr_db, c.snr_check_db, c.snr_reject_db, "noisy", snr, _QUIETER)

@@ -32,7 +32,7 @@ class ActivationShape:
     place if blocks are recomputed, `outside` per position outside the blocks, `scores` per
     position, block and position of the row, on devices that store attention scores.
     `lower` replaces `block` under bfloat16 autocast, `lower_weights` are the copies of one
-    block's weights that autocast keeps. `row` is stored per row of any length.
+    block's weights that autocast keeps. `row` are bytes per row that do not depend on its length.
     """
 
     blocks: int

@@ -48,7 +48,7 @@ class ServeConfig:
 
     `batch` is how many sentences share a step of models that make whole sentences: 1 keeps the
     samples exactly those of `TTS.speak`. `wyoming` is a host and a port, or None; `zeroconf` is the
-    name to announce it under. `max_memory` is in bytes (0: 80 % of what is free at start).
+    name to announce it under. `max_memory` is in bytes (0: 80 % of the free memory at start).
     `aliases` are other names of models, "" is the default one. `idle_unload_s` 0 keeps models
     loaded. `shelf` is the folder of voices that clients make, by default one in the cache.
     `cache_dir` keeps results beyond the process; `private_cache` gives a client only what that

@@ -236,7 +236,7 @@ class TTS:
         return (each for each in self.planning(text, request) if each is not None)
 
     def planning(self, text: str, request: Request) -> Iterator[Utterance | None]:
-        """`plan` in short steps: None where a long text has no utterance yet."""
+        """`plan` in short steps; yields None while a long text has no utterance yet."""
         voice, options = request.voice, request.options
         return planning(
             text,

@@ -144,7 +144,7 @@ class Trainer:
             if self.ema is not None:
                 self.ema.update()
             return
-        logger.warning("Step %d is skipped: its loss or gradients are infinite.", self.state.step)
+        logger.warning("Step %d is skipped: its loss or gradients are not finite.", self.state.step)
         self.state.skipped += 1
         self.state.skipped_in_a_row += 1
         if self.state.skipped_in_a_row >= self.recipe.loop.nan_limit:

@@ -50,7 +50,9 @@ class SampleSpeaker:
         try:
             voice = self._voice(example)
         except (AudioError, VoiceError) as error:
-            logger.warning("No samples in the voice of '%s': %s", example.id, error.message)
+            logger.warning(
+                "speak.texts: no voice can be made from '%s': %s", example.id, error.message
+            )
             return
         for number, text in enumerate(self.wanted.texts, 1):
             try:
