@@ -1,4 +1,4 @@
-"""What flows through the toolkit, stage by stage. Nothing here knows how the values are made.
+"""The values that flow through the toolkit, stage by stage. This module does not compute them.
 
 Shape letters used across the package: B batch, L text tokens, T frames, S samples, C channels,
 M mels, D model width, H heads. `[B, C, T]` for convolutions, `[B, T, D]` for attention.

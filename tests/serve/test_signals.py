@@ -82,7 +82,7 @@ def running():
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)
     try:
         for line in process.stderr:
-            if b"listening at" in line:
+            if b"listening on" in line:
                 break
         yield Process(port, wyoming, process)
     finally:

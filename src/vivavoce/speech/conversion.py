@@ -1,4 +1,4 @@
-"""One converter and its vocoder on their devices: recordings in another voice."""
+"""A converter and its vocoder on their devices."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LONGEST_SOURCE_S, LONGEST_TARGET_S = 3600.0, 600.0
 
 
 class VoiceConverter:
-    """A converter and its vocoder, from `vivavoce.load_converter`. Threads may share one object."""
+    """A converter and its vocoder, from `vivavoce.load_converter`. Several threads may share it."""
 
     def __init__(
         self,

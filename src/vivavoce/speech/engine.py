@@ -121,7 +121,7 @@ class TTS:
     ) -> Speech:
         """The whole text as one piece of audio. The arguments are those of `stream`.
 
-        Raises TextError, UnknownVoice, ConfigError (an option the model does not have) and
+        Raises TextError, UnknownVoice, ConfigError (unknown option) and
         GuardError (the result is not speech).
         """
         pieces = self.stream(
@@ -164,10 +164,10 @@ class TTS:
         fails again, `on_problem` decides: "error" raises GuardError, "warn" keeps it with a
         warning, "skip" leaves it out with a warning.
         `on_step(done, all)` is called after each step of a model that works in steps; an exception
-        in it ends the generation. With `early`, models that can do so return the first pieces of
+        in it ends the generation. With `early`, models that support it return the first pieces of
         an utterance before the rest is generated; such an utterance is not generated again.
         `style` sets the silence after sentences and paragraphs, and how marks and markup are read.
-        `keeping` keeps the utterances until all are spoken, and returns those of an earlier run.
+        `keeping` stores finished utterances, and returns those of an earlier run.
         """
 
         def request(role: Role) -> Request:
@@ -263,7 +263,7 @@ class TTS:
 
         A replacement is `(start_s, end_s, words)`, or `(start_s, end_s, words, seconds)` to set
         its new length. `target` is the full text of the edited recording, new words included.
-        Outside the replaced spans the recording's own samples stay, at the model's rate.
+        Outside the replaced spans the recording's samples are kept, at the model's rate.
 
         Raises AudioError, VoiceError (the model cannot edit), UsageError (times, words, more than
         30 s), TextError, GuardError.

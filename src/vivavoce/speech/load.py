@@ -1,4 +1,4 @@
-"""Names and folders -> a TTS on a device. Knows the store and the tables, no family."""
+"""A TTS on a device from names and folders. Knows the store and the tables, no family."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Utterances of any requests, spoken side by side: the centre of `speak`, `batch` and a server."""
+"""Utterances of any requests, spoken in one batch: the centre of `speak`, `batch` and a server."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Session:
     def step(self, choose: Choose | None = None) -> list[Event]:
         """One step of the acoustic model, and at most one vocoder window per utterance.
 
-        `choose` says which of the utterances that have a window get theirs now (default: all); the
+        `choose` selects the utterances whose next window is decoded now (default: all); the
         others keep it. Errors of one utterance are events. What an `on_step` raises passes through
         and ends the utterances of that step.
         """
