@@ -45,7 +45,7 @@ def trace(
     cannot be imported, AuditError if it fails by itself, dies, or takes over `timeout_s`.
     """
     if ":" not in target:
-        raise UsageError(f"'{target}' is not a target.", "Write it as module:callable.")
+        raise UsageError(f"Cannot audit '{target}'.", "Write it as module:callable.")
     folder = cache if cache is not None else standin_build.default_cache()
     standin_build.library(folder)
     job = {

@@ -18,7 +18,7 @@ def resolve(target: str, device: str) -> Callable[[], object]:
     """
     module_name, _, name = target.partition(":")
     if not module_name or not name:
-        raise UsageError(f"'{target}' is not a target.", "Write it as module:callable.")
+        raise UsageError(f"Cannot audit '{target}'.", "Write it as module:callable.")
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:

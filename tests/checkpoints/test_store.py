@@ -163,7 +163,7 @@ def test_changed_tensors_are_found_on_demand(tmp_path):
     content[-9] ^= 1
     path.write_bytes(content)
     store.load(tmp_path / "m")
-    with pytest.raises(BadCheckpoint, match="not what was saved"):
+    with pytest.raises(BadCheckpoint, match="not match its SHA-256"):
         store.load(tmp_path / "m", verify=True)
 
 

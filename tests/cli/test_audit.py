@@ -95,7 +95,7 @@ def test_anybody_s_callable(cli, tmp_path, monkeypatch):
         (("f5", "--torch", "1.0"), "Nearest"),
         (("math:nothing",), "has no 'nothing'"),
         (("math:pi", "--workload", "x"), "--workload is for models"),
-        (("math:pi", "--full"), "--full is for models"),
+        (("math:pi", "--full"), "--full works for models only"),
     ],
 )
 def test_what_was_asked_wrongly(cli, toys, arguments, words):

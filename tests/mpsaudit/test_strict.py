@@ -127,7 +127,7 @@ def test_this_process_keeps_its_torch():
 
 
 def test_work_without_a_name():
-    with pytest.raises(UsageError, match="not a target"):
+    with pytest.raises(UsageError, match="Cannot audit"):
         strict.trace("module.callable", load(), ("15.5",))
 
 

@@ -86,7 +86,7 @@ def test_a_prepared_folder_says_who_speaks_and_what_is_held_out(folder):
     assert [(r.speaker, r.held_out) for r in rows] == [("s1", False), ("s2", True)]
     assert [r.speaker for r in manifest.read([source(folder, speaker="me")])] == ["me", "me"]
     (folder / "manifest.jsonl").unlink()
-    with pytest.raises(TrainingError, match="not prepared to the end"):
+    with pytest.raises(TrainingError, match="not completely prepared"):
         manifest.read([source(folder)])
 
 

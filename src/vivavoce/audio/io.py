@@ -31,10 +31,10 @@ LEAST_MISSING_S = 0.1
 def read(
     source: str | Path | BinaryIO, sample_rate: int | None = None, *, longest_s: float = LONGEST_S
 ) -> Recorded:
-    """A file as mono, at `sample_rate` Hz or at its own, and what is wrong with the file.
+    """Read a file as mono, at `sample_rate` Hz or its own rate, with findings about the file.
 
     wav, flac, ogg, opus, mp3, aiff and other formats of libsndfile; m4a, aac, mp4, webm with the
-    extra `media`. Channels are averaged; where they cancel each other the loudest is taken. A float
+    extra `media`. Channels are averaged; if they cancel each other, the loudest is used. A float
     file's values beyond 1 are kept. Decoded piece by piece: only the mono result is held, and no
     more than `longest_s` of it is read (`RecordingLimits` says how much that is at high rates).
     The findings are about the file (truncated, channels); `check_recording` checks the sound.
@@ -89,11 +89,11 @@ def _cut_off(read_s: float) -> Finding:
 
 
 def write(target: str | Path | BinaryIO, audio: Audio, format: str | None = None) -> int:  # noqa: A002
-    """Writes one file; returns how many samples were beyond 1 and were clipped.
+    """Write one file; returns how many samples were beyond 1 and were clipped.
 
     `format` (`wav` 16 bit, `wav-float`, `flac`, `ogg`, `opus`, `mp3`, `pcm` 16 bit without a
-    header, `m4a`, `aac`) defaults to the path's suffix, and to wav for a binary stream. A path is
-    replaced when all is written, or untouched.
+    header, `m4a`, `aac`) defaults to the path's suffix, and to wav for a binary stream. An existing
+    file is replaced only after a complete write.
     Raises OutputError, AudioError (NaN or infinite samples), UnknownFormat, MissingExtra.
     """
     with StreamWriter(target, audio.sample_rate, format) as writer:

@@ -1,4 +1,4 @@
-"""Books: read a file as chapters, and speak them into an audiobook.
+"""Audiobooks: read a file as chapters, and speak them.
 
 `vivavoce.book.read(path)` and `vivavoce.book.speak(tts, book, target)`; reading needs no torch.
 """

@@ -59,7 +59,9 @@ def read_markdown(path: Path, reading: Reading | None = None) -> Book:
     try:
         from markdown_it import MarkdownIt
     except ImportError as error:  # an installation without its dependencies
-        raise UsageError("Markdown needs markdown-it-py.", "Install it.") from error
+        raise UsageError(
+            "Markdown needs markdown-it-py.", "Install it: pip install markdown-it-py."
+        ) from error
     text = _file(path)
     front = _FRONT.match(text)
     body = text[front.end() :] if front else text

@@ -29,8 +29,8 @@ OTHERS = frozenset({"mobi", "azw", "azw3", "fb2", "odt", "rtf", "doc", "lit", "k
 def read(path: str | Path, reading: Reading | None = None) -> Book:
     """The book in an .epub, .docx, .pdf, .txt, .md or .html file.
 
-    `reading` says what is read beside the text. Raises UsageError for a file that is not there or
-    of another kind, BookError for one that is damaged, locked or empty, MissingExtra for a PDF
+    `reading` selects notes and descriptions. Raises UsageError for a missing file or an
+    unsupported format, BookError for one that is damaged, locked or empty, MissingExtra for a PDF
     without the extra `books`.
     """
     path = Path(path)

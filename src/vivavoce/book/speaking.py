@@ -85,16 +85,16 @@ def speak(
     on_progress: OnProgress | None = None,
     **options: Any,
 ) -> Audiobook:
-    """Speaks the book into `target`: one file where that ends in .m4b, else a folder of files.
+    """Speak the book into `target`: one file if it ends in .m4b, else a folder of files.
 
-    What is spoken is kept in `unfinished(target)` until the audiobook is complete: a call that was
-    interrupted is repeated, and goes on. In a `store` it stays, for other books and later calls.
+    Finished passages are stored in `unfinished(target)` until the audiobook is complete: the same
+    call resumes after an interruption. A `store` keeps them for other books and later calls.
     `chapters` are numbers from 1; all by default. `format` is that of the files in a folder.
-    `loudness_lufs` is that of the whole book, with peaks below -3 dB; None leaves the samples;
+    `loudness_lufs` is that of the whole book, with peaks below -3 dB; None does not change it;
     `preset` (acx, audible, podcast) replaces it. `on_problem` is as in `TTS.speak`; text that the
-    voice cannot say is a problem too. `cast` says who reads what, `lexicon` how words are said.
-    `subtitles` are srt, vtt, lrc or json. `check` listens; `retry` speaks again what had a problem
-    in an earlier call. `options` are the model's.
+    voice cannot speak is a problem too. `cast` assigns voices, `lexicon` pronunciations.
+    `subtitles` are srt, vtt, lrc or json. `check` is a recogniser; `retry` speaks passages with
+    problems of an earlier call again. `options` are the model's.
 
     Raises UsageError (chapters, two processes at one target), TextError, GuardError, OutputError,
     UnknownFormat, MissingExtra, VoiceError.

@@ -54,7 +54,7 @@ class Chapter:
 
 @dataclass(frozen=True)
 class Cover:
-    """A picture as it stands in the book; `media_type` is image/jpeg or image/png."""
+    """A picture of the book, unchanged; `media_type` is image/jpeg or image/png."""
 
     data: bytes
     media_type: str
@@ -62,7 +62,7 @@ class Cover:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A file of the book that is no chapter, and why."""
+    """A file of the book that is not a chapter, and the reason."""
 
     source: str
     reason: str
@@ -70,7 +70,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Book:
-    """What `read` returns. `language` is a BCP 47 code, empty where the book names none."""
+    """What `read` returns. `language` is a BCP 47 code, empty if the book names none."""
 
     title: str
     authors: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Bulk work: a list of texts, one audio file each. Interrupted or not, the files are the same.
+"""Bulk synthesis: a list of texts, one audio file each. Interruptions do not change the files.
 
 `vivavoce.bulk.run("lines.jsonl", "out")`; importing it needs no torch.
 """

@@ -39,17 +39,17 @@ def run(
     notes_folder: str | Path | None = None,
     on_row: OnRow | None = None,
 ) -> Bulk:
-    """Speaks every line of a JSONL, CSV or TSV list into a file in `out`; goes on where it ended.
+    """Speak every line of a JSONL, CSV or TSV list into a file in `out`; resumes earlier runs.
 
-    `out` is a folder or an address of fsspec; what is done of the list is noted in it, or in
-    `notes_folder` (for an address by default beside the list). `workers` above 1 are processes of
-    their own; `devices` in `loading.device` are separated by commas. `ray` is the address of a Ray
-    cluster. `tts` is spoken with where it is given, in this process. `retry` takes up what failed
-    before, `verify` compares the content of files that are there, `strict` does not begin while a
-    line is wrong. `on_row` hears of every item.
+    `out` is a folder or an fsspec address; progress is recorded in it, or in `notes_folder`
+    (for an address by default beside the list). `workers` above 1 are separate processes;
+    several devices in `loading.device` are separated by commas. `ray` is the address of a Ray
+    cluster. If `tts` is given, it speaks in this process. `retry` repeats items that failed
+    before, `verify` compares the content of existing files, `strict` does not start with an
+    invalid line. `on_row` is called for every item.
 
-    Raises UsageError, OutputError, MissingExtra, and what loading the model raises. What goes
-    wrong with an item is in errors.jsonl.
+    Raises UsageError, OutputError, MissingExtra, and what loading the model raises. Errors of
+    single items are in errors.jsonl.
     """
     loading = loading or Loading(str(model) if model else "")
     manner, shard = manner or Manner(), shard or Shard()

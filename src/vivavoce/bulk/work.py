@@ -15,7 +15,7 @@ class BulkItem:
     """One text to speak into one file, `out` and the format's suffix.
 
     `voice` is a speaker's name or a voice file; `ref` a recording to clone, with its words in
-    `transcript`. Empty fields and `None` stand for what all items have.
+    `transcript`. Empty fields and `None` mean the values for all items.
     """
 
     id: str
@@ -38,7 +38,7 @@ class BulkItem:
 
 @dataclass(frozen=True)
 class Wrong:
-    """A line or an item that gives no file, and why. `kind` is the name of the error."""
+    """A line or an item without a file, and the reason. `kind` is the name of the error."""
 
     id: str
     line: int
@@ -61,7 +61,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Loading:
-    """What `vivavoce.load` takes. `threads` are those of each worker; 0 leaves them alone."""
+    """Arguments of `vivavoce.load`. `threads` are those of each worker; 0 is torch's default."""
 
     model: str = ""
     vocoder: str = ""
@@ -73,9 +73,9 @@ class Loading:
 
 @dataclass(frozen=True)
 class Manner:
-    """How every item is spoken and written. `store` is a folder that keeps speech for later runs.
+    """Settings for all items. `store` is a cache folder of speech for later runs.
 
-    `speed` multiplies that of an item; `options` are the model's, beside those of an item.
+    `speed` multiplies that of an item; `options` are the model's, in addition to the item's.
     """
 
     format: str = "flac"
@@ -94,7 +94,7 @@ class Manner:
 
 @dataclass(frozen=True)
 class BulkRow:
-    """What became of an item: a file, or an error with its `kind` and `reason`.
+    """The result of an item: a file, or an error with its `kind` and `reason`.
 
     `split` is how many items were spoken at once where the batch was too large for the memory or
     had killed its worker; 0 where it was spoken as planned.

@@ -120,7 +120,7 @@ def statistics(path: Path, limits: Limits = DEFAULT) -> Stats:
         items = value.items if isinstance(value, OpaqueObject) else None
         table = items[0] if isinstance(items, list) and items else None
         if not isinstance(table, dict) or not {"mel_mean", "mel_std"} <= table.keys():
-            raise BadCheckpoint("It holds no mel statistics.", "Is it Coqui's scale_stats.npy?")
+            raise BadCheckpoint("It holds no mel statistics.", "Use Coqui's scale_stats.npy.")
         return _band_values(table["mel_mean"]), _band_values(table["mel_std"])
 
 

@@ -65,7 +65,7 @@ def load(
     folder = Path(folder)
     manifest = read_manifest(folder, limits)
     if verify and _sha256(folder / TENSORS) != manifest.get("weights", {}).get("sha256"):
-        raise BadCheckpoint(f"{folder / TENSORS} is not what was saved.", DAMAGED)
+        raise BadCheckpoint(f"{folder / TENSORS} does not match its SHA-256.", DAMAGED)
     tensors, _ = read_safetensors(folder / TENSORS, limits)
     half = (torch.float16, torch.bfloat16)
     return manifest, {k: v.float() if v.dtype in half else v for k, v in tensors.items()}

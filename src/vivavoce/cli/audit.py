@@ -72,7 +72,7 @@ def audit(
     torch. Exits with 1 if anything would fail, run on the CPU or compute wrong numbers.
     """
     if full and (strict or ":" in target):
-        raise UsageError("--full is for models, with the portable engine.", "Leave it out.")
+        raise UsageError("--full works for models only, without --strict.", "Leave it out.")
     with _errors_translated():
         if "::" in target or " " in target.strip():
             _look_up(target, torch, macos or (), as_json)

@@ -40,16 +40,16 @@ def prepare(
     workers: int = 0,
     on_progress: OnProgress = no_progress,
 ) -> Prepared:
-    """Make a set of clips for training out of recordings, which stay as they are.
+    """Make a set of training clips from recordings, which are not changed.
 
-    `source` is a folder, one recording, or a data set whose `format` is found out. `output` gets
+    `source` is a folder, one recording, or a data set, whose `format` is detected. `output` gets
     `manifest.jsonl`, `clips/`, `rejected.jsonl` and `report.html` (or `report`; None: no report).
-    Words come from the data set, from `transcripts` (a list, or subtitles of one recording), or
+    Texts come from the data set, from `transcripts` (a list, or subtitles of one recording), or
     from `transcriber`: a function, or a model of faster-whisper (extra `asr`; without it clips
-    that have no words are left out). `verify` compares given words with the recogniser's, too.
-    `edits` is a csv with id, keep and text: what somebody decided after listening.
-    What a function heard is kept under its qualified name: give another output to another one.
-    A run that was interrupted goes on where it was; a second one does only what is new.
+    without a text are left out). `verify` also compares given texts with the recogniser's.
+    `edits` is a csv file of corrections with the columns id, keep and text.
+    Results of a function are cached under its qualified name: use one output per function.
+    The same call resumes an interrupted run, and computes only what is new.
 
     Raises UsageError (nothing to read, a folder that holds something else), OutputError,
     TrainingError (another process prepares the same folder), DownloadError (the recogniser).
@@ -86,13 +86,13 @@ def align(
 ) -> AlignedSet:
     """Align phonemes with a data set and measure pitch, to fine-tune `forward` voices.
 
-    `source` is a prepared folder, a `jsonl` manifest, or a list in LJSpeech's form. `model` says
-    the texts, and its speech is laid on the recordings: a model that times its words, best one that
-    sounds like the speaker, so a second run with the fine-tuned model is more exact. `output` is a
+    `source` is a prepared folder, a `jsonl` manifest, or a list in LJSpeech's form. `model`
+    synthesises the texts, and its speech is aligned with the recordings: it must have word times,
+    and works best if it sounds like the speaker (run it again after fine-tuning). `output` is a
     `jsonl` manifest with `tokens`, `durations_s`, `pitch_hz` and `cycles`. Clips that do not sound
     like their text are left out and listed.
 
-    Raises UsageError (no such source; a model that does not time its words), TrainingError (rows
+    Raises UsageError (no such source; a model without word times), TrainingError (rows
     that cannot be read; no clip fits its text), OutputError.
     """
     from vivavoce.data import forced_alignment

@@ -7,22 +7,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class PrepareConfig:
-    """Thresholds have two levels: beyond `..._check` a clip is kept and listed for a look, beyond
+    """Thresholds have two levels: beyond `..._check` a clip is kept and listed for review, beyond
     `..._reject` it is left out.
 
     `shortest_s` to `longest_s` bound every clip; `wanted_s` is what slicing aims at, in pauses of
-    at least `pause_s`. XTTS learns at most 11.6 s at once, F5 30 s.
+    at least `pause_s`. XTTS trains on at most 11.6 s, F5 on 30 s.
     `snr_*_db`: level of the speech above the recording's own noise floor. `clipped_*`: part of the
-    samples at the largest value. `bandwidth_*_hz`: the highest frequency that is heard; a telephone
+    samples at the peak value. `bandwidth_*_hz`: the highest frequency with sound; a telephone
     ends at 3,400 Hz. `pace_*`: characters a second, as a multiple of the set's median or its
     inverse. `word_errors_*`: of the given text against the recogniser's, 0 to 1.
-    `same_outline`: correlation of two clips' outlines from which they are duplicates.
-    `other_voice`: distance of a clip's colour from the speaker's median, in robust deviations, and
+    `same_outline`: correlation of two clips' outlines above which they are duplicates.
+    `other_voice`: distance of a clip's timbre from the speaker's median, in robust deviations, and
     `other_pitch` in octaves; both are only listed.
     `loudness_lufs`: one gain for each long recording, and for each speaker's folder of clips;
-    None leaves the level alone. `validation` is the part of the clips held out, by text.
-    `speaker` names who speaks where the data do not; with `speaker_folders` it is the first folder.
-    `outside`: also read recordings that a link or a list names outside of the folder.
+    None leaves the level unchanged. `validation` is the part of the clips held out, by text.
+    `speaker` is the speaker if the data name none; with `speaker_folders` it is the first folder.
+    `outside`: also read recordings outside the folder that a link or a list names.
     """
 
     language: str = "en"

@@ -97,7 +97,7 @@ class Prepared:
 
     @property
     def checks(self) -> dict[str, int]:
-        """How many that are in the set somebody should look at, by reason."""
+        """How many clips of the set should be reviewed, by reason."""
         return dict(Counter(d.name for one in self.clips for d in one.clip.problems).most_common())
 
     @property

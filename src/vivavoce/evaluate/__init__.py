@@ -1,4 +1,4 @@
-"""Evaluation: lists of sentences spoken and scored, with the names of everything that scored them.
+"""Evaluation: speak lists of sentences and score them.
 
 `vivavoce.evaluate.read_list(path)`, `vivavoce.evaluate.evaluate(...)`, `vivavoce.evaluate.compare`
 (word errors of two sentences); importing it needs no torch.

@@ -95,10 +95,10 @@ def evaluate(
     conditions: Iterable[str] = (),
     on_score: OnScore | None = None,
 ) -> Report:
-    """Speaks the list once per seed into `out` and scores it, or the `recordings` in a folder.
+    """Speak the list once per seed into `out` and score it, or score the `recordings` in a folder.
 
-    What was spoken already stays: an interrupted evaluation is repeated. A sentence without audio
-    counts as wholly wrong. `against` is the report.json of another run; `conditions` are those of
+    The same call resumes an interrupted evaluation. In a sentence without audio every word counts
+    as an error. `against` is the report.json of another run; `conditions` are those of
     `Condition`. Writes report.json and items.jsonl. Raises UsageError, OutputError and what loading
     the model raises.
     """

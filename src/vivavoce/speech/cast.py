@@ -1,6 +1,6 @@
 """Texts with several voices: `[name]` before the words that a voice speaks, and who the names are.
 
-Knows text, tables and paths; voices are made and spoken with elsewhere.
+Voices are made and used elsewhere.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One model and one vocoder on their devices, speaking. Knows their contracts, not the families."""
+"""The engine: one model and one vocoder on their devices."""
 
 from __future__ import annotations
 

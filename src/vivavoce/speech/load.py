@@ -1,4 +1,4 @@
-"""A TTS on a device from names and folders. Knows the store and the tables, no family."""
+"""A TTS on a device, from names and folders."""
 
 from __future__ import annotations
 

@@ -21,6 +21,6 @@ class Speech(Audio):
         """Write to a file; its extension is the format.
 
         Raises UnknownFormat for an extension that cannot be written, OutputError when the file
-        cannot be; a failed write leaves nothing behind.
+        cannot be; a failed write leaves no partial file.
         """
         io.write(path, self)

@@ -1,6 +1,6 @@
 """Voices by name: the speakers of models that are here, and the user's own, one file each.
 
-Knows no families: what a voice is made of, the model's family knows.
+The content of a voice is defined by the model's family.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Training: one loop for every family, from a recipe to a model that speaks."""
+"""Training: one loop for every family, from a recipe to a model."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def train(
     resume: bool = True,
     on_progress: OnProgress = no_progress,
 ) -> Path:
-    """Train by a recipe; the returned run folder holds the model in `export/`.
+    """Train from a recipe; the returned run folder holds the model in `export/`.
 
-    A run that was stopped or killed goes on where its newest checkpoint is. The note of
+    An interrupted run resumes from its newest checkpoint. The note of
     `on_progress` is a stage (`prepare`, `train`, `validate`) and its metrics, "train loss=0.5".
 
     Raises ConfigError for the recipe, TrainingError for the data or when training diverges,
@@ -33,14 +33,14 @@ def train(
 def dry_run(
     recipe_path: str | Path, overrides: Sequence[str] = (), device: str = "auto"
 ) -> dict[str, Any]:
-    """What a run would need, from a few real steps: memory, time, epochs. Fills the cache only."""
+    """Memory, time and epochs of a run, from a few real steps. Writes only the cache."""
     from vivavoce.train import estimate, recipe
 
     return estimate.estimate(recipe.load(recipe_path, overrides), device)
 
 
 def export(run_folder: str | Path, folder: str | Path) -> Path:
-    """Write the newest checkpoint of a run as a model; averaged weights where the run has them."""
+    """Write the newest checkpoint of a run as a model, with averaged weights if there are any."""
     from vivavoce.train import exports
 
     return exports.export(Path(run_folder), Path(folder))

@@ -106,7 +106,7 @@ def _prepared(source: DataSource) -> DataSource:
         return source
     if not (source.path / "manifest.jsonl").is_file():
         raise TrainingError(
-            f"{source.path} was not prepared to the end.", "Run `vivavoce data prepare` again."
+            f"{source.path} is not completely prepared.", "Run `vivavoce data prepare` again."
         )
     column = source.speaker_column or (None if source.speaker else "speaker")
     path = source.path / "manifest.jsonl"

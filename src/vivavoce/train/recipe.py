@@ -15,11 +15,11 @@ from vivavoce.errors import ConfigError, near_misses
 @dataclass(frozen=True, kw_only=True)
 class DataSource:
     """One manifest. Paths are relative to the working directory, `audio` to the manifest's folder.
-    Without `audio` recordings are looked for beside the manifest and in its folders `wavs`, `wav`,
+    Without `audio` recordings are searched beside the manifest and in its folders `wavs`, `wav`,
     `clips`, `audio`, `opus`, `flac`, `recordings` and `train`.
 
     Columns are names (`jsonl`, `csv` with a header line) or numbers from 0 (`ljspeech`).
-    `language` is that of all its rows, where the family asks for one, or `language_column` that of
+    `language` is that of all rows, if the family needs one, or `language_column` that of
     each. `include` and `exclude` hold ids, globs (`LJ00[12]-*`) or ranges of prefixes
     (`a0500..a0539`).
     """
@@ -51,7 +51,7 @@ class DataConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class PhaseOptim:
-    """How one phase's parameters move. `final` is the last learning rate as a part of `lr`."""
+    """Optimiser of one phase. `final` is the last learning rate as a fraction of `lr`."""
 
     name: Literal["adamw", "radam", "adafactor"] = "adamw"
     lr: float = 1e-3
@@ -101,9 +101,9 @@ class OptimConfig(PhaseOptim):
 class LoopConfig:
     """`batch_seconds` bounds a batch's padded audio, `batch_size` its utterances: either or both.
 
-    `threads` 0 leaves torch's number of threads alone. The moving average takes part every
-    `ema_every`-th update and only copies until update `ema_from`; `ema_law` is how its decay grows
-    (ema.py). A run ends after `patience` validations in a row that were not the best (0: never).
+    `threads` 0 is torch's default. The moving average is updated every `ema_every` updates and
+    only copies the weights until update `ema_from`; `ema_law` is how its decay grows (ema.py).
+    A run ends after `patience` validations in a row without improvement (0: never).
     """
 
     batch_seconds: float = 0.0
@@ -135,7 +135,7 @@ class LoopConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class LogConfig:
-    """`tensorboard` left out: written when it is installed."""
+    """`tensorboard`: by default written if it is installed."""
 
     every: int = 25
     tensorboard: bool | None = None
@@ -144,8 +144,8 @@ class LogConfig:
 @dataclass(frozen=True, kw_only=True)
 class AdapterConfig:
     """Low-rank adapters: `alpha / rank` scales them. `targets` are patterns of the names of linear
-    layers; without them the family's own, attention and feed-forward. `lr`, if given, takes the
-    place of `optim.lr` where adapters are trained: they need about ten times that of all weights.
+    layers; without them the family's own, attention and feed-forward. `lr`, if given, replaces
+    `optim.lr` for adapters: they need about ten times that of all weights.
     """
 
     rank: int = 16
@@ -160,12 +160,12 @@ class AdapterConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class StartConfig:
-    """`model` is a name, folder, file or address whose weights the run begins with; without it they
-    are drawn from the seed.
+    """`model` is a name, folder, file or address whose weights the run starts from; without it
+    they are random.
 
-    `train`: `all` weights, or `lora`, adapters only; `auto` is `all` unless a start does not fit
-    the memory that way. `freeze` names groups of the family or patterns of parameters that keep
-    their values. `vocabulary`: `extend` adds the tokens of the texts that the start lacks.
+    `train`: `all` weights, or `lora`, adapters only; `auto` is `all` unless that does not fit
+    into memory. `freeze` names groups of the family or patterns of parameters that keep
+    their values. `vocabulary`: `extend` adds tokens of the texts that the starting model lacks.
     """
 
     model: str = ""
@@ -181,10 +181,10 @@ class StartConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryConfig:
-    """What a run may hold in memory. `limit_gb` 0 is what the device has free.
+    """Memory limits of a run. `limit_gb` 0 is the device's free memory.
 
-    `recompute`: blocks are computed again in the backward pass instead of kept; `auto` only where
-    the plan needs it. `average`: whether the plan may leave the moving average out.
+    `recompute`: blocks are recomputed in the backward pass instead of stored; `auto`: only if
+    the plan needs it. `average`: whether the plan may drop the moving average.
     """
 
     limit_gb: float = 0.0
@@ -194,9 +194,9 @@ class MemoryConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class SpeakConfig:
-    """Texts that the model says at every validation, by `vocoder`, a model's name or folder.
+    """Texts synthesised at every validation, with `vocoder`, a model's name or folder.
 
-    A model that clones speaks in the voice of the first validation utterance. `options` are the
+    A model that clones uses the voice of the first validation utterance. `options` are the
     model's own.
     """
 
@@ -211,7 +211,7 @@ class SpeakConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A whole run. `model`, `text`, `features` and `loss` are handed to the family as they are."""
+    """A whole run. `model`, `text`, `features` and `loss` are passed to the family unchanged."""
 
     name: str
     family: str

@@ -65,7 +65,7 @@ def to_coqui(manifest: Mapping[str, Any], tensors: Mapping[str, Tensor], file: P
     text = from_dict(TextConfig, manifest.get("text", {}), "text")
     if problem := _problem(config, decoder, text):
         raise UsageError(
-            f"'{manifest['name']}' cannot be a model of Coqui's: {problem}.",
+            f"'{manifest['name']}' cannot be exported as a Coqui model: {problem}.",
             "Models that came from Coqui's program, or were trained from one, can be exported.",
         )
     own = {k: t for k, t in tensors.items() if not k.startswith(ENCODER)}

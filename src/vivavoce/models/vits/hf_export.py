@@ -94,7 +94,7 @@ def to_hugging_face(
     text = from_dict(TextConfig, manifest.get("text", {}), "text")
     if problem := _problem(config, decoder, text):
         raise UsageError(
-            f"'{manifest['name']}' cannot be a Hugging Face VitsModel: {problem}.",
+            f"'{manifest['name']}' cannot be exported as a VitsModel: {problem}.",
             "Export it with --as piper.",
         )
     named = hf_names(official(as_tables(config, tensors)), config.stochastic_durations)

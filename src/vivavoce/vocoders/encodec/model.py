@@ -91,7 +91,7 @@ class Encodec(Vocoder):
         if spec.n_channels != config.books:
             raise ConfigError(
                 f"This EnCodec has {config.books} codebooks, its features {spec.n_channels}.",
-                "Use features with a code of each book.",
+                "Use features with one code per codebook.",
             )
         self.config, self.accepts = config, spec
         self.receptive_field = config.receptive_field

@@ -47,7 +47,7 @@ def _sizes(ours: Named, _: Mapping[str, Any]) -> MelganConfig:
     filters = ours.get("synthesis.weight")
     if filters is not None and filters.shape[2] != PQMF_TAPS:
         raise BadCheckpoint(
-            f"The filter bank has {filters.shape[2]} taps.", f"Only {PQMF_TAPS} are known."
+            f"The filter bank has {filters.shape[2]} taps.", f"Only {PQMF_TAPS} are supported."
         )
     stages = range(count(ours, "stages."))
     return MelganConfig(
