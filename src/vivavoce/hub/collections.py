@@ -38,7 +38,7 @@ class Collection:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(self.pattern, self.example):
-            raise ValueError(f"'{self.example}' is no example of its pattern.")
+            raise ValueError(f"'{self.example}' is not an example of its pattern.")
 
     @property
     def prefix(self) -> str:

@@ -69,7 +69,7 @@ class Vocoder(nn.Module, ABC):
     def decode(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
         """Features `[B, C, T]` to samples `[B, S]` float32, the whole length at once, no edges.
 
-        `condition` `[B, D, 1]` is the speaker, for vocoders that take one.
+        `condition` `[B, D, 1]` is the speaker vector, if the vocoder needs one.
         """
 
     @classmethod
