@@ -84,7 +84,7 @@ def test_transcripts_of_another_program(tmp_path):
     heard = recognisers.find(f"transcripts:{path}", "ours")
     assert heard(tone(0.1), "a", "en") == 'it "turns"'
     assert heard(tone(0.1), "b", "en") == ""
-    with pytest.raises(UsageError, match="no line 'c'"):
+    with pytest.raises(UsageError, match="no transcript of 'c'"):
         heard(tone(0.1), "c", "en")
 
 

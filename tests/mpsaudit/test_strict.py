@@ -100,7 +100,7 @@ class TestTrace:
     @pytest.mark.parametrize(
         ("name", "options", "words"),
         [
-            ("dying", {}, r"ended by SIGSEGV.*1 findings"),
+            ("dying", {}, r"ended by SIGSEGV.*so far: 1"),
             ("endless", {"timeout_s": 0.5}, "did not finish in time"),
         ],
     )
