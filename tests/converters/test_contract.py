@@ -140,7 +140,7 @@ def test_bad_voices_are_refused(family):
     for voice, message in (
         (Voice("x", "f5", good.tensors), "is one of f5; this model needs one of"),
         (Voice("x", family), f"lacks its {name}"),
-        (Voice("x", family, {name: tensor[..., :-1]}), "this model needs"),
+        (Voice("x", family, {name: tensor[..., :-1]}), "without NaN; it has"),
         (Voice("x", family, {name: tensor * torch.nan}), "channels without NaN"),
         (Voice("x", family, {name: tensor.long()}), "lacks its"),
     ):

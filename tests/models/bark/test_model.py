@@ -106,7 +106,7 @@ def test_rambling_is_tried_once_more_and_then_an_error():
         tts.speak("No.", on_step=lambda done, _: tries.append(done), **options)
     assert tries.count(1) == 2
     said = tts.speak("No.", on_problem="warn", **options)
-    assert "without an end" in said.warnings[0]
+    assert "without a stop token" in said.warnings[0]
     short = tts.speak("No.", on_problem="warn", duration_s=0.0, end_probability=0.001)
     assert len(short.samples) < len(said.samples)
 
@@ -119,7 +119,7 @@ def test_how_long_a_text_may_take():
     assert guard.longest_s(f"♪ {words} ♪") > 2 * usual
     assert not guard.problem(words, 4.0, True)
     assert "truncated" in guard.problem(words, 1.0, True)
-    assert "without an end" in guard.problem(words, usual, False)
+    assert "without a stop token" in guard.problem(words, usual, False)
     assert not guard.problem("[laughs]", 0.4, True)
 
 
