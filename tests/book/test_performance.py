@@ -111,7 +111,7 @@ def test_what_is_not_understood_is_spoken_again(tts, tmp_path):
     ears = Ears(1, 2, 3)
     made = speak(tts, BOOK, tmp_path / "out", chapters=[2], check=Check(ears), store=tmp_path / "s")
     assert ears.calls == 3
-    assert made.problems[0].reason == "heard '': 7 of 7 words differ"
+    assert made.problems[0].reason == "recognised as '': 7 of 7 words differ"
     ears = Ears(1)
     how = {"chapters": [2], "check": Check(ears), "store": tmp_path / "s"}
     assert speak(tts, BOOK, tmp_path / "out", **how).problems == made.problems

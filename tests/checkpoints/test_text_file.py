@@ -18,7 +18,7 @@ def test_configurations_may_have_comments(tmp_path):
     assert table(tmp_path, "c.json", text) == {"url": "http://x.y"}
     with pytest.raises(BadCheckpoint, match="not valid JSON"):
         table(tmp_path, "c.json", "{,}")
-    with pytest.raises(BadCheckpoint, match="no table"):
+    with pytest.raises(BadCheckpoint, match="no settings"):
         table(tmp_path, "c.yaml", "- a\n- b\n")
 
 

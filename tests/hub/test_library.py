@@ -125,7 +125,7 @@ def test_an_import_without_a_family_recognises_it(home, checkpoint):
 def test_a_name_that_is_taken(home, checkpoint):
     folder = library.import_checkpoint(checkpoint, name="one")
     (folder / "note").write_text("old")
-    with pytest.raises(UsageError, match=r"a model 'one' already.*--name.*--force"):
+    with pytest.raises(UsageError, match=r"A model 'one' already exists.*--name.*--force"):
         library.import_checkpoint(checkpoint, name="one")
     assert library.import_checkpoint(checkpoint, name="one", replace=True) == folder
     with pytest.raises(UsageError, match="bundled"):

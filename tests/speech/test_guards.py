@@ -66,4 +66,4 @@ def test_a_pace_that_nobody_speaks_at():
     with pytest.raises(GuardError, match=r"10\.20 s for 'These.*2\.6 characters a second"):
         check_pace(text, 10.2)
     (warning,) = check_pace(text, 10.2, lenient=True)
-    assert warning.startswith("the model gave 10.20 s")
+    assert warning.startswith("the model returned 10.20 s")

@@ -48,9 +48,9 @@ def test_what_is_no_mark(written: str) -> None:
         ("[pause 31s]", "31 s"),
         ("[pause -1s]", "-1 s"),
         ("[pause 40000ms]", "40 s"),
-        ('<break time="1h"/>', "how long"),
+        ('<break time="1h"/>', "no valid duration"),
         ('<break time="99s"/>', "99 s"),
-        ('<break strength="huge"/>', "how long"),
+        ('<break strength="huge"/>', "no valid duration"),
     ],
 )
 def test_a_pause_out_of_bounds_is_refused(written: str, quoted: str) -> None:

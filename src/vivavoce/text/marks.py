@@ -83,7 +83,7 @@ def _from_attributes(written: str, attributes: str) -> float:
     elif given.get("strength", "medium").lower() in STRENGTHS:
         return STRENGTHS[given.get("strength", "medium").lower()]
     raise TextError(
-        f"'{written}' has no duration.",
+        f"'{written}' has no valid duration.",
         'Write it as <break time="1.5s"/> or <break time="500ms"/>.',
     )
 

@@ -144,7 +144,7 @@ def test_a_table_of_its_own_comes_first():
     ("text", "message"),
     [
         ("{", "not valid JSON"),
-        ("[]", "no table"),
+        ("[]", "not a JSON object"),
         ('{"a": {"name": "x"}}', "without a name and an embedding"),
         ('{"a": {"name": "x", "embedding": ["y"]}}', "without a name and an embedding"),
         ('{"a": {"name": "x", "embedding": [NaN]}}', "not finite"),
