@@ -166,7 +166,7 @@ def test_names_and_numbers_are_no_vectors(found):
 
 
 def test_sizes_that_do_not_belong_together():
-    with pytest.raises(ConfigError, match="gives 12 numbers, the model takes 6"):
+    with pytest.raises(ConfigError, match="returns 12 numbers, the model needs 6"):
         VitsConfig(n_tokens=4, speaker_width=6, speaker_encoder=SIZES)
 
 
