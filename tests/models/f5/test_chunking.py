@@ -21,7 +21,7 @@ def test_the_budget_counts_the_bytes_before_the_second_space() -> None:
 
 @pytest.mark.parametrize(("transcript", "seconds"), [(TRANSCRIPT, 21.0), (TRANSCRIPT, 30.0)])
 def test_a_reference_that_leaves_no_room_is_refused(transcript: str, seconds: float) -> None:
-    with pytest.raises(VoiceError, match="leaves no room"):
+    with pytest.raises(VoiceError, match="leaves no time"):
         budget(transcript, seconds)
 
 
