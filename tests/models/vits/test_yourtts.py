@@ -93,7 +93,7 @@ def test_what_lies_beside_and_does_not_fit(load_parity, tmp_path):
     parity = load_parity("yourtts_tiny")
     file = coqui(parity, tmp_path / "release")
     encoder_file(file.parent, replace(SIZES, width=16))
-    with pytest.raises(BadCheckpoint, match="gives 16 numbers, the model needs 12"):
+    with pytest.raises(BadCheckpoint, match="returns 16 numbers, the model needs 12"):
         library.import_checkpoint(file)
     encoder_file(file.parent)
     (file.parent / "config_se.json").write_text(json.dumps({"audio": {"hop_length": 200}}))
