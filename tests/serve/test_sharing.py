@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import replace
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPResponse
 
 import numpy as np
 import pytest
@@ -231,10 +231,15 @@ def test_a_full_server_refuses_before_it_reads_but_not_what_it_has(start, keys):
             return client.post("/v1/audio/speech", json=running.body(text))
 
     def ask_in_one_packet(text):
-        content = {"content-type": "application/json"} | headers
-        with closing(HTTPConnection("127.0.0.1", running.port)) as connection:
-            connection.request("POST", "/v1/audio/speech", json.dumps(running.body(text)), content)
-            answer = connection.getresponse()
+        """`http.client` sends head and body one after the other."""
+        content = json.dumps(running.body(text)).encode()
+        lines = {"host": "localhost", "content-type": "application/json"} | headers
+        lines |= {"content-length": str(len(content))}
+        head = ["POST /v1/audio/speech HTTP/1.1", *(f"{k}: {v}" for k, v in lines.items()), "", ""]
+        with socket.create_connection(("127.0.0.1", running.port)) as connection:
+            connection.sendall("\r\n".join(head).encode() + content)
+            answer = HTTPResponse(connection)
+            answer.begin()
             return answer.status, answer.headers, json.loads(answer.read())["error"]["code"]
 
     known = ask("Said before.")
