@@ -152,3 +152,13 @@ def test_the_table_in_the_docs_is_the_plan_s(base):
     for memory, usable in MACS.items():
         cells = [f"{memory} GB", f"{usable} GB", *(in_words(dropping, usable, s) for s in (10, 20))]
         assert f"| {' | '.join(cells)} |" in page
+
+
+def test_an_allocator_keeps_more_only_where_the_limit_leaves_room():
+    large = MemoryPlan(peak=8_000_000_000)
+    for limit, narrow in ((9_000_000_000, True), (10_000_000_000, False)):
+        found = replace(large, limit=limit)
+        assert found.narrow == narrow
+        assert found.most == (large.peak if narrow else 9_200_000_000)
+        assert found.most <= limit
+    assert not MemoryPlan(peak=500_000_000, limit=500_000_000).narrow

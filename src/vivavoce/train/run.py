@@ -47,13 +47,6 @@ from vivavoce.types import OnProgress, no_progress
 
 logger = logging.getLogger(__name__)
 
-LARGE = 1_000_000_000
-"""Bytes from which on a run cares for what the system's allocator keeps."""
-ROOMY = 1.1
-"""Limit over plan from which on it does not: what is kept is a sixteenth, and caring for it, the
-pages that are new in every step, a sixth of the time.
-"""
-
 
 def train(recipe: Recipe, device: str, resume: bool, on_progress: OnProgress) -> Path:
     """Train to the end, or to the first SIGINT or SIGTERM; returns the run folder."""
@@ -134,7 +127,7 @@ def assemble(
     )
     found = replace(found, bucket=lambda n: bucket_length(n, place))
     planned = _planned(task, recipe, found, place, group.world)
-    if place.type == "cpu" and planned.peak > max(LARGE, planned.limit / ROOMY):
+    if place.type == "cpu" and planned.narrow:
         keep_large_blocks_apart()
     recipe = plans.applied(recipe, planned)
     start.restrict(task, base, recipe.start)
