@@ -76,7 +76,7 @@ def test_a_configuration_of_another_checkpoint_is_told():
         arguments = official.config()["model_args"] | {key: value}
         with pytest.raises(BadCheckpoint, match=rf"{key} is {value}.*config\.json that belongs"):
             build(state, settings(model_args=arguments))
-    with pytest.raises(BadCheckpoint, match="of a 'vits'"):
+    with pytest.raises(BadCheckpoint, match="for a 'vits'"):
         build(state, settings(model="vits"))
     with pytest.raises(BadCheckpoint, match="heads"):
         build(state, settings(model_args={"gpt_n_heads": "two"}))
