@@ -13,8 +13,9 @@ from vivavoce.models import MODELS
 from vivavoce.vocoders import VOCODERS
 
 WORKLOADS = MODELS.workloads() | VOCODERS.workloads()
-# The longest is a typical one with more steps or windows: the stand-in, ten times as fast, runs it.
-BRIEF = [name for name in WORKLOADS if not name.endswith(".longest")]
+# Typical ones with more steps, windows or rows: the stand-in, several times as fast, runs these.
+LARGER = (".longest", ".batch", ".long-reference")
+BRIEF = [name for name in WORKLOADS if not name.endswith(LARGER)]
 WITHOUT_RESULT = {
     *("f5.probe", "f5.training", "f5.training-e2", "f5.training-adapters"),
     *("f5.training-bfloat16", "forward.training", "glow.training"),

@@ -131,10 +131,10 @@ FAMILIES: dict[str, tuple[Callable[[], Task], Callable[[], Batch]]] = {
         pulse_batch,
     ),
     "vits": (vits_task, lambda: texts(2, 12) | sounds(80)),
-    "vocos": (lambda: vocos_task(small(vocos.TOY, discriminator_width=0.05)), lambda: sounds(64)),
+    "vocos": (lambda: vocos_task(small(vocos.TOY, discriminator_width=0.05)), lambda: sounds(32)),
     "hifigan": (
         lambda: hifigan_task(small(replace(V1, **hifigan.TOY), discriminator_width=0.05)),
-        lambda: sounds(32),
+        lambda: sounds(16),
     ),
     "bigvgan": (
         lambda: bigvgan_task(small(bigvgan.TOY, discriminator_width=0.05)),
