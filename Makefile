@@ -11,7 +11,7 @@ VENV ?= .venv
 OUT ?= hello.wav
 TEXT ?= Hello there. This is your own computer speaking.
 
-# One worker for each core, of one thread (tests/conftest.py). WORKERS=0 for one process alone.
+# One worker more than there are cores, of one thread (tests/conftest.py). WORKERS=0 for one process alone.
 WORKERS ?= auto
 
 BIN := $(VENV)/bin

@@ -20,7 +20,7 @@ from mpsaudit.collector import Collector, Described, RaisingCollector
 from mpsaudit.errors import StandInUnavailable
 from mpsaudit.findings import Severity
 from mpsaudit.operator_table import Table, load
-from mpsaudit.rules import Rule, rules_for
+from mpsaudit.rules import Rule, in_force, rules_for
 from mpsaudit.sandbox import CONCURRENT
 
 _DTYPES = {
@@ -90,8 +90,8 @@ class MpsStandIn:
 
     def _rules(self, name: str) -> tuple[Rule, ...]:
         """The rules about what is in a call of the operator, on this torch and macOS."""
-        version = self.table.version
-        return tuple(r for r in rules_for(base_name(name)) if r.applies(version, self.macos))
+        rules = rules_for(base_name(name))
+        return tuple(rule for rule, _ in in_force(rules, self.table.version, (self.macos,)))
 
     def _register(
         self, name: str, key: str, kernel: Callable[..., Any], rules: tuple[Rule, ...]

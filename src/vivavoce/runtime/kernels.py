@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -116,10 +116,7 @@ def measure(repeats: int = 5) -> KernelChoice:
     import torch
 
     rows, n_in, n_out = SHAPE
-    generator = torch.Generator().manual_seed(0)
-    x, weight, bias = (
-        torch.randn(shape, generator=generator) for shape in ((rows, n_in), (n_out, n_in), (n_out,))
-    )
+    x, weight, bias = _product(*SHAPE)
     with torch.inference_mode():
         try:
             times, errors = _race(x, weight, bias, repeats)
@@ -134,6 +131,15 @@ def measure(repeats: int = 5) -> KernelChoice:
     if gain < MIN_GAIN:
         return KernelChoice("default", f"oneDNN is {gain:.2f} times as fast", gflops, errors)
     return KernelChoice("onednn", f"{gain:.2f} times as fast as the default", gflops, errors)
+
+
+def _product(rows: int, n_in: int, n_out: int) -> Iterator[torch.Tensor]:
+    """Input, weight and bias, without a draw from anybody's generator."""
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    for size in ((rows, n_in), (n_out, n_in), (n_out,)):
+        yield torch.randn(size, generator=generator)
 
 
 def _race(
@@ -229,12 +235,8 @@ def _separate_wins(dtype: torch.dtype, repeats: int = 15) -> bool:
 
 @cache
 def _packed_rows_win(repeats: int = 9) -> bool:
-    import torch
-
-    rows, n_in, n_out = FEW
-    with torch.inference_mode():
-        values = torch.rand(rows, n_in), torch.rand(n_out, n_in), torch.rand(n_out)
-        times, errors = _race(*values, repeats, rows)
+    x, weight, bias = _product(*FEW)
+    times, errors = _race(x, weight, bias, repeats, FEW[0])
     return times["default"] >= MIN_GAIN * times["onednn"] and errors["onednn"] <= MAX_ERROR
 
 
