@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import replace
 from functools import lru_cache
 
@@ -67,7 +68,7 @@ class Meter:
     def __init__(self, sample_rate: int) -> None:
         self._rate = sample_rate
         self._peak = 0.0
-        self._sums: list[float] = []  # weighted energy per step
+        self._sums = array("d")  # weighted energy per step
         self._edge = 0  # samples before the step that is not complete
         self._past = np.zeros(0, np.float32)  # before the edge, as long as the filter remembers
         self._rest = np.zeros(0, np.float32)  # behind it
@@ -91,7 +92,7 @@ class Meter:
         if len(self._sums) < per_block:
             whole = np.concatenate([self._past, self._rest])
             return integrated_lufs(Audio(whole, self._rate))
-        total = np.convolve(self._sums, np.ones(per_block), mode="valid")
+        total = np.convolve(np.array(self._sums), np.ones(per_block), mode="valid")
         edges = np.round(np.arange(len(self._sums) + 1) * STEP_S * self._rate)
         return _gated(total / (edges[per_block:] - edges[:-per_block]))
 
@@ -107,7 +108,7 @@ class Meter:
         samples = np.concatenate([self._past, self._rest[:used]])
         shifted = np.concatenate([[0], edges + begin]) if begin else edges
         sums = _weighted_energy(samples, self._rate, shifted)
-        self._sums += sums[1 if begin else 0 :].tolist()
+        self._sums.extend(sums[1 if begin else 0 :])
         self._past = samples[max(0, len(samples) - int(FILTER_S * self._rate)) :]
         self._rest, self._edge = self._rest[used:], self._edge + used
 

@@ -51,7 +51,9 @@ class SpeakerNetwork(nn.Module):
         """`[B, M, T]` to `[B, D]`, of any length."""
         variance, mean = torch.var_mean(mel, dim=2, correction=0, keepdim=True)
         x = ((mel - mean) / (variance + EPS).sqrt())[:, None]
-        x = self.bn1(self.conv1(x).relu())
+        x = self.bn1(self.conv1(x).relu_())
+        if x.device.type == "cpu":  # the layout that its convolutions read fastest
+            x = x.contiguous(memory_format=torch.channels_last)
         for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
             x = stage(x)
         x = x.flatten(1, 2)
@@ -84,13 +86,13 @@ class SpeakerBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         shortcut = x if self.downsample is None else self.downsample(x)
-        x = self.bn1(self.conv1(x).relu())
-        x = self.se(self.bn2(self.conv2(x)))
-        return (x + shortcut).relu()
+        x = self.bn1(self.conv1(x).relu_())
+        x = self.bn2(self.conv2(x))
+        return torch.addcmul(shortcut, x, self.se(x)).relu_()
 
 
 class Excitation(nn.Module):
-    """Each channel made louder or quieter by what all of them are on average."""
+    """By how much each channel is made louder or quieter, `[B, C, 1, 1]`, by their averages."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -100,7 +102,7 @@ class Excitation(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.fc(x.mean((2, 3)))[:, :, None, None]
+        return self.fc(x.mean((2, 3)))[:, :, None, None]
 
 
 class Normalised(nn.Module):
