@@ -1,4 +1,4 @@
-"""Coqui's AudioProcessor settings as a FeatureSpec. Knows their names, computes nothing."""
+"""Coqui's AudioProcessor settings as a FeatureSpec."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cutting and joining samples: silence, fades, pauses. Knows no files, no torch."""
+"""Cutting and joining samples: silence, fades, pauses."""
 
 from __future__ import annotations
 

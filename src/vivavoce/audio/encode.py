@@ -1,4 +1,4 @@
-"""Encoders: samples in, bytes of one file format out to a sink. Knows no paths, no full disks."""
+"""Encoders: samples in, bytes of one file format out to a sink."""
 
 from __future__ import annotations
 

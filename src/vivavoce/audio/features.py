@@ -1,4 +1,4 @@
-"""The one mel and spectrum implementation, driven by a FeatureSpec. Knows no model by name."""
+"""The one mel and spectrum implementation, driven by a FeatureSpec."""
 
 from __future__ import annotations
 

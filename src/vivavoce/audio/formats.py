@@ -1,4 +1,4 @@
-"""The audio file formats that can be written, by name. Knows no files, no encoders."""
+"""The audio file formats that can be written, by name."""
 
 from __future__ import annotations
 

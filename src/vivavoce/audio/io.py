@@ -1,4 +1,4 @@
-"""Audio files in and out, without torch. Knows containers and sample types, no models."""
+"""Audio files in and out, without torch."""
 
 from __future__ import annotations
 

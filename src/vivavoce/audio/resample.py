@@ -1,6 +1,6 @@
 """Sample rate conversion: soxr on the CPU at the edges, windowed sinc on tensors inside models.
 
-Knows no files and no models. torch is imported only by `sinc_resample`.
+torch is imported only by `sinc_resample`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where encoded bytes go: a file that appears whole or not at all, or a stream. Knows no audio."""
+"""Where encoded bytes go: a file that appears whole or not at all, or a stream."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The front ends of the known model families, by name. Values only: knows no tensors."""
+"""The front ends of the known model families, by name."""
 
 from __future__ import annotations
 

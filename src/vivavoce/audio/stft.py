@@ -1,6 +1,6 @@
 """Short-time Fourier transform and its inverse, in forms that are native on every device.
 
-Knows frames, windows and sums; no mels, no decibels. Callers see real tensors only.
+Callers see real tensors only.
 The settings (`n_fft`, `hop_length`, `win_length`, `window`, `framing`, `pad_mode`) are read from a
 FeatureSpec; its other fields do not matter here.
 """

@@ -1,4 +1,4 @@
-"""Windows and mel filter banks as numpy tables. Knows no tensors, no devices.
+"""Windows and mel filter banks as numpy tables.
 
 Everything is computed in float64 and cast to float32 by the caller's module, once.
 """

@@ -1,4 +1,4 @@
-"""A zip file from a stranger, read within limits. Nothing is extracted; knows no book formats."""
+"""A zip file from a stranger, read within limits. Nothing is extracted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documents and a table of contents -> chapters. Knows no file formats."""
+"""Documents and a table of contents -> chapters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes of a document -> characters -> characters that are spoken. Knows no markup."""
+"""Bytes of a document -> characters -> characters that are spoken."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages that are set in columns: their lines in the order of reading. Knows places, no formats."""
+"""Pages that are set in columns: their lines in the order of reading."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Peaks brought below a ceiling without touching what is quieter. Knows samples, no books."""
+"""Peaks brought below a ceiling without touching what is quieter."""
 
 from __future__ import annotations
 

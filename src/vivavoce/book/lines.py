@@ -1,4 +1,4 @@
-"""Lines of printed pages -> paragraphs and headings. Knows sizes and places, no file formats."""
+"""Lines of printed pages -> paragraphs and headings."""
 
 from __future__ import annotations
 

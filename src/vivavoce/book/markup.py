@@ -1,7 +1,6 @@
 """HTML and XHTML -> what is read aloud of it, with the places that contents point at.
 
 Follows the text as a page shows it: inline elements join without a space, block elements part.
-Knows no files and no chapters.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Who speaks which words of a chapter, by its quotation marks. A rule, and no guess.
 
 What stands in quotation marks is spoken by somebody; by whom, names in the same paragraph say:
-`“…,” said Ann`, `Ann asked: “…”`. Knows text, no voices.
+`“…,” said Ann`, `Ann asked: “…”`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A file -> a book, by what the file is. Knows the formats' readers, not the formats."""
+"""A file -> a book, by what the file is."""
 
 from __future__ import annotations
 

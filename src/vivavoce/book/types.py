@@ -1,4 +1,4 @@
-"""A book as it is read aloud: chapters, paragraphs and the silence after each. Knows no files."""
+"""A book as it is read aloud: chapters, paragraphs and the silence after each."""
 
 from __future__ import annotations
 

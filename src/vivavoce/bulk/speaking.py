@@ -1,4 +1,4 @@
-"""A worker: a model that speaks batches and writes their files. Knows no other workers."""
+"""A worker: a model that speaks batches and writes their files."""
 
 from __future__ import annotations
 

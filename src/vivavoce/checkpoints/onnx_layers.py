@@ -1,4 +1,4 @@
-"""Layers as nodes of an ONNX graph: what the families' graphs are made of. Knows no model.
+"""Layers as nodes of an ONNX graph: what the families' graphs are made of.
 
 Built from weights node by node: no tracer, so no version of torch decides what comes out. Shapes:
 the batch is 1; a signal is `[1, C, T]`, rows are `[1, T, C]`.

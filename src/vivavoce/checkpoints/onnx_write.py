@@ -1,4 +1,4 @@
-"""An ONNX file, written node by node without any package. Knows the format, no model.
+"""An ONNX file, written node by node without any package.
 
 Format: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 """

@@ -1,6 +1,6 @@
 """Protocol buffers' wire format, read within bounds: fields as numbers, wire types and values.
 
-Knows no message. https://protobuf.dev/programming-guides/encoding
+https://protobuf.dev/programming-guides/encoding
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A model of ours as another program's files. Knows no family: each brings its own writers."""
+"""A model of ours as another program's files."""
 
 from __future__ import annotations
 

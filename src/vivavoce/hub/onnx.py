@@ -1,4 +1,4 @@
-"""A model and its vocoder as one ONNX file: ids and noise in, samples out. Knows no family.
+"""A model and its vocoder as one ONNX file: ids and noise in, samples out.
 
 The file is run before it gets its name: onnxruntime must give the samples that we give.
 """

@@ -1,4 +1,4 @@
-"""Who is spoken next: admission, queues, fairness between clients. Knows no models and no sockets.
+"""Who is spoken next: admission, queues, fairness between clients.
 
 `submit`, `expire` and `close` belong to the event loop, `choose` and `done` to the engine's thread.
 """

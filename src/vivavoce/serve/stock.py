@@ -1,4 +1,4 @@
-"""What this machine can serve: tables of models and voices from the library. Knows no sockets."""
+"""What this machine can serve: tables of models and voices from the library."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The flow itself: text in, guarded and joined speech out. Knows no model family by name."""
+"""The flow itself: text in, guarded and joined speech out."""

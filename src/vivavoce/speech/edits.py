@@ -1,6 +1,6 @@
 """Other words in a recording: where and how long, spoken by the model, set into the original.
 
-Knows the contract of models that fill gaps, no family. Only the edited spans are made anew.
+Only the edited spans are made anew.
 """
 
 from __future__ import annotations

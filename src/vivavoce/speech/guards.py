@@ -1,4 +1,4 @@
-"""Is this speech? Every utterance passes here before anybody hears it. Knows samples and counts.
+"""Is this speech? Every utterance passes here before anybody hears it.
 
 `lenient` turns what would be an error into a warning, but for numbers that are none.
 """

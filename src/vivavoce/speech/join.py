@@ -1,7 +1,4 @@
-"""Utterances, one after the other, as one timeline: pauses between them and joins nobody hears.
-
-Knows samples and pauses, no models.
-"""
+"""Utterances, one after the other, as one timeline: pauses between them and joins nobody hears."""
 
 from __future__ import annotations
 

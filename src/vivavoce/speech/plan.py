@@ -1,4 +1,4 @@
-"""A text as the utterances that will be spoken, lazily. Knows text and tokens, no audio."""
+"""A text as the utterances that will be spoken, lazily."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Word times from durations: every word of the source, as written. Knows no subtitles."""
+"""Word times from durations: every word of the source, as written."""
 
 from __future__ import annotations
 

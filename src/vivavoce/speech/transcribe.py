@@ -1,6 +1,6 @@
 """What is said in a recording: the hook for speech recognition, and one that fits it.
 
-Knows no voices. faster-whisper (extra `asr`) is imported when it is asked for.
+faster-whisper (extra `asr`) is imported when it is asked for.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """English words and sentences -> ARPAbet phonemes with stress, from a small lexicon and a model.
 
-Knows spelling only: numbers and abbreviations have been put into words before, and of a word with
-two readings the neighbours decide only the plainest cases ("to use" against "the use").
+Numbers and abbreviations must be words already. Of a word with two readings, the neighbours decide
+only the plainest cases ("to use" against "the use").
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Is there anything to say? What cannot be said is named.
-
-Knows characters, not voices: the vocabulary is the caller's.
-"""
+"""Is there anything to say? What cannot be said is named."""
 
 from __future__ import annotations
 

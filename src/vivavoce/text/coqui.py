@@ -1,6 +1,6 @@
 """Coqui's tokenizer for GlowTTS and VITS: a config's `characters` block, text -> Tokens.
 
-Knows no phonemizer: it is handed in. XTTS has its own tokenizer.
+XTTS has its own tokenizer.
 """
 
 from __future__ import annotations

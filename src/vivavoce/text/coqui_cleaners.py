@@ -1,6 +1,6 @@
 """Coqui's text cleaners: what its models saw in training, rule for rule.
 
-Knows nothing of vocabularies. Differs from the original on purpose in four places: "€" is read
+Differs from the original on purpose in four places: "€" is read
 like the other currencies, "10:30 a.m." keeps no second "a.m.", the space after a time is kept, and
 numbers become English words only in English.
 """

@@ -1,6 +1,6 @@
 """Phonemes from espeak-ng, called in this process: no subprocess, no temporary file.
 
-Knows no vocabulary. The library comes with the optional package `espeakng_loader` (GPL-3.0).
+The library comes with the optional package `espeakng_loader` (GPL-3.0).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which of its two readings a word has, by the words around it. Knows words, no phones.
+"""Which of its two readings a word has, by the words around it.
 
 A linear classifier (logistic regression) over the two words before and the two behind, trained on
 labelled sentences by `recipes/english_homographs.py`. A word that is not in its vocabulary counts

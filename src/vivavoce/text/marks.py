@@ -1,4 +1,4 @@
-"""Pause marks in a text: `[pause 1.5s]` and `<break time="500ms"/>`. Knows no chunks, no audio."""
+"""Pause marks in a text: `[pause 1.5s]` and `<break time="500ms"/>`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Markdown and HTML -> the text that they show, with the place of each character in the source.
 
 Links become their text, emphasis and headings lose their marks, entities become characters,
-reference marks such as `[12]` are left out. Knows no language and no voice.
+reference marks such as `[12]` are left out.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Source text -> what each utterance says: pause marks obeyed, markup as what it shows.
 
-The one door before every family's own chunker. Knows no tokens and no audio.
+The one door before every family's own chunker.
 """
 
 from __future__ import annotations

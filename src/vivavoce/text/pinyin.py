@@ -1,7 +1,7 @@
 """Text -> the pinyin tokens of F5-TTS: characters, and toned syllables where Chinese is written.
 
 Follows jieba 0.42.1 and pypinyin, with which the checkpoints were trained; without Han characters
-it needs neither. Knows no vocabulary.
+it needs neither.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Source text -> sentences and bounded chunks, each with its exact place in the source.
 
-Knows punctuation of many scripts, not languages; never changes a character.
+Handles the punctuation of many scripts. Never changes a character.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A vocabulary file: one token a line, its index the number of the line. Knows no model."""
+"""A vocabulary file: one token a line, its index the number of the line."""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
 """The decoder that every VITS has inside: which vocoder family that is, and what it is made of.
 
 Models for voice conversion have one too.
-
-Knows the names of its published tensors; the family itself is looked up by them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Is what Bark gave as long as its text? Knows text and seconds only."""
+"""Tells whether what Bark gave is as long as its text."""
 
 from __future__ import annotations
 

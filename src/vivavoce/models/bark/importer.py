@@ -1,4 +1,4 @@
-"""Bark's checkpoints, Suno's three files and Hugging Face's one -> ours. Pure; knows no files."""
+"""Bark's checkpoints, Suno's three files and Hugging Face's one -> ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The conformer of encoder and decoder (DelightfulTTS, section 2.2). Knows no text and no audio.
+"""The conformer of encoder and decoder (DelightfulTTS, section 2.2).
 
 Shapes: B batch, T steps, C channels, H heads, D speaker; x `[B, T, C]`.
 """

@@ -1,4 +1,4 @@
-"""Coqui's DelightfulTTS names and settings, its vocoder with them -> ours. Knows no files."""
+"""Coqui's DelightfulTTS names and settings, its vocoder with them -> ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""F5-TTS and E2 checkpoints: their names, sizes and settings -> ours. Pure; knows no files."""
+"""F5-TTS and E2 checkpoints: their names, sizes and settings -> ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the backward pass of an F5 or E2 keeps, by its sizes. Knows no tensors.
+"""What the backward pass of an F5 or E2 keeps, by its sizes.
 
 The numbers of values per position were counted from the tensors that autograd saves, and a test
 counts them again; D is the width, m the feed-forward's factor.

@@ -1,4 +1,4 @@
-"""Names and settings of Coqui's ForwardTTS and AlignTTS -> ours. Pure; knows no files."""
+"""Names and settings of Coqui's ForwardTTS and AlignTTS -> ours."""
 
 from __future__ import annotations
 

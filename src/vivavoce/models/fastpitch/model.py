@@ -1,6 +1,6 @@
 """Tokens -> durations, pitch and energy per token -> frames -> mel, in one pass.
 
-Knows no text rules and no vocoder. Shapes: B batch, L tokens, T frames, C channels, M mels.
+Shapes: B batch, L tokens, T frames, C channels, M mels.
 """
 
 from __future__ import annotations

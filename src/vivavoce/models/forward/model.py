@@ -1,4 +1,4 @@
-"""Tokens -> durations -> pitch -> mel, in one pass. Knows no text rules, no vocoder.
+"""Tokens -> durations -> pitch -> mel, in one pass.
 
 Shapes: B batch, L tokens, T frames, S decoder steps of R frames, C channels, M mels.
 """

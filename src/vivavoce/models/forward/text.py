@@ -1,4 +1,4 @@
-"""Text -> tokens, as a model's training had it. Knows no audio and no tensors."""
+"""Text -> tokens, as a model's training had it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Coqui's GlowTTS names -> ours. A pure function of names; knows no files."""
+"""Coqui's GlowTTS names -> ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does the attention read the text, once and to its end? Knows positions only."""
+"""Tells whether the attention read the text, once and to its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a Tortoise checkpoint is, and how one is asked to speak. Values only: knows no tensors."""
+"""What a Tortoise checkpoint is, and how one is asked to speak."""
 
 from __future__ import annotations
 

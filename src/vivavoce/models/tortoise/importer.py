@@ -1,4 +1,4 @@
-"""The files of Tortoise's release: their names and sizes -> ours. Pure; knows no files."""
+"""The files of Tortoise's release: their names and sizes -> ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A VITS as Coqui's program keeps it: a `.pth` and its `config.json`. Knows no command line."""
+"""A VITS as Coqui's program keeps it: a `.pth` and its `config.json`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long every symbol lasts (paper section 2.2.2). Knows symbols' hidden states, no audio.
+"""How long every symbol lasts (paper section 2.2.2).
 
 Shapes: hidden `[B, W, L]`, mask `[B, 1, L]` float, condition `[B, G, 1]`, language `[B, E, 1]`,
 pairs `[B, 2, L]`: the logarithm of a duration and a variable that only fills the flow's space.

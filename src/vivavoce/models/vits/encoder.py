@@ -1,4 +1,4 @@
-"""Symbols to the prior of the latents (paper section 2.2.1). Knows no audio and no durations.
+"""Symbols to the prior of the latents (paper section 2.2.1).
 
 Shapes: ids `[B, L]`, mask `[B, 1, L]` float, hidden `[B, W, L]`, latents `[B, C, L]`.
 """

@@ -1,4 +1,4 @@
-"""A VITS as other programs' files: Piper's `.onnx` and its JSON. Knows no command line."""
+"""A VITS as other programs' files: Piper's `.onnx` and its JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A VITS as a Hugging Face `VitsModel` folder. Knows no command line.
+"""A VITS as a Hugging Face `VitsModel` folder.
 
 Their convolutions in the flow and the posterior are weight-normed (`weight_g`, `weight_v`), those
 of the decoder plain; both spellings are read by every release of their library.

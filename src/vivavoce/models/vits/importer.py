@@ -1,4 +1,4 @@
-"""VITS checkpoints of five programs as ours: the door that others use. Knows no files."""
+"""VITS checkpoints of five programs as ours: the door that others use."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """VITS, whole but for its decoder: symbols -> prior -> durations -> flow -> latents.
 
 The HiFi-GAN that makes samples of the latents is a vocoder of its own, stored beside the model, so
-that an utterance can be decoded in windows. Knows no text rules.
+that an utterance can be decoded in windows.
 """
 
 from __future__ import annotations

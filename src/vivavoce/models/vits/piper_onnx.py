@@ -1,7 +1,7 @@
 """The tensors of a Piper voice in its `.onnx`, under the publication's names.
 
 An exporter keeps the names of most parameters; those of the folded ones, of the embedding of a
-voice with one speaker and of one logarithm follow from the wiring. Knows no files.
+voice with one speaker and of one logarithm follow from the wiring.
 """
 
 from __future__ import annotations

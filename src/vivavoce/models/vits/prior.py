@@ -1,4 +1,4 @@
-"""Symbols as frames: what the text side hands to the flow. Knows lengths, not how speech sounds.
+"""Symbols as frames: what the text side hands to the flow.
 
 Shapes: `[B, C, L]` per symbol, `[B, C, T]` per frame.
 """

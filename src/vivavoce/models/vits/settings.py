@@ -1,4 +1,4 @@
-"""What the configurations of five programs say of a VITS, as our tables. Values only; no files."""
+"""What the configurations of five programs say of a VITS, as our tables."""
 
 from __future__ import annotations
 

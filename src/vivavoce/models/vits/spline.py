@@ -1,7 +1,7 @@
 """Monotonic rational-quadratic splines (Durkan et al. 2019, arXiv:1906.04032), both ways.
 
 Every element is computed, whether it lies on the spline or on its linear tails: the work does not
-depend on the numbers, and no device has to be waited for. Knows tensors only.
+depend on the numbers, and no device has to be waited for.
 Shapes: values `[...]`, logits `[..., K]` of widths and heights and `[..., K - 1]` of the inner
 knots' derivatives.
 """

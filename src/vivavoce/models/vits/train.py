@@ -1,4 +1,4 @@
-"""Training a VITS from recordings and their words. Knows batches, no files and no loop.
+"""Training a VITS from recordings and their words.
 
 Shapes: B rows, L symbols, T frames, C latent channels, S samples.
 """

@@ -1,7 +1,4 @@
-"""Where a training begins: weights of another model where they fit, parts that keep theirs.
-
-Knows folders of ours and modules, no losses.
-"""
+"""Where a training begins: weights of another model where they fit, parts that keep theirs."""
 
 from __future__ import annotations
 

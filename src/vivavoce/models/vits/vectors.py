@@ -1,4 +1,4 @@
-"""Speakers that are vectors in a file: Coqui's `speakers.json`. Knows no files."""
+"""Speakers that are vectors in a file: Coqui's `speakers.json`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an XTTS checkpoint is, and how one is asked to speak. Values only: knows no tensors."""
+"""What an XTTS checkpoint is, and how one is asked to speak."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Coqui's XTTS checkpoints: their names, sizes and settings -> ours. Pure; knows no files."""
+"""Coqui's XTTS checkpoints: their names, sizes and settings -> ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an XTTS checkpoint's settings, vocabulary and shapes say it is. Values only; no files.
+"""What an XTTS checkpoint's settings, vocabulary and shapes say it is.
 
 Names of tensors are the official release's here: `convert` renames them. Sizes are the tensors';
 what config.json and vocab.json say besides has to agree with them.

@@ -1,4 +1,4 @@
-"""What the backward pass of an XTTS training keeps, by its sizes. Knows no tensors."""
+"""What the backward pass of an XTTS training keeps, by its sizes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Chinese text -> the pinyin that XTTS reads: numbers in words, marks in ASCII, toned syllables.
 
 The order of the rules is that of the training data; each works where it matches, so that a number
-never changes another one. Knows no vocabulary.
+never changes another one.
 """
 
 from __future__ import annotations

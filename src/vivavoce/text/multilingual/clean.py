@@ -1,7 +1,4 @@
-"""Text -> the words XTTS was trained to read, in every language but Chinese and Japanese.
-
-Knows the order of the steps and the rules they share; no vocabulary.
-"""
+"""Text -> the words XTTS was trained to read, in every language but Chinese and Japanese."""
 
 from __future__ import annotations
 

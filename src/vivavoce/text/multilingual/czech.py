@@ -1,4 +1,4 @@
-"""Czech ordinals, which the number library of XTTS's reference lacks. Knows no text."""
+"""Czech ordinals, which the number library of XTTS's reference lacks."""
 
 from __future__ import annotations
 

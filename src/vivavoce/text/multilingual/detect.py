@@ -1,4 +1,4 @@
-"""Which of the 17 languages a text is in. Knows no voice; needs the extra `auto`."""
+"""Which of the 17 languages a text is in. Needs the extra `auto`."""
 
 from __future__ import annotations
 

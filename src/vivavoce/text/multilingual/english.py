@@ -1,7 +1,7 @@
 """English numbers in the words that XTTS was trained with, which differ from our own voices'.
 
 "One thousand, two hundred and thirty-four": a comma between groups of three digits, "and" within
-each. Knows no text. Equal to num2words 0.5.14, so that English needs no extra.
+each. Equal to num2words 0.5.14, so that English needs no extra.
 """
 
 from __future__ import annotations

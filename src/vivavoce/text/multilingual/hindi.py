@@ -1,6 +1,6 @@
 """Hindi numbers, written for XTTS, whose reference crashes on every digit of a Hindi text.
 
-Every number below a hundred has a name of its own. Knows no text.
+Every number below a hundred has a name of its own.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Numbers in Chinese characters, as they are said in Chinese and in Japanese. Knows no text."""
+"""Numbers in Chinese characters, as they are said in Chinese and in Japanese."""
 
 from __future__ import annotations
 

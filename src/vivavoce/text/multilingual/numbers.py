@@ -1,4 +1,4 @@
-"""Numbers as words in the languages of XTTS. Knows no text around them; never fails on a number.
+"""Numbers as words in the languages of XTTS. Never fails on a number.
 
 English, Hindi and Czech ordinals are ours; the rest comes from num2words (extra `languages`), in
 whose words XTTS was trained. What that library cannot say is said digit by digit.

@@ -1,4 +1,4 @@
-"""Text -> what XTTS reads, by language. Knows the order of the steps and no words."""
+"""Text -> what XTTS reads, by language."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Korean and Japanese in Latin letters, as XTTS was trained to read them. Knows no vocabulary."""
+"""Korean and Japanese in Latin letters, as XTTS was trained to read them."""
 
 from __future__ import annotations
 

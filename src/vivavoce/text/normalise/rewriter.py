@@ -1,7 +1,4 @@
-"""Rewrites a text step by step and remembers where every character came from.
-
-Knows nothing about languages: the rules are the caller's.
-"""
+"""Rewrites a text step by step and remembers where every character came from."""
 
 from __future__ import annotations
 

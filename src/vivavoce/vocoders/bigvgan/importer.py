@@ -1,4 +1,4 @@
-"""Names and configurations of published BigVGAN generators -> ours. Pure; knows no files."""
+"""Names and configurations of published BigVGAN generators -> ours."""
 
 from __future__ import annotations
 

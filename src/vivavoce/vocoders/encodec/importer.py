@@ -1,4 +1,4 @@
-"""Names of EnCodec's 24 kHz checkpoints, Meta's and Hugging Face's -> ours. Knows no files."""
+"""Names of EnCodec's 24 kHz checkpoints, Meta's and Hugging Face's -> ours."""
 
 from __future__ import annotations
 

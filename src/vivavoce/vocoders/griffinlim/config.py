@@ -1,4 +1,4 @@
-"""Settings of Griffin-Lim. Knows nothing of generation."""
+"""Settings of Griffin-Lim."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of Coqui's MelGAN generators -> ours. Pure; knows no files."""
+"""Names of Coqui's MelGAN generators -> ours."""
 
 from __future__ import annotations
 

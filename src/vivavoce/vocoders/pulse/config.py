@@ -1,4 +1,4 @@
-"""Sizes of a pulse-and-noise vocoder. Knows nothing of generation or training."""
+"""Sizes of a pulse-and-noise vocoder."""
 
 from __future__ import annotations
 

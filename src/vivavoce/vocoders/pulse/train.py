@@ -1,4 +1,4 @@
-"""Training the pulse-and-noise vocoder on sounds whose pulses are known. Knows no files, no loop.
+"""Training the pulse-and-noise vocoder on sounds whose pulses are known.
 
 Shapes: B batch, M mels, T frames, S samples.
 """

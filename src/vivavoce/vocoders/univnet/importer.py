@@ -1,4 +1,4 @@
-"""Names of Coqui's and Tortoise's UnivNet generators -> ours. Pure; knows no files."""
+"""Names of Coqui's and Tortoise's UnivNet generators -> ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reference's Vocos names and configuration -> ours. Pure functions; knows no files."""
+"""The reference's Vocos names and configuration -> ours."""
 
 from __future__ import annotations
 

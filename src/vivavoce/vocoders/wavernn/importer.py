@@ -1,4 +1,4 @@
-"""Names of Coqui's WaveRNN networks -> ours. Pure; knows no files."""
+"""Names of Coqui's WaveRNN networks -> ours."""
 
 from __future__ import annotations
 

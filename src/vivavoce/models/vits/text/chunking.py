@@ -1,7 +1,4 @@
-"""Texts as utterances: VITS voices are trained on single sentences.
-
-Knows punctuation and brackets of phonemes, no voices.
-"""
+"""Texts as utterances: VITS voices are trained on single sentences."""
 
 from __future__ import annotations
 
