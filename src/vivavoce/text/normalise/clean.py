@@ -16,7 +16,7 @@ FOLDED = {
     "‟": '"', "″": '"', "‐": "-", "‑": "-", "−": "-", "﹣": "-", "⁄": "/", "∕": "/", "№": "No. ",
     "º": "°", "˚": "°", "℃": "°C", "℉": "°F", "µ": "μ", "•": " ", "·": " ", "‒": "–", "―": "—",
 }  # fmt: skip
-SPOKEN_SYMBOLS = frozenset("°©®™+$<>|~^=`€£¥₩₹№℃℉✓′″")
+SPOKEN_SYMBOLS = frozenset("°©®™+$<>|~^=`€£¥₩₹№℃℉✓′″♭♮")
 COMBINED = re.compile("[^\\W\\d_][\u0300-\u036f]+")
 MINUS = re.compile(r"(?<=[\w)²³%°]) ?− ?(?=[\w(√$£€.])")  # alone it is a sign, or a hyphen
 HEADING = re.compile(r"^ ?#{1,6} ", re.MULTILINE)

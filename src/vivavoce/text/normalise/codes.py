@@ -21,8 +21,18 @@ BOOKS = (
     "Nehemiah|Esther|Job|Psalms?|Proverbs|Ecclesiastes|Isaiah|Jeremiah|Lamentations|Ezekiel|Daniel|"
     "Hosea|Joel|Amos|Obadiah|Jonah|Micah|Nahum|Habakkuk|Zephaniah|Haggai|Zechariah|Malachi|Matthew|"
     "Mark|Luke|John|Acts|Romans|Corinthians|Galatians|Ephesians|Philippians|Colossians|"
-    "Thessalonians|Timothy|Titus|Philemon|Hebrews|James|Peter|Jude|Revelation"
+    "Thessalonians|Timothy|Titus|Philemon|Hebrews|James|Peter|Jude|Revelation|Qur'?an|Koran"
 )
+SHORT_BOOKS = {
+    "Gen": "Genesis", "Ex": "Exodus", "Exod": "Exodus", "Lev": "Leviticus", "Num": "Numbers",
+    "Deut": "Deuteronomy", "Josh": "Joshua", "Judg": "Judges", "Sam": "Samuel",
+    "Chron": "Chronicles",
+    "Ps": "Psalm", "Pss": "Psalms", "Prov": "Proverbs", "Eccl": "Ecclesiastes", "Isa": "Isaiah",
+    "Jer": "Jeremiah", "Ezek": "Ezekiel", "Dan": "Daniel", "Matt": "Matthew", "Mt": "Matthew",
+    "Rom": "Romans", "Cor": "Corinthians", "Gal": "Galatians", "Eph": "Ephesians",
+    "Phil": "Philippians", "Col": "Colossians", "Thess": "Thessalonians", "Tim": "Timothy",
+    "Heb": "Hebrews", "Jas": "James", "Pet": "Peter", "Rev": "Revelation",
+}  # fmt: skip
 _ATOM = re.compile(r"([A-Z][a-z]?)(\d{0,3})")
 
 
@@ -67,9 +77,9 @@ def _lines(match: re.Match[str]) -> str:
 
 def _verse(match: re.Match[str]) -> str:
     last = f" to {cardinal(int(match['last']))}" if match["last"] else ""
-    return (
-        f"{match['book']} {cardinal(int(match['chapter']))} {cardinal(int(match['verse']))}{last}"
-    )
+    book = match["book"].rstrip(".")
+    chapter, verse = cardinal(int(match["chapter"])), cardinal(int(match["verse"]))
+    return f"{SHORT_BOOKS.get(book, book)} {chapter} {verse}{last}"
 
 
 def _pressure(match: re.Match[str]) -> str | None:
@@ -90,6 +100,12 @@ def _out_of(match: re.Match[str]) -> str | None:
     return f"{read(n)} out of {cardinal(most)}" if marked and float(n) <= most else None
 
 
+def _basis_points(match: re.Match[str]) -> str | None:
+    """Hundredths of a percent; lines have never been as slow as so few bits per second."""
+    n = int(match["n"])
+    return f"{cardinal(n)} basis point{'s' if n != 1 else ''}" if n < 300 else None
+
+
 def _joined_letters(match: re.Match[str]) -> str:
     return f"{' '.join(match['a'])} and {' '.join(match['b'])}"
 
@@ -104,6 +120,13 @@ _STARS = re.compile(r" ?(?:stars?|points?|marks?)\b")
 _PRESSURE = re.compile(r"pressure|\bBP\b|systolic|reading", re.IGNORECASE)
 
 RULES: list[Rule] = [
+    (
+        re.compile(
+            r"(?<![\w.,])(?P<n>\d{1,3})x (?=\d{1,5} ?[a-z]{1,3}\b|[a-z]+er\b|more|less|as |the )"
+        ),
+        lambda m: f"{read(m['n'])} times ",
+    ),
+    (re.compile(r"(?<![\w.,])(?P<n>\d{1,3}) ?bps\b"), _basis_points),
     (
         re.compile(
             r"\b(?P<name>ISBN|ISSN|IBAN|EAN|SKU)(?:-1[03])?(?P<gap>:? )"
@@ -165,7 +188,8 @@ RULES: list[Rule] = [
     ),
     (
         re.compile(
-            rf"\b(?P<book>{BOOKS}) (?P<chapter>\d{{1,3}}):(?P<verse>\d{{1,3}})"
+            rf"\b(?P<book>{BOOKS}|(?:{'|'.join(SHORT_BOOKS)})\b\.?) "
+            rf"(?P<chapter>\d{{1,3}}):(?P<verse>\d{{1,3}})"
             rf"(?:[-–](?P<last>\d{{1,3}}))?(?![\d:])"
         ),
         _verse,
@@ -179,5 +203,8 @@ LETTERS: list[Rule] = [
     (re.compile(r"\bWW(?:I|1)\b"), "World War one"),
     (re.compile(r"\bA/C\b"), "A C"),
     (re.compile(r"(?<![\w&])(?P<a>[A-Z]{1,3})&(?P<b>[A-Z]{1,3})(?![\w&;])"), _joined_letters),
-    (re.compile(rf"\b(?:{'|'.join(sorted(DEGREES))})(?=s?\b)"), lambda m: " ".join(m[0].upper())),
+    (
+        re.compile(rf"\b(?P<degree>{'|'.join(sorted(DEGREES))})(?P<s>s?)\b"),
+        lambda m: " ".join(m["degree"].upper()) + ("'s" if m["s"] else ""),
+    ),
 ]

@@ -42,6 +42,9 @@ DECADE = re.compile(
 NUMBER_WORD = re.compile(r"(?:in|since|by|from|until|till|before|after|of|year|during|circa) \Z")
 
 
+_DETERMINED = re.compile(r"\b(?:the|our|your|its|their|this|last|next|each|a) \Z", re.IGNORECASE)
+
+
 def _month_name(text: str) -> str:
     return next(name for name in MONTHS if name.lower().startswith(text.lower()[:3]))
 
@@ -143,20 +146,23 @@ def _season(match: re.Match[str]) -> str | None:
 
 def _era(match: re.Match[str]) -> str:
     letters = ERAS[match["era"].replace(".", "").lower()]
-    n = int(match["year"])
-    words = year(n) if n >= 1000 or n % 100 == 0 or n < 100 else _three_digit_year(n)
+    words = _years(int(match["year"]))
     dot = "." if match["era"].endswith(".") and match.end() == len(match.string) else ""
     return f"{letters} {words}" if match.re is AD_FIRST else f"{words} {letters}{dot}"
 
 
-def _three_digit_year(n: int) -> str:
+def _years(n: int) -> str:
+    """Also of three digits: 323 -> three twenty-three."""
+    if n >= 1000 or n % 100 == 0 or n < 100:
+        return year(n)
     rest = n % 100
     return cardinal(n // 100) + (" oh " if rest < 10 else " ") + cardinal(rest)
 
 
 def _part_of_year(match: re.Match[str]) -> str:
     kind, number = match["kind"].upper(), int(match["n"])
-    name = f"the {ordinal(number)} {'quarter' if kind == 'Q' else 'half'}"
+    owned = _DETERMINED.search(match.string[max(0, match.start() - 8) : match.start()])
+    name = f"{'' if owned else 'the '}{ordinal(number)} {'quarter' if kind == 'Q' else 'half'}"
     found = match["year"]
     if not found:
         return name
@@ -257,7 +263,7 @@ RULES: list[Rule] = [
     ),
     (
         _rx(
-            r"\b(?P<before>(?:day,? \(?|on |due |dated ))(?!9/11\b|24/7\b)"
+            r"(?P<before>(?:day,? \(?|\bon |\bdue |\bdated ))(?!9/11\b|24/7\b)"
             r"(?P<m>\d{1,2})/(?P<d>\d{1,2})"
             r"(?![\w/-])"
         ),
@@ -270,6 +276,14 @@ RULES: list[Rule] = [
     (_rx(r"\b(?P<n>[1-4])(?P<kind>Q)'?(?P<year>\d{4}|\d{2})\b"), _part_of_year),
     (_rx(r"\b(?P<n>[12])(?P<kind>H)'?(?P<year>\d{4}|\d{2})\b"), _part_of_year),
     (re.compile(r"\b(?P<kind>[QH])(?P<n>[1-4])(?: ?'?(?P<year>\d{4}|\d{2}))?\b"), _part_of_year),
+    (
+        _rx(rf"{NOT_IN_NUMBER}(?P<year>\d{{1,4}}) ?[-–] ?(?=\d{{1,4}} ?(?-i:AD|BCE|BC|CE)\b)"),
+        lambda m: f"{_years(int(m['year']))} to ",
+    ),
+    (
+        re.compile(r"(?P<era>\bA\.?D\.? \d{1,4}) ?[-–] ?(?P<year>\d{1,4})\b"),
+        lambda m: f"{m['era']} to {_years(int(m['year']))}",
+    ),
     (AD_FIRST, _era),
     (
         _rx(

@@ -85,9 +85,11 @@ def _dotted(match: re.Match[str]) -> str:
 
 
 def _phone(match: re.Match[str]) -> str:
-    groups = re.findall(r"\d+", match[0])
+    number, _, extension = re.sub(r" (?:x|ext\.?) ?", "x", match[0]).partition("x")
+    groups = re.findall(r"\d+", number)
     words = [cardinal(800) if g == "800" else digits(g) for g in groups]
-    return ("plus " if match[0].lstrip("(").startswith("+") else "") + ", ".join(words)
+    said = ("plus " if number.lstrip("(").startswith("+") else "") + ", ".join(words)
+    return f"{said} extension {digits(extension)}" if extension else said
 
 
 def _local_phone(match: re.Match[str]) -> str | None:
@@ -154,8 +156,18 @@ RULES: list[Rule] = [
         ),
         _phone,
     ),
-    (re.compile(r"(?<![\w.,/-])\+\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,5}(?!\w)"), _phone),
-    (re.compile(r"(?<![\w.,/-])\d{3}-\d{2}-\d{4}(?![\w-])"), _phone),
+    (
+        re.compile(
+            r"(?<![\w.,/-])\+(?=[1-9](?:\W{0,2}\d){6})\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,5}(?!\w)"
+        ),
+        _phone,
+    ),
+    (
+        re.compile(
+            r"(?<![\w.,/-])(?:\d{3}-\d{2}-\d{4}|\d{2}-\d{7}|\d{5}-\d{4}|0\d{2,9}-\d{3,9})(?![\w-])"
+        ),
+        _phone,
+    ),
     (re.compile(r"(?<![\w.,/-])0\d{2,4}(?: \d{3,8}){1,2}(?![\w-])"), _phone),
     (re.compile(r"(?<![\w.,/-])\(0\d{2,4}\) ?\d{3,4} ?\d{3,4}(?![\w-])"), _phone),
     (

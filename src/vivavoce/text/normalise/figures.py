@@ -115,6 +115,11 @@ RULES: list[Rule] = [
         _stamp,
     ),
     (
+        re.compile(r"(?<=\d )(min|sec|hr|oz|lb|tbsp|tsp|ft|yd|qt|gal|in)\.(?=[,;:)])"),
+        lambda m: m[1],
+    ),
+    (re.compile(r"(?<=\d )fl\. ?oz\b(?:\.(?! [A-Z]|\Z))?"), "floz"),
+    (
         re.compile(
             r"(?<=\d )(?P<kind>sq|cu)\.? ?(?P<unit>ft|in|yd|mi|km|m|cm|mm)\b(?P<dot>\.?)",
             re.IGNORECASE,

@@ -28,7 +28,8 @@ UNITS = {
     "ft": "foot", "yd": "yard", "yds": "yard", "mi": "mile", "lb": "pound", "lbs": "pound",
     "oz": "ounce", "gal": "gallon", "pt": "pint", "qt": "quart", "tbsp": "tablespoon",
     "tsp": "teaspoon",
-    "mmHg": "millimeter of mercury", "fl oz": "fluid ounce", "ha": "hectare", "min": "minute",
+    "mmHg": "millimeter of mercury", "fl oz": "fluid ounce", "floz": "fluid ounce",
+    "ha": "hectare", "min": "minute",
     "mins": "minute", "sec": "second", "secs": "second", "hr": "hour", "hrs": "hour",
     "yr": "year", "yrs": "year", "wk": "week", "wks": "week", "mos": "month",
     "mph": "mile per hour", "kph": "kilometer per hour", "kmh": "kilometer per hour",
@@ -44,7 +45,8 @@ UNITS = {
     "°C": "degree Celsius", "°F": "degree Fahrenheit", "°K": "degree Kelvin", "°": "degree",
     "%": "percent", "‰": "per mille", "℃": "degree Celsius", "kn": "knot",
     "bhp": "brake horsepower", "pts": "point", "atm": "atmosphere",
-    "lumens": "lumens", "nits": "nits", "mol": "mole", "gsm": "gram per square meter",
+    "lumens": "lumens", "nits": "nits", "mol": "mole", "Å": "angstrom",
+    "gsm": "gram per square meter",
 }  # fmt: skip
 UNITS |= {
     f"{prefix}{unit}": f"{name} {whole}"
@@ -211,11 +213,16 @@ def _feet(match: re.Match[str]) -> str:
 
 def _inches(match: re.Match[str]) -> str | None:
     """12" is inches unless the mark closes a quotation."""
-    before = match.string[max(0, match.start() - 200) : match.start()]
-    if before.count('"') % 2:
+    quoted = False
+    for mark in _MARK.findall(match.string[max(0, match.start() - 200) : match.start()]):
+        quoted = not quoted and len(mark) == 1
+    if quoted:
         return None
-    one = match["amount"] == "1" or describes(match) or _SCREEN.match(match.string, match.end())
-    return f"{read(match['amount'])} {'inch' if one else 'inches'}"
+    amount = match["amount"]
+    if match["mixed"]:
+        amount = mixed(amount, int(match["num"]), int(match["den"]))
+    one = amount == "1" or describes(match) or _SCREEN.match(match.string, match.end())
+    return f"{amount if match['mixed'] else read(amount)} {'inch' if one else 'inches'}"
 
 
 def _written_inches(match: re.Match[str]) -> str:
@@ -223,7 +230,10 @@ def _written_inches(match: re.Match[str]) -> str:
     return f"{read(match['amount'])} {'inch' if one else 'inches'}"
 
 
-_SCREEN = re.compile(r" (?:TV|LCD|LED|OLED|drill|wheel|tyre|tire|pizza|vinyl|floppy)s?\b")
+_MARK = re.compile(r'\d?"')
+_SCREEN = re.compile(
+    r" (?:TV|LCD|LED|OLED|drill|wheel|tyre|tire|pizza|vinyl|floppy|single|record|paper|print)s?\b"
+)
 COMPASS = {"N": "north", "S": "south", "E": "east", "W": "west"}
 _NEXT = re.compile(r" [a-z]{3,}")
 _WHOLE_UNITS = (
@@ -296,7 +306,8 @@ RULES: list[Rule] = [
         _feet,
     ),
     (re.compile(rf"{FREE}(?P<ft>[3-8])'(?P<in>\d|1[01])(?![\w'])"), _feet),
-    (re.compile(rf"{FREE}(?P<amount>{NUMBER})\"(?!\w)"), _inches),
+    (re.compile(r"(?<=\d)\" ?[x×] ?(?=[\d ./]{1,9}\")"), " by "),
+    (re.compile(rf"{FREE}(?P<amount>{NUMBER}){MIXED}\"(?!\w)"), _inches),
     (
         re.compile(rf"{FREE}(?P<amount>{NUMBER})(?:in(?!\w)|-in\.? | in\.(?= |\Z)| in(?=[).,;]))"),
         _written_inches,
@@ -327,6 +338,7 @@ RULES: list[Rule] = [
         re.compile(r"(?<![\w.])(?P<a>\d)x(?P<b>\d)s\b"),
         lambda m: f"{read(m['a'])} by {read(m['b'])}s",
     ),
+    (re.compile(r"(?:(?<=meters)|(?<=inches)|(?<=feet)) ?[x×] ?(?=\d|[a-z]+ )"), " by "),
 ]
 
 # Units that stand alone, without a number.

@@ -57,15 +57,16 @@ RATES = {
     "share": "share", "person": "person", "night": "night", "unit": "unit", "ton": "ton",
 }  # fmt: skip
 
+_RATES = "|".join(sorted(RATES, key=len, reverse=True))
 SYMBOL = r"(?:R\$|[$€£¥₩₹₽₺₪₫₴฿₿])"
 PREFIX = rf"(?:(?P<country>US|AU?|CA?|HK|NZ|S)(?=\$))?(?P<symbol>{SYMBOL})"
 CODE = rf"(?P<code>{'|'.join(CODES)})"
 SCALE = (
     r"(?:(?: ?|-)(?P<scale>thousand|million|billion|trillion|mn|bn|Bn|tn|mil|(?:mm"
-    r"|MM|[kKmMbBTt])(?![/-]))\b)?"
+    rf"|MM|[kKmMbBTt])(?!-|/(?!{_RATES}\b)))\b)?"
 )
 AMOUNT = rf"(?P<amount>{NUMBER})"
-RATE = rf"(?:/(?P<rate>{'|'.join(sorted(RATES, key=len, reverse=True))})\b)?"
+RATE = rf"(?:/(?P<rate>{_RATES})\b(?:\.(?=[,;:)]| [a-z]))?)?"
 
 
 def _sum(
@@ -119,7 +120,7 @@ def _range(match: re.Match[str]) -> str:
     second = _sum(
         match["amount"], scale, match["symbol"], NAMED_DOLLARS.get(match["country"] or "", "")
     )
-    return f"{read(match['first'])} to {second}{_gap(match)}"
+    return f"{read(match['first'])} to {second}{_rate(match)}{_gap(match)}"
 
 
 def _pence(match: re.Match[str]) -> str:
@@ -131,7 +132,10 @@ BEFORE = r"(?<![\w$€£¥])"
 
 RULES: list[Rule] = [
     (re.compile(rf"(?<=[\d.kKmMbB]) ?[-–] ?(?={SYMBOL}\.?\d)"), " to "),
-    (re.compile(rf"{BEFORE}{PREFIX} ?(?P<first>{NUMBER}) ?[-–] ?{AMOUNT}{SCALE}(?![\d-])"), _range),
+    (
+        re.compile(rf"{BEFORE}{PREFIX} ?(?P<first>{NUMBER}) ?[-–] ?{AMOUNT}{SCALE}{RATE}(?![\d-])"),
+        _range,
+    ),
     (re.compile(rf"{BEFORE}{PREFIX} ?{AMOUNT}{SCALE}{RATE}"), _symbol_first),
     (re.compile(rf"\b{CODE} ?{AMOUNT}{SCALE}(?P<rate>(?!))?"), _code),
     (re.compile(rf"(?<![\w.])(?<!\d,){AMOUNT}{SCALE} ?{CODE}\b{RATE}"), _code),

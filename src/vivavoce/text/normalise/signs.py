@@ -26,7 +26,7 @@ NAMED = {
     "∧": "and", "∨": "or", "⊕": "plus", "∥": "is parallel to", "⊥": "is perpendicular to",
     "±": "plus or minus", "∓": "minus or plus", "→": "to", "←": "from", "⇒": "implies",
     "⇔": "if and only if", "↔": "to and from", "↑": "up", "↓": "down", "÷": "divided by",
-    "∼": "about", "¶": "paragraph",
+    "∼": "about", "¶": "paragraph", "♭": "flat", "♮": "natural", "♯": "sharp",
 }  # fmt: skip
 
 LEFT = r"(?<=[\w)%°²³\"'])"

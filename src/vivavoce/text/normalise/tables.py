@@ -40,6 +40,7 @@ NUMBERED = {
     "pp": "pages", "sec": "section", "art": "article", "eq": "equation", "pt": "part",
     "rte": "route", "apt": "apartment", "ste": "suite", "bldg": "building", "v": "versus",
     "ver": "version", "ca": "circa", "c": "circa", "op": "opus", "rt": "route", "rm": "room",
+    "tab": "table", "arts": "articles", "chaps": "chapters", "eqs": "equations",
 }  # fmt: skip
 # With inner dots, longest first where one begins another.
 INNER_DOTS = {
@@ -81,7 +82,7 @@ SPELLED = words(
     NYU OECD OS OSI PA PDF PHP RAF RNA ROI SAT SEO SOS SUV TV UAE UCLA UFC UFO UI UK UN UPS URI
     URL US USA USB USC USSR UTC UV UX VAT VIP WHO WTO BBC CBS CNN HBO LAPD NYPD MBA USD AOL BA
     MA AA AAA IEEE ACLU AFL IOS HQ PR HR TA RA QA ER MSNBC NAACP AARP SSN PNR OTP YMCA ESPN BMW
-    ABC NBC AFC UCL AC DC AM PM CD DVD PC EP LP DJ MC JP
+    ABC NBC AFC UCL AC DC CE BCE AM PM CD DVD PC EP LP DJ MC JP
     """
 )
 # Capitals that are words: shouted English, and acronyms with a pronunciation.

@@ -142,6 +142,6 @@ RULES: list[Rule] = [
         ),
         _time,
     ),
-    (re.compile(rf"(?<![\w.:/])(?<!\d,)(?P<h>\d{{1,2}})(?P<m>(?!))? ?{HALF}{ZONE}", _RX), _time),
+    (re.compile(rf"(?<![\w.:])(?<!\d[,/])(?P<h>\d{{1,2}})(?P<m>(?!))? ?{HALF}{ZONE}", _RX), _time),
     (re.compile(r"(?<![\w.,:/-])(?P<a>\d{1,4}):(?P<b>\d{1,4})(?![\w:]|[.,]\d)"), _ratio),
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from vivavoce.text.normalise.measures import UNITS
+from vivavoce.text.normalise.money import RATES
 from vivavoce.text.normalise.numbers import cardinal, digits, grouped_digits, ordinal, year
 from vivavoce.text.normalise.rewriter import Rule
 from vivavoce.text.normalise.tables import (
@@ -261,7 +262,7 @@ EARLY: list[Rule] = [
         _lower_roman,
     ),
     (re.compile(r"\b(?P<roman>[IVX]{1,5})(?= (?:century|centuries|c\.))"), _century),
-    (re.compile(r"(?<=\w )vs\b\.?(?= \w)"), "versus"),
+    (re.compile(r"(?<=\w )vs\b\.?(?= \w)|(?<=[a-z] )v\.(?= [A-Z][a-z])"), "versus"),
     (re.compile(r"\bapprox(?= ?[~\d])"), "approximately"),
     (re.compile(r"\b[Cc]opyright ?(?:©|\([Cc]\)) ?"), "Copyright "),
     (re.compile(r"\bEst\.(?= (?:in )?1[5-9]\d\d\b| (?:in )?20\d\d\b)"), "Established"),
@@ -280,6 +281,7 @@ EARLY: list[Rule] = [
         lambda m: DIRECTIONS[m["side"]].lower(),
     ),
     (re.compile(r"\b1,?000s(?= of\b)"), "thousands"),
+    (re.compile(r"(?<=\d(?:th|st|nd|rd) )c\.(?! ?\d)"), "century"),
     (re.compile(r"\b100s(?= of\b)"), "hundreds"),
     (re.compile(r"\b10s(?= of\b)"), "tens"),
     (re.compile(r"\bLat\.(?= ?\d)"), "Latitude"),
@@ -306,7 +308,7 @@ LATE: list[Rule] = [
     (re.compile(r"(?<![\w/])&(?=\w)|(?<=\w)&(?!\w)"), lambda m: " and "),
     (re.compile(r" ?& ?"), " and "),
     (re.compile(r"(?<!\w)#(?=\w)"), lambda m: "hash "),
-    (re.compile(r"(?<=\bC)#(?!\w)"), " sharp"),
+    (re.compile(r"(?<=\b[A-G])#(?!\w)"), " sharp"),
     (re.compile(r"#"), " hash "),
     (re.compile(r"(?<=\w) ?²"), " squared"),
     (re.compile(r"(?<=\w) ?³"), " cubed"),
@@ -320,7 +322,7 @@ LATE: list[Rule] = [
     (re.compile(r"₩"), " won "),
     (re.compile(r"¥"), " yen "),
     (re.compile(r"₹"), " rupee "),
-    (re.compile(r"§"), " section "),
+    (re.compile(r"(§)?§"), lambda m: " sections " if m[1] else " section "),
     (re.compile(r"©"), " copyright "),
     (re.compile(r"[®™]"), ""),
     (re.compile(r"(?<![\w/])(?<!about )~ ?(?=[a-z])"), "about "),
@@ -328,6 +330,11 @@ LATE: list[Rule] = [
     (re.compile(r"(?<=\w)\+\+"), " plus plus"),
     (re.compile(r"\+(?=\w)|(?<=\w)\+"), " plus "),
     (re.compile(r"(?<=\w) ?× ?(?=\w)"), " by "),
+    (re.compile(r"(?<=\b[A-Z])/(?=[A-Z]\b)|(?<=[A-Z]{2})/(?=[A-Z]{2})"), " "),
+    (
+        re.compile(rf"(?<=[a-z])\.?/(?P<rate>{'|'.join(RATES)})\b"),
+        lambda m: f" per {RATES[m['rate']]}",
+    ),
     (re.compile(r"(?<=\w) ?[/⁄] ?(?=\w)|(?<=\w)/"), " slash "),
     (re.compile(r"/"), " slash "),
     (re.compile(r"[*_`|\\^~<>={}¬¦¤]+"), " "),
