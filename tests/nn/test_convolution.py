@@ -78,9 +78,10 @@ def test_one_output_is_a_product_and_a_sum(kernel: int, dilation: int) -> None:
         assert_near(layer(laid_out(x))[:, :, 0], expected, 16.0)
 
 
-@pytest.mark.parametrize("length", [toom_cook.SHORTEST - 1, 131, 200])
+@pytest.mark.parametrize("sizes", [(256, 260, 3), (260, 256, 3), (256, 256, 5)])
+@pytest.mark.parametrize("length", [toom_cook.SHORTEST_SHORT - 1, 67, 200])
 @torch.no_grad()
-def test_a_frozen_convolution_of_three_taps_gives_the_same(monkeypatch, length: int) -> None:
+def test_a_frozen_convolution_of_few_taps_gives_the_same(monkeypatch, length, sizes) -> None:
     used = []
     original = toom_cook.convolve_short
 
@@ -89,18 +90,18 @@ def test_a_frozen_convolution_of_three_taps_gives_the_same(monkeypatch, length: 
         return original(x, *rest)
 
     monkeypatch.setattr(toom_cook, "convolve_short", watched)
-    layer, x = ShortConv(256, 260, 3), torch.randn(2, length, 256)
-    expected = F.conv1d(x.transpose(1, 2), layer.weight, layer.bias, padding=1).transpose(1, 2)
+    layer, x = ShortConv(*sizes), torch.randn(2, length, sizes[0])
+    expected = F.conv1d(x.transpose(1, 2), layer.weight, layer.bias, padding="same").transpose(1, 2)
     assert_near(layer(x), expected)
     assert not used
     layer.freeze()
     assert_near(layer(x), expected)
-    assert used == ([length] if length >= toom_cook.SHORTEST else [])
+    assert used == ([length] if length >= toom_cook.SHORTEST_SHORT else [])
     assert layer.state_dict().keys() == {"weight", "bias"}
 
 
-def test_a_narrow_convolution_of_three_taps_keeps_nothing() -> None:
-    for channels, taps in ((255, 3), (256, 5)):
+def test_a_narrow_or_long_convolution_keeps_nothing() -> None:
+    for channels, taps in ((255, 3), (256, 7)):
         layer = ShortConv(channels, 256, taps)
         layer.freeze()
         assert layer.at_points is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -16,6 +18,17 @@ ROWS = (1, 3, 8, 70)
 
 pytestmark = pytest.mark.skipif(
     not torch.backends.mkldnn.is_available(), reason="oneDNN is not built into this torch"
+)
+
+formats = pytest.mark.parametrize(
+    "dtype",
+    [
+        torch.float32,
+        pytest.param(
+            torch.bfloat16,
+            marks=pytest.mark.skipif(not has_bfloat16(), reason="no bfloat16 in this oneDNN"),
+        ),
+    ],
 )
 
 
@@ -34,22 +47,24 @@ def is_the_layer(ours, layer, dtype=torch.float32):
         assert_precise(linear_gelu(ours, x.to(dtype)), expected, dtype)
 
 
+@formats
 @pytest.mark.parametrize("default", [False, True], ids=["onednn", "default"])
 @torch.inference_mode()
-def test_streamed_before_and_after_it_is_laid_out_for_many_rows(layer, default):
-    ours = StreamedLinear(layer, default)
-    is_the_layer(ours, layer)
+def test_streamed_before_and_after_it_is_laid_out_for_many_rows(layer, default, dtype):
+    rounded = copy.deepcopy(layer).to(dtype)
+    ours = StreamedLinear(rounded, default)
+    is_the_layer(ours, layer, dtype)
     assert ours.few_rows
     ours.for_many_rows()
     assert not ours.few_rows
-    is_the_layer(ours, layer)
+    is_the_layer(ours, layer, dtype)
     kept = ours._packed
     ours.for_many_rows()
     assert ours._packed is kept, "the second time there is nothing to do"
     ours.for_one_row()
     assert ours.few_rows
-    assert torch.equal(ours._packed, layer.weight), "every weight where it was"
-    is_the_layer(ours, layer)
+    assert torch.equal(ours._packed, rounded.weight), "every weight where it was"
+    is_the_layer(ours, layer, dtype)
     kept = ours._packed
     ours.for_one_row()
     assert ours._packed is kept
@@ -83,21 +98,11 @@ class Decoding:
     """Who uses the weights."""
 
 
-@pytest.mark.parametrize(
-    "dtype",
-    [
-        torch.float32,
-        pytest.param(
-            torch.bfloat16,
-            marks=pytest.mark.skipif(not has_bfloat16(), reason="no bfloat16 in this oneDNN"),
-        ),
-    ],
-)
+@formats
 @torch.inference_mode()
-def test_few_rows_are_streamed_in_float32_and_packed_for_one_in_bfloat16(layer, dtype):
+def test_few_rows_are_streamed_and_several_are_packed(layer, dtype):
     ours = Arithmetic(dtype, packed=True).linear(layer, few_rows=True)
-    assert isinstance(ours, PackedLinear)
-    assert isinstance(ours, StreamedLinear) == (dtype == torch.float32)
+    assert isinstance(ours, StreamedLinear)
     is_the_layer(ours, layer, dtype)
     user = Decoding()
     RowLayout(ours).agree(user, MANY_ROWS)

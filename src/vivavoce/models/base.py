@@ -22,6 +22,7 @@ from vivavoce.errors import (
     VoiceError,
     near_misses,
 )
+from vivavoce.nn.convolution import ShortConv
 from vivavoce.nn.noise import Noise
 from vivavoce.runtime.arithmetic import Arithmetic, portable
 from vivavoce.types import Audio, Chunk, Features, FeatureSpec, Tokens, Voice
@@ -261,7 +262,10 @@ class AcousticModel(nn.Module, ABC, Generic[O]):
 
     def freeze(self, arithmetic: Arithmetic | None = None) -> Self:
         """Evaluation mode; weights are preprocessed once, products computed as in `arithmetic`."""
-        return portable(self.eval().requires_grad_(False))
+        for layer in self.eval().requires_grad_(False).modules():
+            if isinstance(layer, ShortConv):
+                layer.freeze()
+        return portable(self)
 
     def on_mlx(self, dtype: torch.dtype = torch.float32, int8: bool = False) -> Self:
         """In place of `freeze`: MLX computes the large products, torch on the CPU the rest.

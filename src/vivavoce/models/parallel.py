@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Hashable, Iterator, Sequence
-from typing import NamedTuple, Self, TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,11 +15,9 @@ from torch import Tensor, nn
 from vivavoce.errors import BadCheckpoint, TextError, UnknownVoice
 from vivavoce.models.base import OnStep, Sentence, Traits
 from vivavoce.models.spoken import CoquiSpoken
-from vivavoce.nn.convolution import ShortConv
 from vivavoce.nn.noise import Noise
 from vivavoce.nn.padding import pad_tokens
 from vivavoce.options import Options
-from vivavoce.runtime.arithmetic import Arithmetic
 from vivavoce.types import Features, Voice
 
 O = TypeVar("O", bound=Options)  # noqa: E741 - the type of a family's options
@@ -76,13 +74,6 @@ class ParallelModel(CoquiSpoken[O, C]):
         lengths = durations.sum(1)
         mel = self.decode(said.hidden, durations, lengths, speaker)
         yield Features(mel.float(), lengths, self.spec, durations)
-
-    def freeze(self, arithmetic: Arithmetic | None = None) -> Self:
-        """Evaluation mode, work on the weights done once; `arithmetic` changes nothing here."""
-        for layer in super().freeze().modules():
-            if isinstance(layer, ShortConv):
-                layer.freeze()
-        return self
 
     def batch_key(self, sentence: Sentence[O]) -> Hashable:
         """Any sentences can share a batch."""

@@ -81,7 +81,7 @@ class ShortConv(nn.Conv1d):
             self.at_points = toom_cook.short_filter(self.weight.detach().float())
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
-        long = self.at_points is not None and input.shape[1] >= toom_cook.SHORTEST
+        long = self.at_points is not None and input.shape[1] >= toom_cook.SHORTEST_SHORT
         if long and input.dtype == torch.float32 and input.device.type == "cpu":
             assert self.at_points is not None
             return toom_cook.convolve_short(input, self.at_points, self.bias)

@@ -13,6 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vivavoce.nn.convolution import ShortConv
+from vivavoce.runtime.arithmetic import Arithmetic
+
 LSTMState = tuple[Tensor, Tensor]
 
 
@@ -25,14 +28,22 @@ class FusedLSTMCell(nn.Module):
 
     def __init__(self, width_in: int, width: int) -> None:
         super().__init__()
-        self.gates = nn.Linear(width_in + width, 4 * width)
+        self.gates: nn.Module = nn.Linear(width_in + width, 4 * width)
+        self.dtype = torch.float32
 
-    def forward(self, x: Tensor, state: LSTMState) -> LSTMState:
-        """Input `[B, W]` and the state (hidden, cell) to the next state."""
+    def forward(self, inputs: Sequence[Tensor], state: LSTMState) -> LSTMState:
+        """The parts `[B, W]` of the input and the state (hidden, cell) to the next state."""
         hidden, cell = state
-        i, f, g, o = self.gates(torch.cat([x, hidden], -1)).chunk(4, -1)
+        seen = torch.cat([*inputs, hidden], -1).to(self.dtype)
+        i, f, g, o = self.gates(seen).float().chunk(4, -1)
         cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
         return o.sigmoid() * cell.tanh(), cell
+
+    def freeze(self, arithmetic: Arithmetic) -> None:
+        """Keeps the weights in a lower precision; in float32 they stay as they are."""
+        self.dtype = arithmetic.dtype
+        if arithmetic.int8 or self.dtype != torch.float32:
+            self.gates = arithmetic.linear(self.gates, few_rows=True)
 
 
 class ConvStack(nn.Module):
@@ -44,16 +55,16 @@ class ConvStack(nn.Module):
     def __init__(self, widths: Sequence[int], kernel: int = 5, linear_end: bool = False) -> None:
         super().__init__()
         self.convs = nn.ModuleList(
-            nn.Conv1d(width_in, width, kernel, padding=kernel // 2)
-            for width_in, width in pairwise(widths)
+            ShortConv(width_in, width, kernel) for width_in, width in pairwise(widths)
         )
         self.tanh, self.halo = linear_end, len(self.convs) * (kernel // 2)
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, C, T]`: ReLU after each or, for a postnet, tanh after all but the last."""
+        x = x.transpose(1, 2)
         for conv in self.convs[:-1]:
             x = conv(x).tanh() if self.tanh else conv(x).relu()
-        x = self.convs[-1](x)
+        x = self.convs[-1](x).transpose(1, 2)
         return x if self.tanh else x.relu()
 
 

@@ -64,10 +64,10 @@ class Arithmetic:
         if self.dtype != layer.weight.dtype:
             layer = copy.deepcopy(layer).to(self.dtype)
         if PackedLinear.gains(layer):
-            if few_rows and self.dtype == torch.float32 and self.packed_rows:
+            if few_rows and self.packed_rows:
                 return StreamedLinear(layer, default=not self.packed)
             if self.packed:
-                return PackedLinear(layer, few_rows)
+                return PackedLinear(layer)
         if not layer.weight.is_contiguous():  # a view of how another program keeps it
             layer.weight = nn.Parameter(layer.weight.detach().contiguous())
         return portable(layer).requires_grad_(False)

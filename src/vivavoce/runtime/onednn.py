@@ -56,7 +56,8 @@ class StreamedLinear(PackedLinear):
     """The same with weights in their own order: for few rows, which only read them once through.
 
     They lie in large pages, where the system has them: some 8 % faster (docs/decisions/0010). With
-    `default` torch's own kernel multiplies them until they are laid out for many rows.
+    `default` torch's own kernel multiplies them until they are laid out for many rows. One row in
+    bfloat16 is a product with a vector: 3.8 ms where oneDNN's took 5.2 (docs/decisions/LOG.md).
     """
 
     def __init__(self, linear: nn.Linear, default: bool = False) -> None:
@@ -67,13 +68,17 @@ class StreamedLinear(PackedLinear):
         return in_large_pages(weight)
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.few_rows and x.dtype == torch.bfloat16 and x.numel() == self.in_features:
+            row, bias = x.flatten(), self.bias
+            found = self._packed.mv(row) if bias is None else bias.addmv(self._packed, row)
+            return found.view(*x.shape[:-1], -1)
         if self.default and self.few_rows:
             return F.linear(x, self._packed, self.bias)
         return super().forward(x)
 
     def gelu(self, x: Tensor) -> Tensor:
-        if self.default and self.few_rows:
-            return F.gelu(F.linear(x, self._packed, self.bias), approximate="tanh")
+        if self.few_rows and (self.default or x.dtype == torch.bfloat16):
+            return F.gelu(self(x), approximate="tanh")
         return super().gelu(x)
 
     def for_many_rows(self) -> None:

@@ -17,9 +17,11 @@ from vivavoce.models.bark.gpt import Decoding
 from vivavoce.models.bark.stages import coarse_codes, pick
 from vivavoce.models.bark.text import BarkTextConfig, WordPieces, vocabulary_of
 from vivavoce.models.bark.voice import history
-from vivavoce.models.bark.workloads import TOY
+from vivavoce.models.bark.workloads import TOY, random_model
 from vivavoce.models.base import sentences
 from vivavoce.nn.noise import Noise
+from vivavoce.runtime.arithmetic import Arithmetic
+from vivavoce.runtime.int8 import available
 
 PIECES = "[UNK] He ##llo laughs caf ##é ♪ [ ] . ! 你"
 CPU = torch.device("cpu")
@@ -200,3 +202,19 @@ def test_a_window_that_goes_on_equals_one_that_is_read_again(tts, monkeypatch):
         first = config.semantic_tokens
         scores = gpt.scores(state, first, first + config.codes)
         assert pick(scores, 0.7, uniform[:1]) + first == said[start]
+
+
+@pytest.mark.parametrize(
+    "lower", [Arithmetic(torch.bfloat16, packed=True), Arithmetic(int8=True)], ids=["bf16", "int8"]
+)
+@torch.inference_mode()
+def test_a_lower_precision_scores_nearly_the_same(lower):
+    if lower.int8 and not available():
+        pytest.skip("this torch has no such product")
+    exact = random_model(TOY, CPU)
+    gpt = random_model(TOY, CPU).freeze(lower).semantic
+    prompt = exact.semantic.tokens(torch.arange(9))
+    states = [Decoding(one, 20).begin(prompt) for one in (exact.semantic, gpt)]
+    states += [Decoding(one, 20).begin(prompt[:1]) for one in (exact.semantic, gpt)]
+    for expected, found in (states[:2], states[2:]):
+        assert 1e-5 < (found - expected).std() / expected.std() < 0.05

@@ -21,7 +21,7 @@ class BarkBlock(nn.Module):
     def __init__(self, config: GptConfig) -> None:
         super().__init__()
         width, bias = config.width, config.bias
-        self.heads = config.heads
+        self.heads, self.dtype = config.heads, torch.float32
         self.norm1, self.norm2 = (nn.LayerNorm(width, bias=config.norm_bias) for _ in range(2))
         self.qkv: nn.Module = nn.Linear(width, 3 * width, bias)
         self.out: nn.Module = nn.Linear(width, width, bias)
@@ -30,15 +30,17 @@ class BarkBlock(nn.Module):
 
     def forward(self, x: Tensor, layer: int, cache: KVCache | None, span: Span | None) -> Tensor:
         """`[B, N, W]`; without a cache every position sees all."""
-        qkv = self.qkv(self.norm1(x)).view(*x.shape[:2], 3, self.heads, -1)
+        qkv = self.qkv(self.norm1(x).to(self.dtype)).float()
+        qkv = qkv.view(*x.shape[:2], 3, self.heads, -1)
         q, kv, mask = qkv.select(2, 0).transpose(1, 2), qkv.narrow(2, 1, 2), None
         if cache is None or span is None:
             kv = kv.permute(0, 2, 3, 1, 4)
         else:
             kv, mask = cache.update(layer, kv, span), span.mask
         k, v = kv.unbind(1)
-        x = x + self.out(cached_attention(q, k, v, mask).transpose(1, 2).reshape(x.shape))
-        return x + self.down(F.gelu(self.up(self.norm2(x))))
+        heard = cached_attention(q, k, v, mask).transpose(1, 2).reshape(x.shape)
+        x = x + self.out(heard.to(self.dtype))
+        return x + self.down(F.gelu(self.up(self.norm2(x).to(self.dtype))))
 
 
 class BarkGpt(nn.Module):
@@ -64,6 +66,8 @@ class BarkGpt(nn.Module):
 
     def freeze(self, arithmetic: Arithmetic, few_rows: bool) -> None:
         for block in self.blocks:
+            assert isinstance(block, BarkBlock)
+            block.dtype = arithmetic.dtype
             for name in ("qkv", "out", "up", "down"):
                 layer = arithmetic.linear(block.get_submodule(name), few_rows=few_rows)
                 setattr(block, name, layer)

@@ -30,7 +30,7 @@ from vivavoce.models.bark.gpt import CausalGpt, FineGpt
 from vivavoce.models.bark.stages import coarse_codes, fine_codes, semantic_tokens
 from vivavoce.models.bark.text import BarkTextConfig, WordPieces
 from vivavoce.models.bark.voice import history
-from vivavoce.models.base import AcousticModel, OnStep, Sentence, require_tokens, stacked
+from vivavoce.models.base import AcousticModel, OnStep, Sentence, Traits, require_tokens, stacked
 from vivavoce.nn.noise import Noise
 from vivavoce.runtime.arithmetic import Arithmetic, portable
 from vivavoce.text.split import chunks
@@ -49,6 +49,7 @@ class Bark(AcousticModel[BarkOptions]):
     options_type = BarkOptions
     config_type = BarkConfig
     text_type = BarkTextConfig
+    traits = Traits(int8=True)
 
     def __init__(
         self,

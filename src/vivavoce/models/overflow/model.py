@@ -54,7 +54,7 @@ class NeuralHmm(CoquiSpoken[HmmOptions, HmmConfig], StepwiseModel[HmmOptions]):
     family = "overflow"
     options_type = HmmOptions
     config_type = HmmConfig
-    traits = Traits(emits_parts=True, stream_frames=64)
+    traits = Traits(emits_parts=True, int8=True, stream_frames=64)
     mean: Tensor
     std: Tensor
     first: Tensor
@@ -123,7 +123,7 @@ class NeuralHmm(CoquiSpoken[HmmOptions, HmmConfig], StepwiseModel[HmmOptions]):
         keep = [self._drawn(noises, w) for w in c.prenet] if c.dropout_at_inference else []
         keep = [(draw < 0.5) * 2.0 for draw in keep]
         before = (state["hidden"], state["cell"])
-        hidden, cell = self.memory(self.prenet(state["last"], keep), before)
+        hidden, cell = self.memory([self.prenet(state["last"], keep)], before)
         place = torch.minimum(state["place"], state["length"] - 1).long()
         own = state["states"].take_along_dim(place.unsqueeze(-1), 1).squeeze(1)
         x = torch.cat([hidden, own], -1)
@@ -150,8 +150,9 @@ class NeuralHmm(CoquiSpoken[HmmOptions, HmmConfig], StepwiseModel[HmmOptions]):
         return frames * self.std + self.mean
 
     def freeze(self, arithmetic: Arithmetic | None = None) -> Self:
-        """Evaluation mode, inverse maps computed once; `arithmetic` changes nothing here."""
-        self.eval().requires_grad_(False)
+        """Evaluation mode, inverse maps computed once, the memory's weights as in `arithmetic`."""
+        super().freeze()
+        self.memory.freeze(arithmetic or Arithmetic())
         if self.flow is not None:
             self.flow.freeze()
         return self

@@ -58,7 +58,8 @@ class LocationAttention(nn.Module):
         if c.norm == "softmax":
             weights = energies.softmax(-1)
         else:
-            weights = energies.sigmoid() / energies.sigmoid().sum(1, keepdim=True)
+            weights = energies.sigmoid()
+            weights = weights / weights.sum(1, keepdim=True)
         if c.location:
             new["cumulative"] = state["cumulative"] + weights  # before forward attention
         if c.forward_attention:
@@ -75,7 +76,7 @@ class LocationAttention(nn.Module):
             both = torch.stack([state["weights"], state["cumulative"]], 1)
             seen = seen + self.location(self.location_conv(both).transpose(1, 2))
         energies = self.v(seen.tanh()).squeeze(-1)
-        return energies.masked_fill(state["mask"] == 0, -torch.inf)
+        return torch.where(state["mask"], energies, -torch.inf)
 
     def _windowed(self, energies: Tensor, centre: Tensor) -> tuple[Tensor, Tensor]:
         """Two tokens back, five forward; in the first step the first token is as likely as any."""
@@ -91,7 +92,7 @@ class LocationAttention(nn.Module):
         shifted = F.pad(alpha[:, :-1], (1, 0)) * state["mask"]
         new = ((1 - agent) * alpha + agent * shifted + 1e-8) * weights
         if self.config.forward_mask:
-            length = state["mask"].sum(1, keepdim=True).long()
+            length = state["mask"].sum(1, keepdim=True)
             place = torch.arange(new.shape[1], device=new.device)
             n = shifted.argmax(1, keepdim=True)
             # The reference slices with n - 1 and n - 2, which count from the end when negative.
@@ -137,7 +138,7 @@ class DynamicAttention(nn.Module):
         static = self.static(self.static_conv(earlier[:, None]).transpose(1, 2))
         energies = self.v((static + dynamic).tanh()).squeeze(-1)
         energies = energies + prior.squeeze(1).clamp_min(1e-6).log()
-        weights = energies.masked_fill(state["mask"] == 0, -torch.inf).softmax(-1)
+        weights = torch.where(state["mask"], energies, -torch.inf).softmax(-1)
         context = torch.bmm(weights.unsqueeze(1), state["memory"]).squeeze(1)
         return context, state | {"weights": weights}
 

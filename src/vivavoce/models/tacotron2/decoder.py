@@ -42,17 +42,17 @@ class LSTMDecoder(nn.Module):
         states = {"query": c.query, "cell": c.query, "hidden": c.hidden, "hidden_cell": c.hidden}
         widths = states | {"context": c.memory_width, "last": c.n_mels}
         nothing = {name: memory.new_zeros(1, width) for name, width in widths.items()}
-        mask = memory.new_ones(memory.shape[:2])
+        mask = memory.new_ones(memory.shape[:2], dtype=torch.bool)
         return nothing | {"memory": memory, "mask": mask} | self.attention.start(memory)
 
     def forward(self, state: State, keep: Sequence[Tensor] = ()) -> Step:
         """`keep`: masks of the prenet's dropout, `[B, W]` each."""
         c = self.config
-        seen = torch.cat([self.prenet(state["last"], keep), state["context"]], -1)
+        seen = self.prenet(state["last"], keep), state["context"]
         query, cell = self.attention_rnn(seen, (state["query"], state["cell"]))
         context, new = self.attention(query, state)
-        seen = torch.cat([query, context], -1)
-        hidden, hidden_cell = self.decoder_rnn(seen, (state["hidden"], state["hidden_cell"]))
+        before = state["hidden"], state["hidden_cell"]
+        hidden, hidden_cell = self.decoder_rnn((query, context), before)
         frames = self.frames(torch.cat([hidden, context], -1))
         stop = self.stop(torch.cat([hidden, frames], -1))
         last = frames[:, c.n_mels * (c.r - 1) : c.n_mels * c.r]
@@ -80,7 +80,7 @@ class GRUDecoder(nn.Module):
         widths = {"query": c.query, "hidden_0": c.hidden, "hidden_1": c.hidden}
         widths |= {"context": c.memory_width, "last": c.n_mels * max(1, c.memory)}
         nothing = {name: memory.new_zeros(1, width) for name, width in widths.items()}
-        mask = memory.new_ones(memory.shape[:2])
+        mask = memory.new_ones(memory.shape[:2], dtype=torch.bool)
         return nothing | {"memory": memory, "mask": mask} | self.attention.start(memory)
 
     def forward(self, state: State, keep: Sequence[Tensor] = ()) -> Step:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 import torch
@@ -29,8 +30,9 @@ from vivavoce.models.tacotron2.decoder import GRUDecoder, LSTMDecoder, ResidualP
 from vivavoce.models.tacotron2.guard import AttentionGuard
 from vivavoce.models.tacotron2.style import Capacitron, StyleTokens
 from vivavoce.nn.noise import Noise
-from vivavoce.nn.recurrent import TokenEncoder
+from vivavoce.nn.recurrent import FusedLSTMCell, TokenEncoder
 from vivavoce.nn.rows import State
+from vivavoce.runtime.arithmetic import Arithmetic
 from vivavoce.types import Audio, Voice
 
 MAX_TOKENS = 1000
@@ -48,8 +50,8 @@ class TacotronSequence(FrameSequence[TacotronOptions]):
     def done(self) -> bool:
         return super().done or self.guard.stuck
 
-    def take(self, frames: Tensor, stop: float, last: float, peak: float) -> None:
-        """A step: frames `[r_init M]`, probability of the end, weight of the last token, peak."""
+    def take(self, frames: Tensor, stop: float, peak: float, last: float = 0.0) -> None:
+        """A step: frames `[r_init M]`, probability of the end, peak and end of the attention."""
         if self.done:
             return
         c = self.config
@@ -72,7 +74,7 @@ class Tacotron(CoquiSpoken[TacotronOptions, TacotronConfig], StepwiseModel[Tacot
     family = "tacotron2"
     options_type = TacotronOptions
     config_type = TacotronConfig
-    traits = Traits(emits_parts=True, stream_frames=64)
+    traits = Traits(emits_parts=True, int8=True, stream_frames=64)
 
     def make(self, c: TacotronConfig) -> None:
         if c.generation == 2:
@@ -121,15 +123,24 @@ class Tacotron(CoquiSpoken[TacotronOptions, TacotronConfig], StepwiseModel[Tacot
         for _ in range(steps_at_once(self.device)):
             made, stop, state = self.decoder(state, self._masks(rows))
             frames.append(made)
-            weights, ends = state["weights"], state["mask"].sum(1, keepdim=True).long() - 1
-            peak = weights.argmax(1, keepdim=True).to(made.dtype)
-            reads.append(torch.cat([stop.sigmoid(), weights.gather(1, ends), peak], 1))
+            weights = state["weights"]
+            read = [stop.sigmoid(), weights.argmax(1, keepdim=True).to(made.dtype)]
+            if self.config.generation == 1:
+                read.append(weights.gather(1, state["mask"].sum(1, keepdim=True) - 1))
+            reads.append(torch.cat(read, 1))
         numbers_of = torch.stack(reads).tolist()  # the only wait for the device
         for made, numbers in zip(frames, numbers_of, strict=True):
             for row, own, read in zip(rows, made, numbers, strict=True):
                 assert isinstance(row, TacotronSequence)
                 row.take(own, *read)
         return state
+
+    def freeze(self, arithmetic: Arithmetic | None = None) -> Self:
+        """Evaluation mode; the two LSTM cells of generation 2 compute as in `arithmetic`."""
+        for cell in self.decoder.modules():
+            if isinstance(cell, FusedLSTMCell):
+                cell.freeze(arithmetic or Arithmetic())
+        return super().freeze()
 
     def speaker_tensors(self, index: int) -> dict[str, Tensor]:
         tensors = super().speaker_tensors(index) if self.speakers is not None else {}
