@@ -48,11 +48,13 @@ def is_the_layer(ours, layer, dtype=torch.float32):
 
 
 @formats
-@pytest.mark.parametrize("default", [False, True], ids=["onednn", "default"])
+@pytest.mark.parametrize(
+    "how", [{}, {"default": True}, {"as_vector": True}], ids=["onednn", "default", "vector"]
+)
 @torch.inference_mode()
-def test_streamed_before_and_after_it_is_laid_out_for_many_rows(layer, default, dtype):
+def test_streamed_before_and_after_it_is_laid_out_for_many_rows(layer, how, dtype):
     rounded = copy.deepcopy(layer).to(dtype)
-    ours = StreamedLinear(rounded, default)
+    ours = StreamedLinear(rounded, **how)
     is_the_layer(ours, layer, dtype)
     assert ours.few_rows
     ours.for_many_rows()

@@ -17,7 +17,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vivavoce.runtime.kernels import choose_kernel, packed_rows, separate_attention
+from vivavoce.runtime.kernels import (
+    choose_kernel,
+    one_row_as_vector,
+    packed_rows,
+    separate_attention,
+)
 from vivavoce.runtime.onednn import PackedLinear, StreamedLinear
 
 if TYPE_CHECKING:
@@ -50,6 +55,11 @@ class Arithmetic:
         """Whether float32 layers for few rows may lie in oneDNN's order for several; likewise."""
         return self.packed or packed_rows(self.cache_folder)
 
+    @cached_property
+    def as_vector(self) -> bool:
+        """Whether one row in bfloat16 is to be a vector; likewise."""
+        return self.dtype == torch.bfloat16 and one_row_as_vector(self.cache_folder)
+
     def linear(self, layer: nn.Module, few_rows: bool = False) -> nn.Module:
         """A loaded layer as one that computes like this; with `few_rows` at its best for one.
 
@@ -65,7 +75,7 @@ class Arithmetic:
             layer = copy.deepcopy(layer).to(self.dtype)
         if PackedLinear.gains(layer):
             if few_rows and self.packed_rows:
-                return StreamedLinear(layer, default=not self.packed)
+                return StreamedLinear(layer, not self.packed, self.as_vector)
             if self.packed:
                 return PackedLinear(layer)
         if not layer.weight.is_contiguous():  # a view of how another program keeps it

@@ -211,6 +211,11 @@ def packed_rows(cache_folder: Path | None) -> bool:
     return _kept(cache_folder, f"{FEW[0]} rows", _packed_rows_win)
 
 
+def one_row_as_vector(cache_folder: Path | None) -> bool:
+    """Whether torch's product with a vector is faster here for one row in bfloat16; likewise."""
+    return _kept(cache_folder, "a row in bfloat16 as a vector", _vector_wins)
+
+
 def _kept(cache_folder: Path | None, what: str, measure: Callable[[], bool]) -> bool:
     if cache_folder is None or not _has_onednn():
         return False
@@ -238,6 +243,22 @@ def _packed_rows_win(repeats: int = 9) -> bool:
     x, weight, bias = _product(*FEW)
     times, errors = _race(x, weight, bias, repeats, FEW[0])
     return times["default"] >= MIN_GAIN * times["onednn"] and errors["onednn"] <= MAX_ERROR
+
+
+@cache
+def _vector_wins(repeats: int = 9) -> bool:
+    import torch
+
+    from vivavoce.runtime.onednn import packed_linear, vector_linear
+
+    numbers = list(_product(1, *FEW[1:]))
+    with torch.inference_mode(), contextlib.suppress(RuntimeError):
+        x, weight, bias = (tensor.bfloat16() for tensor in numbers)
+        runs = (lambda: packed_linear(x, weight, bias), lambda: vector_linear(x, weight, bias))
+        error = _difference(runs[1]().float(), vector_linear(*numbers))
+        packed_s, vector_s = _least_seconds(runs, repeats)
+        return packed_s >= MIN_GAIN * vector_s and error <= MAX_ERROR_BFLOAT16
+    return False
 
 
 def _least_seconds(runs: Sequence[Callable[[], object]], repeats: int) -> list[float]:

@@ -56,28 +56,26 @@ class StreamedLinear(PackedLinear):
     """The same with weights in their own order: for few rows, which only read them once through.
 
     They lie in large pages, where the system has them: some 8 % faster (docs/decisions/0010). With
-    `default` torch's own kernel multiplies them until they are laid out for many rows. One row in
-    bfloat16 is a product with a vector: 3.8 ms where oneDNN's took 5.2 (docs/decisions/LOG.md).
+    `default` torch's own kernel multiplies them until they are laid out for many rows; with
+    `as_vector` one row is a vector in a product of torch's own.
     """
 
-    def __init__(self, linear: nn.Linear, default: bool = False) -> None:
+    def __init__(self, linear: nn.Linear, default: bool = False, as_vector: bool = False) -> None:
         super().__init__(linear, few_rows=True)
-        self.default = default
+        self.default, self.as_vector = default, as_vector
 
     def _laid_out(self, weight: Tensor) -> Tensor:
         return in_large_pages(weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.few_rows and x.dtype == torch.bfloat16 and x.numel() == self.in_features:
-            row, bias = x.flatten(), self.bias
-            found = self._packed.mv(row) if bias is None else bias.addmv(self._packed, row)
-            return found.view(*x.shape[:-1], -1)
+        if self.few_rows and self.as_vector and x.numel() == self.in_features:
+            return vector_linear(x, self._packed, self.bias)
         if self.default and self.few_rows:
             return F.linear(x, self._packed, self.bias)
         return super().forward(x)
 
     def gelu(self, x: Tensor) -> Tensor:
-        if self.few_rows and (self.default or x.dtype == torch.bfloat16):
+        if self.few_rows and (self.default or self.as_vector):
             return F.gelu(self(x), approximate="tanh")
         return super().gelu(x)
 
@@ -90,6 +88,13 @@ class StreamedLinear(PackedLinear):
         """In their own order again."""
         if not self.few_rows:
             self._packed, self.few_rows = self._laid_out(self._packed.to_dense()), True
+
+
+def vector_linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """`x @ weight.T + bias` of one row, however many dimensions it has."""
+    row = x.flatten()
+    found = weight.mv(row) if bias is None else bias.addmv(weight, row)
+    return found.view(*x.shape[:-1], -1)
 
 
 def has_bfloat16() -> bool:
