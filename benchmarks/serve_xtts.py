@@ -4,8 +4,8 @@
 
 The checkpoint is random and at full size (benchmarks/xtts_checkpoint.py, 1.9 GB; `--folder` keeps
 it), so that each sentence takes `--codes` codes. One is better: the server adds sockets and text,
-and joins requests to a batch that runs. Both sides use the same number of threads; the batch is
-measured before the server is started, so that they do not share the cores.
+and joins requests to a batch that runs. Both sides use the same number of threads and take turns;
+the share is the median over the rounds: the speed of a machine may change by a fifth in a minute.
 """
 
 from __future__ import annotations
@@ -64,39 +64,33 @@ TTS.request = partialmethod(TTS.request, on_problem="warn")
 
 def measure(folder: Path, given: argparse.Namespace) -> dict[str, object]:
     texts = list(SENTENCES[: given.rows])
-    batch = offline(folder, texts, given)
+    torch.set_num_threads(max(1, torch.get_num_threads() - 1))
+    tts = vivavoce.load(folder, device="cpu", precision=given.precision)
     options = ("-m", str(folder), "--precision", given.precision, "--max-memory", "64GB")
+    rounds = []
     with Lenient(*options) as served:
-        rates = [asyncio.run(together(served, texts, given.codes)) for _ in range(given.rounds + 1)]
-    server = statistics.median(rates[1:])
+        for _ in range(given.rounds + 1):
+            batch = offline(tts, texts, given.codes)
+            rounds.append((batch, asyncio.run(together(served, texts, given.codes))))
+    batches, servers = zip(*rounds[1:], strict=True)
     return {
         "cores": os.cpu_count(),
         "load": os.getloadavg()[0],
         "rows": len(texts),
         "codes": given.codes,
         "precision": given.precision,
-        "batch_times_real": round(batch, 3),
-        "server_times_real": round(server, 3),
-        "server_share": round(server / batch, 3),
+        "batch_times_real": round(statistics.median(batches), 3),
+        "server_times_real": round(statistics.median(servers), 3),
+        "server_share": round(statistics.median(s / b for b, s in rounds[1:]), 3),
     }
 
 
-def how(codes: int) -> dict[str, object]:
-    return {"language": "en", "max_codes": codes}
-
-
-def offline(folder: Path, texts: list[str], given: argparse.Namespace) -> float:
-    """Of `TTS.batch`, the median over the rounds after a first one."""
-    torch.set_num_threads(max(1, torch.get_num_threads() - 1))
-    tts = vivavoce.load(folder, device="cpu", precision=given.precision)
+def offline(tts: vivavoce.TTS, texts: list[str], codes: int) -> float:
+    """Of `TTS.batch`."""
     voice = tts.model.voice(xtts_checkpoint.SPEAKER)
-    rates = []
-    for _ in range(given.rounds + 1):
-        begin = time.perf_counter()
-        spoken = tts.batch(texts, voice, on_problem="warn", **how(given.codes))
-        seconds = sum(one.duration_s for one in spoken)
-        rates.append(seconds / (time.perf_counter() - begin))
-    return statistics.median(rates[1:])
+    begin = time.perf_counter()
+    spoken = tts.batch(texts, voice, on_problem="warn", language="en", max_codes=codes)
+    return sum(one.duration_s for one in spoken) / (time.perf_counter() - begin)
 
 
 async def together(served: Served, texts: list[str], codes: int) -> float:

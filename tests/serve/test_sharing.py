@@ -20,6 +20,7 @@ from vivavoce.serve.disk import DiskCache
 from vivavoce.serve.errors import ApiError
 from vivavoce.serve.feed import Feed
 from vivavoce.serve.job import Work
+from vivavoce.serve.openai import Refusals
 from vivavoce.serve.outbox import Sound, SpokenWord
 from vivavoce.serve.table import ModelRow, VoiceRow
 
@@ -258,3 +259,30 @@ def test_a_full_server_refuses_before_it_reads_but_not_what_it_has(start, keys):
     assert int(told["retry-after"]) >= 1
     assert told["x-request-id"].startswith("req_")
     assert told["connection"] == "close"  # only the short way has this
+
+
+def in_one_packet(running, text, **more):
+    content = json.dumps(running.body(text)).encode()
+    lines = {"host": "localhost", "content-length": str(len(content))} | more
+    head = ["POST /v1/audio/speech HTTP/1.1", *(f"{k}: {v}" for k, v in lines.items()), "", ""]
+    return "\r\n".join(head).encode() + content
+
+
+def refused(refusals, packets):
+    answers = [refusals(packet, "127.0.0.1") for packet in packets]
+    assert all(b" 503 " in answer and b"retry-after" in answer for answer in answers if answer)
+    return [answer is not None for answer in answers]
+
+
+@pytest.mark.parametrize("cache_bytes", [0, 1 << 20])
+def test_a_crowd_counts_as_it_arrives(start, cache_bytes):
+    """Nothing of it is a job yet; nor is it ever, where keys are wrong or a page asks."""
+    running = start(max_concurrent=1, max_queue=2, cache_bytes=cache_bytes)
+    refusals = Refusals(running.service, moment_s=600)
+    foreign = in_one_packet(running, "No.", origin="http://elsewhere.example")
+    crowd = [in_one_packet(running, f"Number {n}.") for n in range(5)]
+    assert refused(refusals, [foreign] * 4 + crowd) == [False] * 7 + [True] * 2
+    assert refused(refusals, [crowd[0], foreign]) == [not cache_bytes, False]
+    assert running.speech(SHORT).status_code == 200  # one of them asks: there is a place more
+    assert refused(refusals, [crowd[3], crowd[4]]) == [False, True]
+    assert not any(refused(Refusals(running.service, moment_s=-1), crowd))

@@ -21,6 +21,12 @@ class Window:
         """The kept part of a result that has `scale` steps a frame."""
         return slice(self.start * scale, self.stop * scale)
 
+    def narrowed(self, context: int) -> Window:
+        """With at most so many frames on either side of those to be kept."""
+        first = max(0, self.start - context)
+        frames = self.frames[..., first : self.stop + context]
+        return Window(frames, self.start - first, self.stop - first)
+
 
 class WindowCutter:
     """Cuts parts `[..., T]` that follow one another into windows of at most `size` frames.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import time
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -31,6 +32,8 @@ IGNORED = 1000
 
 SPEECH = b"POST /v1/audio/speech HTTP/1.1\r\n"
 HEADER = re.compile(rb"\n([a-z-]+):[ \t]*([^\r\n]*)")
+MOMENT_S = 0.05
+"""From a request's first bytes to its place in the queue, with a crowd before it."""
 AUTHORIZATION = re.compile(rb"\nauthorization:[ \t]*(?:bearer|token) +([^\s]+)", re.IGNORECASE)
 
 
@@ -122,15 +125,18 @@ class Refusals:
     much: a crowd that is refused is refused soon, and disturbs those who listen less.
 
     None is the answer to whatever could be served, comes from a page, has no valid key or makes no
-    sense: that is for the routes to say.
+    sense: that is for the routes to say. A crowd arrives at once, before the first of it is a job:
+    who was let in counts for a moment, whether it becomes a job or not.
     """
 
-    def __init__(self, service: Service) -> None:
-        self.service = service
+    def __init__(self, service: Service, moment_s: float = MOMENT_S) -> None:
+        self.service, self.moment_s = service, moment_s
+        self._let_in: list[int] = []  # hashes of bodies
+        self._until, self._asked = 0.0, 0
 
     def __call__(self, data: bytes, address: str) -> bytes | None:
         service = self.service
-        if not service.scheduler.full or not data.startswith(SPEECH):
+        if not data.startswith(SPEECH):
             return None
         head, _, body = data.partition(b"\r\n\r\n")
         headers = dict(HEADER.findall(head.lower()))
@@ -140,15 +146,28 @@ class Refusals:
             name = service.keys.name_of(key[1].decode("latin-1")) if key else None
         if name is None or b"origin" in headers:
             return None
+        coming = self._coming()
+        if service.scheduler.room > coming:
+            self._let_in.append(hash(body))
+            return None
         length = headers.get(b"content-length", b"")
-        if self.service.cache.used and len(length) < 6 and self._served(body, length, name):
+        may_be_kept = service.cache.used and len(length) < 6
+        if may_be_kept and (hash(body) in self._let_in or self._served(body, length, name)):
             return None
         try:
-            service.scheduler.require_room()
+            service.scheduler.require_room(coming)
         except ApiError as error:
             caller = Caller("req_" + secrets.token_hex(12), name, address)
             return self._answer(error, caller)
         return None
+
+    def _coming(self) -> int:
+        """How many were let in just now and have not asked the service yet."""
+        now = time.monotonic()
+        if now > self._until:
+            self._let_in, self._until = [], now + self.moment_s
+            self._asked = self.service.asked
+        return max(0, len(self._let_in) - (self.service.asked - self._asked))
 
     def _served(self, body: bytes, length: bytes, name: str) -> bool:
         """Whether the routes may have another answer: what is kept, or an error of the request."""

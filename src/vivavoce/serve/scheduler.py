@@ -51,9 +51,14 @@ class Scheduler:
         return sum(job.started_at is None for job in self.jobs)
 
     @property
-    def full(self) -> bool:
+    def room(self) -> int:
+        """How many jobs more can be taken."""
         taken = sum(not job.resting for job in self.jobs)
-        return taken >= self.config.max_concurrent + self.config.max_queue
+        return self.config.max_concurrent + self.config.max_queue - taken
+
+    @property
+    def full(self) -> bool:
+        return self.room <= 0
 
     def submit(self, work: Work, feed: Feed, rate: int, keep: bool = False) -> SpeechJob:
         """Queue a job; `keep` lets others join it. Raises ApiError (503, 429) when it cannot be
@@ -143,11 +148,13 @@ class Scheduler:
         """When to come back, in whole seconds: the queue at the measured rate."""
         return max(1, min(60, math.ceil(len(self.jobs) * self._pace_s)))
 
-    def require_room(self) -> None:
-        """Raises ApiError 503 when nothing can be taken now, whoever asks."""
+    def require_room(self, before: int = 0) -> None:
+        """Raises ApiError 503 when nothing can be taken now, whoever asks, behind `before` others
+        that are no jobs yet.
+        """
         if self.closing:
             raise self._refusal("shutting_down", "The server is shutting down.")
-        if self.full:
+        if self.room <= before:
             raise self._refusal("overloaded", "Too many requests are waiting.")
 
     def _admit(self, key: str) -> None:

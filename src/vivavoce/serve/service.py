@@ -54,6 +54,7 @@ class Service:
         self.encoders = ThreadPoolExecutor(ENCODERS, thread_name_prefix="vivavoce-encoder")
         self.ready = False
         self.heard = 0  # requests whose readers do not have everything yet
+        self.asked = 0  # requests so far, but for those refused before they came here
         self.started_at = int(time.time())
         self._keeper: asyncio.Task[None] | None = None
 
@@ -84,6 +85,7 @@ class Service:
     async def speak(self, work: Work, feed: Feed) -> AsyncIterator[Stream]:
         """Speech of a text. Leaving cancels what is not done. Raises ApiError (503, 429)."""
         self.heard += 1
+        self.asked += 1
         try:
             model = self.table.models[work.model]
             key = cache_key(work, feed, model, self.config) if self.cache.used else ""

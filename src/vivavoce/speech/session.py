@@ -18,7 +18,6 @@ from vivavoce.speech.join import Piece
 from vivavoce.speech.plan import Utterance
 from vivavoce.speech.rendering import Rendering, Request, Synthesiser
 from vivavoce.types import AudioChunk, Features
-from vivavoce.vocoders.base import decode_window
 
 T = TypeVar("T")
 Handle = int
@@ -164,7 +163,7 @@ class Session:
         samples = self._timed(
             "vocoder",
             self.synthesiser.vocoder_device,
-            lambda: decode_window(self.synthesiser.vocoder, window, rendering.condition),
+            lambda: self.synthesiser.vocoder.decode_window(window, rendering.condition),
         )
         return rendering.heard(samples[0].float().cpu().numpy())
 

@@ -72,6 +72,11 @@ class Vocoder(nn.Module, ABC):
         `condition` `[B, D, 1]` is the speaker vector, if the vocoder needs one.
         """
 
+    def decode_window(self, window: Window, condition: Tensor | None = None) -> Tensor:
+        """The samples `[B, S]` that a window contributes; S may be 0."""
+        samples = self.decode(window.frames, condition)
+        return samples[..., window.kept(self.accepts.hop_length)]
+
     @classmethod
     def build(cls, manifest: Mapping[str, Any]) -> Self:
         """From a stored manifest's tables `config` and `features`, each with its defaults.
@@ -195,7 +200,7 @@ def stream_windows(
     stream = VocoderStream(vocoder, window_frames, eager)
     ready = (window for part in features for window in stream.push(part))
     for window in chain(ready, stream.finish()):
-        kept = decode_window(vocoder, window, condition)
+        kept = vocoder.decode_window(window, condition)
         if kept.shape[-1]:
             yield kept
 
@@ -234,9 +239,3 @@ class VocoderStream:
     def _cut(self, part: Tensor) -> Iterator[Window]:
         for prepared in self.preparation.push(part):
             yield from self.cutter.push(prepared)
-
-
-def decode_window(vocoder: Vocoder, window: Window, condition: Tensor | None = None) -> Tensor:
-    """The samples `[B, S]` that a window contributes; S may be 0."""
-    samples = vocoder.decode(window.frames, condition)
-    return samples[..., window.kept(vocoder.accepts.hop_length)]

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from vivavoce.errors import UsageError
 from vivavoce.nn import tiles
 from vivavoce.nn.convolution import Conv, Upsampling, laid_out
+from vivavoce.nn.windows import Window
 from vivavoce.runtime.memory import trim
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.base import Vocoder, require_hop
@@ -140,7 +141,7 @@ class Generator(Vocoder):
         super().__init__()
         require_hop(self.title, config.hop_length, spec)
         self.accepts = spec
-        self.receptive_field = config.receptive_field()
+        self.receptive_field, self.contexts = config.receptive_field(), config.contexts()
         self.condition_width = condition_dim
         self.first = Conv(spec.n_channels, config.width, 7)
         self.condition = Conv(condition_dim, config.width, 1) if condition_dim else None
@@ -161,8 +162,13 @@ class Generator(Vocoder):
         """Samples in [-1, 1] from the output convolution's."""
         return samples.tanh()
 
-    def forward(self, features: Tensor, speaker: Tensor | None = None) -> Tensor:
-        """`speaker` is `[B, D, 1]`. Raises UsageError unless it is there exactly when needed."""
+    def forward(
+        self, features: Tensor, speaker: Tensor | None = None, kept: Window | None = None
+    ) -> Tensor:
+        """`speaker` is `[B, D, 1]`. Raises UsageError unless it is there exactly when needed.
+
+        Of a window the samples that it keeps: a stage computes no more than the next one needs.
+        """
         if (speaker is None) != (self.condition is None):
             need = "needs a" if self.condition is not None else "accepts no"
             raise UsageError(f"This {self.title} {need} speaker vector.")
@@ -171,12 +177,14 @@ class Generator(Vocoder):
             speaker = speaker.unsqueeze(2)
             x = x + self.condition(speaker)
         *stages, final = cast("list[Stage]", list(self.stages))
-        for stage in stages:
+        for stage, context in zip(stages, self.contexts, strict=False):
+            x, kept = _narrowed(x, kept, context, stage.rate)
             work = partial(stage, speaker=speaker, fused=stage.fused_run())
             x = self._tiled(stage, work, x)
+        x, kept = _narrowed(x, kept, self.contexts[-1], final.rate)
         last = partial(final, speaker=speaker, fused=final.fused_run())
         samples = self._tiled(final, lambda part: self._output(last(part)), x)
-        return samples[:, 0, 0]
+        return samples[:, 0, 0, kept.kept(1) if kept is not None else ...]
 
     def _output(self, x: Tensor) -> Tensor:
         return self.bound(self.last(self.activation(x)))
@@ -192,3 +200,16 @@ class Generator(Vocoder):
 
     def decode(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
         return self(features, condition).float()
+
+    def decode_window(self, window: Window, condition: Tensor | None = None) -> Tensor:
+        return self(window.frames, condition, window).float()
+
+
+def _narrowed(
+    x: Tensor, kept: Window | None, context: int, rate: int
+) -> tuple[Tensor, Window | None]:
+    """What a stage of this `rate` needs of its input, and what is to be kept of its output."""
+    if kept is None:
+        return x, None
+    part = Window(x, kept.start, kept.stop).narrowed(context)
+    return part.frames, Window(x, part.start * rate, part.stop * rate)

@@ -47,18 +47,24 @@ class GeneratorConfig:
         )
 
     def receptive_field(self) -> int:
-        """Frames of context on each side that one frame's samples depend on.
+        """Frames of context on each side that one frame's samples depend on."""
+        return self.contexts()[0] + 3  # the input convolution has 7 taps
+
+    def contexts(self) -> list[int]:
+        """Steps of each stage's input, on each side of a frame's own, that its samples depend on.
 
         The interval of the frame's own samples is followed back through the layers.
         """
         edge = 3 + self.activation_reach  # the output convolution has 7 taps
-        first, last = -edge, self.hop_length - 1 + edge
-        reach = self.block_reach
+        steps, reach, found = self.hop_length, self.block_reach, []
+        first, last = -edge, steps - 1 + edge
         for rate, kernel in zip(reversed(self.rates), reversed(self.kernels), strict=True):
             first, last = first - reach, last + reach
             padding = (kernel - rate) // 2
             first, last = -(-(first + padding - kernel + 1) // rate), (last + padding) // rate
-        return max(3 - first, last + 3)  # and so has the input convolution
+            steps //= rate
+            found.append(max(-first, last - steps + 1))
+        return found[::-1]
 
     def _reach(self, kernel: int, dilations: tuple[int, ...]) -> int:
         """Steps on each side through a residual block: activations and convolutions."""

@@ -13,6 +13,7 @@ from vivavoce.audio.specs import HIFIGAN_22K
 from vivavoce.checkpoints.remap import strict_load, under
 from vivavoce.errors import ConfigError, UsageError
 from vivavoce.nn import tiles
+from vivavoce.nn.windows import Window
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.base import decode_windowed, stream_windows
 from vivavoce.vocoders.hifigan import importer as convert
@@ -118,6 +119,26 @@ def test_the_receptive_field_is_exact(config: HifiganConfig) -> None:
     heard = vocoder(features)[0].nonzero()[:, 0]
     assert (frame - field) * hop <= heard.min() < (frame - field + 1) * hop
     assert (frame + field) * hop <= heard.max() < (frame + field + 1) * hop
+
+
+@pytest.mark.parametrize("config", [V1, V2, V3])
+@torch.no_grad()
+def test_the_context_of_every_stage_is_exact(config: HifiganConfig) -> None:
+    """With all weights positive what is left out is missing from the sum. The last stage computes
+    few steps beside those of the two frames that are kept.
+    """
+    narrow = replace(config, width=2 ** len(config.rates))
+    vocoder = Hifigan(narrow, replace(HIFIGAN_22K, n_mels=1)).double().eval()
+    for parameter in vocoder.parameters():
+        parameter.fill_(0.0 if parameter.dim() == 1 else 0.2)
+    steps = []
+    vocoder.stages[-1].register_forward_pre_hook(lambda _, given: steps.append(given[0].shape[-1]))
+    field, hop = vocoder.receptive_field, narrow.hop_length
+    features = torch.full((1, 1, 2 * field + 2), 1e-30, dtype=torch.float64)
+    whole = vocoder(features)[..., field * hop : -field * hop]
+    window = vocoder(features, kept=Window(features, field, field + 2))
+    torch.testing.assert_close(window, whole, rtol=1e-12, atol=0)
+    assert steps[1] == 2 * (hop // narrow.rates[-1] + vocoder.contexts[-1]) < steps[0]
 
 
 @pytest.mark.parametrize("length", [1, 30, 31, 75])

@@ -7,6 +7,7 @@ from dataclasses import replace
 from torch import Tensor, nn
 
 from vivavoce.audio.specs import HIFIGAN_22K
+from vivavoce.nn.windows import Window
 from vivavoce.types import FeatureSpec
 from vivavoce.vocoders.base import EngineVocoder, Vocoder
 from vivavoce.vocoders.generator import Generator
@@ -39,10 +40,12 @@ class Hifigan(Generator):
             nn.Linear(spec.n_channels, config.inner_channels) if config.inner_channels else None
         )
 
-    def forward(self, features: Tensor, speaker: Tensor | None = None) -> Tensor:
+    def forward(
+        self, features: Tensor, speaker: Tensor | None = None, kept: Window | None = None
+    ) -> Tensor:
         if self.inwards is not None:
             features = self.inwards(features.transpose(1, 2)).transpose(1, 2)
-        return super().forward(features, speaker)
+        return super().forward(features, speaker, kept)
 
     def on_mlx(self) -> Vocoder:
         from vivavoce.vocoders.hifigan.mlx import MlxHifigan
