@@ -59,16 +59,15 @@ def memory(device: torch.device | str = "cpu") -> Memory:
 
 LONGEST_DIMENSION = 65_536
 """Apple's convolutions refuse (before macOS 15.1) or have miscomputed (before torch 2.4) tensors
-with a longer side (pytorch issue 129207)."""
-LONGEST = {"cpu": 4 * LONGEST_DIMENSION, "cuda": 16 * LONGEST_DIMENSION}
-"""Where windows are as right and cost more: their context is computed twice, and on CUDA each is
-a launch. 12 s and 48 s at 22,050 Hz."""
+with a longer side (pytorch issue 129207). On CPUs as much stays near the processor."""
+LONGEST_ON_CUDA = 16 * LONGEST_DIMENSION
+"""Where a window costs launches, and its context is computed twice: 48 s at 22,050 Hz."""
 
 
 def longest_dimension(device: torch.device | str) -> int:
     """How many steps of time a convolution on the device is to see at most."""
     kind = device if isinstance(device, str) else device.type
-    return LONGEST.get(kind, LONGEST_DIMENSION)
+    return LONGEST_ON_CUDA if kind == "cuda" else LONGEST_DIMENSION
 
 
 def bucket_length(n: int, device: torch.device | str) -> int:
