@@ -37,12 +37,19 @@ def exceptions(known: Readings, words: list[str], exact: set[str]) -> dict[str, 
     """
     lexicon = arpabet._lexicon()
     fresh: dict[str, tuple[str, ...]] = {}
-    common_short = {word for word in words[:SHORT] if len(word) < 4}
+    common_short = {word for word in [*words[:SHORT], *exact] if len(word) < 4}
     for word in sorted({w for w in words if w in known and w not in lexicon}, key=len):
         right = known[word][:1] if word in exact else known[word]
         if arpabet._part(word) not in right or word in common_short:
-            lexicon[word] = fresh[word] = known[word][0]
+            lexicon[word] = fresh[word] = stressed_once(word, known[word][0])
     return fresh
+
+
+def stressed_once(word: str, reading: tuple[str, ...]) -> tuple[str, ...]:
+    """CMUdict stresses every letter of FBI alike; the package stresses the last one most."""
+    spelt = arpabet._spelt(word) if word.isalpha() else ()
+    bare = [[phone.rstrip("012") for phone in phones] for phones in (reading, spelt)]
+    return spelt if bare[0] == bare[1] else reading
 
 
 def main() -> None:

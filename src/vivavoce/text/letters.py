@@ -1,6 +1,6 @@
 """Letter-to-sound model for English words: inference in numpy, one word at a time.
 
-Knows lower-case a to z only; `recipes/english_letters.py` trains the weights.
+Reads lower-case a to z only; `recipes/english_letters.py` trains the weights.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import safe_open
+
+ANSWERS = 3  # after so many layers each the stack is told its answer so far
 
 Matrix = NDArray[np.float32]
 Symbols = NDArray[np.intp]
@@ -49,6 +51,7 @@ class _Model:
     shift: Matrix
     output: Matrix
     bias: Matrix
+    told: Matrix  # `[2 * symbols, D]`
     symbols: tuple[str, ...]
     vowels: Vowels
 
@@ -63,15 +66,25 @@ def pronounce(word: str) -> tuple[str, ...]:
     """
     model = _model()
     hidden = model.embedding[[ord(letter) - 96 for letter in word]]
-    for layer in model.layers:
+    for i, layer in enumerate(model.layers):
+        if i and i % ANSWERS == 0:
+            answer = np.exp(_slots(hidden, model))
+            share = answer / answer.sum(1, keepdims=True)
+            hidden = hidden + share.reshape(len(word), -1) @ model.told
         around = _windows(_normalise(hidden, layer.scale, layer.shift), layer)
         hidden = hidden + _gelu(around @ layer.kernel + layer.bias)
-    slots = _normalise(hidden, model.scale, model.shift) @ model.output + model.bias
-    slots = slots.reshape(-1, len(model.symbols))  # [2 L, symbols]
+    slots = _slots(hidden, model)
     if not slots.argmax(1).any():
         slots[:, 0] = -np.inf
         return (model.symbols[int(slots.max(0).argmax())],)
     return tuple(model.symbols[symbol] for symbol in decode(slots, model.vowels))
+
+
+def _slots(hidden: Matrix, model: _Model) -> Matrix:
+    """`[L, D]` -> logits `[2 L, symbols]`, zero at the largest of each slot."""
+    slots = _normalise(hidden, model.scale, model.shift) @ model.output + model.bias
+    slots = slots.reshape(-1, len(model.symbols))
+    return slots - slots.max(1, keepdims=True)
 
 
 def decode(slots: Matrix, vowels: Vowels) -> Symbols:
@@ -133,6 +146,7 @@ def _model() -> _Model:
         shift=tensor[f"norms.{count}.bias"],
         output=tensor["output.weight"],
         bias=tensor["output.bias"],
+        told=tensor["told.weight"],
         symbols=symbols,
         vowels=Vowels.of(symbols),
     )
