@@ -40,16 +40,19 @@ def exceptions(known: Readings, words: list[str], exact: set[str]) -> dict[str, 
     common_short = {word for word in [*words[:SHORT], *exact] if len(word) < 4}
     for word in sorted({w for w in words if w in known and w not in lexicon}, key=len):
         right = known[word][:1] if word in exact else known[word]
-        if arpabet._part(word) not in right or word in common_short:
-            lexicon[word] = fresh[word] = stressed_once(word, known[word][0])
+        if arpabet._part(word) in right and word not in common_short:
+            continue
+        reading = known[word][0]
+        if bare(reading) == bare(spelt := arpabet._spelt(word) if word.isalpha() else ()):
+            if word not in exact:  # "abs" and "ach" are words as well
+                continue
+            reading = spelt  # CMUdict stresses every letter alike, the package the last one most
+        lexicon[word] = fresh[word] = reading
     return fresh
 
 
-def stressed_once(word: str, reading: tuple[str, ...]) -> tuple[str, ...]:
-    """CMUdict stresses every letter of FBI alike; the package stresses the last one most."""
-    spelt = arpabet._spelt(word) if word.isalpha() else ()
-    bare = [[phone.rstrip("012") for phone in phones] for phones in (reading, spelt)]
-    return spelt if bare[0] == bare[1] else reading
+def bare(phones: tuple[str, ...]) -> list[str]:
+    return [phone.rstrip("012") for phone in phones]
 
 
 def main() -> None:

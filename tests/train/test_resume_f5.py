@@ -12,7 +12,7 @@ import torch
 from tests.models.f5.corpus import recipe_tables, store_base, write_corpus, write_recipe
 from tests.train.records import records
 from vivavoce.hub import paths
-from vivavoce.runtime.attention import fused
+from vivavoce.runtime.attention import attends
 from vivavoce.runtime.kernels import CACHE_FILE, KernelChoice, machine_key
 from vivavoce.runtime.measurements import MeasurementCache
 from vivavoce.train import train
@@ -48,16 +48,7 @@ def measured(bfloat16: float) -> None:
     MeasurementCache(paths.folder() / CACHE_FILE).write(machine_key(), choice)
 
 
-def attends_in_bfloat16() -> bool:
-    """On processors with AMX, torch's kernels without AVX-512 fail in it."""
-    try:
-        fused(*torch.zeros(3, 1, 1, 64, 64, dtype=torch.bfloat16))
-    except RuntimeError:
-        return False
-    return True
-
-
-@pytest.mark.skipif(not attends_in_bfloat16(), reason="torch's kernels here lack bfloat16")
+@pytest.mark.skipif(not attends(torch.bfloat16), reason="torch's kernels here lack bfloat16")
 def test_auto_is_what_was_measured_when_the_run_began(tmp_path: Path, monkeypatch):
     monkeypatch.setenv("VIVAVOCE_HOME", str(tmp_path / "home"))
     data, base = write_corpus(tmp_path / "data"), store_base(tmp_path / "base")
