@@ -68,6 +68,17 @@ def test_capitals_are_spelt_unless_they_are_a_word() -> None:
     assert said("STOP") == said("stop") == "S T AA1 P"
 
 
+def test_british_spellings_are_read_as_the_american_ones() -> None:
+    """The letter model learnt from an American dictionary."""
+    for british, american in (
+        *(("valour", "valor"), ("splendours", "splendors"), ("clamoured", "clamored")),
+        *(("gaol", "jail"), ("anaemia", "anemia"), ("calibres", "calibers")),
+    ):
+        assert said(british) == said(american)
+    assert said("detour").endswith("T UH1 R")
+    assert said("paramour") != said("paramor")
+
+
 def test_words_without_a_vowel_are_spelt() -> None:
     assert said("nrl") == "EH2 N AA2 R EH1 L"
 

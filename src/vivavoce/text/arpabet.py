@@ -51,6 +51,14 @@ _VERB_FIRST = frozenset({"lead", "live"})  # of these the second reading is no v
 _SIBILANTS = frozenset({"S", "Z", "SH", "ZH", "CH", "JH"})
 _VOICELESS = frozenset({"P", "T", "K", "F", "TH"})
 _CLITICS = {"ll": ("AH0", "L"), "ve": ("AH0", "V"), "re": ("ER0",), "m": ("AH0", "M")}
+_OUR = re.compile("(?<=[a-z][bcdfghjklmnprstvwxyz])our(?=(?:ed|ers?|ing|s|y|ite|able|less)?$)")
+_BRITISH = {
+    "anaem": "anem", "haem": "hem", "leukaem": "leukem", "paed": "ped", "mediaev": "mediev",
+    "foet": "fet", "oesoph": "esoph", "oestr": "estr", "oedem": "edem", "gynaec": "gynec",
+    "faec": "fec", "diarrhoea": "diarrhea", "manoeuvre": "maneuver", "manoeuvring": "maneuvering",
+    "gaol": "jail", "sombre": "somber", "calibre": "caliber", "sabre": "saber", "meagre": "meager",
+    "sepulchre": "sepulcher", "connexion": "connection", "sulph": "sulf", "waggon": "wagon",
+}  # fmt: skip
 _WORDLIKE = re.compile(  # a word begins with one of these clusters; else capitals are spelt
     r"(?:[bcfgps]l|[bcdfgkptw]r|[cpstwg]h|s[ckmnpqtw]|[dt]w|[gk]n|ps|qu|s[cpt]r|spl|s?chr?|shr|"
     r"thr|phr|[b-z])?[aeiouy](?!.*[^aeiouy]{4})"
@@ -176,7 +184,19 @@ def _plain(stem: str) -> Phones:
     capitals = stem.isupper() and (len(stem) < 4 or not _WORDLIKE.match(lower))
     if capitals or not re.search("[aeiouy]", lower) or len(stem) == 1:
         return _spelt(lower)
-    return letters.pronounce(lower)
+    american = _american(lower)
+    return _part(american) if american != lower else letters.pronounce(lower)
+
+
+def _american(word: str) -> str:
+    """British spelling -> that of the dictionary which the letter model learnt from."""
+    american = _OUR.sub("or", word)
+    if american != word and {american, american.removesuffix("s")} & common_words():
+        return american
+    for ours, theirs in _BRITISH.items():
+        if word.startswith(ours):
+            return theirs + word.removeprefix(ours)
+    return word
 
 
 def _with_s(base: Phones) -> Phones:
@@ -191,6 +211,7 @@ def _spelt(lower: str) -> Phones:
     return (*(phone.replace("1", "2") for name in first for phone in name), *last)
 
 
+@lru_cache(maxsize=1)
 def common_words() -> frozenset[str]:
     """Some 60,000 words and names, for who needs a list; any other can be read too."""
     file = resources.files("vivavoce.text") / "data" / "english_words.txt"
