@@ -57,16 +57,16 @@ RATES = {
     "share": "share", "person": "person", "night": "night", "unit": "unit", "ton": "ton",
 }  # fmt: skip
 
-_RATES = "|".join(sorted(RATES, key=len, reverse=True))
+RATE_NAMES = "|".join(sorted(RATES, key=len, reverse=True))
 SYMBOL = r"(?:R\$|[$€£¥₩₹₽₺₪₫₴฿₿])"
 PREFIX = rf"(?:(?P<country>US|AU?|CA?|HK|NZ|S)(?=\$))?(?P<symbol>{SYMBOL})"
 CODE = rf"(?P<code>{'|'.join(CODES)})"
 SCALE = (
     r"(?:(?: ?|-)(?P<scale>thousand|million|billion|trillion|mn|bn|Bn|tn|mil|(?:mm"
-    rf"|MM|[kKmMbBTt])(?!-|/(?!{_RATES}\b)))\b)?"
+    rf"|MM|[kKmMbBTt])(?!-|/(?!{RATE_NAMES}\b)))\b)?"
 )
 AMOUNT = rf"(?P<amount>{NUMBER})"
-RATE = rf"(?:/(?P<rate>{_RATES})\b(?:\.(?=[,;:)]| [a-z]))?)?"
+RATE = rf"(?:/(?P<rate>{RATE_NAMES})\b(?:\.(?=[,;:)]| [a-z]))?)?"
 
 
 def _sum(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from vivavoce.text.normalise.measures import UNITS
-from vivavoce.text.normalise.money import RATES
+from vivavoce.text.normalise.money import RATE_NAMES, RATES
 from vivavoce.text.normalise.numbers import cardinal, digits, grouped_digits, ordinal, year
 from vivavoce.text.normalise.rewriter import Rule
 from vivavoce.text.normalise.tables import (
@@ -332,7 +332,7 @@ LATE: list[Rule] = [
     (re.compile(r"(?<=\w) ?× ?(?=\w)"), " by "),
     (re.compile(r"(?<=\b[A-Z])/(?=[A-Z]\b)|(?<=[A-Z]{2})/(?=[A-Z]{2})"), " "),
     (
-        re.compile(rf"(?<=[a-z])\.?/(?P<rate>{'|'.join(RATES)})\b"),
+        re.compile(rf"(?<=[a-z]s)\.?/(?P<rate>{RATE_NAMES})\b"),
         lambda m: f" per {RATES[m['rate']]}",
     ),
     (re.compile(r"(?<=\w) ?[/⁄] ?(?=\w)|(?<=\w)/"), " slash "),
