@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
+import tempfile
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vivavoce.audio import mp4
 from vivavoce.audio.formats import AAC_RATES, FORMATS
 from vivavoce.audio.media import require_av
 from vivavoce.audio.resample import resample_pieces
-from vivavoce.book.types import Book, Cover
+from vivavoce.book.types import Book
 from vivavoce.errors import OutputError
 
 if TYPE_CHECKING:
@@ -22,10 +25,7 @@ if TYPE_CHECKING:
 
 BIT_RATE = 64_000
 BLOCK = 1 << 16
-OPTIONS = {"brand": "M4B ", "movflags": "+faststart", "fflags": "+bitexact"}
-"""The beginning of the file names all chapters, and nothing in it depends on the day."""
-
-AUDIOBOOK = "2"
+AUDIOBOOK = 2
 """What Apple's players take for an audiobook rather than music."""
 
 LANGUAGES = {
@@ -43,7 +43,7 @@ def write(
     pieces: Iterator[NDArray[np.float32]],
     sample_rate: int,
 ) -> None:
-    """Writes the file at `path`, which must be the real one: its end is moved to its beginning.
+    """Writes the file at `path`. Until the end its frames lie in a temporary file beside it.
 
     `pieces` are mono samples `[s]` at `sample_rate` Hz. Raises OutputError.
     """
@@ -52,87 +52,71 @@ def write(
     assert rate in AAC_RATES  # noqa: S101 - what `rate_for` promises
     if rate != sample_rate:
         pieces = resample_pieces(pieces, sample_rate, rate)
+    language = LANGUAGES.get(book.language.partition("-")[0].lower(), mp4.UNKNOWN)
     try:
-        with av.open(str(path), "w", format="mp4", container_options=OPTIONS) as container:
-            _fill(av, container, book, tracks, pieces, rate)
-    except av.error.FFmpegError as error:
+        with tempfile.TemporaryFile(dir=path.parent) as spool:
+            frames = mp4.Frames(spool)
+            sound = replace(_encoded(av, pieces, rate, frames), language=language)
+            frames.write(path, sound, _labels(book, tracks))
+    except (av.error.FFmpegError, OSError) as error:
         reason = (error.strerror or str(error)).rstrip(".")
         raise OutputError(
             f"Cannot write {path.name}: {reason}.", "Check the free space and the permissions."
         ) from error
 
 
-def _fill(
-    av: Any,
-    container: Any,
-    book: Book,
-    tracks: Sequence[Track],
-    pieces: Iterator[NDArray[np.float32]],
-    rate: int,
-) -> None:
-    stream = container.add_stream("aac", rate=rate, layout="mono")
-    stream.bit_rate = BIT_RATE
-    if language := LANGUAGES.get(book.language.partition("-")[0].lower()):
-        stream.metadata["language"] = language
-    cover = _cover_stream(av, container, book.cover) if book.cover else None
-    container.metadata.update(_tags(book))
-    container.set_chapters(_marks(tracks))
-    if cover is not None and book.cover is not None:
-        packet = av.Packet(book.cover.data)
-        packet.stream, packet.pts, packet.dts, packet.is_keyframe = cover, 0, 0, True
-        packet.time_base = Fraction(1, 90000)
-        container.mux(packet)
-    position = 0
-    for samples in pieces:
-        for start in range(0, len(samples), BLOCK):
-            block = np.ascontiguousarray(samples[None, start : start + BLOCK], np.float32)
-            frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="mono")
-            frame.sample_rate, frame.pts = rate, position
-            position += block.shape[1]
-            container.mux(stream.encode(frame))
-    container.mux(stream.encode(None))
+def _encoded(
+    av: Any, pieces: Iterator[NDArray[np.float32]], rate: int, frames: mp4.Frames
+) -> mp4.Sound:
+    """Puts the frames of AAC there, and says what they are."""
+    codec = av.CodecContext.create("aac", "w")
+    codec.sample_rate, codec.layout, codec.format, codec.bit_rate = rate, "mono", "fltp", BIT_RATE
+    codec.flags |= av.codec.context.Flags.global_header  # what a decoder must know, apart
+    begin = end = position = 0
+    for samples in itertools.chain(pieces, [None]):
+        for packet in _packets(av, codec, samples, rate, position):
+            begin, end = min(begin, packet.pts), packet.pts + packet.duration
+            frames.add(bytes(packet))
+        position += 0 if samples is None else len(samples)
+    last = (end - begin - 1) % codec.frame_size + 1
+    return mp4.Sound(rate, BIT_RATE, codec.extradata, codec.frame_size, last, -begin)
 
 
-def _marks(tracks: Sequence[Track]) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": number,
-            "start": round(1000 * track.start_s),
-            "end": round(1000 * track.end_s),
-            "time_base": Fraction(1, 1000),
-            "metadata": {"title": track.title},
-        }
-        for number, track in enumerate(tracks)
-    ]
+def _packets(
+    av: Any, codec: Any, samples: NDArray[np.float32] | None, rate: int, position: int
+) -> Iterator[Any]:
+    """Of samples that begin at `position`; None for the end."""
+    if samples is None:
+        yield from codec.encode(None)
+        return
+    for start in range(0, len(samples), BLOCK):
+        block = np.ascontiguousarray(samples[None, start : start + BLOCK], np.float32)
+        frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = rate, position + start
+        yield from codec.encode(frame)
 
 
-def _tags(book: Book) -> dict[str, str]:
+def _labels(book: Book, tracks: Sequence[Track]) -> mp4.Labels:
+    chapters = [(round(1000 * track.start_s), track.title) for track in tracks]
+    cover = book.cover.data if book.cover and picture_size(book.cover.data) else b""
+    return mp4.Labels(chapters, round(1000 * tracks[-1].end_s), _tags(book), cover)
+
+
+def _tags(book: Book) -> dict[bytes, str | int]:
     authors = ", ".join(book.authors)
     tags = {
-        "title": book.title,
-        "album": book.title,
-        "artist": authors,
-        "album_artist": authors,
-        "composer": "synthetic voice",
-        "genre": "Audiobook",
-        "date": book.date[:4],
-        "comment": "Read by a synthetic voice (vivavoce).",
-        "description": book.description,
-        "media_type": AUDIOBOOK,
+        "©nam": book.title,
+        "©alb": book.title,
+        "©ART": authors,
+        "aART": authors,
+        "©wrt": "synthetic voice",
+        "©gen": "Audiobook",
+        "©day": book.date[:4],
+        "©cmt": "Read by a synthetic voice (vivavoce).",
+        "desc": book.description,
+        "stik": AUDIOBOOK,
     }
-    return {name: value for name, value in tags.items() if value}
-
-
-def _cover_stream(av: Any, container: Any, cover: Cover) -> Any:
-    """A stream for the picture; None where its size cannot be read."""
-    size = picture_size(cover.data)
-    if size is None:
-        return None
-    codec = "png" if cover.media_type == "image/png" else "mjpeg"
-    stream = container.add_mux_stream(codec, width=size[0], height=size[1])
-    stream.time_base = Fraction(1, 90000)
-    stream.disposition = av.stream.Disposition.attached_pic
-    return stream
+    return {name.encode("latin-1"): value for name, value in tags.items() if value}
 
 
 def picture_size(data: bytes) -> tuple[int, int] | None:
