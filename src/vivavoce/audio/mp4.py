@@ -22,6 +22,8 @@ import numpy as np
 PER_CHUNK = 128
 """Frames for which the place in the file is written down once."""
 U32 = 0xFFFF_FFFF
+ROOM = 1 << 28
+"""For all that is not audio: in an audiobook of 140 hours it would be 50 MB."""
 NERO_CHAPTERS, NERO_BYTES = 255, 255
 """What Nero's list counts in a byte: chapters, and the bytes of a title."""
 TEXT_BYTES = 1 << 15
@@ -86,16 +88,14 @@ class Frames:
 
 
 def beginning(sizes: array[int], sound: Sound, labels: Labels) -> Parts:
-    """All that stands before the frames. Places take 64 bits only where 32 are too few."""
+    """All that stands before the frames. Places take 64 bits only where 32 may be too few."""
     brands = box(b"ftyp", b"M4B ", bytes(4), b"M4B M4A mp42iso2")  # 4.3
     titles = [_text(title) for _, title in labels.chapters]
     length = sum(map(len, titles)) + sum(sizes)
-    for wide in (False, True):
-        head = struct.pack(">I4sQ", 1, b"mdat", 16 + length)  # 4.2
-        head = head if wide else struct.pack(">I4s", 8 + length & U32, b"mdat")
-        begin = _size(brands) + _size(_movie(sizes, sound, labels, titles, 0, wide)) + len(head)
-        if begin + length <= U32:
-            break
+    wide = length + len(labels.cover) + ROOM > U32
+    large = struct.pack(">I4sQ", 1, b"mdat", 16 + length)  # 4.2
+    head = large if wide else struct.pack(">I4s", 8 + length, b"mdat")
+    begin = _size(brands) + _size(_movie(sizes, sound, labels, titles, 0, wide)) + len(head)
     return [*brands, *_movie(sizes, sound, labels, titles, begin, wide), head, *titles]
 
 
@@ -222,7 +222,7 @@ def _table(
     (8.7.3) and where (8.7.5).
     """
     kind = ">u8" if wide else ">u4"
-    table = memoryview(np.array(sizes).astype(">u4")).cast("B")
+    table = memoryview(np.array(sizes).astype(">u4").data).cast("B")
     return box(
         b"stbl",
         full(b"stsd", _u32(1), entry),
