@@ -18,6 +18,7 @@ from vivavoce.book.outputs import Track
 from vivavoce.book.passages import BookPassage
 from vivavoce.book.types import Chapter
 from vivavoce.errors import OutputError
+from vivavoce.runtime.memory import trim
 from vivavoce.speech.join import faded, quiet_samples
 from vivavoce.speech.store import StoredSpeech
 
@@ -122,6 +123,7 @@ class Assembly:
 
     def samples(self, part: SpokenChapter, level: Level) -> Iterator[NDArray[np.float32]]:
         """Those of a chapter, passage by passage, with the silence around it."""
+        trim()  # what speech and meters of all lengths have left
         yield np.zeros(round(HEAD_S * self.rate), np.float32)
         for passage in part.passages:
             spoken = self.get(passage)
