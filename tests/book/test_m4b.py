@@ -82,8 +82,9 @@ def by_ffmpeg(path, book, tracks, samples, rate):
         cover = None
         if book.cover:
             codec = "png" if book.cover.media_type == "image/png" else "mjpeg"
-            width, height = m4b.picture_size(book.cover.data)
-            cover = container.add_mux_stream(codec, width=width, height=height)
+            size = m4b.picture_size(book.cover.data)
+            assert size
+            cover = container.add_mux_stream(codec, width=size[0], height=size[1])
             cover.time_base = Fraction(1, 90000)
             cover.disposition = av.stream.Disposition.attached_pic
         names = {"title": book.title, "album": book.title, "artist": ", ".join(book.authors)}

@@ -23,17 +23,16 @@ PER_CHUNK = 128
 """Frames for which the place in the file is written down once."""
 U32 = 0xFFFF_FFFF
 ROOM = 1 << 28
-"""For all that is not audio: in an audiobook of 140 hours it would be 50 MB."""
+"""For all that is not audio: of 140 hours the tables take 50 MB, and a book may have pictures."""
 NERO_CHAPTERS, NERO_BYTES = 255, 255
 """What Nero's list counts in a byte: chapters, and the bytes of a title."""
 TEXT_BYTES = 1 << 15
+GRAPHICS = struct.pack(">4H4x", 0x40, *[1 << 15] * 3)
+"""Text is not mixed with pictures (QuickTime's gmin)."""
 MATRIX = struct.pack(">9I", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
 """Pictures are not turned (8.2.2)."""
 SOUND, TEXT = 1, 2
 """The tracks' numbers."""
-UTF8, JPEG, PNG, INTEGER = 1, 13, 14, 21
-"""What the value of a tag is."""
-
 UNKNOWN = "und"
 
 Parts = list[bytes | memoryview]
@@ -59,13 +58,12 @@ class Sound:
 @dataclass(frozen=True)
 class Labels:
     """`chapters` are the milliseconds where they begin, the first at 0, and titles; `end_ms` is
-    where the last one ends. `tags` by their four letters, text or a small number.
+    where the last one ends. `tags` by their four letters: text, small numbers, PNG or JPEG.
     """
 
     chapters: Sequence[tuple[int, str]]
     end_ms: int
-    tags: Mapping[bytes, str | int] = field(default_factory=dict)
-    cover: bytes = b""
+    tags: Mapping[bytes, str | int | bytes] = field(default_factory=dict)
 
 
 class Frames:
@@ -92,7 +90,7 @@ def beginning(sizes: array[int], sound: Sound, labels: Labels) -> Parts:
     brands = box(b"ftyp", b"M4B ", bytes(4), b"M4B M4A mp42iso2")  # 4.3
     titles = [_text(title) for _, title in labels.chapters]
     length = sum(map(len, titles)) + sum(sizes)
-    wide = length + len(labels.cover) + ROOM > U32
+    wide = length + ROOM > U32
     large = struct.pack(">I4sQ", 1, b"mdat", 16 + length)  # 4.2
     head = large if wide else struct.pack(">I4s", 8 + length, b"mdat")
     begin = _size(brands) + _size(_movie(sizes, sound, labels, titles, 0, wide)) + len(head)
@@ -144,7 +142,7 @@ def _movie(
             TEXT,
             (shown, 1000, labels.end_ms, sound.language),
             (),
-            (b"text", box(b"gmhd", full(b"gmin", _GRAPHICS), box(b"text", MATRIX))),
+            (b"text", box(b"gmhd", full(b"gmin", GRAPHICS), box(b"text", MATRIX))),
             _text_table(titles, labels, begin, wide),
         ),
         box(b"udta", _tags(labels), _nero(labels.chapters)),  # 8.10.1
@@ -262,22 +260,18 @@ def _nero(chapters: Sequence[tuple[int, str]]) -> Parts:
 
 def _tags(labels: Labels) -> Parts:
     """8.11.1, with a box for each tag."""
-    made = [_tag(name, value) for name, value in labels.tags.items()]
-    if labels.cover:
-        kind = PNG if labels.cover.startswith(b"\x89PNG") else JPEG
-        made.append(_value(b"covr", kind, labels.cover))
     handler = full(b"hdlr", struct.pack(">4x4s4s9x", b"mdir", b"appl"))
+    made = [box(name, _value(value)) for name, value in labels.tags.items()]
     return full(b"meta", handler, box(b"ilst", *made))
 
 
-def _tag(name: bytes, value: str | int) -> Parts:
+def _value(value: str | int | bytes) -> Parts:
+    """What it is by Apple's numbers, and its bytes."""
+    if isinstance(value, bytes):
+        return box(b"data", _u32(14 if value.startswith(b"\x89PNG") else 13), bytes(4), value)
     if isinstance(value, int):
-        return _value(name, INTEGER, bytes([value]))
-    return _value(name, UTF8, value.encode("utf-8", "replace"))
-
-
-def _value(name: bytes, kind: int, value: bytes) -> Parts:
-    return box(name, box(b"data", _u32(kind), bytes(4), value))
+        return box(b"data", _u32(21), bytes(4), bytes([value]))
+    return box(b"data", _u32(1), bytes(4), value.encode("utf-8", "replace"))
 
 
 def _cut(text: str, most: int) -> bytes:
@@ -287,7 +281,3 @@ def _cut(text: str, most: int) -> bytes:
 
 def _u32(value: int) -> bytes:
     return struct.pack(">I", value)
-
-
-_GRAPHICS = struct.pack(">4H4x", 0x40, *[1 << 15] * 3)
-"""How text is laid over pictures: not at all."""

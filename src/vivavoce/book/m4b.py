@@ -97,13 +97,7 @@ def _packets(
 
 
 def _labels(book: Book, tracks: Sequence[Track]) -> mp4.Labels:
-    chapters = [(round(1000 * track.start_s), track.title) for track in tracks]
-    cover = book.cover.data if book.cover and picture_size(book.cover.data) else b""
-    return mp4.Labels(chapters, round(1000 * tracks[-1].end_s), _tags(book), cover)
-
-
-def _tags(book: Book) -> dict[bytes, str | int]:
-    authors = ", ".join(book.authors)
+    authors, cover = ", ".join(book.authors), book.cover
     tags = {
         "©nam": book.title,
         "©alb": book.title,
@@ -115,8 +109,11 @@ def _tags(book: Book) -> dict[bytes, str | int]:
         "©cmt": "Read by a synthetic voice (vivavoce).",
         "desc": book.description,
         "stik": AUDIOBOOK,
+        "covr": cover.data if cover and picture_size(cover.data) else b"",
     }
-    return {name.encode("latin-1"): value for name, value in tags.items() if value}
+    known = {name.encode("latin-1"): value for name, value in tags.items() if value}
+    chapters = [(round(1000 * track.start_s), track.title) for track in tracks]
+    return mp4.Labels(chapters, round(1000 * tracks[-1].end_s), known)
 
 
 def picture_size(data: bytes) -> tuple[int, int] | None:
