@@ -12,7 +12,7 @@ import pytest
 from vivavoce.audio import mp4
 
 BOXES = {"moov", "trak", "mdia", "minf", "stbl", "edts", "udta", "tref", "dinf", "gmhd"}
-SOUND = mp4.Sound(24000, 64_000, bytes.fromhex("130856e500"), 1024, 320, 1024, "eng")
+SOUND = mp4.AacTrack(24000, 64_000, bytes.fromhex("130856e500"), 1024, 320, 1024, "eng")
 LABELS = mp4.Labels([(0, "One"), (1500, "Zwei ü")], 3000, {b"\xa9nam": "A", b"stik": 2})
 
 
@@ -119,7 +119,7 @@ def test_titles_are_cut_between_characters(tmp_path):
 
 def test_places_beyond_four_gigabytes():
     sizes = array("I", [1 << 30] * 5)
-    slow = mp4.Sound(24000, 64_000, b"x", 1 << 28, 1 << 28, 1024)
+    slow = mp4.AacTrack(24000, 64_000, b"x", 1 << 28, 1 << 28, 1024)
     head = b"".join(mp4.beginning(sizes, slow, LABELS))
     found = walk(head)
     table = "moov/trak/mdia/minf/stbl"
@@ -135,7 +135,7 @@ def test_places_beyond_four_gigabytes():
 
 
 def test_lengths_beyond_32_bits():
-    long = mp4.Sound(48000, 64_000, b"\x11\x88", 1 << 31, 1 << 31, 1024)
+    long = mp4.AacTrack(48000, 64_000, b"\x11\x88", 1 << 31, 1 << 31, 1024)
     parts = mp4.beginning(array("I", [1] * 3), long, mp4.Labels([(0, "x")], 1000))
     found = walk(b"".join(parts))
     length = 3 * (1 << 31)

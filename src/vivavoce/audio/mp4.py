@@ -39,7 +39,7 @@ Parts = list[bytes | memoryview]
 
 
 @dataclass(frozen=True)
-class Sound:
+class AacTrack:
     """What is known of the track: `config` is the AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1).
 
     `frame` is the samples of a frame, `last` those of the last one; the first `priming` samples
@@ -77,7 +77,7 @@ class Frames:
         self._spool.write(frame)
         self.sizes.append(len(frame))
 
-    def write(self, path: Path, sound: Sound, labels: Labels) -> None:
+    def write(self, path: Path, sound: AacTrack, labels: Labels) -> None:
         """The file; its beginning says where everything lies. Raises OSError."""
         self._spool.seek(0)
         with path.open("wb") as target:
@@ -85,7 +85,7 @@ class Frames:
             shutil.copyfileobj(self._spool, target, 1 << 20)
 
 
-def beginning(sizes: array[int], sound: Sound, labels: Labels) -> Parts:
+def beginning(sizes: array[int], sound: AacTrack, labels: Labels) -> Parts:
     """All that stands before the frames. Places take 64 bits only where 32 may be too few."""
     brands = box(b"ftyp", b"M4B ", bytes(4), b"M4B M4A mp42iso2")  # 4.3
     titles = [_text(title) for _, title in labels.chapters]
@@ -121,7 +121,7 @@ def _dated(kind: bytes, before: bytes, duration: int, after: bytes, flags: int =
 
 
 def _movie(
-    sizes: array[int], sound: Sound, labels: Labels, titles: list[bytes], begin: int, wide: bool
+    sizes: array[int], sound: AacTrack, labels: Labels, titles: list[bytes], begin: int, wide: bool
 ) -> Parts:
     """8.2.1. `begin` is the place of the titles, which the frames follow."""
     total = sound.frame * (len(sizes) - 1) + sound.last if sizes else 0
@@ -179,7 +179,7 @@ def _track(
     )
 
 
-def _sound_table(sizes: array[int], sound: Sound, total: int, begin: int, wide: bool) -> Parts:
+def _sound_table(sizes: array[int], sound: AacTrack, total: int, begin: int, wide: bool) -> Parts:
     """8.5.1, and that a frame needs the one before it to be right (8.9.2, 10.1)."""
     rate = 8 * sum(sizes) * sound.rate // max(1, total)
     decoder = struct.pack(">BB3sII", 0x40, 0x15, (768).to_bytes(3), sound.bit_rate, rate)

@@ -67,7 +67,7 @@ def write(
 
 def _encoded(
     av: Any, pieces: Iterator[NDArray[np.float32]], rate: int, frames: mp4.Frames
-) -> mp4.Sound:
+) -> mp4.AacTrack:
     """Puts the frames of AAC there, and says what they are."""
     codec = av.CodecContext.create("aac", "w")
     codec.sample_rate, codec.layout, codec.format, codec.bit_rate = rate, "mono", "fltp", BIT_RATE
@@ -79,7 +79,7 @@ def _encoded(
             frames.add(bytes(packet))
         position += 0 if samples is None else len(samples)
     last = (end - begin - 1) % codec.frame_size + 1
-    return mp4.Sound(rate, BIT_RATE, codec.extradata, codec.frame_size, last, -begin)
+    return mp4.AacTrack(rate, BIT_RATE, codec.extradata, codec.frame_size, last, -begin)
 
 
 def _packets(
