@@ -1,15 +1,19 @@
 """A Piper voice, symbols to samples, beside onnxruntime with the same file.
 
     python -m benchmarks.vits VOICE.onnx [--seconds 7] [--threads 2] [--repeats 15] [--json]
+    python -m benchmarks.vits VOICE --utterances 1000
 
 Both run in this process, in turns, without noise. The first audio of ours is what a stream's first
-piece takes; onnxruntime has none before all of it is there.
+piece takes; onnxruntime has none before all of it is there. With `--utterances` an imported voice
+speaks as many different texts of 2 to 40 words, every second one as a stream, and the memory that
+the process holds is printed.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import random
 import time
 from collections.abc import Callable, Iterator
 from itertools import cycle
@@ -19,10 +23,12 @@ from statistics import median
 import numpy as np
 import torch
 
+import vivavoce
 from vivavoce.hub import build, library
 from vivavoce.models.base import Sentence
 from vivavoce.models.vits.config import VitsOptions
 from vivavoce.nn.noise import Noise
+from vivavoce.runtime.memory import memory
 from vivavoce.types import Tokens
 from vivavoce.vocoders.base import decode_windowed, stream_windows
 
@@ -84,15 +90,32 @@ def symbols(file: Path, run: Callable[[list[int]], np.ndarray], seconds: float) 
     return found
 
 
+def utterances(voice: str, count: int) -> None:
+    lines = Path(__file__).with_name("voice_sentences.csv").read_text(encoding="utf-8").splitlines()
+    words = [word for line in lines for word in line.split("|")[1].split()]
+    rng, tts, seconds = random.Random(1), vivavoce.load(voice, device="cpu"), 0.0
+    for number in range(1, count + 1):
+        text = " ".join(rng.choices(words, k=rng.choice((2, 3, 5, 8, 12, 20, 40))))
+        speak = tts.stream if number % 2 else lambda *a, **k: [tts.speak(*a, **k)]
+        pieces = list(speak(text, seed=number, on_problem="warn"))
+        seconds += sum(len(piece.samples) for piece in pieces) / tts.sample_rate
+        if number % 100 == 0:
+            used = (memory().used or 0) / 2**20
+            print(f"{number} utterances, {seconds:.0f} s of speech: {used:.0f} MiB", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("voice", type=Path)
+    parser.add_argument("voice", type=Path, help="a file; with --utterances a name")
     parser.add_argument("--seconds", type=float, default=7.0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--utterances", type=int, default=0)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
+    if asked.utterances:
+        return utterances(str(asked.voice), asked.utterances)
     whole, first = ours(asked.voice)
     sides = {"ours": whole, "first": first, "onnxruntime": theirs(asked.voice, asked.threads)}
     ids = symbols(asked.voice, sides["onnxruntime"], asked.seconds)
