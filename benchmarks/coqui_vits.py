@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from benchmarks import peer
-from vivavoce.hub import build, library
+from vivavoce.hub import build, library, paths
 from vivavoce.models.base import Sentence
 from vivavoce.models.vits.config import VitsOptions
 from vivavoce.nn.noise import Noise
@@ -25,7 +25,8 @@ QUIET = VitsOptions(noise_scale=0.0, duration_noise=0.0, speed=0.25)
 def prepare(folder: Path, symbols: Tensor) -> Callable[[], Tensor]:
     acoustic, decoder = build.split(library.open_model(str(folder / "model.pth")))
     assert decoder is not None
-    model, vocoder = build.acoustic(acoustic).freeze(), build.vocoder(decoder).freeze()
+    model = build.acoustic(acoustic).freeze()
+    vocoder = build.vocoder(decoder).freeze(paths.folder())
     ids = tuple(symbols[0].tolist())
     sentence = Sentence(Tokens(ids, (0,) * len(ids)), model.voice(), QUIET)
 

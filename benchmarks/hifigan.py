@@ -13,11 +13,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from benchmarks import peer
+from vivavoce.hub import paths
 from vivavoce.vocoders.hifigan.family import FAMILY
 
 
 def prepare(folder: Path, features: Tensor) -> Callable[[], Tensor]:
-    model = peer.build_ours(folder, FAMILY).freeze()
+    model = peer.build_ours(folder, FAMILY).freeze(paths.folder())
     edge = (model.edge_frames, model.edge_frames)
 
     @torch.inference_mode()

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 import vivavoce
-from vivavoce.hub import build, library
+from vivavoce.hub import build, library, paths
 from vivavoce.models.base import Sentence
 from vivavoce.models.vits.config import VitsOptions
 from vivavoce.nn.noise import Noise
@@ -41,7 +41,8 @@ def ours(file: Path) -> tuple[Callable[[list[int]], np.ndarray], Callable[[list[
     """All samples, and the first of a stream."""
     acoustic, decoder = build.split(library.open_model(str(file)))
     assert decoder is not None
-    model, vocoder = build.acoustic(acoustic).freeze(), build.vocoder(decoder).freeze()
+    model = build.acoustic(acoustic).freeze()
+    vocoder = build.vocoder(decoder).freeze(paths.folder())
 
     def parts(ids: list[int]) -> Iterator[torch.Tensor]:
         tokens = Tokens(tuple(ids), (0,) * len(ids))
@@ -115,7 +116,8 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
     if asked.utterances:
-        return utterances(str(asked.voice), asked.utterances)
+        utterances(str(asked.voice), asked.utterances)
+        return
     whole, first = ours(asked.voice)
     sides = {"ours": whole, "first": first, "onnxruntime": theirs(asked.voice, asked.threads)}
     ids = symbols(asked.voice, sides["onnxruntime"], asked.seconds)

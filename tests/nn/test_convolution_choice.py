@@ -23,7 +23,7 @@ def test_a_measurement_is_kept(tmp_path, monkeypatch):
 
 def test_the_narrowest_from_which_all_wider_ones_gain(monkeypatch):
     def found(**gains: float) -> ConvolutionChoice:
-        monkeypatch.setattr(convolution_choice, "_gain", lambda width, _: gains[f"c{width}"])
+        monkeypatch.setattr(convolution_choice, "_gain", lambda width, *_: gains[f"c{width}"])
         return convolution_choice.measure()
 
     assert found(c32=1.2, c64=1.4, c128=1.8).narrowest == 32

@@ -14,9 +14,9 @@ from vivavoce.nn import toom_cook
     ("length", "kernel", "dilation"),
     [(1, 7, 1), (77, 11, 5), (401, 7, 3), (50, 3, 1), (99, 5, 6), (64, 9, 2)],
 )
-@pytest.mark.parametrize("chunk", [toom_cook.CHUNK, 500])
+@pytest.mark.parametrize(("chunk", "shares"), [(toom_cook.CHUNK, 1), (500, 1), (500, 2), (99, 3)])
 @torch.no_grad()
-def test_equals_the_plain_convolution(monkeypatch, length, kernel, dilation, chunk) -> None:
+def test_equals_the_plain_convolution(monkeypatch, length, kernel, dilation, chunk, shares) -> None:
     monkeypatch.setattr(toom_cook, "CHUNK", chunk)
     monkeypatch.setattr(toom_cook, "FEWEST_STEPS", 1)
     torch.manual_seed(0)
@@ -26,7 +26,7 @@ def test_equals_the_plain_convolution(monkeypatch, length, kernel, dilation, chu
     exact = F.conv1d(
         x[:, :, 0].double(), weight.double(), bias.double(), padding=padding, dilation=dilation
     )
-    found = toom_cook.convolve(x, toom_cook.Filter(weight, bias, dilation))
+    found = toom_cook.convolve(x, toom_cook.Filter(weight, bias, dilation, shares))
     assert found.shape == (2, 9, 1, length)
     assert found.is_contiguous(memory_format=torch.channels_last) or length == 1
     assert_near(found[:, :, 0], exact)

@@ -30,14 +30,16 @@ class Conv(nn.Conv1d):
         self.same = padding
         self.filter: toom_cook.Filter | None = None
 
-    def freeze(self, narrowest: int = toom_cook.NARROWEST) -> None:
-        """Do the work on the weights once, for up to thrice their memory; they must not change
-        then. `narrowest` is the number of channels from which on fewer products are faster.
+    def freeze(self, narrowest: int = toom_cook.NARROWEST, shares: int = 1) -> None:
+        """Do the work on the weights once, for up to thrice their memory and as much again for each
+        further one of the `shares` of a signal; they must not change then. `narrowest` is the
+        number of channels from which on fewer products are faster.
         """
         lay_out_weight(self)
         sizes = self.in_channels, self.out_channels, self.kernel_size[0]
         if self.weight.device.type == "cpu" and toom_cook.pays_off(*sizes, narrowest):
-            self.filter = toom_cook.Filter(self.weight.detach(), self.bias, self.dilation[0])
+            weight = self.weight.detach()
+            self.filter = toom_cook.Filter(weight, self.bias, self.dilation[0], shares)
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
         x = input
@@ -91,7 +93,7 @@ class ShortConv(nn.Conv1d):
 class ReflectedConv(Conv):
     """A convolution of the same length whose input is mirrored at its ends."""
 
-    def freeze(self, narrowest: int = 0) -> None:
+    def freeze(self, narrowest: int = 0, shares: int = 1) -> None:
         """Only lay the weight out: the fewer products need zeros at the ends."""
         lay_out_weight(self)
 

@@ -1,5 +1,5 @@
-"""From how many channels on convolutions with fewer products are faster on this CPU: measured once
-per machine, then kept.
+"""From how many channels on convolutions with fewer products are faster on this CPU, and whether
+each of its threads is to have a share of the signal: measured once per machine, then kept.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from vivavoce.nn.convolution import Conv, laid_out
-from vivavoce.nn.toom_cook import NARROWEST, Workspace
+from vivavoce.nn.toom_cook import NARROWEST, Filter, Workspace
 from vivavoce.runtime.kernels import CACHE_FILE, machine_key
 from vivavoce.runtime.measurements import MeasurementCache
 
@@ -21,19 +20,25 @@ WIDTHS = (32, 64, 128)
 """Channels that are tried; the widest counts for all wider ones."""
 NEVER = 2**20
 TAPS, DILATION = 5, 3
-VALUES = 2**16
+VALUES = 2**17
 """Steps times channels of the signal that is convolved: some 0.3 ms for 32 channels."""
-VERSION = 1
+MOST_SHARES = 4
+"""Threads up to which each may have its share, with its copy of the filters."""
+VERSION = 2
 """Raised when something else is measured."""
 
 
 @dataclass(frozen=True)
 class ConvolutionChoice:
-    """`gains` are how many times as fast fewer products were, by the number of channels."""
+    """`gains` are how many times as fast fewer products were, by the number of channels, and
+    `shares_gain` the same of as many shares as there are threads.
+    """
 
     narrowest: int
     reason: str
     gains: dict[str, float] = field(default_factory=dict)
+    shares: int = 1
+    shares_gain: float = 1.0
 
 
 def choose_convolution(cache_folder: Path | None) -> ConvolutionChoice:
@@ -47,7 +52,13 @@ def choose_convolution(cache_folder: Path | None) -> ConvolutionChoice:
 
 def measure(repeats: int = 7) -> ConvolutionChoice:
     """Time one convolution of each width both ways, in turn."""
-    gains = {width: _gain(width, repeats) for width in WIDTHS}
+    threads = torch.get_num_threads()
+    shares, shared = 1, 1.0
+    if 1 < threads <= MOST_SHARES:
+        middle = WIDTHS[len(WIDTHS) // 2]
+        shared = _seconds(_fewer(middle, 1), repeats) / _seconds(_fewer(middle, threads), repeats)
+        shares = threads if shared > 1 else 1
+    gains = {width: _gain(width, shares, repeats) for width in WIDTHS}
     narrowest = NEVER
     for width in reversed(WIDTHS):
         if gains[width] < 1:
@@ -57,32 +68,26 @@ def measure(repeats: int = 7) -> ConvolutionChoice:
     if narrowest == NEVER:
         return ConvolutionChoice(NEVER, f"{gains[WIDTHS[-1]]:.2f} times as fast", told)
     reason = f"{gains[narrowest]:.2f} times as fast as direct ones at {narrowest} channels"
-    return ConvolutionChoice(narrowest, reason, told)
+    return ConvolutionChoice(narrowest, reason, told, shares, round(shared, 2))
+
+
+def _gain(channels: int, shares: int, repeats: int) -> float:
+    layer = Conv(channels, channels, TAPS, DILATION).requires_grad_(False)
+    layer.freeze(NEVER)
+    x = laid_out(torch.ones(1, channels, VALUES // channels))
+    return _seconds(lambda: layer(x), repeats) / _seconds(_fewer(channels, shares), repeats)
+
+
+def _fewer(channels: int, shares: int) -> Callable[[], object]:
+    """One convolution with fewer products."""
+    length = VALUES // channels
+    f = Filter(torch.ones(channels, channels, TAPS), torch.ones(channels), DILATION, shares)
+    rows = torch.ones(f.reach + length + f.spare, channels)
+    space = Workspace([f])
+    return lambda: [at for at, _ in f(rows, f.reach, length, space)]
 
 
 @torch.inference_mode()
-def _gain(channels: int, repeats: int) -> float:
-    layer = Conv(channels, channels, TAPS, DILATION).requires_grad_(False)
-    length = VALUES // channels
-    x = laid_out(torch.ones(1, channels, length))
-    layer.freeze(NEVER)
-
-    def direct() -> Tensor:
-        return layer(x)
-
-    fewer = Conv(channels, channels, TAPS, DILATION).requires_grad_(False)
-    fewer.freeze(channels)
-    found = fewer.filter
-    assert found is not None
-    rows = torch.ones(found.reach + length + found.spare, channels)
-    space = Workspace([found])
-
-    def in_tiles() -> list[int]:
-        return [at for at, _ in found(rows, found.reach, length, space)]
-
-    return _seconds(direct, repeats) / _seconds(in_tiles, repeats)
-
-
 def _seconds(work: Callable[[], object], repeats: int) -> float:
     """The least of several: what else the machine does lengthens some of them."""
     best = float("inf")

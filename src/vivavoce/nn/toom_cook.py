@@ -5,8 +5,8 @@ polynomials, multiplied at seven points and interpolated (Toom 1963; Winograd 19
 Gray 2016, arXiv:1509.09308). Filters of 3 and 5 taps take 6 and 8 points; a longer one is a sum of
 4-tap ones, each a tile further on. Every step is one product of matrices, in one library's kernels:
 the signal to the points, the filter at each of them, and back (docs/decisions/0018).
-Shapes: C channels, K taps, D dilation, P points, G groups of taps, T time steps, N tiles of 4 D
-steps; a tile takes every D-th step, for each of D phases.
+Shapes: C channels, K taps, D dilation, P points, G groups of taps, T time steps, H shares, N tiles
+of 4 D steps in each of them; a tile takes every D-th step, for each of D phases.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ SHORTEST = 128
 NARROWEST = 32
 """Channels from which on the saved products outweigh the transforms, where nothing was measured."""
 CHUNK = 2**16
-"""Values convolved at a time, so that what lies between stays in the processor's cache."""
+"""Values convolved at a time, so that what lies between stays in a core's cache; twice as many of
+each of several shares, whose threads wait for one another after every step."""
 FEWEST_STEPS = 512
 """As many steps at least, however wide: a chunk reads all of the filters."""
 SHORT, SHORTEST_SHORT = (3, 5), 64
@@ -72,23 +73,33 @@ class Filter:
     """A convolution's weight `[C', C, K]` (K odd) at the points, and how it is applied.
 
     `reach` and `spare` are the rows before and behind a signal that are read, and must be zeros.
+    As many `shares` of a signal as there are threads lie one behind the other in all that is
+    computed, each with its copy of the filters: a thread then goes on with what it made itself.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, dilation: int = 1) -> None:
+    def __init__(
+        self, weight: Tensor, bias: Tensor | None, dilation: int = 1, shares: int = 1
+    ) -> None:
         self.out_channels, self.channels, kernel = weight.shape
         taps = kernel if kernel <= MOST_TAPS else TILE
         self.groups, self.points = -(-kernel // taps), taps + TILE - 1
-        self.dilation, self.bias = dilation, bias
+        self.dilation, self.bias, self.shares = dilation, bias, shares
         self.reach = dilation * (kernel - 1) // 2
-        self.spare = dilation * (TILE * self.groups + taps + TILE)
-        self.matrices = transforms(taps)
+        self.spare = dilation * (TILE * (self.groups + shares) + taps)
+        matrices = self.matrices = transforms(taps)
+        self.product = torch.mm if shares == 1 else torch.bmm
+        self.signal, self.output = (
+            m if shares == 1 else m.expand(shares, -1, -1)
+            for m in (matrices.signal, matrices.output)
+        )
         grouped = F.pad(weight, (0, taps * self.groups - kernel)).unflatten(2, (self.groups, taps))
         found = torch.einsum("pt,oigt->gpio", self.matrices.taps, grouped.float())
-        self.at_points = found.contiguous().unbind()  # G of [P, C, C']
+        self.at_points = found.repeat(1, shares, 1, 1).unbind()  # G of [H P, C, C']
         self.step = TILE * dilation
-        self.most = max(1, max(CHUNK, FEWEST_STEPS * self.channels) // (self.step * self.channels))
+        chunk = max(CHUNK * min(shares, 2), FEWEST_STEPS * self.channels)
+        self.most = max(1, chunk // (self.step * self.channels))
         widest = max(self.channels, self.out_channels)
-        self.room = self.points * (self.most + self.groups) * dilation * widest
+        self.room = shares * self.points * (self.most + self.groups) * dilation * widest
 
     def __call__(
         self, rows: Tensor, first: int, length: int, space: Workspace, slope: float = 1.0
@@ -98,49 +109,56 @@ class Filter:
         Gives the row at which a stretch begins and the stretch, as `by_tiles` has it; it is good
         until the next one is asked for. A `slope` is that of a leaky rectifier of what is read.
         """
-        n_tiles = -(-length // self.step)
+        n_tiles = -(-length // (self.step * self.shares))
         size = -(-n_tiles // -(-n_tiles // self.most))
         for begin in range(0, n_tiles, size):
             n = min(size, n_tiles - begin)
-            at = first + begin * self.step
+            at = first + begin * self.step * self.shares
             yield at, self._stretch(rows, at - self.reach, space.views(self, n), slope)
 
     def _stretch(self, rows: Tensor, at: int, views: Views, slope: float) -> Tensor:
         read, steps, seen, parts, products, at_one, flat, made, shaped = views
-        source = by_tiles(rows, at, read.shape)
+        source = by_tiles(rows, at, read.shape, self.groups - 1)
         if slope == 1.0:
             read.copy_(source)
         else:
             torch.ops.aten.leaky_relu.out(source, slope, out=read)
-        torch.mm(self.matrices.signal, steps, out=seen)
+        self.product(self.signal, steps, out=seen)
         torch.bmm(parts[0], self.at_points[0], out=products)
         for part, at_points in zip(parts[1:], self.at_points[1:], strict=True):
             products.baddbmm_(part, at_points)
         if self.bias is not None:
             at_one.add_(self.bias)  # every output takes the value at 1 exactly once
-        torch.mm(self.matrices.output, flat, out=made)
+        self.product(self.output, flat, out=made)
         return shaped
 
 
-def by_tiles(rows: Tensor, at: int, shape: Iterable[int]) -> Tensor:
-    """Rows `[R, C]` from `at` on as `[4 or P, N, D C]`: steps of tiles, which may overlap."""
-    count, n_tiles, width = shape
+def by_tiles(rows: Tensor, at: int, shape: Iterable[int], lap: int = 0) -> Tensor:
+    """Rows `[R, C]` from `at` on as `[H, 4 or P, N, D C]`: steps of tiles, which may overlap.
+
+    The last `lap` tiles of a share are the first ones of the next.
+    """
+    n_shares, count, n_tiles, width = shape
     start = rows.storage_offset() + at * rows.shape[1]
-    return rows.as_strided((count, n_tiles, width), (width, TILE * width, 1), start)
+    strides = (n_tiles - lap) * TILE * width, width, TILE * width, 1
+    return rows.as_strided((n_shares, count, n_tiles, width), strides, start)
 
 
 class Views(NamedTuple):
-    """The memory of a `Workspace` as the steps of a convolution see it."""
+    """The memory of a `Workspace` as the steps of a convolution see it.
 
-    read: Tensor  # [P, N + G - 1, D C], in the first half
-    steps: Tensor  # the same as [P, (N + G - 1) D C]
+    What is multiplied as a whole has no H where that is 1.
+    """
+
+    read: Tensor  # [H, P, N + G - 1, D C], in the first half
+    steps: Tensor  # the same as [H, P, (N + G - 1) D C]
     seen: Tensor  # as much at the points, in the second half
-    parts: list[Tensor]  # G of [P, N D, C]: what each group multiplies
-    products: Tensor  # [P, N D, C'], in the first half again
-    at_one: Tensor  # [N D, C']
-    flat: Tensor  # [P, N D C']
-    made: Tensor  # [4, N D C'], in the second half again
-    shaped: Tensor  # [4, N, D C']
+    parts: list[Tensor]  # G of [H P, N D, C]: what each group multiplies
+    products: Tensor  # [H P, N D, C'], in the first half again
+    at_one: Tensor  # [H, N D, C']
+    flat: Tensor  # [H, P, N D C']
+    made: Tensor  # [H, 4, N D C'], in the second half again
+    shaped: Tensor  # [H, 4, N, D C']
 
 
 class Workspace:
@@ -152,7 +170,7 @@ class Workspace:
         self.kept: dict[tuple[int, ...], Views] = {}
 
     def views(self, f: Filter, n: int) -> Views:
-        """For `n` tiles; those of filters alike are the same."""
+        """For `n` tiles a share; those of filters alike are the same."""
         key = f.points, f.groups, f.dilation, f.channels, f.out_channels, n
         if key not in self.kept:
             self.kept[key] = self._views(f, n)
@@ -162,19 +180,20 @@ class Workspace:
         def shaped(half: int, *shape: int) -> Tensor:
             return self.halves[half][: torch.Size(shape).numel()].view(shape)
 
-        d, count, tiles = f.dilation, f.points, n + f.groups - 1
-        per_point = shaped(1, count, tiles * d, f.channels)
-        products = shaped(0, count, n * d, f.out_channels)
+        d, count, tiles, shares = f.dilation, f.points, n + f.groups - 1, f.shares
+        per_point = shaped(1, shares * count, tiles * d, f.channels)
+        products = shaped(0, shares * count, n * d, f.out_channels)
+        lead = () if shares == 1 else (shares,)
         return Views(
-            read=shaped(0, count, tiles, d * f.channels),
-            steps=shaped(0, count, tiles * d * f.channels),
-            seen=shaped(1, count, tiles * d * f.channels),
+            read=shaped(0, shares, count, tiles, d * f.channels),
+            steps=shaped(0, *lead, count, tiles * d * f.channels),
+            seen=shaped(1, *lead, count, tiles * d * f.channels),
             parts=[per_point[:, g * d : (g + n) * d] for g in range(f.groups)],
             products=products,
-            at_one=products[ONE],
-            flat=products.flatten(1),
-            made=shaped(1, TILE, n * d * f.out_channels),
-            shaped=shaped(1, TILE, n, d * f.out_channels),
+            at_one=products[ONE::count],
+            flat=shaped(0, *lead, count, n * d * f.out_channels),
+            made=shaped(1, *lead, TILE, n * d * f.out_channels),
+            shaped=shaped(1, shares, TILE, n, d * f.out_channels),
         )
 
 
@@ -185,7 +204,7 @@ def convolve(x: Tensor, f: Filter) -> Tensor:
     """
     batch, channels, _, length = x.shape
     rows = x.new_zeros(f.reach + length + f.spare, channels)
-    result = x.new_empty(batch, -(-length // f.step) * f.step, f.out_channels)
+    result = x.new_empty(batch, length + f.step * f.shares, f.out_channels)
     space = Workspace([f])
     for signal, target in zip(x[:, :, 0].transpose(1, 2), result, strict=True):
         rows[f.reach : f.reach + length] = signal

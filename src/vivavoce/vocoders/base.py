@@ -104,9 +104,12 @@ class Vocoder(nn.Module, ABC):
         self.eval().requires_grad_(False)
         layers = [m for m in self.modules() if isinstance(m, (Conv, Upsampling))]
         on_cpu = any(layer.weight.device.type == "cpu" for layer in layers)
-        narrowest = choose_convolution(cache_folder if on_cpu else None).narrowest
+        chosen = choose_convolution(cache_folder if on_cpu else None)
         for layer in layers:
-            layer.freeze(narrowest) if isinstance(layer, Conv) else layer.freeze()
+            if isinstance(layer, Conv):
+                layer.freeze(chosen.narrowest, chosen.shares)
+            else:
+                layer.freeze()
         return portable(self)
 
     def on_mlx(self) -> Vocoder:
