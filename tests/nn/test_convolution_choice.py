@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import torch
+
 from vivavoce.nn import convolution_choice
 from vivavoce.nn.convolution_choice import NEVER, ConvolutionChoice, choose_convolution
 from vivavoce.nn.toom_cook import NARROWEST
@@ -16,6 +18,7 @@ def test_nothing_is_measured_without_a_folder():
 def test_a_measurement_is_kept(tmp_path, monkeypatch):
     choice = choose_convolution(tmp_path)
     assert set(choice.gains) == {"32", "64", "128"}
+    assert choice.shares in {1, torch.get_num_threads()}
     assert all(gain > 0 for gain in choice.gains.values())
     monkeypatch.setattr(convolution_choice, "measure", None)  # not asked again
     assert choose_convolution(tmp_path) == choice

@@ -22,23 +22,20 @@ NEVER = 2**20
 TAPS, DILATION = 5, 3
 VALUES = 2**17
 """Steps times channels of the signal that is convolved: some 0.3 ms for 32 channels."""
-MOST_SHARES = 4
-"""Threads up to which each may have its share, with its copy of the filters."""
+MOST_SHARES, SHARED = 4, 64
+"""Threads up to which each may have its share, with its copy of the filters; channels tried so."""
 VERSION = 2
 """Raised when something else is measured."""
 
 
 @dataclass(frozen=True)
 class ConvolutionChoice:
-    """`gains` are how many times as fast fewer products were, by the number of channels, and
-    `shares_gain` the same of as many shares as there are threads.
-    """
+    """`gains` are how many times as fast fewer products were, by the number of channels."""
 
     narrowest: int
     reason: str
     gains: dict[str, float] = field(default_factory=dict)
     shares: int = 1
-    shares_gain: float = 1.0
 
 
 def choose_convolution(cache_folder: Path | None) -> ConvolutionChoice:
@@ -53,11 +50,8 @@ def choose_convolution(cache_folder: Path | None) -> ConvolutionChoice:
 def measure(repeats: int = 7) -> ConvolutionChoice:
     """Time one convolution of each width both ways, in turn."""
     threads = torch.get_num_threads()
-    shares, shared = 1, 1.0
-    if 1 < threads <= MOST_SHARES:
-        middle = WIDTHS[len(WIDTHS) // 2]
-        shared = _seconds(_fewer(middle, 1), repeats) / _seconds(_fewer(middle, threads), repeats)
-        shares = threads if shared > 1 else 1
+    ways = {1, threads} if threads <= MOST_SHARES else {1}
+    shares = min(ways, key=lambda way: _seconds(_fewer(SHARED, way), repeats))
     gains = {width: _gain(width, shares, repeats) for width in WIDTHS}
     narrowest = NEVER
     for width in reversed(WIDTHS):
@@ -68,7 +62,7 @@ def measure(repeats: int = 7) -> ConvolutionChoice:
     if narrowest == NEVER:
         return ConvolutionChoice(NEVER, f"{gains[WIDTHS[-1]]:.2f} times as fast", told)
     reason = f"{gains[narrowest]:.2f} times as fast as direct ones at {narrowest} channels"
-    return ConvolutionChoice(narrowest, reason, told, shares, round(shared, 2))
+    return ConvolutionChoice(narrowest, reason, told, shares)
 
 
 def _gain(channels: int, shares: int, repeats: int) -> float:

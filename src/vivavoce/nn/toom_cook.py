@@ -86,14 +86,13 @@ class Filter:
         self.dilation, self.bias, self.shares = dilation, bias, shares
         self.reach = dilation * (kernel - 1) // 2
         self.spare = dilation * (TILE * (self.groups + shares) + taps)
-        matrices = self.matrices = transforms(taps)
-        self.product = torch.mm if shares == 1 else torch.bmm
-        self.signal, self.output = (
-            m if shares == 1 else m.expand(shares, -1, -1)
-            for m in (matrices.signal, matrices.output)
-        )
+        matrices = transforms(taps)
+        self.lead = () if shares == 1 else (shares,)
+        self.product = torch.bmm if self.lead else torch.mm
+        self.signal = matrices.signal.expand(*self.lead, -1, -1)
+        self.output = matrices.output.expand(*self.lead, -1, -1)
         grouped = F.pad(weight, (0, taps * self.groups - kernel)).unflatten(2, (self.groups, taps))
-        found = torch.einsum("pt,oigt->gpio", self.matrices.taps, grouped.float())
+        found = torch.einsum("pt,oigt->gpio", matrices.taps, grouped.float())
         self.at_points = found.repeat(1, shares, 1, 1).unbind()  # G of [H P, C, C']
         self.step = TILE * dilation
         chunk = max(CHUNK * min(shares, 2), FEWEST_STEPS * self.channels)
@@ -183,16 +182,15 @@ class Workspace:
         d, count, tiles, shares = f.dilation, f.points, n + f.groups - 1, f.shares
         per_point = shaped(1, shares * count, tiles * d, f.channels)
         products = shaped(0, shares * count, n * d, f.out_channels)
-        lead = () if shares == 1 else (shares,)
         return Views(
             read=shaped(0, shares, count, tiles, d * f.channels),
-            steps=shaped(0, *lead, count, tiles * d * f.channels),
-            seen=shaped(1, *lead, count, tiles * d * f.channels),
+            steps=shaped(0, *f.lead, count, tiles * d * f.channels),
+            seen=shaped(1, *f.lead, count, tiles * d * f.channels),
             parts=[per_point[:, g * d : (g + n) * d] for g in range(f.groups)],
             products=products,
             at_one=products[ONE::count],
-            flat=shaped(0, *lead, count, n * d * f.out_channels),
-            made=shaped(1, *lead, TILE, n * d * f.out_channels),
+            flat=shaped(0, *f.lead, count, n * d * f.out_channels),
+            made=shaped(1, *f.lead, TILE, n * d * f.out_channels),
             shaped=shaped(1, shares, TILE, n, d * f.out_channels),
         )
 

@@ -1,7 +1,7 @@
 """What float32 means on CUDA: all of its digits, or in products only TF32's (three decimal ones).
 
 torch keeps this for the whole process, and rounds convolutions to TF32 unless it is told not to.
-Elsewhere float32 always means float32, and nothing here does anything.
+On a CPU MKL has to be asked once. Elsewhere float32 always means float32.
 """
 
 from __future__ import annotations
@@ -18,8 +18,14 @@ _asked = "ieee"
 
 
 def set_float32(device: torch.device, tf32: bool = False) -> None:
-    """Decide it for products, convolutions and recurrent layers on CUDA, for the whole process."""
+    """Decide it for products, convolutions and recurrent layers on CUDA, for the whole process.
+
+    On a CPU MKL chooses its functions (tanh, log, sqrt) when the first of them is called. If two
+    threads call it, one may get a form of 12 bits (docs/decisions/LOG.md): here one thread does.
+    """
     global _asked
+    if device.type == "cpu":
+        torch.ones(16).sqrt()
     if device.type != "cuda":
         return
     with _lock:

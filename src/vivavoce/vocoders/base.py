@@ -104,12 +104,9 @@ class Vocoder(nn.Module, ABC):
         self.eval().requires_grad_(False)
         layers = [m for m in self.modules() if isinstance(m, (Conv, Upsampling))]
         on_cpu = any(layer.weight.device.type == "cpu" for layer in layers)
-        chosen = choose_convolution(cache_folder if on_cpu else None)
+        best = choose_convolution(cache_folder if on_cpu else None)
         for layer in layers:
-            if isinstance(layer, Conv):
-                layer.freeze(chosen.narrowest, chosen.shares)
-            else:
-                layer.freeze()
+            layer.freeze(best.narrowest, best.shares) if isinstance(layer, Conv) else layer.freeze()
         return portable(self)
 
     def on_mlx(self) -> Vocoder:
