@@ -1,7 +1,8 @@
 """Let a trained acoustic model say again what its corpus holds, for the vocoder's last steps.
 
 The model is given the corpus's own durations and pitch, so that its mels fit the sounds frame by
-frame. Writes OUT/features/ID.npy and OUT/manifest.jsonl, whose rows have a key `features`.
+frame. MODEL is a run's folder or the name of a bundled voice. Writes OUT/features/ID.npy and
+OUT/manifest.jsonl, whose rows have a key `features`.
 
     python recipes/own_features.py runs/linnet data/teacher/manifest.jsonl data/own --count 700
 """
@@ -17,13 +18,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
+import vivavoce
 from vivavoce.models.forward.model import Forward
 from vivavoce.train import checkpoint, families, prosody, recipe
 from vivavoce.train.loop import within
 
 
-def trained(run: Path) -> Forward:
-    """The run's averaged weights at its newest checkpoint."""
+def trained(name: str) -> Forward:
+    """A bundled voice, or a run's averaged weights at its newest checkpoint."""
+    run = Path(name)
+    if not run.is_dir():
+        model = vivavoce.load(name, device="cpu").model
+        assert isinstance(model, Forward)
+        return model
     task = families.build(recipe.load(run / "recipe.toml"), ("",))
     found, _ = checkpoint.newest(run / "checkpoints")
     if found is None:
@@ -53,13 +60,13 @@ def mel(model: Forward, row: dict[str, Any]) -> Tensor | None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path)
+    parser.add_argument("model")
     parser.add_argument("manifest", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--count", type=int, default=700, help="so many rows, from the first on")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    model = trained(options.run)
+    model = trained(options.model)
     (options.out / "features").mkdir(parents=True, exist_ok=True)
     with (
         options.manifest.open(encoding="utf-8") as rows,

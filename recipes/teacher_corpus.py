@@ -126,7 +126,7 @@ def row(name: str, text: str, tokens: tuple[int, ...], spoken: Spoken) -> dict[s
         "text": text,
         "tokens": list(tokens),
         "durations_s": [round(n * UNIT_S, 3) for n in spoken.units],
-        "pitch_hz": [round(float(value), 1) for value in spoken.pitch],
+        "pitch_hz": [round(float(value), 4) for value in spoken.pitch],
     }
 
 

@@ -43,10 +43,18 @@ def test_what_cannot_be_read_is_a_usage_error(text, file, message):
         read_text(text, file)
 
 
-@pytest.mark.parametrize("name", ["folder", "absent/a.wav"])
-def test_a_place_that_cannot_be_written_is_refused(tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("folder", "is a folder"),
+        ("absent/a.wav", "absent does not exist"),
+        ("file/a.wav", "file is a file"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused(tmp_path, name, message):
     (tmp_path / "folder").mkdir()
-    with pytest.raises(OutputError):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=message):
         require_writable(tmp_path / name)
 
 
