@@ -79,7 +79,8 @@ def main() -> None:
                 continue
             np.save(options.out / "features" / f"{row['id']}.npy", made.numpy().astype(np.float32))
             row["features"] = f"features/{row['id']}.npy"
-            row["audio"] = str((options.manifest.parent / row["audio"]).resolve())
+            for sound in row.keys() & {"audio", "periodic"}:
+                row[sound] = str((options.manifest.parent / row[sound]).resolve())
             stream.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 

@@ -2,7 +2,8 @@
 
 The teacher is hibari-tts (Apache-2.0), whose graph tells its durations and its pitch. It speaks
 about fifty times faster than real time on one core. One line of OUT/manifest.jsonl per clip holds
-what `vivavoce train` needs: audio, text, tokens, durations_s, pitch_hz.
+what `vivavoce train` needs: audio, periodic (the part of the sound that its pulses made), text,
+tokens, durations_s, pitch_hz.
 
     pip install hibari-tts onnx scipy
     python recipes/teacher_corpus.py sentences.txt OUT [--shard 0/2]
@@ -46,9 +47,10 @@ STRESS = {"0": "", "1": "ˈ", "2": "ˌ"}
 
 @dataclass(frozen=True)
 class Spoken:
-    """A clip: samples `[S]`, units of time per token, Hz at 80 values a second."""
+    """A clip: samples `[S]`, those of the pulses, units of time per token, Hz at 80 a second."""
 
     samples: np.ndarray
+    periodic: np.ndarray
     units: list[int]
     pitch: np.ndarray
 
@@ -95,27 +97,32 @@ class Teacher:
         found = self.session.run(self.outputs, feeds)
         pitch = found[5][0]
         durations = found[6].reshape(-1).round().astype(int)
-        samples = dsp.synth(*(part[0] for part in found[:6]), np.random.default_rng(seed))
+        level, angle, noise, free, phases, curve = (part[0] for part in found[:6])
+        silent = np.full_like(noise, -np.inf)
+        draws = np.random.default_rng(seed)
+        samples = dsp.synth(level, angle, noise, free, phases, curve, draws)
+        periodic = dsp.synth(level, angle, silent, silent, phases, curve, draws)
         if len(samples) != durations.sum() * round(UNIT_S * RATE):
             raise ValueError("durations and sound differ")
         counts = np.cumsum([1, *(len(s) for s in spelling)])
         units = [int(durations[a:b].sum()) for a, b in pairwise(counts)]
-        return trimmed(samples, units, pitch, int(durations[0]), int(durations[-1]))
+        spoken = Spoken(samples, periodic, units, pitch)
+        return trimmed(spoken, int(durations[0]), int(durations[-1]))
 
 
-def trimmed(
-    samples: np.ndarray, units: list[int], pitch: np.ndarray, start: int, end: int
-) -> Spoken:
+def trimmed(spoken: Spoken, start: int, end: int) -> Spoken:
     """With `start` and `end` units of silence shortened, and given to the first and last token."""
     cut, cut_end = max(0, start - START_UNITS), max(0, end - END_UNITS)
+    units = spoken.units
     units[0] += start - cut
     units[-1] += end - cut_end
-    total = sum(units)
+    first, last = cut, cut + sum(units)
     step, values = round(UNIT_S * RATE), round(UNIT_S * 80)
     return Spoken(
-        samples[cut * step : (cut + total) * step],
+        spoken.samples[first * step : last * step],
+        spoken.periodic[first * step : last * step],
         units,
-        pitch[cut * values : (cut + total) * values],
+        spoken.pitch[first * values : last * values],
     )
 
 
@@ -123,6 +130,7 @@ def row(name: str, text: str, tokens: tuple[int, ...], spoken: Spoken) -> dict[s
     return {
         "id": name,
         "audio": f"wavs/{name}.wav",
+        "periodic": f"wavs/{name}.periodic.wav",
         "text": text,
         "tokens": list(tokens),
         "durations_s": [round(n * UNIT_S, 3) for n in spoken.units],
@@ -166,6 +174,7 @@ def main() -> None:
                 continue
             spoken = teacher.speak(spelt(tokens.ids), number)
             write_wave(options.out / "wavs" / f"{name}.wav", spoken.samples)
+            write_wave(options.out / "wavs" / f"{name}.periodic.wav", spoken.periodic)
             stream.write(json.dumps(row(name, text, tokens.ids, spoken), ensure_ascii=False) + "\n")
     print(f"{manifest}: {left_out} sentences were left out")
 

@@ -32,6 +32,7 @@ class Example:
     tokens: tuple[int, ...] = ()
     prosody: Prosody | None = None
     given_features: Path | None = None
+    periodic: Path | None = None
     text: str = ""
     held_out: bool = False
 
@@ -64,7 +65,8 @@ class Data:
         rng = None if seed is None else np.random.default_rng(seed)
         rows = [self._row(example, rng) for example in examples]
         crop = 0 if rng is None else self.segment_frames or 0
-        fixed = {"features": crop, "samples": crop * self.cache.spec.hop_length}
+        samples = crop * self.cache.spec.hop_length
+        fixed = {"features": crop, "samples": samples, "periodic": samples}
         if "samples" in self.cache.needs and crop:
             fixed |= dict.fromkeys(("given_features", "pitch", "phase"), crop + 1)
         batch = {"speakers": torch.tensor([e.speaker for e in examples])}
@@ -84,6 +86,8 @@ class Data:
             row["features"] = self.cache.features(example.audio)
         if "samples" in needs:
             row["samples"] = self.cache.samples(example.audio)
+        if "periodic" in needs and example.periodic is not None:
+            row["periodic"] = self.cache.samples(example.periodic)
         if "given_features" in needs and example.given_features is not None:
             row["given_features"] = np.load(example.given_features, mmap_mode="r")
         for kind in self.cache.derived:
@@ -98,8 +102,9 @@ class Data:
             if name in row:  # samples cut at frames a and b hold the centres of both
                 last = end + 1 if "samples" in row and name != "features" else end
                 row[name] = row[name][..., start:last]
-        if "samples" in row:
-            row["samples"] = row["samples"][start * hop : end * hop]
+        for name in ("samples", "periodic"):
+            if name in row:
+                row[name] = row[name][start * hop : end * hop]
         return row
 
     def _add_prosody(self, row: dict[str, np.ndarray], example: Example) -> None:
@@ -170,6 +175,7 @@ def prepare(
             ids,
             row.prosody,
             row.features,
+            row.periodic,
             row.text,
             row.held_out,
         )
@@ -204,6 +210,9 @@ def _encode(row: ManifestRow, task: Task, problems: list[str]) -> tuple[int, ...
     if row.features is None and "given_features" in task.needs:
         problems.append(f"{row.where}: it has no features made by a model")
         return ()
+    if row.periodic is None and "periodic" in task.needs:
+        problems.append(f"{row.where}: it has no sound of the pulses alone ('periodic')")
+        return ()
     if "tokens" not in task.needs:
         return ()
     if row.prosody is not None:
@@ -223,6 +232,8 @@ def _encode(row: ManifestRow, task: Task, problems: list[str]) -> tuple[int, ...
 
 def _measure(row: ManifestRow, cache: FeatureCache, problems: list[str]) -> float:
     try:
+        if row.periodic is not None and "periodic" in cache.needs:
+            cache.prepare(row.periodic)
         return cache.prepare(row.audio)
     except (AudioError, UnknownFormat) as error:
         problems.append(f"{row.where}: {error.message}")

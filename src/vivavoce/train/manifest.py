@@ -38,6 +38,7 @@ class ManifestRow:
     where: str
     prosody: Prosody | None = None
     features: Path | None = None
+    periodic: Path | None = None
     language: str = ""
     held_out: bool = False
     """The manifest says that it is for validation."""
@@ -161,7 +162,7 @@ def _row(source: DataSource, record: Record, where: str, audio: _AudioFolder) ->
     language = source.language
     if source.language_column is not None:
         language = _value(columns, source.language_column, "language")
-    made = _features(columns, manifest_file(source).parent)
+    folder = manifest_file(source).parent
     return ManifestRow(
         row_id,
         audio.find(name),
@@ -169,7 +170,8 @@ def _row(source: DataSource, record: Record, where: str, audio: _AudioFolder) ->
         speaker,
         where,
         _prosody(columns),
-        made,
+        _beside(columns, "features", folder),
+        _beside(columns, "periodic", folder),
         language,
         held_out=isinstance(columns, dict) and columns.get("split") == "validation",
     )
@@ -180,13 +182,13 @@ def _unspoken(record: Columns) -> bool:
     return isinstance(record, dict) and {"kind", "reason"} <= record.keys() - {"audio", "file"}
 
 
-def _features(record: Columns, folder: Path) -> Path | None:
-    """The file of features that another model made for this row."""
-    if not isinstance(record, dict) or "features" not in record:
+def _beside(record: Columns, column: str, folder: Path) -> Path | None:
+    """A file that comes with the recording: features of a model, or its periodic part."""
+    if not isinstance(record, dict) or column not in record:
         return None
-    path = folder / str(record["features"])
+    path = folder / str(record[column])
     if not path.is_file():
-        raise BrokenRow(f"no features at {path}")
+        raise BrokenRow(f"'{column}': no file at {path}")
     return path
 
 

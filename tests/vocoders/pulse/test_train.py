@@ -25,7 +25,7 @@ def batch():
     wave = pulses(pitch, phase, torch.ones_like(pitch), 256, 24000) / 200
     smooth = torch.nn.functional.avg_pool1d(wave[:, None], 5, 1, 2)[:, 0]
     hiss = 0.002 * torch.randn(smooth.shape, generator=torch.Generator().manual_seed(1))
-    return {"samples": smooth + hiss, "pitch": pitch, "phase": phase}
+    return {"samples": smooth + hiss, "pitch": pitch, "phase": phase, "hiss": hiss}
 
 
 def test_the_losses_fall():
@@ -92,9 +92,55 @@ def test_discriminators_learn_beside_the_vocoder():
     assert all(p.grad is None for p in found.discriminators.parameters())
 
 
+def test_pulses_and_noise_are_taught_apart_where_the_data_tell_them_apart():
+    """The pulses follow the periodic part, not the whole sound; the noise follows the rest."""
+    plain, data = task(), batch()
+    loss = {"segment_frames": FRAMES, "given_periodic": True}
+    found = build_task({"model": SMALL, "loss": loss})
+    found.load_state_dict(plain.state_dict())
+    smooth = data["samples"] - data["hiss"]
+    split = data | {"periodic": smooth}
+    seen = {}
+    for name, each, rows in (
+        ("whole", plain, data),
+        ("smooth", plain, data | {"samples": smooth}),
+        ("split", found, split),
+    ):
+        torch.manual_seed(1)
+        seen[name] = each("model", rows, 0)[1]["phase"]
+    assert abs(seen["split"] - seen["smooth"]) < 0.1 * abs(seen["whole"] - seen["smooth"])
+    optimiser = torch.optim.AdamW(found.parameters(), 3e-3)
+    history = []
+    for step in range(30):
+        optimiser.zero_grad()
+        torch.manual_seed(step)
+        value, metrics = found("model", split, step)
+        value.backward()
+        optimiser.step()
+        history.append(metrics)
+    for part in ("phase", "noise"):
+        assert history[-1][part] < 0.8 * history[0][part], part
+
+
 def test_a_run_may_begin_with_a_trained_vocoder():
     trained = task()
     fresh = build_task({"model": SMALL, "loss": {"adversarial_weight": 0.1}})
     fresh.take(trained.vocoder.state_dict(), {})
     for name, tensor in trained.vocoder.state_dict().items():
         assert torch.equal(tensor, fresh.vocoder.state_dict()[name])
+
+
+def test_a_free_part_begins_quietly():
+    trained, fresh = task(), build_task({"model": SMALL | {"free_phase": True}})
+    fresh.take(trained.vocoder.state_dict(), {})
+    mel = trained.extract(batch()["samples"])
+    pitch, voiced = torch.full(mel.shape[::2], 100.0), torch.ones(mel.shape[::2])
+    silence = torch.zeros(*mel.shape[::2], trained.vocoder.n_bins, 2)
+    noise = torch.ones_like(silence)
+    known = mel, pitch, torch.zeros_like(pitch), voiced
+    pulses, _ = trained.vocoder.filtered(*known, noise)
+    _, rough = trained.vocoder.filtered(*known, noise)
+    again, free = fresh.vocoder.filtered(*known, silence)
+    assert torch.equal(pulses, again)
+    size = rough.norm(dim=3) / 2**0.5  # of the noise (1, 1)
+    torch.testing.assert_close(free.norm(dim=3), size / 10)

@@ -1,7 +1,8 @@
 """A source-filter vocoder: pulses and noise, filtered at frame rate, one inverse STFT.
 
 The backbone is that of Vocos (Siuzdak 2023, arXiv:2306.00814); the source is a pulse train whose
-pitch a small network reads out of the features (as HiFTNet does, Li 2023, arXiv:2309.09493).
+pitch a small network reads out of the features (as HiFTNet does, Li 2023, arXiv:2309.09493). With
+`free_phase` a third part is Vocos' own: a spectrum whose sizes and phases the network states.
 Shapes: B batch, C channels, T frames, F bins, D width, S samples.
 """
 
@@ -50,10 +51,13 @@ class PulseVocoder(Vocoder):
         self.pitch_head = nn.Linear(c.pitch_dim, 2)
         self.backbone = ConvNeXtBackbone(spec.n_channels + 2, c.dim, c.hidden_dim, c.n_layers)
         self.n_bins = spec.n_fft // 2 + 1
-        self.head = nn.Linear(c.dim, 3 * self.n_bins)
+        self.head = nn.Linear(c.dim, (5 if c.free_phase else 3) * self.n_bins)
         overlapping = -(-spec.n_fft // (2 * spec.hop_length))
         self.receptive_field = max(self.backbone.reach, overlapping) + overlapping
         self.apply(_initialise)
+        if c.free_phase:  # all bins in phase at a frame's middle
+            with torch.no_grad():
+                self.head.bias[4 * self.n_bins :] = torch.pi * (torch.arange(self.n_bins) % 2)
         draws = torch.Generator().manual_seed(0)  # on the CPU, also where weights have no memory
         shape = (NOISE_FRAMES, self.n_bins, 2)
         noise = torch.randn(shape, generator=draws, device="cpu")
@@ -77,26 +81,28 @@ class PulseVocoder(Vocoder):
         mel, source = features.split([self.accepts.n_channels, SOURCE_CHANNELS], 1)
         pitch, phase, voiced, number = source.unbind(1)
         noise = self.noise[number.long()]
-        periodic, rough = self.filtered(mel, pitch, phase, voiced, noise)
-        return self.synthesise(periodic + rough)
+        periodic, rest = self.filtered(mel, pitch, phase, voiced, noise)
+        return self.synthesise(periodic + rest)
 
     def filtered(
         self, mel: Tensor, pitch: Tensor, phase: Tensor, voiced: Tensor, noise: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Spectra of the pulses and of the noise, filtered: each `[B, F, T, 2]`."""
+        """Spectra of the pulses, filtered, and of all the rest: each `[B, F, T, 2]`."""
         known = torch.stack([voiced, (pitch.clamp_min(SLOWEST_HZ) / TYPICAL_HZ).log() * voiced], 1)
         hidden = self.backbone(torch.cat([mel, known.to(mel)], 1))
         with full_precision(hidden):
             shape = self.head(hidden.float()).transpose(1, 2)
-            level, angle, rough = shape.split(self.n_bins, 1)
+            level, angle, rough, *free = shape.split(self.n_bins, 1)
             spec = self.accepts
             wave = pulses(pitch, phase, voiced, spec.hop_length, spec.sample_rate)
             real, imag = stft.stft(wave * (4 / spec.win_length), spec)
-            gain = level.clamp(max=LOUDEST_LOG).exp()
-            cos, sin = gain * angle.cos(), gain * angle.sin()
+            cos, sin = _polar(level, angle)
             periodic = torch.stack([real * cos - imag * sin, real * sin + imag * cos], 3)
             roughness = rough.clamp(max=LOUDEST_LOG).exp()
-            return periodic, noise.transpose(1, 2) * roughness.unsqueeze(3)
+            rest = noise.transpose(1, 2) * roughness.unsqueeze(3)
+            if free:
+                rest = rest + torch.stack(_polar(*free), 3)
+            return periodic, rest
 
     def synthesise(self, spectrum: Tensor) -> Tensor:
         """`[B, F, T, 2]` to samples `[B, S]`."""
@@ -135,6 +141,12 @@ class PulsePreparation(Preparation):
         source = torch.stack([pitch, phase, voiced, number % NOISE_FRAMES], 1)
         features = window.frames[..., kept]
         return torch.cat([features, source.to(features)], 1)
+
+
+def _polar(level: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
+    """Real and imaginary parts of what has this logarithm of its size, and this angle."""
+    size = level.clamp(max=LOUDEST_LOG).exp()
+    return size * angle.cos(), size * angle.sin()
 
 
 def _initialise(module: nn.Module) -> None:

@@ -66,12 +66,12 @@ class PulseGraph(LayerGraph):
         x = g.op("Concat", mel, *known, axis=1)
         rows = self.convnext_backbone(x, "backbone", c.n_layers, CONVNEXT_EPS)
         shape = self.turned(self.linear(rows, "head"))
-        level, angle, rough = g.ops("Split", shape, outs=3, axis=1)
+        outs = 5 if c.free_phase else 3
+        level, angle, rough, *free = g.ops("Split", shape, outs=outs, axis=1)
         window = tables.window(spec.window, spec.win_length, spec.n_fft)
         wave = self.scaled(self._pulses(pitch, phase, voiced), 4 / spec.win_length)
         real, imag = self.transform(wave, spec, window)
-        gain = g.op("Exp", self.clamped(level, high=LOUDEST_LOG))
-        cos, sin = (g.op("Mul", gain, g.op(one, angle)) for one in ("Cos", "Sin"))
+        cos, sin = self._polar(level, angle)
         roughness = g.op("Exp", self.clamped(rough, high=LOUDEST_LOG))
         rough_real, rough_imag = (g.op("Mul", one, roughness) for one in self._noise(mel))
         minus, plus = (g.op("Mul", imag, one) for one in (sin, cos))
@@ -80,10 +80,18 @@ class PulseGraph(LayerGraph):
             g.op("Add", g.op("Mul", real, sin), plus),
         )
         parts = g.op("Add", real, rough_real), g.op("Add", imag, rough_imag)
+        if free:
+            parts = (g.op("Add", *both) for both in zip(parts, self._polar(*free), strict=True))
         spectrum = g.op("Concat", *parts, axis=1)
         source = [g.op("Unsqueeze", one, g.constant([1])) for one in (pitch, phase, voiced, voiced)]
         prepared = g.op("Concat", mel, *source, axis=1)
         return GraphSamples(self.inverse_transform(spectrum, spec, window), prepared)
+
+    def _polar(self, level: str, angle: str) -> tuple[str, str]:
+        """Real and imaginary parts of what has this logarithm of its size, and this angle."""
+        g = self.g
+        size = g.op("Exp", self.clamped(level, high=LOUDEST_LOG))
+        return g.op("Mul", size, g.op("Cos", angle)), g.op("Mul", size, g.op("Sin", angle))
 
     def _pitch(self, mel: str) -> tuple[str, str]:
         """Hz and voicing (0 or 1), each `[1, T]`."""
@@ -122,8 +130,8 @@ class PulseGraph(LayerGraph):
         moved = g.op("Mul", g.op("Add", mean_step, gap), u)
         cycles = g.op("Add", g.op("Add", start, moved), bend)
         angle = self.scaled(g.op("Sub", cycles, g.op("Round", cycles)), 2 * math.pi)
-        between = g.op("Add", f, g.op("Mul", g.op("Sub", f_next, f), u))
-        most = g.op("Div", g.constant(HIGHEST_HARMONIC_HZ), self.clamped(between, LOWEST_HZ))
+        highest = self.clamped(g.op("Max", f, f_next), LOWEST_HZ)
+        most = g.op("Div", g.constant(HIGHEST_HARMONIC_HZ), highest)
         harmonics = self.shifted(g.op("Floor", most), 0.5)
         below = self.scaled(g.op("Sin", self.scaled(angle, 0.5)), 2.0)
         flat = g.op("LessOrEqual", g.op("Abs", below), g.constant(FLAT))

@@ -53,8 +53,8 @@ class PulsePhase:
 def pulses(pitch: Tensor, phase: Tensor, voiced: Tensor, hop: int, sample_rate: int) -> Tensor:
     """Band-limited pulses `[B, (T - 1) * hop]`; all arguments `[B, T]`, at the frames' centres.
 
-    Every harmonic up to 11 kHz has amplitude 1: the sum of cos(h x) over h = 1..H is
-    sin((H + 1/2) x) / (2 sin(x / 2)) - 1/2. `voiced` (0 or 1) is faded over a frame.
+    Every harmonic that stays below 11 kHz for a frame has amplitude 1: the sum of cos(h x) over
+    h = 1..H is sin((H + 1/2) x) / (2 sin(x / 2)) - 1/2. `voiced` (0 or 1) is faded over a frame.
     """
     u = torch.arange(hop, device=pitch.device, dtype=pitch.dtype) / hop
     f, f_next = pitch[:, :-1, None], pitch[:, 1:, None]
@@ -64,7 +64,8 @@ def pulses(pitch: Tensor, phase: Tensor, voiced: Tensor, hop: int, sample_rate: 
     bend = (f_next - f) * (hop / sample_rate / 2) * (u * u - u)
     cycles = phase[:, :-1, None] + (mean_step + gap) * u + bend
     angle = (cycles - cycles.round()) * (2 * torch.pi)  # small, so precise, near a pulse
-    harmonics = (HIGHEST_HARMONIC_HZ / (f + (f_next - f) * u).clamp_min(LOWEST_HZ)).floor() + 0.5
+    highest = torch.maximum(f, f_next).clamp_min(LOWEST_HZ)  # one number of harmonics a frame
+    harmonics = (HIGHEST_HARMONIC_HZ / highest).floor() + 0.5
     below = 2 * (angle / 2).sin()
     flat = below.abs() <= FLAT
     wave = torch.where(flat, harmonics, (harmonics * angle).sin() / torch.where(flat, 1.0, below))

@@ -44,6 +44,8 @@ class PulseLoss:
 
     `given_features`: the vocoder reads the features that the data bring along, made by an acoustic
     model on the recording's own timing, in place of the recording's: the last steps of a training.
+    `given_periodic`: the data tell apart what the pulses made (a synthesiser knows). The pulses'
+    spectrum is then compared with that alone, and all else with the rest (`noise_weight`).
 
     `adversarial_weight` and `feature_weight` count discriminators' scores and feature maps; with an
     `adversarial_weight` of 0 there are none. They look at complex spectra at `discriminator_ffts`,
@@ -51,10 +53,12 @@ class PulseLoss:
     """
 
     given_features: bool = False
+    given_periodic: bool = False
 
     segment_frames: int = 96
     mel_weight: float = 1.0
     phase_weight: float = 1.0
+    noise_weight: float = 0.5
     pitch_weight: float = 1.0
     voicing_weight: float = 0.2
     gain_db: float = 6.0
@@ -73,6 +77,18 @@ def build_task(tables: Mapping[str, Any], speakers: tuple[str, ...] = ()) -> Pul
         from_dict(FeatureSpec, tables.get("features", {}), "features"),
         from_dict(PulseLoss, tables.get("loss", {}), "loss"),
     )
+
+
+class Known(NamedTuple):
+    """Of a batch: samples `[B, S]`, pitch and phase `[B, T]`, features `[B, M, T]`, the samples of
+    the pulses alone.
+    """
+
+    samples: Tensor
+    pitch: Tensor
+    phase: Tensor
+    given_features: Tensor | None = None
+    periodic: Tensor | None = None
 
 
 class Resynthesis(NamedTuple):
@@ -94,8 +110,8 @@ class PulseTask(Task):
     def __init__(self, config: PulseConfig, spec: FeatureSpec, loss: PulseLoss) -> None:
         super().__init__()
         self.spec, self.loss = spec, loss
-        given = {"given_features"} if loss.given_features else set[str]()
-        self.needs = frozenset({"samples", "pitch", "phase"} | given)
+        given = {"given_features": loss.given_features, "periodic": loss.given_periodic}
+        self.needs = frozenset({"samples", "pitch", "phase"} | {k for k, v in given.items() if v})
         self.segment_frames: int = loss.segment_frames  # pyright: ignore[reportIncompatibleVariableOverride]
         self.vocoder = PulseVocoder(config, spec)
         self.extract = FeatureExtractor(spec)
@@ -117,22 +133,25 @@ class PulseTask(Task):
         return {phase: parts[phase] for phase in self.phases}
 
     def take(self, tensors: Mapping[str, Tensor], tables: Mapping[str, Any]) -> None:
-        """A trained vocoder's weights; discriminators begin anew."""
-        strict_load(self.vocoder, tensors)
+        """A trained vocoder's weights, with or without a free part; discriminators begin anew."""
+        fresh, known = self.vocoder.state_dict(), dict(tensors)
+        if self.vocoder.config.free_phase and len(known["head.bias"]) < len(fresh["head.bias"]):
+            known |= _with_free_part(known, fresh, self.vocoder.n_bins)
+        strict_load(self.vocoder, known)
 
     def forward(self, phase: str, batch: Batch, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        samples = batch["samples"]
+        samples, given = batch["samples"], batch.get("given_features")
         gain = (10 ** (-self.loss.gain_db / 20 * torch.rand(len(samples), 1))).to(samples)
-        given = batch["given_features"] if self.loss.given_features else None
         if given is not None:
             given = (given + gain.log().unsqueeze(2)).clamp_min(math.log(self.spec.clamp))
-        known = samples * gain, batch["pitch"], batch["phase"], given
+        periodic = batch["periodic"] * gain if "periodic" in batch else None
+        known = Known(samples * gain, batch["pitch"], batch["phase"], given, periodic)
         if phase == "discriminator":
             with torch.no_grad():
-                found = self._judged_part(self._resynthesis(*known))
+                found = self._judged_part(self._resynthesis(known))
             loss = self._discriminator_loss(found)
             return loss, {"discriminator": loss.detach()}
-        found = self._resynthesis(*known)
+        found = self._resynthesis(known)
         losses = found.losses
         if self.loss.adversarial_weight > 0:
             losses |= self._adversarial(self._judged_part(found))
@@ -172,13 +191,13 @@ class PulseTask(Task):
         rows = []
         for row, n in enumerate(batch["sample_lengths"].tolist()):
             frames = n // self.spec.hop_length + 1
-            pitch, phase = (batch[k][row : row + 1, :frames] for k in ("pitch", "phase"))
-            given = None
-            if self.loss.given_features:
-                given = batch["given_features"][row : row + 1, :, :frames]
             whole = n // self.spec.hop_length * self.spec.hop_length
-            samples = batch["samples"][row : row + 1, :whole]
-            losses = self._resynthesis(samples, pitch, phase, given).losses
+            longest = {"samples": whole, "periodic": whole}
+            one = {
+                name: batch[name][row : row + 1, ..., : longest.get(name, frames)]
+                for name in self.needs
+            }
+            losses = self._resynthesis(Known(**one)).losses
             rows.append(losses | {"loss": self._total(losses)})
         return {k: torch.stack([r[k] for r in rows]).mean() for k in rows[0]}
 
@@ -201,9 +220,8 @@ class PulseTask(Task):
         }
         store.save(folder, manifest, self.vocoder.state_dict())
 
-    def _resynthesis(
-        self, samples: Tensor, pitch: Tensor, phase: Tensor, given: Tensor | None = None
-    ) -> Resynthesis:
+    def _resynthesis(self, known: Known) -> Resynthesis:
+        samples, pitch, phase, given, pulsed = known
         with full_precision(samples), torch.no_grad():
             mel = self.extract(samples) if given is None else given
         voiced = (pitch > 0).float()
@@ -215,17 +233,35 @@ class PulseTask(Task):
         }
         noise = torch.randn(*mel.shape[::2], self.vocoder.n_bins, 2)
         filled = torch.where(voiced > 0, pitch, pitch.new_tensor(100.0))
-        periodic, rough = self.vocoder.filtered(mel, filled, phase, voiced, noise.to(mel))
+        periodic, rest = self.vocoder.filtered(mel, filled, phase, voiced, noise.to(mel))
         with full_precision(samples):
-            whole = self.vocoder.synthesise(periodic + rough)
+            whole = self.vocoder.synthesise(periodic + rest)
             edge = EDGE_FRAMES * self.spec.hop_length
             whole, real = whole[:, edge:-edge], samples[:, edge:-edge]
             gaps = [(mels(whole) - mels(real)).abs().mean() for mels in self.mels]
             found["mel"] = torch.stack(gaps).mean()
-            target = torch.stack(stft.stft(samples, self.spec), 3)
+            if pulsed is not None:
+                other = self.vocoder.synthesise(rest)[:, edge:-edge]
+                wanted = (samples - pulsed)[:, edge:-edge]
+                gaps = [(mels(other) - mels(wanted)).abs().mean() for mels in self.mels]
+                found["noise"] = torch.stack(gaps).mean()
+            target = torch.stack(stft.stft(samples if pulsed is None else pulsed, self.spec), 3)
             pair = (compressed(x[:, :, EDGE_FRAMES:-EDGE_FRAMES]) for x in (periodic, target))
             found["phase"] = torch.sub(*pair).abs().mean()
         return Resynthesis(found, whole, real)
+
+
+def _with_free_part(
+    known: Mapping[str, Tensor], fresh: Mapping[str, Tensor], n_bins: int
+) -> dict[str, Tensor]:
+    """The head with a free part: it begins at a tenth of the noise, its phases as drawn."""
+    made: dict[str, Tensor] = {}
+    for name in ("head.weight", "head.bias"):
+        level = known[name][2 * n_bins :].clone()
+        if name == "head.bias":
+            level -= math.log(10)
+        made[name] = torch.cat([known[name], level, fresh[name][4 * n_bins :].to(level)])
+    return made
 
 
 def _plain(spec: FeatureSpec, n_fft: int) -> FeatureSpec:

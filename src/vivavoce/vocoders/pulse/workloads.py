@@ -12,7 +12,8 @@ from vivavoce.vocoders.pulse.config import PulseConfig
 from vivavoce.vocoders.pulse.model import PulseVocoder
 from vivavoce.vocoders.work import decoding, streaming
 
-TOY = PulseConfig(dim=32, hidden_dim=64, n_layers=2, pitch_dim=16, pitch_layers=1)
+TOY = PulseConfig(32, 64, 2, pitch_dim=16, pitch_layers=1, free_phase=True)
+FULL = PulseConfig(free_phase=True)
 
 
 def workloads() -> dict[str, Workload]:
@@ -31,7 +32,7 @@ def workloads() -> dict[str, Workload]:
 
 
 def _random(full: bool) -> PulseVocoder:
-    return PulseVocoder(PulseConfig() if full else TOY, FeatureSpec())
+    return PulseVocoder(FULL if full else TOY, FeatureSpec())
 
 
 def _training(device: torch.device | str, full: bool = False) -> Callable[[], Any]:
@@ -40,7 +41,7 @@ def _training(device: torch.device | str, full: bool = False) -> Callable[[], An
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         loss = PulseLoss(segment_frames=64)
-        task = PulseTask(PulseConfig() if full else TOY, FeatureSpec(), loss)
+        task = PulseTask(FULL if full else TOY, FeatureSpec(), loss)
         batch = {
             "samples": 0.1 * torch.randn(2, 64 * task.spec.hop_length),
             "pitch": 200 * (torch.rand(2, 65) > 0.3).float(),
