@@ -79,7 +79,7 @@ def build_task(tables: Mapping[str, Any], speakers: tuple[str, ...] = ()) -> Pul
     )
 
 
-class Known(NamedTuple):
+class KnownSound(NamedTuple):
     """Of a batch: samples `[B, S]`, pitch and phase `[B, T]`, features `[B, M, T]`, the samples of
     the pulses alone.
     """
@@ -145,7 +145,7 @@ class PulseTask(Task):
         if given is not None:
             given = (given + gain.log().unsqueeze(2)).clamp_min(math.log(self.spec.clamp))
         periodic = batch["periodic"] * gain if "periodic" in batch else None
-        known = Known(samples * gain, batch["pitch"], batch["phase"], given, periodic)
+        known = KnownSound(samples * gain, batch["pitch"], batch["phase"], given, periodic)
         if phase == "discriminator":
             with torch.no_grad():
                 found = self._judged_part(self._resynthesis(known))
@@ -197,7 +197,7 @@ class PulseTask(Task):
                 name: batch[name][row : row + 1, ..., : longest.get(name, frames)]
                 for name in self.needs
             }
-            losses = self._resynthesis(Known(**one)).losses
+            losses = self._resynthesis(KnownSound(**one)).losses
             rows.append(losses | {"loss": self._total(losses)})
         return {k: torch.stack([r[k] for r in rows]).mean() for k in rows[0]}
 
@@ -220,7 +220,7 @@ class PulseTask(Task):
         }
         store.save(folder, manifest, self.vocoder.state_dict())
 
-    def _resynthesis(self, known: Known) -> Resynthesis:
+    def _resynthesis(self, known: KnownSound) -> Resynthesis:
         samples, pitch, phase, given, pulsed = known
         with full_precision(samples), torch.no_grad():
             mel = self.extract(samples) if given is None else given
