@@ -82,6 +82,37 @@ class Retry(GuardError):
     """The attempt only earned warnings, which another draw may not."""
 
 
+class WaitingWindows:
+    """Windows that wait for the vocoder, of which only the next one has been cut.
+
+    Cutting may read the pitch: of a whole utterance that takes a fifth of the time to its first
+    sound.
+    """
+
+    def __init__(self) -> None:
+        self._sources: deque[Iterator[Window]] = deque()
+        self._next: Window | None = None
+
+    def __bool__(self) -> bool:
+        return self._next is not None
+
+    def extend(self, source: Iterator[Window]) -> None:
+        self._sources.append(source)
+        self.cut()
+
+    def take(self) -> Window:
+        """The next window; the one behind it is there after `cut`."""
+        window, self._next = self._next, None
+        assert window is not None  # noqa: S101 - whoever takes has asked
+        return window
+
+    def cut(self) -> None:
+        while self._next is None and self._sources:
+            self._next = next(self._sources[0], None)
+            if self._next is None:
+                self._sources.popleft()
+
+
 class Rendering:
     """The state of one utterance in a session. `windows` wait for the vocoder."""
 
@@ -93,7 +124,7 @@ class Rendering:
         last = attempt == ATTEMPTS - 1
         self.guard = SampleGuard(utterance.chunk.text, request.lenient and last)
         self.job: Job[Any] | None = None
-        self.windows: deque[Window] = deque()
+        self.windows = WaitingWindows()
         self.condition: Tensor | None = None
         self.parts: list[Features] = []
         self.samples: list[np.ndarray] = []  # decoded, not handed out
@@ -141,6 +172,7 @@ class Rendering:
 
     def heard(self, samples: np.ndarray) -> Iterator[Piece]:
         """Samples of the oldest window. Raises GuardError for what is not speech."""
+        self.windows.cut()
         if len(samples):
             gains = self.parts[0].gains
             fed = self.guard.feed(samples)
@@ -152,7 +184,8 @@ class Rendering:
 
     def _streamed(self) -> Iterator[Piece]:
         """All samples but the last ones: the last piece is known when none follows."""
-        hold = 0 if self.emits_parts and not self.handed_out else 1
+        followed = bool(self.windows) or (self.emits_parts and not self.handed_out)
+        hold = 0 if followed else 1
         while len(self.samples) > hold:
             yield self._piece(self.samples.pop(0))
 

@@ -159,7 +159,7 @@ class Session:
         self._attempt(handle, lambda: rendering.take(features, ended), events)
 
     def _decoded(self, rendering: Rendering) -> Iterator[Piece]:
-        window = rendering.windows.popleft()
+        window = rendering.windows.take()
         samples = self._timed(
             "vocoder",
             self.synthesiser.vocoder_device,
