@@ -12,7 +12,7 @@ HOP, RATE = 256, 24000
 
 def line(hertz, frames):
     pitch = torch.full((1, frames), float(hertz))
-    return pitch, PulsePhase(HOP / RATE).follow(pitch)[0]
+    return pitch, PulsePhase(HOP / RATE).follow(pitch, torch.ones_like(pitch))[0]
 
 
 @pytest.mark.parametrize("hertz", [80.0, 200.0, 517.0])
@@ -33,7 +33,7 @@ def test_the_spectrum_is_harmonics_of_one_height(hertz):
 def test_close_to_a_pulse_the_sum_is_precise():
     """There both parts of the quotient are nearly zero."""
     pitch = torch.linspace(201, 203, 500)[:, None].expand(-1, 4)
-    phase = PulsePhase(HOP / RATE).follow(pitch)[0]
+    phase = PulsePhase(HOP / RATE).follow(pitch, torch.ones_like(pitch))[0]
     wave = pulses(pitch, phase, torch.ones_like(pitch), HOP, RATE).double()
     x = 2 * math.pi / RATE * pitch[:, :1].double() * torch.arange(wave.shape[1])
     exact = sum(torch.cos(h * x) for h in range(1, 55))
@@ -50,9 +50,13 @@ def test_unvoiced_is_silent_and_fades_over_a_frame():
 
 def test_a_track_goes_on_where_it_stopped():
     pitch = 150 + 100 * torch.rand(2, 90, generator=torch.Generator().manual_seed(0))
-    whole, numbers = PulsePhase(HOP / RATE).follow(pitch)
-    track = PulsePhase(HOP / RATE)
-    parts = [track.follow(part) for part in pitch.split([1, 40, 49], 1)]
+    voiced = (torch.rand(2, 90, generator=torch.Generator().manual_seed(1)) > 0.4).float()
+    whole, numbers = PulsePhase(HOP / RATE).follow(pitch, voiced)
+    track, sizes = PulsePhase(HOP / RATE), [1, 40, 49]
+    parts = [
+        track.follow(*part)
+        for part in zip(*(x.split(sizes, 1) for x in (pitch, voiced)), strict=True)
+    ]
     apart = torch.cat([phase for phase, _ in parts], 1)
     assert (torch.cat([n for _, n in parts], 1) == numbers).all()
     gap = (apart - whole + 0.5) % 1 - 0.5
@@ -68,3 +72,16 @@ def test_a_measured_phase_is_met_at_every_frame():
     harmonics = math.floor(11000 / 200)
     at_half = sum(math.cos(math.pi / 2 * h) for h in range(1, harmonics + 1))
     assert float(wave[HOP]) == pytest.approx(at_half, abs=1e-3)
+
+
+def test_the_phase_begins_anew_in_a_silence():
+    """Not where a single frame is unvoiced. What is behind does not hear the pitch before."""
+    voiced = torch.tensor([[1, 1, 0, 1, 1, 0, 0, 0, 1, 1.0]])
+    low, high = torch.full((1, 10), 200.0), torch.full((1, 10), 200.0)
+    high[:, :5] = 333.0
+    low, high = (PulsePhase(HOP / RATE).follow(pitch, voiced)[0][0] for pitch in (low, high))
+    step = 200 * HOP / RATE
+    expected = torch.tensor([0, 1, 2, 3, 4, 5, 0, 0, 1, 2]) * step % 1
+    torch.testing.assert_close(low, expected, atol=1e-6, rtol=0)
+    assert torch.equal(low[6:], high[6:])
+    assert not torch.isclose(low[1:5], high[1:5]).any()

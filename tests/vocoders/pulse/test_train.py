@@ -21,7 +21,7 @@ def task():
 def batch():
     """Pulses through a low-pass, a hiss beside them."""
     pitch = torch.linspace(180, 240, FRAMES + 1).expand(2, -1)
-    phase = PulsePhase(256 / 24000).follow(pitch)[0]
+    phase = PulsePhase(256 / 24000).follow(pitch, torch.ones_like(pitch))[0]
     wave = pulses(pitch, phase, torch.ones_like(pitch), 256, 24000) / 200
     smooth = torch.nn.functional.avg_pool1d(wave[:, None], 5, 1, 2)[:, 0]
     hiss = 0.002 * torch.randn(smooth.shape, generator=torch.Generator().manual_seed(1))

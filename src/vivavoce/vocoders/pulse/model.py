@@ -137,7 +137,7 @@ class PulsePreparation(Preparation):
         log_pitch, logit = self.vocoder.pitch_parts(window.frames)
         pitch = (TYPICAL_HZ * log_pitch[:, kept].exp()).clamp(SLOWEST_HZ, FASTEST_HZ)
         voiced = (logit[:, kept] > 0).to(pitch)
-        phase, number = self.track.follow(pitch)
+        phase, number = self.track.follow(pitch, voiced)
         source = torch.stack([pitch, phase, voiced, number % NOISE_FRAMES], 1)
         features = window.frames[..., kept]
         return torch.cat([features, source.to(features)], 1)

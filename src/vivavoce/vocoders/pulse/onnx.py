@@ -26,6 +26,9 @@ from vivavoce.vocoders.pulse.model import (
 )
 from vivavoce.vocoders.pulse.source import CYCLE, FLAT, HIGHEST_HARMONIC_HZ, LOWEST_HZ, PulsePhase
 
+MOST_FRAMES = 2**14
+"""Three minutes: so far back a silence is found."""
+
 
 def graph(g: GraphWriter, vocoder: PulseVocoder, features: str, _condition: str) -> GraphSamples:
     """Samples `[1, S]` of features `[1, M, T]`."""
@@ -45,7 +48,7 @@ def same_source(vocoder: PulseVocoder, features: Tensor, prepared: Tensor) -> tu
     our_pitch, _, our_voiced, number = ours[:, -SOURCE_CHANNELS:].unbind(1)
     away = float((pitch / our_pitch - 1).abs().max()) if voiced.equal(our_voiced) else math.inf
     spec = vocoder.accepts
-    phase, _ = PulsePhase(spec.hop_length / spec.sample_rate).follow(pitch)
+    phase, _ = PulsePhase(spec.hop_length / spec.sample_rate).follow(pitch, voiced)
     source = torch.stack([pitch, phase, voiced, number], 1)
     return vocoder.decode(torch.cat([features, source], 1)), away
 
@@ -58,7 +61,7 @@ class PulseGraph(LayerGraph):
     def samples(self, mel: str) -> GraphSamples:
         g, c, spec = self.g, self.vocoder.config, self.spec
         pitch, voiced = self._pitch(mel)
-        phase = self._phase(pitch)
+        phase = self._phase(pitch, voiced, self.steps(self.count(mel, 2)))
         height = g.op("Log", self.divided(pitch, TYPICAL_HZ))
         known = [
             g.op("Unsqueeze", one, g.constant([1])) for one in (voiced, g.op("Mul", height, voiced))
@@ -103,14 +106,27 @@ class PulseGraph(LayerGraph):
         voiced = self.floats(g.op("Greater", logit, g.constant(0.0)))
         return self.clamped(pitch, SLOWEST_HZ, FASTEST_HZ), voiced
 
-    def _phase(self, pitch: str) -> str:
+    def _phase(self, pitch: str, voiced: str, steps: str) -> str:
         """In cycles, below 1, `[1, T]`: `source.PulsePhase`, whose sums are whole ticks."""
         g, hop_s = self.g, self.spec.hop_length / self.spec.sample_rate
         cycles = self.scaled(g.op("Add", self._next(pitch), self._now(pitch)), hop_s / 2)
         ticks = self.scaled(g.op("Sub", cycles, g.op("Floor", cycles)), CYCLE)
         ticks = self.whole(g.op("Round", ticks))
         ticks = g.op("Concat", g.constant(np.zeros((1, 1), np.int64)), ticks, axis=1)
-        sums = g.op("Mod", g.op("CumSum", ticks, g.constant(1)), g.constant(CYCLE))
+        sums = g.op("CumSum", ticks, g.constant(1))
+        zero = g.constant(np.zeros((1, 1), np.float32))
+        either = g.op("Add", voiced, g.op("Concat", zero, self._now(voiced), axis=1))
+        heard = g.op("Greater", either, g.constant(0.0))
+        silence = g.op("Where", heard, g.constant(-1.0), self.floats(steps))
+        for shift in (2**power for power in range(MOST_FRAMES.bit_length() - 1)):
+            first, ends = self.cut(silence, 0, shift, 1), self.cut(silence, 0, -shift, 1)
+            later = g.op("Max", self.cut(silence, shift, 2**31 - 1, 1), ends)
+            silence = g.op("Concat", first, later, axis=1)
+        place = self.whole(self.clamped(silence, 0.0))
+        begun = g.op("GatherElements", sums, place, axis=1)
+        none = g.op("Less", silence, g.constant(0.0))
+        begun = g.op("Where", none, g.constant(np.zeros((1, 1), np.int64)), begun)
+        sums = g.op("Mod", g.op("Sub", sums, begun), g.constant(CYCLE))
         return self.scaled(self.floats(sums), 1 / CYCLE)
 
     def _pulses(self, pitch: str, phase: str, voiced: str) -> str:

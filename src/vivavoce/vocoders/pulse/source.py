@@ -22,32 +22,49 @@ class PulsePhase:
 
     Sums are whole ticks modulo a cycle: in float32 a minute of speech would lose the phase of its
     upper harmonics, float64 does not exist on MPS, and sums of ticks do not depend on how the
-    frames are cut into parts.
+    frames are cut into parts. They begin anew in every silence of two frames: what two devices
+    round differently in the pitch then adds up over a stretch of voice, not over the utterance.
     """
 
     def __init__(self, hop_s: float) -> None:
         self.hop_s = hop_s
         self.frames = 0
-        self._last: tuple[Tensor, Tensor] | None = None
+        self._last: tuple[Tensor, Tensor, Tensor] | None = None
 
-    def follow(self, pitch: Tensor) -> tuple[Tensor, Tensor]:
-        """Phase in cycles, below 1, and number of each of the next frames, whose pitch is `[B, T]`.
+    def follow(self, pitch: Tensor, voiced: Tensor) -> tuple[Tensor, Tensor]:
+        """Phase in cycles, below 1, and number of each of the next frames; both of `[B, T]`.
 
-        Between frames the pitch is a straight line; the first frame's phase is 0.
+        Between frames the pitch is a straight line. The phase of the first frame is 0, and of one
+        that is unvoiced behind an unvoiced one.
         """
         pitch = pitch.float()
         first = self._last is None
-        last, start = self._last or (pitch[:, :1], torch.zeros_like(pitch[:, :1]).int())
+        nothing = torch.zeros_like(pitch[:, :1])
+        last, start, heard = self._last or (pitch[:, :1], nothing.int(), nothing)
         joined = torch.cat([last, pitch], 1)
         cycles = (joined[:, 1:] + joined[:, :-1]) * (self.hop_s / 2)
         ticks = ((cycles - cycles.floor()) * CYCLE).round().int()
         if first:
             ticks = torch.cat([torch.zeros_like(ticks[:, :1]), ticks[:, 1:]], 1)
-        sums = (start + ticks.cumsum(1, dtype=torch.int32)) & (CYCLE - 1)
-        self._last = pitch[:, -1:], sums[:, -1:]
+        sums = start + ticks.cumsum(1, dtype=torch.int32)
+        either = torch.cat([heard, voiced[:, :-1]], 1) + voiced
+        steps = torch.arange(pitch.shape[1], device=pitch.device, dtype=pitch.dtype)
+        silence = running_maximum(torch.where(either > 0, -1.0, steps))
+        begun = sums.gather(1, silence.clamp_min(0).long())
+        sums = (sums - torch.where(silence < 0, 0, begun)) & (CYCLE - 1)
+        self._last = pitch[:, -1:], sums[:, -1:], voiced[:, -1:]
         numbers = torch.arange(self.frames, self.frames + pitch.shape[1], device=pitch.device)
         self.frames += pitch.shape[1]
         return sums.to(pitch) / CYCLE, numbers.to(pitch).expand_as(pitch)
+
+
+def running_maximum(x: Tensor) -> Tensor:
+    """Of all values up to each one of `[B, T]`: `cummax`, which not every device has."""
+    shift = 1
+    while shift < x.shape[1]:
+        x = torch.cat([x[:, :shift], torch.maximum(x[:, shift:], x[:, :-shift])], 1)
+        shift *= 2
+    return x
 
 
 def pulses(pitch: Tensor, phase: Tensor, voiced: Tensor, hop: int, sample_rate: int) -> Tensor:
