@@ -75,13 +75,17 @@ def test_a_measured_phase_is_met_at_every_frame():
 
 
 def test_the_phase_begins_anew_in_a_silence():
-    """Not where a single frame is unvoiced. What is behind does not hear the pitch before."""
-    voiced = torch.tensor([[1, 1, 0, 1, 1, 0, 0, 0, 1, 1.0]])
+    """What is behind does not hear the pitch before; what fades out goes on as it was."""
+    voiced = torch.tensor([[1, 1, 1, 0, 1, 1, 0, 0, 1, 1.0]])
     low, high = torch.full((1, 10), 200.0), torch.full((1, 10), 200.0)
-    high[:, :5] = 333.0
-    low, high = (PulsePhase(HOP / RATE).follow(pitch, voiced)[0][0] for pitch in (low, high))
+    high[:, :3] = 333.0
+    phases = [PulsePhase(HOP / RATE).follow(pitch, voiced)[0] for pitch in (low, high)]
     step = 200 * HOP / RATE
-    expected = torch.tensor([0, 1, 2, 3, 4, 5, 0, 0, 1, 2]) * step % 1
-    torch.testing.assert_close(low, expected, atol=1e-6, rtol=0)
-    assert torch.equal(low[6:], high[6:])
-    assert not torch.isclose(low[1:5], high[1:5]).any()
+    expected = torch.tensor([0, 1, 2, 0, 1, 2, 0, 0, 1, 2]) * step % 1
+    torch.testing.assert_close(phases[0][0], expected, atol=1e-6, rtol=0)
+    assert torch.equal(phases[0][:, 4:], phases[1][:, 4:])
+    assert not torch.isclose(phases[0][:, 1:3], phases[1][:, 1:3]).any()
+    cut = pulses(low, phases[0], voiced, HOP, RATE)[0, 2 * HOP : 3 * HOP]
+    alone, always = line(200, 10)
+    fading = pulses(alone, always, voiced, HOP, RATE)[0, 2 * HOP : 3 * HOP]
+    torch.testing.assert_close(cut, fading, atol=2e-4, rtol=0)

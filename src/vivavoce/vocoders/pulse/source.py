@@ -22,37 +22,35 @@ class PulsePhase:
 
     Sums are whole ticks modulo a cycle: in float32 a minute of speech would lose the phase of its
     upper harmonics, float64 does not exist on MPS, and sums of ticks do not depend on how the
-    frames are cut into parts. They begin anew in every silence of two frames: what two devices
-    round differently in the pitch then adds up over a stretch of voice, not over the utterance.
+    frames are cut into parts. They begin anew in every unvoiced frame: what two devices round
+    differently in the pitch then adds up over a stretch of voice, not over the utterance.
     """
 
     def __init__(self, hop_s: float) -> None:
         self.hop_s = hop_s
         self.frames = 0
-        self._last: tuple[Tensor, Tensor, Tensor] | None = None
+        self._last: tuple[Tensor, Tensor] | None = None
 
     def follow(self, pitch: Tensor, voiced: Tensor) -> tuple[Tensor, Tensor]:
         """Phase in cycles, below 1, and number of each of the next frames; both of `[B, T]`.
 
-        Between frames the pitch is a straight line. The phase of the first frame is 0, and of one
-        that is unvoiced behind an unvoiced one.
+        Between frames the pitch is a straight line. The phase of the first frame is 0, and of all
+        unvoiced ones.
         """
         pitch = pitch.float()
         first = self._last is None
-        nothing = torch.zeros_like(pitch[:, :1])
-        last, start, heard = self._last or (pitch[:, :1], nothing.int(), nothing)
+        last, start = self._last or (pitch[:, :1], torch.zeros_like(pitch[:, :1]).int())
         joined = torch.cat([last, pitch], 1)
         cycles = (joined[:, 1:] + joined[:, :-1]) * (self.hop_s / 2)
         ticks = ((cycles - cycles.floor()) * CYCLE).round().int()
         if first:
             ticks = torch.cat([torch.zeros_like(ticks[:, :1]), ticks[:, 1:]], 1)
         sums = start + ticks.cumsum(1, dtype=torch.int32)
-        either = torch.cat([heard, voiced[:, :-1]], 1) + voiced
         steps = torch.arange(pitch.shape[1], device=pitch.device, dtype=pitch.dtype)
-        silence = running_maximum(torch.where(either > 0, -1.0, steps))
+        silence = running_maximum(torch.where(voiced > 0, -1.0, steps))
         begun = sums.gather(1, silence.clamp_min(0).long())
         sums = (sums - torch.where(silence < 0, 0, begun)) & (CYCLE - 1)
-        self._last = pitch[:, -1:], sums[:, -1:], voiced[:, -1:]
+        self._last = pitch[:, -1:], sums[:, -1:]
         numbers = torch.arange(self.frames, self.frames + pitch.shape[1], device=pitch.device)
         self.frames += pitch.shape[1]
         return sums.to(pitch) / CYCLE, numbers.to(pitch).expand_as(pitch)
@@ -77,7 +75,8 @@ def pulses(pitch: Tensor, phase: Tensor, voiced: Tensor, hop: int, sample_rate: 
     f, f_next = pitch[:, :-1, None], pitch[:, 1:, None]
     mean_step = (f + f_next) * (hop / sample_rate / 2)
     gap = phase[:, 1:, None] - phase[:, :-1, None] - mean_step
-    gap = gap - gap.round()  # what the phase differs from the pitch's own, if it was measured
+    # what the phase differs from the pitch's own, if it was measured; to a silence it goes on
+    gap = (gap - gap.round()) * voiced[:, 1:, None]
     bend = (f_next - f) * (hop / sample_rate / 2) * (u * u - u)
     cycles = phase[:, :-1, None] + (mean_step + gap) * u + bend
     angle = (cycles - cycles.round()) * (2 * torch.pi)  # small, so precise, near a pulse
