@@ -28,8 +28,8 @@ def batch():
     return {"samples": smooth + hiss, "pitch": pitch, "phase": phase, "hiss": hiss}
 
 
-def test_the_losses_fall():
-    found, data = task(), batch()
+def trained(found, data):
+    """The losses of every step of a short training."""
     optimiser = torch.optim.AdamW(found.parameters(), 3e-3)
     history = []
     for step in range(30):
@@ -39,6 +39,11 @@ def test_the_losses_fall():
         loss.backward()
         optimiser.step()
         history.append(metrics)
+    return history
+
+
+def test_the_losses_fall():
+    history = trained(task(), batch())
     for part in ("mel", "phase", "pitch", "voicing"):
         assert history[-1][part] < 0.8 * history[0][part], part
 
@@ -109,38 +114,29 @@ def test_pulses_and_noise_are_taught_apart_where_the_data_tell_them_apart():
         torch.manual_seed(1)
         seen[name] = each("model", rows, 0)[1]["phase"]
     assert abs(seen["split"] - seen["smooth"]) < 0.1 * abs(seen["whole"] - seen["smooth"])
-    optimiser = torch.optim.AdamW(found.parameters(), 3e-3)
-    history = []
-    for step in range(30):
-        optimiser.zero_grad()
-        torch.manual_seed(step)
-        value, metrics = found("model", split, step)
-        value.backward()
-        optimiser.step()
-        history.append(metrics)
+    history = trained(found, split)
     for part in ("phase", "noise"):
         assert history[-1][part] < 0.8 * history[0][part], part
 
 
 def test_a_run_may_begin_with_a_trained_vocoder():
-    trained = task()
+    before = task()
     fresh = build_task({"model": SMALL, "loss": {"adversarial_weight": 0.1}})
-    fresh.take(trained.vocoder.state_dict(), {})
-    for name, tensor in trained.vocoder.state_dict().items():
+    fresh.take(before.vocoder.state_dict(), {})
+    for name, tensor in before.vocoder.state_dict().items():
         assert torch.equal(tensor, fresh.vocoder.state_dict()[name])
 
 
 def test_a_free_part_begins_quietly():
-    trained, fresh = task(), build_task({"model": SMALL | {"free_phase": True}})
-    fresh.take(trained.vocoder.state_dict(), {})
-    mel = trained.extract(batch()["samples"])
+    plain, fresh = task(), build_task({"model": SMALL | {"free_phase": True}})
+    fresh.take(plain.vocoder.state_dict(), {})
+    mel = plain.extract(batch()["samples"])
     pitch, voiced = torch.full(mel.shape[::2], 100.0), torch.ones(mel.shape[::2])
-    silence = torch.zeros(*mel.shape[::2], trained.vocoder.n_bins, 2)
+    silence = torch.zeros(*mel.shape[::2], plain.vocoder.n_bins, 2)
     noise = torch.ones_like(silence)
     known = mel, pitch, torch.zeros_like(pitch), voiced
-    pulses, _ = trained.vocoder.filtered(*known, noise)
-    _, rough = trained.vocoder.filtered(*known, noise)
+    periodic, rough = plain.vocoder.filtered(*known, noise)
     again, free = fresh.vocoder.filtered(*known, silence)
-    assert torch.equal(pulses, again)
+    assert torch.equal(periodic, again)
     size = rough.norm(dim=3) / 2**0.5  # of the noise (1, 1)
     torch.testing.assert_close(free.norm(dim=3), size / 10)

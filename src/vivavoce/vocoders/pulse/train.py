@@ -238,17 +238,19 @@ class PulseTask(Task):
             whole = self.vocoder.synthesise(periodic + rest)
             edge = EDGE_FRAMES * self.spec.hop_length
             whole, real = whole[:, edge:-edge], samples[:, edge:-edge]
-            gaps = [(mels(whole) - mels(real)).abs().mean() for mels in self.mels]
-            found["mel"] = torch.stack(gaps).mean()
+            found["mel"] = self._mel_gap(whole, real)
             if pulsed is not None:
                 other = self.vocoder.synthesise(rest)[:, edge:-edge]
-                wanted = (samples - pulsed)[:, edge:-edge]
-                gaps = [(mels(other) - mels(wanted)).abs().mean() for mels in self.mels]
-                found["noise"] = torch.stack(gaps).mean()
+                found["noise"] = self._mel_gap(other, (samples - pulsed)[:, edge:-edge])
             target = torch.stack(stft.stft(samples if pulsed is None else pulsed, self.spec), 3)
             pair = (compressed(x[:, :, EDGE_FRAMES:-EDGE_FRAMES]) for x in (periodic, target))
             found["phase"] = torch.sub(*pair).abs().mean()
         return Resynthesis(found, whole, real)
+
+    def _mel_gap(self, made: Tensor, wanted: Tensor) -> Tensor:
+        """The mean over all resolutions."""
+        gaps = [(mels(made) - mels(wanted)).abs().mean() for mels in self.mels]
+        return torch.stack(gaps).mean()
 
 
 def _with_free_part(
