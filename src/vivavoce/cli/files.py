@@ -58,8 +58,11 @@ def require_writable(path: Path) -> None:
     if path.exists() and not path.is_file():
         return  # a pipe or a device, written as it is
     if not path.parent.is_dir():
-        reason = "is a file" if path.parent.exists() else "does not exist"
-        raise OutputError(f"The folder {path.parent} {reason}.", "Create it, or choose another.")
+        if path.parent.exists():
+            raise OutputError(f"{path.parent} is a file, not a folder.", "Choose another place.")
+        raise OutputError(
+            f"The folder {path.parent} does not exist.", "Create it, or choose another."
+        )
     try:
         with tempfile.TemporaryFile(dir=path.parent):
             pass
