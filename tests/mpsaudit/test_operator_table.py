@@ -6,6 +6,7 @@ import torch
 from mpsaudit import operator_table as module
 from mpsaudit.errors import UsageError
 from mpsaudit.operator_table import build, generate, load, versions
+from mpsaudit.versions import number
 
 INSTALLED = torch.__version__.split("+")[0]
 CHANGED = ["2.3.1", "2.6.0", "2.8.0", "2.13.0"]
@@ -103,7 +104,7 @@ def test_the_shipped_table_is_that_of_the_installed_torch():
     assert shipped.version == INSTALLED
     for field in ("native", "silent", "python", "owned"):
         assert getattr(fresh, field) == getattr(shipped, field)
-    if not torch.backends.mps.is_built():
+    if not torch.backends.mps.is_built() and number(INSTALLED) >= (2, 13):  # older: only there
         registered = torch._C._dispatch_get_registrations_for_dispatch_key("MPS")
         assert {name for name in registered if name.startswith("aten::")} == shipped.python
 

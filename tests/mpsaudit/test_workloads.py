@@ -9,12 +9,17 @@ import torch
 
 from mpsaudit import audit, render, strict
 from mpsaudit.operator_table import load
+from mpsaudit.versions import number
 from vivavoce.models import MODELS
+from vivavoce.runtime.select import MIN_TORCH_MPS
 from vivavoce.vocoders import VOCODERS
 
 WORKLOADS = MODELS.workloads() | VOCODERS.workloads()
 # Typical ones with more steps, windows or rows: the stand-in, several times as fast, runs these.
 LARGER = (".longest", ".batch", ".long-reference")
+# Linear layers and attention of older versions give wrong numbers: MPS refuses those versions.
+OLD = number(torch.__version__) < MIN_TORCH_MPS
+TOLERATED = {"info", "wrong-number"} if OLD else {"info"}
 BRIEF = [name for name in WORKLOADS if not name.endswith(LARGER)]
 WITHOUT_RESULT = {
     *("f5.probe", "f5.training", "f5.training-e2", "f5.training-adapters"),
@@ -32,7 +37,8 @@ def test_it_is_native(name):
     assert (results[0] is None) == (name in WITHOUT_RESULT)
     assert results[0] is not False
     assert report.operators > 5
-    assert report.clean, render(report)
+    severities = {finding.severity for finding in report.findings}
+    assert severities <= TOLERATED, render(report)
 
 
 @pytest.mark.usefixtures("library")

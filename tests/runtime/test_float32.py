@@ -13,10 +13,15 @@ from vivavoce.runtime.float32 import exact_float32, set_float32
 CUDA, CPU = torch.device("cuda"), torch.device("cpu")
 
 
+NAMES_BY_PART = hasattr(torch.backends.cudnn, "conv")
+"""From torch 2.9 on."""
+
+
 def forms() -> set[str]:
-    backends = torch.backends
-    parts = backends.cudnn.conv, backends.cudnn.rnn, backends.cuda.matmul
-    return {part.fp32_precision for part in parts}
+    cudnn, products = torch.backends.cudnn, torch.backends.cuda.matmul
+    if NAMES_BY_PART:
+        return {part.fp32_precision for part in (cudnn.conv, cudnn.rnn, products)}
+    return {"tf32" if allowed else "ieee" for allowed in (cudnn.allow_tf32, products.allow_tf32)}
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +45,8 @@ def test_float32_is_float32_unless_tf32_is_asked_for():
 @pytest.mark.parametrize("tf32", [False, True])
 def test_whoever_asks_torch_by_the_old_names_is_answered(tf32):
     """It raises where old and new names were mixed."""
-    torch.backends.cudnn.conv.fp32_precision = "ieee"
+    if NAMES_BY_PART:
+        torch.backends.cudnn.conv.fp32_precision = "ieee"
     set_float32(CUDA, tf32)
     assert torch.backends.cudnn.allow_tf32 is tf32
     assert torch.backends.cuda.matmul.allow_tf32 is tf32

@@ -213,6 +213,8 @@ if __name__ == "__main__":
 
     register()
     torch.set_num_threads(1)
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # torch 2.8 prints lines of its own on stdout, about its process groups
     for line in sys.stdin:
-        print(attempt(*json.loads(line)), flush=True)
+        print(attempt(*json.loads(line)), file=answers, flush=True)
     os._exit(0)  # nothing to tidy up, and the interpreter takes seconds over it

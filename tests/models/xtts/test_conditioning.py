@@ -8,12 +8,14 @@ import pytest
 import torch
 
 from mpsaudit import audit
+from mpsaudit.versions import number
 from tests.models.xtts.cloner import TOY, Cloner
 from tests.tolerance import assert_near, assert_recorded, assert_within
 from vivavoce.checkpoints.remap import strict_load, under
 from vivavoce.models.xtts.conditioning import Conditioning, Perceiver
 from vivavoce.models.xtts.config import XttsConfig
 from vivavoce.nn.mel_attention import groups
+from vivavoce.runtime.select import MIN_TORCH_MPS
 
 
 @pytest.mark.parity
@@ -87,6 +89,10 @@ def test_groups_of_channels():
     assert [groups(n) for n in (8, 16, 64, 1024, 96, 80)] == [8, 8, 16, 32, 32, 16]
 
 
+# See tests/mpsaudit/test_workloads.py.
+TOLERATED = {"wrong-number"} if number(torch.__version__) < MIN_TORCH_MPS else set[str]()
+
+
 def test_thirty_seconds_run_natively_on_every_macos():
     conditioning, mel = Cloner().conditioning, torch.randn(8, 80, 345)
 
@@ -96,4 +102,4 @@ def test_thirty_seconds_run_natively_on_every_macos():
 
     report = audit(work, macos=("14.4", "15.5"))
     assert report.operators > 10
-    assert report.findings == ()
+    assert {finding.severity for finding in report.findings} <= TOLERATED
