@@ -5,7 +5,6 @@ from vivavoce.audio import loudness
 from vivavoce.audio.loudness import (
     Meter,
     integrated_lufs,
-    normalise_loudness,
     peak_db,
     rms,
     rms_db,
@@ -88,16 +87,6 @@ def test_peak_and_rms():
     assert peak_db(tone(1000, 1)) == pytest.approx(0.0, abs=1e-3)
     assert rms_db(tone(1000, 1)) == pytest.approx(-3.01, abs=0.01)
     assert rms_db(np.zeros(5, np.float32)) == peak_db(np.zeros(0, np.float32)) == float("-inf")
-
-
-def test_normalise_reaches_the_target_or_the_peak_limit():
-    audio = Audio(tone(997, 3, db=-30), 24000)
-    assert integrated_lufs(normalise_loudness(audio, -20.0)) == pytest.approx(-20.0, abs=0.01)
-    limited = normalise_loudness(audio, 0.0, peak_limit_db=-6.0)
-    assert peak_db(limited.samples) == pytest.approx(-6.0, abs=0.01)
-    assert limited.samples.dtype == np.float32
-    nothing = Audio(np.zeros(24000, np.float32), 24000)
-    assert normalise_loudness(nothing, -20.0) is nothing
 
 
 def test_rms_of_something_and_of_nothing():

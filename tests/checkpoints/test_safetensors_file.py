@@ -7,6 +7,7 @@ import struct
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -126,6 +127,18 @@ def test_one_after_the_other_takes_the_memory_of_one(tmp_path):
         assert float(tensor.sum()) == 4 * MEBIBYTE
         mapped.rest(tensor)
         assert resident_bytes() - start < 40 * MEBIBYTE
+
+
+def test_few_bytes_are_a_copy(tmp_path):
+    """Reading them would map 2 MB where Linux keeps files in such pages: neighbours come back."""
+    file = tmp_path / "x"
+    file.write_bytes(bytes(range(256)) * 1024)
+    mapping = mapped.open_file(file)
+    whole = np.frombuffer(mapping, np.uint8)
+    for size, shared in ((1, False), (mapped.SMALL, False), (mapped.SMALL + 1, True)):
+        content = mapped.piece(mapping, 7, 7 + size)
+        assert np.array_equal(content, whole[7 : 7 + size])
+        assert np.shares_memory(content, whole) == shared
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

@@ -1,9 +1,11 @@
 """Loading by folder: what fits is joined, what does not is refused with a reason."""
 
+import gc
 from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
 
 from tests.models.xtts import official
 from tests.tiny import tiny_f5_folders, tiny_folders
@@ -111,6 +113,25 @@ def test_int8_weights_are_the_gpt_s_and_nothing_else_s(tmp_path, monkeypatch):
     assert tts.vocoder.frugal
     said = tts.speak("a b", voice=official.NAMES[0], max_codes=8, on_problem="warn")
     assert len(said.samples) > 1000
+
+
+def test_nobody_else_holds_the_weights_when_they_are_laid_out_anew(tmp_path, monkeypatch):
+    """Or none could go before all are copied: 3.8 GB instead of 2.4 for XTTS."""
+    monkeypatch.setenv("VIVAVOCE_HOME", str(tmp_path / "home"))
+    seen, plain = [], GlowTTS.freeze
+
+    def freeze(self, arithmetic):
+        own = {place(weight) for weight in self.parameters()}
+        seen.append(own & {place(found) for found in gc.get_objects() if type(found) is Tensor})
+        return plain(self, arithmetic)
+
+    def place(tensor):
+        return tensor.untyped_storage().data_ptr()
+
+    monkeypatch.setattr(GlowTTS, "freeze", freeze)
+    model, vocoder = tiny_folders(tmp_path)
+    load(model, vocoder=vocoder, device="cpu")
+    assert seen == [set()]
 
 
 @pytest.mark.parametrize(

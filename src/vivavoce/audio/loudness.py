@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -120,17 +119,6 @@ def _gated(blocks: NDArray[np.float64]) -> float:
         return float("-inf")
     gate = _lufs(audible.mean()) + RELATIVE_GATE_LU
     return float(_lufs(audible[_lufs(audible) >= gate].mean()))
-
-
-def normalise_loudness(
-    audio: Audio, target_lufs: float, peak_limit_db: float = PEAK_LIMIT_DB
-) -> Audio:
-    """Scaled to the target, or as near to it as the peak limit lets it; silence stays as it is."""
-    loudness = integrated_lufs(audio)
-    if not np.isfinite(loudness):
-        return audio
-    gain = loudness_gain_db(loudness, peak_db(audio.samples), target_lufs, peak_limit_db)
-    return replace(audio, samples=audio.samples * np.float32(from_db(gain)))
 
 
 def loudness_gain_db(

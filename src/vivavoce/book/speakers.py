@@ -12,6 +12,7 @@ from vivavoce.book.casting import Reader
 from vivavoce.book.checking import Check, Verdict
 from vivavoce.book.passages import BookPassage
 from vivavoce.errors import GuardError, TextError, VoiceError
+from vivavoce.runtime.memory import trim
 from vivavoce.speech import identity
 from vivavoce.speech.store import Store, StoredSpeech
 from vivavoce.text.passages import Style
@@ -103,6 +104,7 @@ class Speakers:
         if best_verdict.problem:
             best = replace(best, warnings=(*best.warnings, best_verdict.problem))
         speaker.store.put(passage.marked, Audio(best.samples, rate), best.warnings, made)
+        trim()  # what passages of all lengths have left; hours would add it up
         return best
 
     def _judged(self, passage: BookPassage, spoken: StoredSpeech) -> Verdict:

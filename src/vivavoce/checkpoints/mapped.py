@@ -16,6 +16,9 @@ from typing import IO
 import numpy as np
 from torch import Tensor
 
+SMALL = 1 << 16
+"""Reading one byte may bring in 2 MB, with pages of large neighbours that had gone already."""
+
 _places: dict[int, tuple[mmap.mmap, int, int]] = {}  # of the pieces that are in use
 
 
@@ -31,8 +34,13 @@ def map_open(file: IO[bytes]) -> mmap.mmap:
 
 
 def piece(mapping: mmap.mmap, begin: int, end: int) -> np.ndarray:
-    """The bytes between two offsets, `[N]`; nobody else may have a view of them."""
+    """The bytes between two offsets, `[N]`, as a copy where they are few.
+
+    Nobody else may have a view of them.
+    """
     content = np.frombuffer(mapping, np.uint8, end - begin, begin)
+    if 0 < end - begin <= SMALL:
+        return content.copy()
     address = content.ctypes.data
     _places[address] = (mapping, begin, end)
     weakref.finalize(content, _forget, address, mapping, begin, end).atexit = False

@@ -68,8 +68,9 @@ def load(
     name = str(model or DEFAULT_MODEL)
     own, its = open_pair(name, str(vocoder or ""), files, adapters)
     manifest, acoustic = own.manifest, build.acoustic(own)
-    decoder = build.vocoder(build.fitted(its, acoustic.spec))
-    stages = f"acoustic.{manifest['family']}", f"vocoder.{its.manifest['family']}"
+    decoder, its_manifest = build.vocoder(build.fitted(its, acoustic.spec)), its.manifest
+    del own, its  # or no weight that is laid out anew could go before the last one is
+    stages = f"acoustic.{manifest['family']}", f"vocoder.{its_manifest['family']}"
     selection, decoding = place_pair(stages, device, found, cache.folder())
     _claim(selection, decoding)
     chosen_precision = _precision(manifest["name"], acoustic, precision, fast, selection)
@@ -79,11 +80,11 @@ def load(
     selection = replace(selection, dtype=chosen_precision.dtype, reason=reason)
     with turn(selection, decoding):
         acoustic = _placed(acoustic, selection, chosen_precision)
+        decoder.frugal = chosen_precision.int8  # who asks for small weights has little memory
         decoder = _ready(decoder, decoding)
-    decoder.frugal = chosen_precision.int8  # who asks for small weights has little memory
     trim()
     defaults = manifest.get("options", {}) | (acoustic.traits.fast_options if fast else {})
-    pair = published_pairs.as_published(manifest["name"], its.manifest["name"])
+    pair = published_pairs.as_published(manifest["name"], its_manifest["name"])
     return TTS(manifest["name"], acoustic, decoder, selection, defaults, decoding, pair)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 
 from vivavoce.errors import TextError
 
@@ -39,11 +39,6 @@ def cleaned(text: str) -> str:
 def has_sound(text: str) -> bool:
     """Whether there is a letter, a digit or a mark with a name."""
     return any(map(_is_sound, set(text)))
-
-
-def unknown_characters(text: str, vocabulary: Container[str]) -> tuple[str, ...]:
-    """Characters that are not in the vocabulary, each once, in order of appearance."""
-    return tuple(c for c in dict.fromkeys(text) if c not in vocabulary and not c.isspace())
 
 
 def describe(characters: Iterable[str], limit: int = 8) -> str:

@@ -25,19 +25,13 @@ ASCII_PARTS = re.compile(r"([a-zA-Z0-9]+(?:\.[0-9]+)?%?)")
 HAN = re.compile(r"[\u3007\u3400-\u4dbf\u4e00-\u9fff\ue815-\ue864\uf900-\ufaff]")
 
 
-def pinyin_tokens(text: str) -> list[str]:
-    """Tokens as the F5 checkpoints read them: `ni3` for a Han character, else the character.
-
-    A space is put before each Han character, and before a run of two or more ASCII characters that
-    follows something else. Raises MissingExtra for Han characters without the extra `zh`.
-    """
-    return aligned_pinyin(text)[0]
-
-
 def aligned_pinyin(text: str) -> tuple[list[str], list[int]]:
-    """The same tokens, and the place in `text` of the character each was read from.
+    """Tokens as the F5 checkpoints read them, and where in `text` each was read: `ni3` for a Han
+    character, else the character.
 
-    Every character has exactly one token; the spaces put between them have the place -1.
+    A space, whose place is -1, is put before each Han character, and before a run of two or more
+    ASCII characters that follows something else. Raises MissingExtra for Han characters without the
+    extra `zh`.
     """
     tokens: list[str] = []
     places: list[int] = []

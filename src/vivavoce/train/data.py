@@ -20,6 +20,9 @@ from vivavoce.train.prosody import Prosody
 from vivavoce.train.recipe import DataConfig
 from vivavoce.types import OnProgress, Tokens, no_progress
 
+SAME_S = 0.02
+"""A recording and its periodic part may differ by so much in length."""
+
 
 @dataclass(frozen=True)
 class Example:
@@ -232,9 +235,15 @@ def _encode(row: ManifestRow, task: Task, problems: list[str]) -> tuple[int, ...
 
 def _measure(row: ManifestRow, cache: FeatureCache, problems: list[str]) -> float:
     try:
+        seconds = cache.prepare(row.audio)
         if row.periodic is not None and "periodic" in cache.needs:
-            cache.prepare(row.periodic)
-        return cache.prepare(row.audio)
+            its = cache.prepare(row.periodic)
+            if abs(its - seconds) > SAME_S:
+                problems.append(
+                    f"{row.where}: {row.periodic.name} lasts {its:.3f} s, the recording "
+                    f"{seconds:.3f} s"
+                )
+        return seconds
     except (AudioError, UnknownFormat) as error:
         problems.append(f"{row.where}: {error.message}")
         return 0.0

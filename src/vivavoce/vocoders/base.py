@@ -49,7 +49,8 @@ class Vocoder(nn.Module, ABC):
     each side of a frame, that its samples depend on: a window with this context decodes exactly.
     `edge_frames` copies of the first and last frame are added before and after an utterance,
     then `tail_frames` of `tail_value` (at most `receptive_field`) that are not decoded to samples.
-    A `frugal` vocoder frees memory while it decodes, which is slower.
+    A vocoder that is `frugal` before `freeze` frees memory while it decodes and keeps weights only
+    once, which is slower.
     If `fits_any`, the vocoder is built for the features of the model in use.
     `condition_width` is D of the speaker vector of `decode`, 0 without one.
     """
@@ -105,8 +106,9 @@ class Vocoder(nn.Module, ABC):
         layers = [m for m in self.modules() if isinstance(m, (Conv, Upsampling))]
         on_cpu = any(layer.weight.device.type == "cpu" for layer in layers)
         best = choose_convolution(cache_folder if on_cpu else None)
+        shares = 1 if self.frugal else best.shares
         for layer in layers:
-            layer.freeze(best.narrowest, best.shares) if isinstance(layer, Conv) else layer.freeze()
+            layer.freeze(best.narrowest, shares) if isinstance(layer, Conv) else layer.freeze()
         return portable(self)
 
     def on_mlx(self) -> Vocoder:
