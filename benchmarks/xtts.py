@@ -73,6 +73,7 @@ def tasks(
             yield f"{name} greedy", lambda codes, side=sides[name]: side.decode(text, codes)
     if "batch" in rows:
         yield "float32 batch", lambda codes: plain.batch(all_texts, codes)
+        yield "float32 after batch", lambda _: plain.decode(text, 1, known=True)
     if "parts" in rows:
         if their:
             yield "peer vocoder", bare("vocode")

@@ -126,6 +126,8 @@ def _batch(seen: Seen) -> Iterator[Row]:
     theirs = seen.rate("peer greedy", seen.codes)
     note = seen.notes.get("batch", "")
     yield Row("batch", f"{BATCH} sentences, float32", "codes/s", ours, theirs, ">= 6", note)
+    after = seen.time("float32 after batch")
+    yield Row("batch", "first code of one sentence after them, voice heard before", "s", after)
 
 
 def _stream(seen: Seen) -> Iterator[Row]:

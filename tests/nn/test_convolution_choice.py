@@ -25,12 +25,13 @@ def test_a_measurement_is_kept(tmp_path, monkeypatch):
 
 
 def test_the_narrowest_from_which_all_wider_ones_gain(monkeypatch):
-    def found(**gains: float) -> ConvolutionChoice:
-        monkeypatch.setattr(convolution_choice, "_gain", lambda width, *_: gains[f"c{width}"])
+    def found(*gains: float) -> ConvolutionChoice:
+        times = iter([[1.0, 2.0], *([gain, 1.0] for gain in gains)])  # of shares, of each width
+        monkeypatch.setattr(convolution_choice, "least_seconds", lambda *_: next(times))
         return convolution_choice.measure()
 
-    assert found(c32=1.2, c64=1.4, c128=1.8).narrowest == 32
-    assert found(c32=1.2, c64=0.9, c128=1.8).narrowest == 128
-    slow = found(c32=1.2, c64=1.1, c128=0.8)
+    assert found(1.2, 1.4, 1.8).narrowest == 32
+    assert found(1.2, 0.9, 1.8).narrowest == 128
+    slow = found(1.2, 1.1, 0.8)
     assert slow.narrowest == NEVER
     assert "0.80" in slow.reason

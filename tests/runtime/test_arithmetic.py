@@ -185,7 +185,7 @@ def test_layers_for_few_rows_are_measured_by_themselves(tmp_path, monkeypatch, w
 def test_few_rows_are_packed_where_that_is_faster(monkeypatch, default_s, packed_s):
     from vivavoce.runtime import kernels
 
-    monkeypatch.setattr(kernels, "_least_seconds", lambda _runs, _repeats: [default_s, packed_s])
+    monkeypatch.setattr(kernels, "least_seconds", lambda _runs, _repeats: [default_s, packed_s])
     assert kernels._packed_rows_win.__wrapped__() == (default_s > packed_s)
 
 

@@ -4,7 +4,6 @@ each of its threads is to have a share of the signal: measured once per machine,
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ import torch
 
 from vivavoce.nn.convolution import Conv, laid_out
 from vivavoce.nn.toom_cook import NARROWEST, Filter, Workspace
-from vivavoce.runtime.kernels import CACHE_FILE, machine_key
+from vivavoce.runtime.kernels import CACHE_FILE, least_seconds, machine_key
 from vivavoce.runtime.measurements import MeasurementCache
 
 WIDTHS = (32, 64, 128)
@@ -24,7 +23,7 @@ VALUES = 2**17
 """Steps times channels of the signal that is convolved: some 0.3 ms for 32 channels."""
 MOST_SHARES, SHARED = 4, 64
 """Threads up to which each may have its share, with its copy of the filters; channels tried so."""
-VERSION = 2
+VERSION = 3
 """Raised when something else is measured."""
 
 
@@ -47,11 +46,13 @@ def choose_convolution(cache_folder: Path | None) -> ConvolutionChoice:
     return cache.recall(key, ConvolutionChoice, measure)
 
 
+@torch.inference_mode()
 def measure(repeats: int = 7) -> ConvolutionChoice:
     """Time one convolution of each width both ways, in turn."""
     threads = torch.get_num_threads()
-    ways = {1, threads} if threads <= MOST_SHARES else {1}
-    shares = min(ways, key=lambda way: _seconds(_fewer(SHARED, way), repeats))
+    ways = sorted({1, threads} if threads <= MOST_SHARES else {1})
+    times = least_seconds([_fewer(SHARED, way) for way in ways], repeats)
+    shares = ways[times.index(min(times))]
     gains = {width: _gain(width, shares, repeats) for width in WIDTHS}
     narrowest = NEVER
     for width in reversed(WIDTHS):
@@ -69,7 +70,8 @@ def _gain(channels: int, shares: int, repeats: int) -> float:
     layer = Conv(channels, channels, TAPS, DILATION).requires_grad_(False)
     layer.freeze(NEVER)
     x = laid_out(torch.ones(1, channels, VALUES // channels))
-    return _seconds(lambda: layer(x), repeats) / _seconds(_fewer(channels, shares), repeats)
+    direct, fewer = least_seconds((lambda: layer(x), _fewer(channels, shares)), repeats)
+    return direct / fewer
 
 
 def _fewer(channels: int, shares: int) -> Callable[[], object]:
@@ -79,14 +81,3 @@ def _fewer(channels: int, shares: int) -> Callable[[], object]:
     rows = torch.ones(f.reach + length + f.spare, channels)
     space = Workspace([f])
     return lambda: [at for at, _ in f(rows, f.reach, length, space)]
-
-
-@torch.inference_mode()
-def _seconds(work: Callable[[], object], repeats: int) -> float:
-    """The least of several: what else the machine does lengthens some of them."""
-    best = float("inf")
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        work()
-        best = min(best, time.perf_counter() - begin)
-    return best

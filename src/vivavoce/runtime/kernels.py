@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 
 KERNELS = ("auto", "default", "onednn")
 CACHE_FILE = "kernels.json"
-VERSION = 3
+VERSION = 4
 """Raised when something else is measured."""
 
+MOST_ROUNDS = 60
+SETTLED = 0.97
+"""A round that is not faster than this share of the best so far has improved nothing."""
 MIN_GAIN = 1.05
 """oneDNN must be this many times as fast: less is not worth a second path."""
 MAX_ERROR = 1e-5
@@ -98,7 +101,7 @@ def prepare_for_inference(
 
 
 def choose_kernel(cache_folder: Path | None) -> KernelChoice:
-    """The faster kernel for linear layers, from the cache or measured now (under 0.1 s).
+    """The faster kernel for linear layers, from the cache or measured now (some 0.1 s).
 
     Without a folder to keep the answer nothing is measured: a choice that can change from run to
     run would change the last digits of the result with it.
@@ -111,7 +114,7 @@ def choose_kernel(cache_folder: Path | None) -> KernelChoice:
     return cache.recall(machine_key(), KernelChoice, measure)
 
 
-def measure(repeats: int = 5) -> KernelChoice:
+def measure(repeats: int = 10) -> KernelChoice:
     """Time one product both ways, in turn, and compare the results."""
     import torch
 
@@ -157,7 +160,7 @@ def _race(
     packed = pack(weight, rows)
     runs = (lambda: linear(x, weight, bias), lambda: packed_linear(x, packed, bias))
     error = _difference(runs[1](), runs[0]())
-    times = _least_seconds(runs, repeats)
+    times = least_seconds(runs, repeats)
     return dict(zip(("default", "onednn"), times, strict=True)), {"onednn": error}
 
 
@@ -177,17 +180,12 @@ def _half(
         return {}, {}
     expected = torch.nn.functional.linear(x, weight, bias)
     x, weight, bias = (t.bfloat16() for t in (x, weight, bias))
-    best, error = float("inf"), float("inf")
     with contextlib.suppress(RuntimeError):
         packed = pack(weight)
         error = _difference(packed_linear(x, packed, bias).float(), expected)
-        for _ in range(repeats):
-            start = time.perf_counter()
-            packed_linear(x, packed, bias)
-            best = min(best, time.perf_counter() - start)
-    if best == float("inf"):
-        return {}, {}
-    return {"bfloat16": best}, {"bfloat16": error}
+        (best,) = least_seconds((lambda: packed_linear(x, packed, bias),), repeats)
+        return {"bfloat16": best}, {"bfloat16": error}
+    return {}, {}
 
 
 def _difference(found: torch.Tensor, expected: torch.Tensor) -> float:
@@ -232,7 +230,7 @@ def _separate_wins(dtype: torch.dtype, repeats: int = 15) -> bool:
     generator = torch.Generator().manual_seed(0)
     q, k, v = ((torch.randn(ATTENTION, generator=generator) / 3).to(dtype) for _ in range(3))
     with torch.inference_mode():
-        fused_s, separate_s = _least_seconds(
+        fused_s, separate_s = least_seconds(
             (lambda: fused(q, k, v), lambda: blocked_attention(q, k, v)), repeats
         )
     return fused_s >= MIN_GAIN * separate_s
@@ -256,19 +254,27 @@ def _vector_wins(repeats: int = 9) -> bool:
         x, weight, bias = (tensor.bfloat16() for tensor in numbers)
         runs = (lambda: packed_linear(x, weight, bias), lambda: vector_linear(x, weight, bias))
         error = _difference(runs[1]().float(), vector_linear(*numbers))
-        packed_s, vector_s = _least_seconds(runs, repeats)
+        packed_s, vector_s = least_seconds(runs, repeats)
         return packed_s >= MIN_GAIN * vector_s and error <= MAX_ERROR_BFLOAT16
     return False
 
 
-def _least_seconds(runs: Sequence[Callable[[], object]], repeats: int) -> list[float]:
-    """Of each, in turn: whatever else the machine does then hits all alike."""
-    best = [float("inf")] * len(runs)
-    for _ in range(repeats):
+def least_seconds(runs: Sequence[Callable[[], object]], repeats: int) -> list[float]:
+    """Of each, in turn, until `repeats` rounds have improved none of them.
+
+    Other processes can slow down all of the first rounds: oneDNN once seemed a third as fast.
+    """
+    best, without_gain = [float("inf")] * len(runs), 0
+    for _ in range(MOST_ROUNDS):
+        before = list(best)
         for number, run in enumerate(runs):
             start = time.perf_counter()
             run()
             best[number] = min(best[number], time.perf_counter() - start)
+        settled = all(new > SETTLED * old for new, old in zip(best, before, strict=True))
+        without_gain = without_gain + 1 if settled else 0
+        if without_gain == repeats:
+            break
     return best
 
 
