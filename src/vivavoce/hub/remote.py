@@ -6,7 +6,6 @@ through huggingface_hub and its cache (`HF_HOME`, `HF_TOKEN`, `HF_ENDPOINT` are 
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -174,16 +173,16 @@ def _endpoint() -> str:
 def _hub_file(source: Source, progress: OnProgress | None) -> Path:
     from huggingface_hub import hf_hub_download
 
-    options: dict[str, Any] = {
-        "revision": source.revision or None,
-        "cache_dir": paths.hub(),
-        "endpoint": _endpoint(),
-        "token": os.environ.get("HF_TOKEN") or None,
-    }
-    # Older releases of huggingface_hub 1.x show their own bar and cannot report.
-    if "tqdm_class" in inspect.signature(hf_hub_download).parameters:
-        options["tqdm_class"] = _bar(source.file, progress)
-    return Path(str(hf_hub_download(source.repo, source.file, **options)))
+    found = hf_hub_download(
+        source.repo,
+        source.file,
+        revision=source.revision or None,
+        cache_dir=paths.hub(),
+        endpoint=_endpoint(),
+        token=os.environ.get("HF_TOKEN") or None,
+        tqdm_class=_bar(source.file, progress),
+    )
+    return Path(found)
 
 
 @contextmanager
