@@ -4,7 +4,8 @@
 
 Both sides take turns, in two processes. `--json` gets a list of objects: name, ours_s, peer_s,
 ratio, max_abs_error. The first error is that of our mel beside the peer's; those of lower
-precision and of fewer steps are beside our own float32 mel of the same steps. With `--bigvgan`
+precision and of fewer steps are beside our own float32 mel of the same steps. `share` is what the
+products alone would take at the rate of a large square one, of what was taken. With `--bigvgan`
 the vocoder is raced too, against a checkout of its publication (benchmarks/bigvgan.py).
 """
 
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from math import nan
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -29,6 +31,7 @@ from torch import Tensor
 from benchmarks import bigvgan, peer
 from vivavoce.checkpoints import read as checkpoint
 from vivavoce.checkpoints.remap import strict_load, without_numbers
+from vivavoce.diagnose.floor import CountProducts, MachineFloor
 from vivavoce.hub import paths as cache
 from vivavoce.models.f5.config import F5Options
 from vivavoce.models.f5.family import FAMILY
@@ -37,6 +40,7 @@ from vivavoce.runtime import choose_precision
 from vivavoce.runtime.arithmetic import choose_arithmetic
 
 SAMPLE_SEED = 7
+SIDE = 2048
 FAST = 7
 """Steps of the fast preset."""
 
@@ -83,6 +87,19 @@ def timed(run: Callable[[], Tensor]) -> tuple[float, Tensor]:
     return time.perf_counter() - begin, found
 
 
+def rate(dtype: torch.dtype) -> float:
+    """GFLOP/s of a large square product, the best of several."""
+    a = torch.ones(SIDE, SIDE, dtype=dtype)
+    return 2e-9 * SIDE**3 / min(timed(lambda: a @ a)[0] for _ in range(9))
+
+
+def step_gflop(model: Any, folder: Path, frames: int) -> float:
+    """Of the products of one evaluation, attention's too."""
+    with CountProducts(MachineFloor(1.0, float("inf"))) as counted:
+        work(model, folder, frames, 1)()
+    return counted.seconds
+
+
 def measure(options: argparse.Namespace, folder: Path, worker: peer.Peer) -> list[dict[str, Any]]:
     runs: dict[str, tuple[str, int]] = {
         f"float32, {options.steps} steps": ("float32", options.steps),
@@ -93,9 +110,12 @@ def measure(options: argparse.Namespace, folder: Path, worker: peer.Peer) -> lis
     models = {precision: ours(folder, precision) for precision in ("float32", "bfloat16")}
     gc.collect()
     seconds: dict[str, list[float]] = {name: [] for name in (*runs, "peer")}
+    rates: dict[str, list[float]] = {precision: [] for precision in models}
     mels: dict[str, Tensor] = {}
     for _ in range(options.runs):
         seconds["peer"].append(worker.ask("run")["wall"])
+        for precision, found in rates.items():
+            found.append(rate(getattr(torch, precision)))
         for name, (precision, steps) in runs.items():
             spent, mels[name] = timed(work(models[precision], folder, options.frames, steps))
             seconds[name].append(spent)
@@ -106,12 +126,15 @@ def measure(options: argparse.Namespace, folder: Path, worker: peer.Peer) -> lis
     beside[first] = reference
     beside[f"float32, {FAST} steps"] = mels[first]
     theirs = median(seconds["peer"])
+    gflop = step_gflop(models["float32"], folder, options.frames)
+    floors = {n: gflop * steps / median(rates[precision]) for n, (precision, steps) in runs.items()}
     return [
         {
             "name": f"F5-TTS v1 Base, {name}",
             "ours_s": round(median(seconds[name]), 3),
             "peer_s": round(theirs, 3),
             "ratio": round(median(seconds[name]) / theirs, 4),
+            "share": round(floors[name] / median(seconds[name]), 3),
             "max_abs_error": float((mels[name] - beside[name]).abs().max()),
         }
         for name in runs
@@ -162,7 +185,8 @@ def main() -> None:
     for row in results:
         print(
             f"{row['name']:45} ours {row['ours_s']:8.2f} s, peer {row['peer_s']:8.2f} s, ratio "
-            f"{row['ratio']:.3f}, largest difference {row['max_abs_error']:.1e}"
+            f"{row['ratio']:.3f}, share of the floor {row.get('share', nan):.2f}, "
+            f"largest difference {row['max_abs_error']:.1e}"
         )
     if options.json:
         options.json.write_text(json.dumps(results, indent=1) + "\n")
