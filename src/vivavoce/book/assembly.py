@@ -26,7 +26,6 @@ LEAD_S = 0.03
 """Stays before the first sound of a passage: soft consonants are in it."""
 TOLERANCE_DB = 0.05
 MOST_PASSES = 4
-TRIM_EVERY = 8
 
 
 @dataclass(frozen=True)
@@ -125,9 +124,8 @@ class Assembly:
     def samples(self, part: SpokenChapter, level: Level) -> Iterator[NDArray[np.float32]]:
         """Those of a chapter, passage by passage, with the silence around it."""
         yield np.zeros(round(HEAD_S * self.rate), np.float32)
-        for number, passage in enumerate(part.passages):
-            if number % TRIM_EVERY == 0:
-                trim()  # what passages of all lengths have left
+        for passage in part.passages:
+            trim()  # what passages of all lengths have left
             spoken = self.get(passage)
             if spoken is None:
                 raise OutputError(
