@@ -27,7 +27,7 @@ CACHE_FILE = "kernels.json"
 VERSION = 4
 """Raised when something else is measured."""
 
-MOST_ROUNDS = 60
+MOST_S = 1.0
 SETTLED = 0.97
 """A round that is not faster than this share of the best so far has improved nothing."""
 MIN_GAIN = 1.05
@@ -260,12 +260,13 @@ def _vector_wins(repeats: int = 9) -> bool:
 
 
 def least_seconds(runs: Sequence[Callable[[], object]], repeats: int) -> list[float]:
-    """Of each, in turn, until `repeats` rounds have improved none of them.
+    """Of each, in turn, until `repeats` rounds have improved none of them, or for `MOST_S`.
 
     Other processes can slow down all of the first rounds: oneDNN once seemed a third as fast.
     """
     best, without_gain = [float("inf")] * len(runs), 0
-    for _ in range(MOST_ROUNDS):
+    end = time.perf_counter() + MOST_S
+    while without_gain < repeats and time.perf_counter() < end:
         before = list(best)
         for number, run in enumerate(runs):
             start = time.perf_counter()
@@ -273,8 +274,6 @@ def least_seconds(runs: Sequence[Callable[[], object]], repeats: int) -> list[fl
             best[number] = min(best[number], time.perf_counter() - start)
         settled = all(new > SETTLED * old for new, old in zip(best, before, strict=True))
         without_gain = without_gain + 1 if settled else 0
-        if without_gain == repeats:
-            break
     return best
 
 
