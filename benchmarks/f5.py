@@ -4,9 +4,10 @@
 
 Both sides take turns, in two processes. `--json` gets a list of objects: name, ours_s, peer_s,
 ratio, max_abs_error. The first error is that of our mel beside the peer's; those of lower
-precision and of fewer steps are beside our own float32 mel of the same steps. `share` is what the
-products alone would take at the rate of a large square one, of what was taken. With `--bigvgan`
-the vocoder is raced too, against a checkout of its publication (benchmarks/bigvgan.py).
+precision and of fewer steps are beside our own float32 mel of the same steps. `share` is the
+time that the products alone would take at the rate of a large square one, divided by ours. With
+`--bigvgan` the vocoder is raced too, against a checkout of its publication
+(benchmarks/bigvgan.py).
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from vivavoce.models.f5.family import FAMILY
 from vivavoce.models.f5.sampler import evaluations, guided, sample
 from vivavoce.runtime import choose_precision
 from vivavoce.runtime.arithmetic import choose_arithmetic
+from vivavoce.runtime.kernels import least_seconds
 
 SAMPLE_SEED = 7
 SIDE = 2048
@@ -90,7 +92,7 @@ def timed(run: Callable[[], Tensor]) -> tuple[float, Tensor]:
 def rate(dtype: torch.dtype) -> float:
     """GFLOP/s of a large square product, the best of several."""
     a = torch.ones(SIDE, SIDE, dtype=dtype)
-    return 2e-9 * SIDE**3 / min(timed(lambda: a @ a)[0] for _ in range(9))
+    return 2e-9 * SIDE**3 / least_seconds((lambda: a @ a,), 5)[0]
 
 
 def step_gflop(model: Any, folder: Path, frames: int) -> float:

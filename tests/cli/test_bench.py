@@ -34,6 +34,12 @@ def test_no_runs_measure_nothing(cli, loads):
     assert loads == []
 
 
+def test_soaking_needs_utterances(cli):
+    result = cli("bench", "--soak", "-3")
+    assert result.code == 2
+    assert "--soak is -3" in result.err
+
+
 def test_a_device_that_is_none_is_a_usage_error(cli):
     result = cli("bench", "--device", "tpu")
     assert (result.code, result.out) == (2, "")

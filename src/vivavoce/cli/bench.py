@@ -43,6 +43,8 @@ def bench(
     Reports loading, first audio and real-time factor, per stage. With --soak it reports resident
     memory over many utterances, and exits with 1 if it grows by more than 5 % after the first 100.
     """
+    if soak < 0:
+        raise UsageError(f"--soak is {soak}.", "Use 1 or more.")
     if soak:
         _soaked(soak, model, vocoder, device, as_json)
         return

@@ -49,8 +49,8 @@ class Vocoder(nn.Module, ABC):
     each side of a frame, that its samples depend on: a window with this context decodes exactly.
     `edge_frames` copies of the first and last frame are added before and after an utterance,
     then `tail_frames` of `tail_value` (at most `receptive_field`) that are not decoded to samples.
-    A vocoder that is `frugal` before `freeze` frees memory while it decodes and keeps weights only
-    once, which is slower.
+    A vocoder that is `frugal` before `freeze` frees memory while it decodes and keeps one copy of
+    its filters for all threads, which is slower.
     If `fits_any`, the vocoder is built for the features of the model in use.
     `condition_width` is D of the speaker vector of `decode`, 0 without one.
     """
