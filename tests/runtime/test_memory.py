@@ -16,6 +16,7 @@ from vivavoce.runtime.memory import (
     release_unused,
     trim,
     usable,
+    utterance_ended,
 )
 
 
@@ -158,3 +159,23 @@ print(before - memory("cpu").used)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(done.stdout) > 90e6
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator")
+def test_holes_that_utterances_leave_go_back_once_they_add_up():
+    code = """
+from vivavoce.runtime import memory
+from vivavoce.runtime.memory import utterance_ended
+utterance_ended()
+before = memory("cpu").used
+blocks = [bytearray(100_000) for _ in range(1500)]
+last = bytearray(100_000)  # keeps glibc from giving back what lies below it
+del blocks
+held = memory("cpu").used
+utterance_ended()
+print(before, held, memory("cpu").used)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    before, held, after = map(int, done.stdout.split())
+    assert held - before > 140e6
+    assert after - before < 10e6

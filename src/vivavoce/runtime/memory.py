@@ -7,7 +7,6 @@ import ctypes
 import mmap
 import os
 import sys
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -54,7 +53,7 @@ def memory(device: torch.device | str = "cpu") -> Memory:
     if device.type == "mps":
         used = torch.mps.driver_allocated_memory()
         return Memory(used, None, max(0, torch.mps.recommended_max_memory() - used))
-    return Memory(_status("VmRSS"), peak_memory(), _free())
+    return Memory(_resident(), peak_memory(), _free())
 
 
 LONGEST_DIMENSION = 65_536
@@ -136,6 +135,12 @@ def _status(field: str) -> int | None:
     return None
 
 
+def _resident() -> int | None:
+    with contextlib.suppress(OSError):
+        return int(Path("/proc/self/statm").read_bytes().split()[1]) * mmap.PAGESIZE
+    return None
+
+
 def _free() -> int | None:
     with contextlib.suppress(OSError):
         for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
@@ -166,19 +171,26 @@ def keep_large_blocks_apart(size: int = 1 << 20) -> None:
 
 
 _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -3, -1
-TRIM_EVERY = 4
-_spoken = count(1)
+HOLES = 48 << 20
+"""Bytes by which the process may grow before it gives back what is free. Below 32 MB what an
+utterance works in counts as growth, and every one of them pays for new pages."""
+_least: int | None = None  # held since memory was last given back
 
 
 def utterance_ended() -> None:
-    """Give freed memory back to the system after every fourth call.
+    """Give freed memory back to the system where the process has grown by `HOLES`.
 
     Utterances of all lengths leave holes of all sizes, which the allocator keeps: after 200
     utterances of a VITS voice 200 MB were free and not given back. MLX keeps memory for every size
     of array that it has met, and gives it back every time.
     """
-    if next(_spoken) % TRIM_EVERY == 0:
-        trim()
+    global _least
+    if (held := _resident()) is not None:
+        if _least is not None and held > _least + HOLES:
+            trim()
+            _least = _resident()
+        elif _least is None or held < _least:
+            _least = held
     if (mlx := sys.modules.get("vivavoce.runtime.mlx")) is not None:
         mlx.let_go()
 
