@@ -167,6 +167,25 @@ def test_attention_is_measured_once_per_format(tmp_path, monkeypatch):
 
 
 @onednn
+@pytest.mark.parametrize(("full_s", "half_s"), [(2.0, 1.0), (1.0, 2.0), (1.0, 1.0)])
+def test_a_query_in_bfloat16_where_that_is_faster(tmp_path, monkeypatch, full_s, half_s):
+    from vivavoce.runtime import kernels
+    from vivavoce.runtime.attention import attends
+
+    cpu, cuda = torch.device("cpu"), torch.device("cuda")
+    monkeypatch.setattr(kernels, "least_seconds", lambda _runs, _repeats: [full_s, half_s])
+    kernels._half_keys_win.cache_clear()
+    half = full_s > half_s and attends(torch.bfloat16)
+    expected = torch.bfloat16 if half else torch.float32
+    for lower in (Arithmetic(torch.bfloat16), Arithmetic(int8=True)):
+        assert replace(lower, cache_folder=tmp_path).attention_dtype(cpu) == expected
+        assert lower.attention_dtype(cpu) == torch.float32  # nowhere to keep a measurement
+        assert lower.attention_dtype(cuda) == lower.dtype
+    assert Arithmetic(cache_folder=tmp_path).attention_dtype(cpu) == torch.float32
+    kernels._half_keys_win.cache_clear()
+
+
+@onednn
 @pytest.mark.parametrize("wins", [True, False])
 def test_layers_for_few_rows_are_measured_by_themselves(tmp_path, monkeypatch, wins):
     """Where many rows are best left to torch's own kernel, eight need not be."""

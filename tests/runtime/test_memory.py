@@ -16,7 +16,6 @@ from vivavoce.runtime.memory import (
     release_unused,
     trim,
     usable,
-    utterance_ended,
 )
 
 

@@ -13,12 +13,9 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from vivavoce.nn.gpt_block import GptBlocks
 from vivavoce.nn.kv_cache import KVCache, Spaces, Span
-from vivavoce.runtime.arithmetic import Arithmetic, RowLayout, linear_gelu
-from vivavoce.runtime.attention import additive, cached_attention
-from vivavoce.runtime.memory import trim
-
-MLP_FACTOR = 4
+from vivavoce.runtime.arithmetic import Arithmetic, RowLayout
 
 
 class GptSizes(Protocol):
@@ -50,45 +47,6 @@ class GptSizes(Protocol):
     def voice_positions(self) -> int: ...
 
 
-class GptBlock(nn.Module):
-    """Attention and feed-forward, each on the normalised input and added to it.
-
-    Products run in the arithmetic's type; what is added up stays in float32.
-    """
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.dtype = self.attention_dtype = torch.float32
-        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.qkv: nn.Module = nn.Linear(width, 3 * width)
-        self.out: nn.Module = nn.Linear(width, width)
-        self.up: nn.Module = nn.Linear(width, MLP_FACTOR * width)
-        self.down: nn.Module = nn.Linear(MLP_FACTOR * width, width)
-
-    def forward(self, x: Tensor, layer: int, cache: KVCache | None, span: Span | None) -> Tensor:
-        """`[B, N, W]`; without a cache all positions are there and each sees those before it."""
-        qkv = self.qkv(self.norm1(x).to(self.dtype)).to(self.attention_dtype)
-        qkv = qkv.view(*x.shape[:2], 3, self.heads, -1)
-        q, kv, mask = qkv.select(2, 0).transpose(1, 2), qkv.narrow(2, 1, 2), None
-        if cache is None or span is None:
-            kv = kv.permute(0, 2, 3, 1, 4)
-        else:
-            kv, mask = cache.update(layer, kv, span), span.mask
-        k, v = kv.unbind(1)
-        heard = cached_attention(q, k, v, mask, causal=cache is None).transpose(1, 2)
-        x = x + self.out(heard.reshape(x.shape).to(self.dtype))
-        return x + self.down(linear_gelu(self.up, self.norm2(x).to(self.dtype)))
-
-    def freeze(self, arithmetic: Arithmetic) -> None:
-        self.dtype = arithmetic.dtype
-        # CPUs are faster at this in float32, and for other devices half the memory is.
-        on_cpu = self.norm1.weight.device.type == "cpu"
-        self.attention_dtype = torch.float32 if on_cpu else arithmetic.dtype
-        for name in ("qkv", "out", "up", "down"):
-            setattr(self, name, arithmetic.linear(getattr(self, name), few_rows=True))
-
-
 class GptEngine(Protocol):
     """What computes the blocks in torch's place."""
 
@@ -108,7 +66,7 @@ class Gpt(nn.Module):
         self.code_embedding = nn.Embedding(config.code_tokens, width)
         self.text_positions = nn.Embedding(config.max_text + 2, width)
         self.code_positions = nn.Embedding(config.max_codes + 3, width)
-        self.blocks = nn.ModuleList(GptBlock(width, config.heads) for _ in range(config.depth))
+        self.blocks = GptBlocks(config.depth, width, config.heads)
         self.norm = nn.LayerNorm(width)
         self.final_norm = nn.LayerNorm(width)
         self.code_head: nn.Module = nn.Linear(width, config.code_tokens)
@@ -117,14 +75,8 @@ class Gpt(nn.Module):
         self.spaces = Spaces()
         self.engine: GptEngine | None = None
 
-    @property
-    def layers(self) -> list[GptBlock]:
-        return [block for block in self.blocks if isinstance(block, GptBlock)]
-
     def freeze(self, arithmetic: Arithmetic) -> None:
-        for block in self.layers:
-            block.freeze(arithmetic)
-            trim()  # what its layers were made over from
+        self.blocks.freeze(arithmetic)
         exact = replace(arithmetic, dtype=torch.float32, int8=False)
         self.code_head = exact.linear(self.code_head, few_rows=True)
         self.row_layout = RowLayout(self)
@@ -136,11 +88,7 @@ class Gpt(nn.Module):
         return config.voice_positions + config.max_text + 2 + config.max_codes + 3
 
     def cache(self, rows: int) -> KVCache:
-        if self.engine is not None:
-            return self.engine.cache(rows)
-        like = self.norm.weight.to(self.layers[0].attention_dtype)
-        heads = self.config.heads
-        return KVCache(self.config.depth, rows, heads, self.config.width // heads, like)
+        return (self.engine or self.blocks).cache(rows)
 
     def text(self, ids: Tensor) -> Tensor:
         """START, the ids `[B, L]`, STOP as `[B, L + 2, W]`."""
@@ -165,11 +113,7 @@ class Gpt(nn.Module):
         """
         if self.engine is not None:
             return self.engine(x, cache, span)
-        if span is not None and span.mask is not None:
-            span = replace(span, mask=additive(span.mask, self.layers[0].attention_dtype))
-        for layer, block in enumerate(self.blocks):
-            x = block(x, layer, cache, span)
-        return self.final_norm(self.norm(x))
+        return self.final_norm(self.norm(self.blocks(x, cache, span)))
 
     def teacher_forced(self, latents: Tensor, ids: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
         """All at once: states of the text `[B, L + 2, W]` and, from START on, of the codes.

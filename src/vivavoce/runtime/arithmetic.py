@@ -18,12 +18,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vivavoce.runtime.kernels import (
+    attends_in_half,
     choose_kernel,
     one_row_as_vector,
     packed_rows,
     separate_attention,
 )
-from vivavoce.runtime.onednn import PackedLinear, StreamedLinear
+from vivavoce.runtime.onednn import Gelu, PackedLinear, StreamedLinear
 
 if TYPE_CHECKING:
     from vivavoce.runtime.precision import Precision
@@ -59,6 +60,17 @@ class Arithmetic:
     def as_vector(self) -> bool:
         """Whether one row in bfloat16 is to be a vector; likewise."""
         return self.dtype == torch.bfloat16 and one_row_as_vector(self.cache_folder)
+
+    def attention_dtype(self, device: torch.device) -> torch.dtype:
+        """Of queries, keys and values of a decoder: what is fastest, which CPUs measure.
+
+        A CPU is asked only where products are of a lower type, or rounded to int8, anyway.
+        """
+        if device.type != "cpu":
+            return self.dtype
+        lower = self.int8 or self.dtype == torch.bfloat16
+        half = lower and attends_in_half(self.cache_folder)
+        return torch.bfloat16 if half else torch.float32
 
     def linear(self, layer: nn.Module, few_rows: bool = False) -> nn.Module:
         """A loaded layer as one that computes like this; with `few_rows` at its best for one.
@@ -144,8 +156,8 @@ class RowLayout:
                 layer.for_many_rows() if self.users else layer.for_one_row()
 
 
-def linear_gelu(layer: nn.Module, x: Tensor) -> Tensor:
-    """GELU (its tanh form) of a linear layer, in one kernel where there is one."""
+def linear_gelu(layer: nn.Module, x: Tensor, form: Gelu = "tanh") -> Tensor:
+    """GELU of a linear layer, in one kernel where there is one."""
     if isinstance(layer, PackedLinear):
-        return layer.gelu(x)
-    return F.gelu(layer(x), approximate="tanh")
+        return layer.gelu(x, form)
+    return F.gelu(layer(x), approximate=form)

@@ -55,16 +55,20 @@ class Int8Linear(nn.Module):
         return self._rows(x.reshape(-1, self.in_features)).view(*x.shape[:-1], self.out_features)
 
     def _rows(self, x: Tensor) -> Tensor:
-        """As torch rounds one row: `x / scale + zero`, zero being a whole number itself."""
-        low, high = x.amin(-1, keepdim=True).clamp_max(0), x.amax(-1, keepdim=True).clamp_min(TINY)
-        scale = ((high.double() - low.double()) / self.levels).float()
-        from_low, from_high = -low / scale, self.levels - high / scale
-        zero = torch.where(-from_low < from_high, from_low, from_high).round().clamp(0, self.levels)
-        scale = scale.clamp_min(SMALLEST_SCALE)
-        whole = (x * (1 / scale) + zero).round().clamp(0, self.levels)
+        """As torch rounds one row: `x / scale + zero`, zero being a whole number itself.
+
+        The product rounds what it is given once more, by a step of 1.
+        """
+        low, high = torch.aminmax(x, dim=-1, keepdim=True)
+        low, high = low.clamp_max_(0), high.clamp_min_(TINY)
+        scale = ((high.double() - low) / self.levels).float()
+        zero = (-low / scale).round_()
+        scale.clamp_min_(SMALLEST_SCALE)
+        whole = torch.addcmul(zero, x, scale.reciprocal()).clamp_(0, self.levels)
         whole = torch.cat([whole, self.ends])
         found = torch.ops.quantized.linear_dynamic(whole, self._packed, self.reduced)[:-1]
-        return (found - self.bias - zero * self.sums) * scale + self.bias
+        found = torch.addcmul(found, zero, self.sums, value=-1)
+        return torch.lerp(self.bias, found, scale)
 
 
 def available() -> bool:

@@ -11,7 +11,7 @@ import copy
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +40,8 @@ SHAPE = (128, 512, 1536)
 """Rows, inputs and outputs of the product that is timed: 0.2 GFLOP, some 2 ms a core."""
 FEW = (8, 1024, 4096)
 """The same of a product of few rows: 67 MFLOP, 16 MB of weights."""
+KEYS = (8, 16, 512, 64)
+"""Layers, heads, positions and width of what one query attends to: 16 MB."""
 ATTENTION = (1, 3, 1024, 64)
 """Rows, heads, positions and width of the attention that is timed: 0.8 GFLOP."""
 
@@ -214,6 +216,11 @@ def one_row_as_vector(cache_folder: Path | None) -> bool:
     return _kept(cache_folder, "a row in bfloat16 as a vector", _vector_wins)
 
 
+def attends_in_half(cache_folder: Path | None) -> bool:
+    """Whether one query attends faster here to keys and values in bfloat16; likewise."""
+    return _kept(cache_folder, "one query in bfloat16", _half_keys_win)
+
+
 def _kept(cache_folder: Path | None, what: str, measure: Callable[[], bool]) -> bool:
     if cache_folder is None or not _has_onednn():
         return False
@@ -257,6 +264,31 @@ def _vector_wins(repeats: int = 9) -> bool:
         packed_s, vector_s = least_seconds(runs, repeats)
         return packed_s >= MIN_GAIN * vector_s and error <= MAX_ERROR_BFLOAT16
     return False
+
+
+@cache
+def _half_keys_win(repeats: int = 9) -> bool:
+    import torch
+    from torch.nn.functional import scaled_dot_product_attention
+
+    from vivavoce.runtime.attention import attends
+
+    if not attends(torch.bfloat16):
+        return False
+    generator = torch.Generator().manual_seed(0)
+    kept = torch.randn(KEYS, generator=generator)
+    query = torch.randn(KEYS[1], 1, KEYS[3], generator=generator)
+    sets = [(query, kept), (query.bfloat16(), kept.bfloat16())]
+
+    def run(query: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
+        heard = [scaled_dot_product_attention(query[None], x[None], x[None]) for x in kept]
+        return torch.cat(heard)
+
+    with torch.inference_mode():
+        runs = [partial(run, *one) for one in sets]
+        error = _difference(runs[1]().float(), runs[0]())
+        full_s, half_s = least_seconds(runs, repeats)
+    return full_s >= MIN_GAIN * half_s and error <= MAX_ERROR_BFLOAT16
 
 
 def least_seconds(runs: Sequence[Callable[[], object]], repeats: int) -> list[float]:

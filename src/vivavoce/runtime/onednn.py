@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vivavoce.runtime.memory import in_large_pages
 
+Gelu = Literal["tanh", "none"]
 MANY_ROWS = 8
 MIN_WEIGHTS = 524288
 """Smaller layers lost time at some numbers of rows, larger ones at none (docs/decisions/LOG.md)."""
@@ -46,10 +49,10 @@ class PackedLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return packed_linear(x, self._packed, self.bias)
 
-    def gelu(self, x: Tensor) -> Tensor:
-        """GELU (its tanh form) of the layer, without another pass over memory."""
+    def gelu(self, x: Tensor, form: Gelu = "tanh") -> Tensor:
+        """GELU of the layer, without another pass over memory; the form as torch names it."""
         operator = torch.ops.mkldnn._linear_pointwise
-        return operator(x, self._packed, self.bias, "gelu", [], "tanh")
+        return operator(x, self._packed, self.bias, "gelu", [], form)
 
 
 class StreamedLinear(PackedLinear):
@@ -74,10 +77,10 @@ class StreamedLinear(PackedLinear):
             return F.linear(x, self._packed, self.bias)
         return super().forward(x)
 
-    def gelu(self, x: Tensor) -> Tensor:
+    def gelu(self, x: Tensor, form: Gelu = "tanh") -> Tensor:
         if self.few_rows and (self.default or self.as_vector):
-            return F.gelu(self(x), approximate="tanh")
-        return super().gelu(x)
+            return F.gelu(self.forward(x), approximate=form)
+        return super().gelu(x, form)
 
     def for_many_rows(self) -> None:
         """In oneDNN's order: a third faster for eight rows, and slower for one."""

@@ -2,55 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vivavoce.models.bark.config import BOOKS, POSITIONS, GptConfig
+from vivavoce.nn.gpt_block import GptBlocks
 from vivavoce.nn.kv_cache import KVCache, Span
-from vivavoce.runtime.arithmetic import Arithmetic
-from vivavoce.runtime.attention import additive, cached_attention
-from vivavoce.runtime.memory import trim
-
-
-class BarkBlock(nn.Module):
-    """Attention and feed-forward, each on the normalised input and added to it."""
-
-    def __init__(self, config: GptConfig) -> None:
-        super().__init__()
-        width, bias = config.width, config.bias
-        self.heads, self.dtype = config.heads, torch.float32
-        self.norm1, self.norm2 = (nn.LayerNorm(width, bias=config.norm_bias) for _ in range(2))
-        self.qkv: nn.Module = nn.Linear(width, 3 * width, bias)
-        self.out: nn.Module = nn.Linear(width, width, bias)
-        self.up: nn.Module = nn.Linear(width, 4 * width, bias)
-        self.down: nn.Module = nn.Linear(4 * width, width, bias)
-
-    def forward(self, x: Tensor, layer: int, cache: KVCache | None, span: Span | None) -> Tensor:
-        """`[B, N, W]`; without a cache every position sees all."""
-        qkv = self.qkv(self.norm1(x).to(self.dtype)).float()
-        qkv = qkv.view(*x.shape[:2], 3, self.heads, -1)
-        q, kv, mask = qkv.select(2, 0).transpose(1, 2), qkv.narrow(2, 1, 2), None
-        if cache is None or span is None:
-            kv = kv.permute(0, 2, 3, 1, 4)
-        else:
-            kv, mask = cache.update(layer, kv, span), span.mask
-        k, v = kv.unbind(1)
-        heard = cached_attention(q, k, v, mask).transpose(1, 2).reshape(x.shape)
-        x = x + self.out(heard.to(self.dtype))
-        return x + self.down(F.gelu(self.up(self.norm2(x).to(self.dtype))))
 
 
 class BarkGpt(nn.Module):
     """What the three have in common: embeddings `[B, N, W]` to states."""
 
-    def __init__(self, config: GptConfig) -> None:
+    def __init__(self, config: GptConfig, causal: bool) -> None:
         super().__init__()
-        self.config = config
-        self.positions = nn.Embedding(POSITIONS, config.width)
-        self.blocks = nn.ModuleList(BarkBlock(config) for _ in range(config.depth))
+        self.config, c = config, config
+        self.positions = nn.Embedding(POSITIONS, c.width)
+        form = c.bias, c.norm_bias, causal, "none"
+        self.blocks = GptBlocks(c.depth, c.width, c.heads, *form)
         self.norm = nn.LayerNorm(config.width, bias=config.norm_bias)
 
     def forward(
@@ -58,27 +27,14 @@ class BarkGpt(nn.Module):
     ) -> Tensor:
         """Positions from `start` on. With a cache they are those of `span`, else there are all."""
         x = x + self.positions.weight[start : start + x.shape[1]]
-        if span is not None and span.mask is not None:
-            span = replace(span, mask=additive(span.mask, x.dtype))
-        for layer, block in enumerate(self.blocks):
-            x = block(x, layer, cache, span)
-        return self.norm(x)
-
-    def freeze(self, arithmetic: Arithmetic, few_rows: bool) -> None:
-        for block in self.blocks:
-            assert isinstance(block, BarkBlock)
-            block.dtype = arithmetic.dtype
-            for name in ("qkv", "out", "up", "down"):
-                layer = arithmetic.linear(block.get_submodule(name), few_rows=few_rows)
-                setattr(block, name, layer)
-            trim()  # what its layers were made over from
+        return self.norm(self.blocks(x, cache, span))
 
 
 class CausalGpt(BarkGpt):
     """The first two: a token after the other."""
 
     def __init__(self, config: GptConfig) -> None:
-        super().__init__(config)
+        super().__init__(config, causal=True)
         self.tokens = nn.Embedding(config.n_in, config.width)
         self.head = nn.Linear(config.width, config.n_out, bias=False)
 
@@ -91,7 +47,7 @@ class FineGpt(BarkGpt):
     """The third: all positions of one book of codes at once, from the books before it."""
 
     def __init__(self, config: GptConfig) -> None:
-        super().__init__(config)
+        super().__init__(config, causal=False)
         self.books = nn.ModuleList(nn.Embedding(config.n_in, config.width) for _ in range(BOOKS))
 
     def scores(self, codes: Tensor, book: int, stop: int) -> Tensor:
@@ -108,9 +64,8 @@ class Decoding:
     """One sequence of a `CausalGpt`, and the state behind it; of this request alone."""
 
     def __init__(self, gpt: CausalGpt, room: int) -> None:
-        c, like = gpt.config, gpt.norm.weight
         self.gpt, self.length = gpt, 0
-        self.cache = KVCache(c.depth, 1, c.heads, c.width // c.heads, like)
+        self.cache = gpt.blocks.cache(1)
         self.cache.reserve(room)
 
     def begin(self, prompt: Tensor) -> Tensor:

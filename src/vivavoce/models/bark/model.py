@@ -93,7 +93,7 @@ class Bark(AcousticModel[BarkOptions]):
     def freeze(self, arithmetic: Arithmetic | None = None) -> Self:
         self.eval().requires_grad_(False)
         for gpt, few_rows in ((self.semantic, True), (self.coarse, True), (self.fine, False)):
-            gpt.freeze(arithmetic or Arithmetic(), few_rows)
+            gpt.blocks.freeze(arithmetic or Arithmetic(), few_rows)
         return portable(self)
 
     def _row(

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import mlx.core as mx
 from mlx import nn as layers
-from torch import Tensor, nn
+from torch import Tensor
 
-from vivavoce.nn.gpt import Gpt, GptBlock
+from vivavoce.nn.gpt import Gpt
+from vivavoce.nn.gpt_block import GptBlock
 from vivavoce.nn.kv_cache import KVCache, Span, whole_blocks
 from vivavoce.runtime.mlx import MlxFormat, Product, RowNorm, to_mlx, to_torch
 
@@ -17,7 +18,7 @@ from vivavoce.runtime.mlx import MlxFormat, Product, RowNorm, to_mlx, to_torch
 def engine(gpt: Gpt, form: MlxFormat) -> MlxGpt:
     """Takes over the blocks, whose torch weights are let go of."""
     found = MlxGpt(gpt, form)
-    gpt.blocks = nn.ModuleList()
+    del gpt.blocks[:]
     return found
 
 
@@ -69,7 +70,7 @@ class MlxGpt:
 
     def __init__(self, gpt: Gpt, form: MlxFormat) -> None:
         self.config, self.form = gpt.config, form
-        self.blocks = [MlxGptBlock(block, form) for block in gpt.layers]
+        self.blocks = [MlxGptBlock(block, form) for block in gpt.blocks.layers]
         self.norm, self.final_norm = RowNorm(gpt.norm), RowNorm(gpt.final_norm)
 
     def cache(self, rows: int) -> MlxCache:

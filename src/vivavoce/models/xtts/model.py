@@ -95,7 +95,7 @@ class Xtts(AcousticModel[XttsOptions]):
     @property
     def row_bytes(self) -> int:
         """Keys and values of the longest utterance."""
-        config, dtype = self.config, self.gpt.layers[0].attention_dtype
+        config, dtype = self.config, self.gpt.blocks.attention_dtype
         positions = config.n_latents + config.max_text + 2 + config.max_codes + 3
         return whole_blocks(positions) * config.depth * 2 * config.width * dtype.itemsize
 

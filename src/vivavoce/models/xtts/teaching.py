@@ -15,7 +15,8 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from vivavoce.models.xtts.config import XttsConfig
-from vivavoce.nn.gpt import Gpt, GptBlock
+from vivavoce.nn.gpt import Gpt
+from vivavoce.nn.gpt_block import GptBlock
 from vivavoce.runtime.attention import cached_attention
 
 STOPS = 4
@@ -112,7 +113,7 @@ class TeacherForcing:
     def states(self, x: Tensor) -> Tensor:
         """Embeddings `[B, P + N, W]` to states, twice normalised."""
         x = F.dropout(x, self.dropout, self.gpt.training)
-        for block in self.gpt.layers:
+        for block in self.gpt.blocks.layers:
             if self.recompute and torch.is_grad_enabled():
                 x = checkpoint(self._block, block, x, use_reentrant=False)
             else:
