@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +106,7 @@ def bark(folder: Path, ids: Tensor, arithmetic: Arithmetic = FLOAT32) -> Prepare
     with torch.device("meta"):
         gpt = CausalGpt(config.semantic)
     strict_load(gpt, under(tensors, "semantic."))
-    gpt.eval().requires_grad_(False).freeze(arithmetic, few_rows=True)
+    gpt.eval().requires_grad_(False).blocks.freeze(arithmetic)
     options, draws = BarkOptions(temperature=0), torch.zeros(CODES)
 
     @torch.inference_mode()
@@ -158,7 +159,8 @@ def main() -> int:
     parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16", "int8"))
     options = parser.parse_args()
     chosen = choose_precision(options.precision, "cpu")
-    arithmetic, found = choose_arithmetic(torch.device("cpu"), chosen, None), {}
+    measured, found = tempfile.TemporaryDirectory(), {}
+    arithmetic = choose_arithmetic(torch.device("cpu"), chosen, Path(measured.name))
     for name in options.rows:
         row = ROWS[name]
 
