@@ -11,6 +11,7 @@ import json
 import tomllib
 import types
 import typing
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,7 +30,7 @@ def from_dict(cls: type[T], data: dict[str, Any], path: str = "") -> T:
     """
     if not isinstance(data, dict):
         raise ConfigError(f"{path or cls.__name__}: expected a table, found {describe(data)}.")
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     known = {f.name: f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
     for key in data:
         if key not in known:
@@ -47,6 +48,11 @@ def from_dict(cls: type[T], data: dict[str, Any], path: str = "") -> T:
         return cls(**values)
     except (ValueError, ArithmeticError) as error:
         raise ConfigError(f"{path or cls.__name__}: {error}") from error
+
+
+@cache
+def _hints(cls: type[Any]) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
 
 
 def to_dict(config: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ temperature: Annotated[float, Opt("Sampling temperature; 0 is deterministic.", 0
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from vivavoce.errors import ConfigError
@@ -63,6 +64,7 @@ class Options:
         check(self)
 
 
+@cache
 def described(options_type: type[Any]) -> tuple[Described, ...]:
     """Every option of a family, in order."""
     hints = get_type_hints(options_type, include_extras=True)

@@ -136,8 +136,8 @@ def _status(field: str) -> int | None:
 
 
 def _resident() -> int | None:
-    with contextlib.suppress(OSError):
-        return int(Path("/proc/self/statm").read_bytes().split()[1]) * mmap.PAGESIZE
+    with contextlib.suppress(OSError), Path("/proc/self/statm").open("rb", buffering=0) as file:
+        return int(file.read(99).split()[1]) * mmap.PAGESIZE
     return None
 
 
