@@ -341,6 +341,15 @@ def test_codes(recorded, options):
         assert largest(found.latents(), expected.latents()) <= LIMIT
 
 
+def test_a_server_knows_what_a_row_of_it_holds():
+    from vivavoce.models.xtts.workloads import TOY, random_weights
+
+    model = random_weights(TOY).on_mlx(torch.bfloat16)
+    cache = model.gpt.cache(1)
+    cache.reserve(model.gpt.most_positions)
+    assert model.row_bytes == sum(layer.nbytes for layer in cache.arrays)
+
+
 def test_steps_from_several_threads(recorded):
     """What one thread leaves behind another goes on with: nothing in it waits to be computed."""
     options = sampled(temperature=0.0, repetition_penalty=5.0)

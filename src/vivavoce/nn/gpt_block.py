@@ -126,14 +126,11 @@ class GptBlocks(nn.ModuleList):
         form = width, heads, bias, norm_bias, causal, gelu
         super().__init__(GptBlock(*form) for _ in range(depth))
         self.frozen: list[FrozenBlock] = []
+        self.attention_dtype = torch.float32
 
     @property
     def layers(self) -> list[GptBlock]:
         return [block for block in self if isinstance(block, GptBlock)]
-
-    @property
-    def attention_dtype(self) -> torch.dtype:
-        return self.layers[0].attention_dtype
 
     def cache(self, rows: int) -> KVCache:
         """An empty one for so many rows."""
@@ -160,7 +157,13 @@ class GptBlocks(nn.ModuleList):
         self.frozen = []
         for block in self.layers:
             self.frozen.append(block.freeze(arithmetic, few_rows))
+            self.attention_dtype = block.attention_dtype
             trim()  # what its layers were made over from
+
+    def let_go(self, attention_dtype: torch.dtype) -> None:
+        """Of all weights, once an engine has its own and keeps keys and values in that type."""
+        del self[:]
+        self.frozen, self.attention_dtype = [], attention_dtype
 
 
 def _frozen_norm(norm: nn.LayerNorm) -> Layer:

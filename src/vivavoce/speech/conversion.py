@@ -166,11 +166,14 @@ def load_converter(
     if its is None or vocoder:
         named = vocoder or build.named_vocoder(own) or library.default_vocoder(own.manifest["name"])
         its = library.open_model(str(named), "vocoder")
-    selection = place(f"converter.{own.manifest['family']}", device, found, cache.folder())
-    decoding = place(f"vocoder.{its.manifest['family']}", device, found, cache.folder())
-    converter = build.converter(own).to(selection.device).freeze()
-    decoder = build.vocoder(its).to(decoding.device).freeze(cache.folder())
-    return VoiceConverter(own.manifest["name"], converter, decoder, selection, decoding)
+    name, families = own.manifest["name"], (own.manifest["family"], its.manifest["family"])
+    converter, decoder = build.converter(own), build.vocoder(its)
+    del own, its  # or no weight that is laid out anew could go before the last one is
+    selection = place(f"converter.{families[0]}", device, found, cache.folder())
+    decoding = place(f"vocoder.{families[1]}", device, found, cache.folder())
+    converter = converter.to(selection.device).freeze()
+    decoder = decoder.to(decoding.device).freeze(cache.folder())
+    return VoiceConverter(name, converter, decoder, selection, decoding)
 
 
 def _label(recording: Recording) -> str:

@@ -18,7 +18,7 @@ from vivavoce.runtime.mlx import MlxFormat, Product, RowNorm, to_mlx, to_torch
 def engine(gpt: Gpt, form: MlxFormat) -> MlxGpt:
     """Takes over the blocks, whose torch weights are let go of."""
     found = MlxGpt(gpt, form)
-    del gpt.blocks[:]
+    gpt.blocks.let_go(form.dtype)
     return found
 
 
