@@ -1,4 +1,4 @@
-"""How many threads torch is to use on a small machine: measured once, then kept.
+"""How many threads torch is to use on a small machine: measured a few times, then kept.
 
 A step of a small model is many short pieces of work, and after each its threads wait for one
 another. Where other processes keep a thread from its core, that wait is far longer than the work:
@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median_low
 from typing import TYPE_CHECKING
 
+from vivavoce.errors import OutputError
 from vivavoce.runtime.measurements import MeasurementCache, cpu_model
 
 if TYPE_CHECKING:
@@ -29,6 +32,8 @@ MIN_GAIN = 1.5
 """One thread must be this many times as fast: a machine that is busy now may not be so for long."""
 GIVE_UP = 6.0
 """Several threads have lost when they took so many times as long as one."""
+ENOUGH = 5
+"""Measurements, each by another process: the machine may be busy during one of them."""
 decided = False
 
 
@@ -40,12 +45,32 @@ class ThreadChoice:
     reason: str
 
 
+@dataclass(frozen=True)
+class ThreadGains:
+    """How many times as fast as several threads one was, at the last measurements."""
+
+    gains: tuple[float, ...] = ()
+
+    def and_now(self, gain: float) -> ThreadGains:
+        return ThreadGains((*self.gains, round(gain, 2))[-ENOUGH:])
+
+    def choice(self, several: int) -> ThreadChoice:
+        """By the middle one; of two the lower, so that one quiet moment undoes one busy moment."""
+        gain = median_low(self.gains)
+        if gain >= MIN_GAIN:
+            return ThreadChoice(1, f"one is {gain:.1f} times as fast as {several} here")
+        return ThreadChoice(several, f"{several} take {gain:.2f} of the time of one")
+
+
 def choose_threads(cache_folder: Path | None, anew: bool = False) -> ThreadChoice:
-    """One, or as many as torch has: what was faster here, from the cache or measured (0.05 s).
+    """One, or as many as torch has: what was faster here.
+
+    The first `ENOUGH` processes measure it (0.05 s each), and what they found is kept. `anew` adds
+    a measurement to those, in place of the oldest.
 
     Nothing is measured where the environment says how many, on one core, on machines that are not
     small, or without a folder to keep the answer: a choice that changes from run to run would
-    change the last digits of results. `anew` measures again.
+    change the last digits of results.
     """
     import torch
 
@@ -59,7 +84,12 @@ def choose_threads(cache_folder: Path | None, anew: bool = False) -> ThreadChoic
         return ThreadChoice(several, "torch's own number, not measured")
     cache = MeasurementCache(cache_folder / CACHE_FILE)
     key = f"{cpu_model()} | torch {torch.__version__} | {several} threads"
-    return cache.recall(key, ThreadChoice, lambda: measure(several), anew=anew)
+    found = cache.read(key, ThreadGains) or ThreadGains()
+    if anew or len(found.gains) < ENOUGH:
+        found = found.and_now(measure(several))
+        with suppress(OutputError):
+            cache.write(key, found)
+    return found.choice(several)
 
 
 def use_measured_threads(cache_folder: Path | None) -> None:
@@ -72,8 +102,8 @@ def use_measured_threads(cache_folder: Path | None) -> None:
         torch.set_num_threads(choose_threads(cache_folder).threads)
 
 
-def measure(several: int) -> ThreadChoice:
-    """Time short products with one thread and with several, in turn.
+def measure(several: int) -> float:
+    """How many times as fast as several threads one is, over short products, in turn.
 
     All of the time counts, and not the best of it: what is rare but long is what hurts.
     """
@@ -90,10 +120,7 @@ def measure(several: int) -> ThreadChoice:
                 break
     finally:
         torch.set_num_threads(several)
-    gain = several_s / one_s
-    if gain >= MIN_GAIN:
-        return ThreadChoice(1, f"one is {gain:.1f} times as fast as {several} here")
-    return ThreadChoice(several, f"{several} take {gain:.2f} of the time of one")
+    return several_s / one_s
 
 
 def _seconds(threads: int, x: torch.Tensor, weight: torch.Tensor) -> float:
