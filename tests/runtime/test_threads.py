@@ -24,6 +24,7 @@ class Machine:
         monkeypatch.setattr(torch.nn.functional, "linear", self.product)
         monkeypatch.setattr(threads.time, "perf_counter", lambda: self.now)
         monkeypatch.setattr(threads, "decided", False)
+        monkeypatch.setattr(threads, "processors", lambda: n_threads)
 
     def use(self, n):
         self.n_threads = n
@@ -111,3 +112,15 @@ def test_doctor_says_what_was_chosen_and_why(tmp_path, monkeypatch):
     facts = report("cpu", tmp_path)["cpu"]
     assert facts["threads"] == torch.get_num_threads()
     assert facts["threads_reason"] == "OMP_NUM_THREADS is set"
+
+
+@pytest.mark.parametrize(
+    ("own", "allowed", "chosen"), [(32, 6, 6), (32, 2, 2), (4, 1, 1), (2, 8, 2)]
+)
+def test_a_container_has_as_many_threads_as_processors(
+    machine, tmp_path, monkeypatch, own, allowed, chosen
+):
+    here = machine(own, 1e-3, 0.5e-3)
+    monkeypatch.setattr(threads, "processors", lambda: allowed)
+    use_measured_threads(tmp_path)
+    assert here.n_threads == chosen

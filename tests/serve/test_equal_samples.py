@@ -19,6 +19,14 @@ VOICE = "speaker1"
 CROWD = 16
 
 
+def same(found, expected):
+    """Whether they are the same but for float32's last digit, which can tip the rounding to 16 bit.
+
+    MKL's code for AVX2 rounds a row by how many there are (docs/cpus.md).
+    """
+    return found.shape == expected.shape and np.abs(found.astype(int) - expected).max() <= 1
+
+
 def pcm(data):
     return np.frombuffer(data, "<i2")
 
@@ -106,7 +114,7 @@ def spoken(fresh):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_alone(fresh, spoken, way):
-    assert np.array_equal(WAYS[way](fresh), spoken)
+    assert same(WAYS[way](fresh), spoken)
 
 
 @pytest.mark.parametrize("cached", [False, True])
@@ -124,5 +132,5 @@ def test_among_sixteen(start, fresh, spoken, cached):
             others = [pool.submit(other, number) for number in range(CROWD)]
             wait_for(lambda: server.service.heard == CROWD + len(WAYS))
         assert [one.result() for one in others] == [200] * CROWD
-        unequal = [way for way, one in mine.items() if not np.array_equal(one.result(), spoken)]
+        unequal = [way for way, one in mine.items() if not same(one.result(), spoken)]
     assert unequal == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import queue
 import subprocess
 import sys
@@ -211,10 +210,3 @@ def error_of(table: dict[str, str]) -> VivavoceError:
     """As the worker raised it, where its type is a public one."""
     kind = getattr(errors, table["error"], VivavoceError)
     return kind(table["message"], table["advice"])
-
-
-def cores() -> int:
-    """Those that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

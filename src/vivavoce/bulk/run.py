@@ -14,9 +14,10 @@ from vivavoce.bulk import places
 from vivavoce.bulk.driving import Bulk, Driver
 from vivavoce.bulk.ledger import Ledger
 from vivavoce.bulk.planning import Shard
-from vivavoce.bulk.pools import InlinePool, ProcessPool, cores
+from vivavoce.bulk.pools import InlinePool, ProcessPool
 from vivavoce.bulk.work import Loading, Manner, OnRow, Pool, Wrong
 from vivavoce.errors import UsageError
+from vivavoce.runtime.container import processors
 
 if TYPE_CHECKING:
     from vivavoce.speech.engine import TTS
@@ -113,5 +114,5 @@ def _pool(
     if tts is not None or (workers == 1 and len(devices) == 1):
         return InlinePool(loading, manner, out, tts)
     count = max(workers, len(devices))
-    threads = loading.threads or max(1, cores() // count)
+    threads = loading.threads or max(1, processors() // count)
     return ProcessPool(count, replace(loading, threads=threads), manner, out, devices)

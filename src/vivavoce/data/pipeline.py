@@ -6,7 +6,6 @@ second run does only what is new. The user's folder is only read.
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +24,7 @@ from vivavoce.data.recognition import Listener
 from vivavoce.data.results import Prepared, PreparedClip
 from vivavoce.data.rows import Defect, SourceRow, SourceSet
 from vivavoce.errors import OutputError, TrainingError, UsageError
+from vivavoce.runtime.container import processors
 from vivavoce.types import OnProgress
 
 WORK = ".work"
@@ -147,7 +147,7 @@ def _one(
 @contextmanager
 def _pool(workers: int) -> Iterator[ThreadPoolExecutor]:
     """Threads whose waiting work is dropped when anything ends the run."""
-    pool = ThreadPoolExecutor(workers or min(MOST_WORKERS, os.cpu_count() or 1))
+    pool = ThreadPoolExecutor(workers or min(MOST_WORKERS, processors()))
     try:
         yield pool
     finally:

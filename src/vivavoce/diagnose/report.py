@@ -48,6 +48,7 @@ def report(device: str = "auto", cache_folder: Path | None = None) -> dict[str, 
     import torch
 
     from vivavoce.nn.convolution_choice import choose_convolution
+    from vivavoce.runtime.container import processors
     from vivavoce.runtime.kernels import choose_kernel
     from vivavoce.runtime.measurements import cpu_model
     from vivavoce.runtime.select import require_name
@@ -66,6 +67,7 @@ def report(device: str = "auto", cache_folder: Path | None = None) -> dict[str, 
         "cpu": {
             "model": cpu_model(),
             "cores": os.cpu_count(),
+            "processors": processors(),
             "threads": threads.threads,
             "threads_reason": threads.reason,
             "linear_kernel": kernel.name,

@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from vivavoce.runtime.container import memory_left
+
 if TYPE_CHECKING:
     import torch
 
@@ -142,6 +144,11 @@ def _resident() -> int | None:
 
 
 def _free() -> int | None:
+    left = [n for n in (_free_of_machine(), memory_left()) if n is not None]
+    return min(left, default=None)
+
+
+def _free_of_machine() -> int | None:
     with contextlib.suppress(OSError):
         for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("MemAvailable:"):

@@ -16,6 +16,7 @@ from statistics import median_low
 from typing import TYPE_CHECKING
 
 from vivavoce.errors import OutputError
+from vivavoce.runtime.container import processors
 from vivavoce.runtime.measurements import MeasurementCache, cpu_model
 
 if TYPE_CHECKING:
@@ -68,18 +69,22 @@ def choose_threads(cache_folder: Path | None, anew: bool = False) -> ThreadChoic
     The first `ENOUGH` processes measure it (0.05 s each), and what they found is kept. `anew` adds
     a measurement to those, in place of the oldest.
 
-    Nothing is measured where the environment says how many, on one core, on machines that are not
+    A container's share of the processors limits them. Nothing is measured where the environment
+    says how many, on one core, on machines that are not
     small, or without a folder to keep the answer: a choice that changes from run to run would
     change the last digits of results.
     """
     import torch
 
-    several = torch.get_num_threads()
+    own, allowed = torch.get_num_threads(), processors()
+    several = min(own, allowed)
     told = next((name for name in VARIABLES if os.environ.get(name)), None)
     if told is not None:
-        return ThreadChoice(several, f"{told} is set")
+        return ThreadChoice(own, f"{told} is set")
     if several == 1:
         return ThreadChoice(1, "one core")
+    if several < own and several > SMALL:
+        return ThreadChoice(several, f"this process may use {allowed} processors")
     if several > SMALL or cache_folder is None:
         return ThreadChoice(several, "torch's own number, not measured")
     cache = MeasurementCache(cache_folder / CACHE_FILE)
@@ -109,7 +114,7 @@ def measure(several: int) -> float:
     """
     import torch
 
-    one_s = several_s = 0.0
+    before, one_s, several_s = torch.get_num_threads(), 0.0, 0.0
     rows, n_in, n_out = SHAPE
     x, weight = torch.ones(rows, n_in), torch.ones(n_out, n_in)
     try:
@@ -119,7 +124,7 @@ def measure(several: int) -> float:
             if several_s > GIVE_UP * one_s:
                 break
     finally:
-        torch.set_num_threads(several)
+        torch.set_num_threads(before)
     return several_s / one_s
 
 
