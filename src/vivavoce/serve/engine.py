@@ -51,11 +51,12 @@ class Engine(threading.Thread):
     def run(self) -> None:
         import torch
 
+        from vivavoce.runtime.container import processors
         from vivavoce.serve.budget import most_memory
 
         # A step of a small model is shorter than the wait for a thread that another process
         # keeps from its core: leave a core to the sockets and the encoders.
-        cores = torch.get_num_threads()
+        cores = min(torch.get_num_threads(), processors())
         torch.set_num_threads(max(1, cores - 1))
         most = most_memory(self.config)
         for lane in self.lanes.values():
