@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+from tests.models.xtts.official import write_official
 from tests.tiny import tiny_f5_folders, tiny_folders
 from vivavoce.cli import main
 from vivavoce.errors import UnknownModel, UsageError
@@ -160,6 +161,16 @@ def test_a_model_that_is_not_here_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setenv("VIVAVOCE_HOME", str(tmp_path))
     with pytest.raises(UnknownModel, match="models get f5-v1"):
         stock(ServeConfig(models=("f5-v1",)))
+
+
+def test_a_model_that_cannot_run_as_asked_is_refused_before_anything_is_loaded(
+    tmp_path, monkeypatch
+):
+    """Also one that would be loaded at its first request only."""
+    monkeypatch.setenv("VIVAVOCE_HOME", str(tmp_path))
+    official = write_official(tmp_path / "xtts")
+    with pytest.raises(UsageError, match="'kathleen' does not support int8"):
+        stock(ServeConfig(models=(str(official), "kathleen"), precision="int8"))
 
 
 def test_null_is_absent():

@@ -272,10 +272,17 @@ class AcousticModel(nn.Module, ABC, Generic[O]):
 
         Raises UnsupportedDevice for a family that has no such engine.
         """
-        raise UnsupportedDevice(
-            f"Models of the family '{self.family}' do not support MLX.",
-            "Use device 'mps' or 'cpu'.",
-        )
+        self.require_mlx()
+        return self
+
+    @classmethod
+    def require_mlx(cls) -> None:
+        """Raises UnsupportedDevice for a family without an `on_mlx` of its own."""
+        if cls.on_mlx is AcousticModel.on_mlx:
+            raise UnsupportedDevice(
+                f"Models of the family '{cls.family}' do not support MLX.",
+                "Use device 'mps' or 'cpu'.",
+            )
 
 
 A = TypeVar("A", bound=AcousticModel[Any])

@@ -11,7 +11,7 @@ from vivavoce.hub import library
 from vivavoce.models import MODELS
 from vivavoce.serve.config import ServeConfig
 from vivavoce.serve.table import ModelRow, Table, VoiceRow
-from vivavoce.speech.load import DEFAULT_MODEL, load
+from vivavoce.speech.load import DEFAULT_MODEL, load, require
 from vivavoce.speech.voices import voices_list
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ Loaders = dict[str, Callable[[], "TTS"]]
 def stock(config: ServeConfig) -> tuple[Table, Loaders]:
     """The models asked for (default: the bundled one) and all voices that fit one of them.
 
-    Raises UnknownModel for what is not on this machine, BadCheckpoint.
+    Raises UnknownModel for what is not on this machine, BadCheckpoint, and UsageError or
+    UnsupportedDevice for a model that cannot run as the configuration says.
     """
     loaders: Loaders = {}
     models: list[ModelRow] = []
@@ -33,6 +34,7 @@ def stock(config: ServeConfig) -> tuple[Table, Loaders]:
         if not manifest.get("installed"):
             library.path(asked)  # says how to get it
         row = model_row(manifest)
+        require(row.name, MODELS.family(row.family).model, config.device, config.precision)
         models.append(row)
         voices += speakers(row, manifest.get("speakers") or ())
         loaders[row.name] = _loader(asked, config)

@@ -88,6 +88,22 @@ def load(
     return TTS(manifest["name"], acoustic, decoder, selection, defaults, decoding, pair)
 
 
+def require(name: str, family: type[AcousticModel[Any]], device: str, precision: str) -> None:
+    """Raises UsageError, UnsupportedDevice for what a family cannot do there. Loads nothing."""
+    if devices.select(device).engine == MLX:
+        family.require_mlx()
+    if precision == "int8":
+        _require_int8(name, family)
+
+
+def _require_int8(name: str, family: type[AcousticModel[Any]]) -> None:
+    if not family.traits.int8:
+        raise UsageError(
+            f"'{name}' does not support int8 weights.",
+            "Use float32, or bfloat16 if the device supports it.",
+        )
+
+
 def _claim(*places: Selection) -> None:
     """What is decided for the whole process: whose the Apple GPU is, how many threads."""
     for place in places:
@@ -107,11 +123,8 @@ def _precision(
     wanted = "fastest" if fast and asked == "auto" else asked
     if asked != "auto" or place.engine == MLX:
         chosen = devices.choose_precision(wanted, device, folder, place.engine)
-        if chosen.int8 and not acoustic.traits.int8:
-            raise UsageError(
-                f"'{name}' does not support int8 weights.",
-                "Use float32, or bfloat16 if the device supports it.",
-            )
+        if chosen.int8:
+            _require_int8(name, type(acoustic))
         return chosen
     full = devices.choose_precision("float32", device)
     if not acoustic.traits.large_products:
