@@ -13,7 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from vivavoce.nn.gpt_block import GptBlocks
+from vivavoce.nn.gpt_block import GptBlock, GptBlocks
 from vivavoce.nn.kv_cache import KVCache, Spaces, Span
 from vivavoce.runtime.arithmetic import Arithmetic, RowLayout
 
@@ -66,7 +66,7 @@ class Gpt(nn.Module):
         self.code_embedding = nn.Embedding(config.code_tokens, width)
         self.text_positions = nn.Embedding(config.max_text + 2, width)
         self.code_positions = nn.Embedding(config.max_codes + 3, width)
-        self.blocks = GptBlocks(config.depth, width, config.heads)
+        self.blocks = GptBlocks(GptBlock(width, config.heads) for _ in range(config.depth))
         self.norm = nn.LayerNorm(width)
         self.final_norm = nn.LayerNorm(width)
         self.code_head: nn.Module = nn.Linear(width, config.code_tokens)

@@ -5,7 +5,7 @@ Shapes: B rows, N positions, W width.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
@@ -113,18 +113,8 @@ class FrozenBlock:
 class GptBlocks(nn.ModuleList):
     """Blocks of one form, one after the other, and the cache that fits them."""
 
-    def __init__(
-        self,
-        depth: int,
-        width: int,
-        heads: int,
-        bias: bool = True,
-        norm_bias: bool = True,
-        causal: bool = True,
-        gelu: Gelu = "tanh",
-    ) -> None:
-        form = width, heads, bias, norm_bias, causal, gelu
-        super().__init__(GptBlock(*form) for _ in range(depth))
+    def __init__(self, blocks: Iterable[GptBlock]) -> None:
+        super().__init__(blocks)
         self.frozen: list[FrozenBlock] = []
         self.attention_dtype = torch.float32
 

@@ -70,9 +70,8 @@ def choose_threads(cache_folder: Path | None, anew: bool = False) -> ThreadChoic
     a measurement to those, in place of the oldest.
 
     A container's share of the processors limits them. Nothing is measured where the environment
-    says how many, on one core, on machines that are not
-    small, or without a folder to keep the answer: a choice that changes from run to run would
-    change the last digits of results.
+    says how many, on one core, on machines that are not small, or without a folder to keep the
+    answer: a choice that changes from run to run would change the last digits of results.
     """
     import torch
 

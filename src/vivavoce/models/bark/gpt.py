@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vivavoce.models.bark.config import BOOKS, POSITIONS, GptConfig
-from vivavoce.nn.gpt_block import GptBlocks
+from vivavoce.nn.gpt_block import GptBlock, GptBlocks
 from vivavoce.nn.kv_cache import KVCache, Span
 
 
@@ -18,8 +18,10 @@ class BarkGpt(nn.Module):
         super().__init__()
         self.config, c = config, config
         self.positions = nn.Embedding(POSITIONS, c.width)
-        form = c.bias, c.norm_bias, causal, "none"
-        self.blocks = GptBlocks(c.depth, c.width, c.heads, *form)
+        self.blocks = GptBlocks(
+            GptBlock(c.width, c.heads, c.bias, c.norm_bias, causal, gelu="none")
+            for _ in range(c.depth)
+        )
         self.norm = nn.LayerNorm(config.width, bias=config.norm_bias)
 
     def forward(
