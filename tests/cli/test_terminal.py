@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from types import SimpleNamespace
@@ -46,6 +47,21 @@ def test_emit_prints_json_or_text(capsys):
     assert json.loads(capsys.readouterr().out)["a"] == "ü"
     emit({"a": 1}, False, lambda data: f"a is {data['a']}")
     assert capsys.readouterr().out == "a is 1\n"
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+@pytest.mark.parametrize("as_json", [True, False])
+def test_letters_that_a_pipe_of_windows_cannot_take_are_escaped(monkeypatch, encoding, as_json):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding, write_through=True))
+    terminal.escape_what_stdout_cannot_write()
+    emit({"said": "ü あ 😀"}, as_json, lambda data: data["said"])
+    text = written.getvalue().decode(encoding)
+    said = json.loads(text)["said"] if as_json else text.rstrip()
+    if as_json or encoding == "utf-8":
+        assert said == "ü あ 😀"
+    else:
+        assert said == ("ü" if encoding == "cp1252" else r"\xfc") + r" \u3042 \U0001f600"
 
 
 @pytest.fixture

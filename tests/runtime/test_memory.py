@@ -35,8 +35,11 @@ print(before, peak_memory())
 
 def test_memory_of_the_process():
     now = memory("cpu")
-    assert 2**24 < now.used <= now.peak < 2**40
-    assert now.free > 0
+    if sys.platform == "linux":
+        assert 2**24 < now.used <= now.peak < 2**40
+        assert now.free > 0
+    else:  # macOS tells the peak alone, Windows nothing
+        assert now.peak is None or 2**24 < now.peak < 2**40
 
 
 def test_memory_of_mps_is_what_the_driver_holds(monkeypatch):

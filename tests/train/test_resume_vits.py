@@ -10,7 +10,6 @@ from pathlib import Path
 from tests.models.vits.test_train import TABLES
 from tests.models.xtts.corpus import write_corpus, write_recipe
 from tests.train.records import records
-from vivavoce.train import train
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "vits.toml"
 STEPS = 5
@@ -34,7 +33,7 @@ def test_killed_at_a_random_step_and_resumed_gives_the_same_model(attempt, tmp_p
     tables["log"] = {"every": 1, "tensorboard": False}
     file = write_recipe(tmp_path, tables)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    train(file, [f'output="{whole}"'], device="cpu")
+    assert attempt(file, [f'output="{whole}"']) == [0]
     step = random.Random().randrange(1, STEPS)
     resumed = [f'output="{broken}"']
     assert attempt(file, resumed, step, signal.SIGKILL) == [signal.SIGKILL]

@@ -34,7 +34,7 @@ from vivavoce.cli import (
 )
 from vivavoce.cli.grouped import Grouped
 from vivavoce.cli.signals import Ended, orderly_end
-from vivavoce.cli.terminal import say
+from vivavoce.cli.terminal import escape_what_stdout_cannot_write, say
 from vivavoce.errors import VivavoceError
 from vivavoce.limits import raised
 
@@ -94,6 +94,7 @@ def _root(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (`sys.argv` without the program by default); returns the exit code."""
     arguments, debug = _without_debug(sys.argv[1:] if argv is None else argv)
+    escape_what_stdout_cannot_write()
     try:
         with orderly_end():
             _command()(args=arguments, prog_name="vivavoce")

@@ -22,18 +22,8 @@ ELSEWHERE = {
 
 
 ORDER = (
-    *(
-        "Arguments",
-        "List",
-        "Text",
-        "Voice",
-        "Scores",
-        "Output",
-        "Model options",
-        "Advanced",
-        "Other",
-    ),
-)
+    "Arguments", "List", "Text", "Voice", "Scores", "Output", "Model options", "Advanced", "Other",
+)  # fmt: skip
 
 
 class Grouped(TyperCommand):

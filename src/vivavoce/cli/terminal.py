@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
@@ -26,6 +28,12 @@ MANY = 30  # a longer list is counted, not printed
 LONG = 500  # and so is a longer text
 
 
+def escape_what_stdout_cannot_write() -> None:
+    """As Python does on stderr: a pipe of Windows takes the letters of one region only."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def say(message: str) -> None:
     """Something a person may want to know: never part of the result."""
     print(printable(message), file=sys.stderr, flush=True)
@@ -33,7 +41,9 @@ def say(message: str) -> None:
 
 def emit(data: T, as_json: bool, render: Callable[[T], str]) -> None:
     """The result: as JSON, or as `render` writes it for people."""
-    text = json.dumps(data, ensure_ascii=False, indent=1, default=str) if as_json else render(data)
+    escaped = "utf" not in (sys.stdout.encoding or "utf-8").lower()  # a pipe of Windows: cp1252
+    json_text = partial(json.dumps, ensure_ascii=escaped, indent=1, default=str)
+    text = json_text(data) if as_json else render(data)
     if text:
         # In JSON a control can only stand inside a string, where its escape means the same.
         print(_BARE.sub(lambda c: f"\\u{ord(c[0]):04x}", text) if as_json else printable(text))
