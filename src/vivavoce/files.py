@@ -221,6 +221,7 @@ def _temporary_folder(parent: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         _release(handle)
+        shutil.rmtree(folder, ignore_errors=True)  # NFS and FUSE keep a file that is open
 
 
 def _sweep(parent: Path) -> None:

@@ -35,7 +35,7 @@ SHORT = ("--set", "max_codes=8")
 @pytest.fixture(scope="module")
 def official(tmp_path_factory):
     """A folder of the release's files."""
-    return write_speaking(tmp_path_factory.mktemp("official") / "XTTS-v2")
+    return write_speaking(tmp_path_factory.mktemp("official") / "XTTS-Release")
 
 
 @pytest.fixture(scope="module")
@@ -124,12 +124,12 @@ def test_the_files_are_imported_as_they_are(cli, official):
     before = {file.name: file.stat().st_mtime_ns for file in official.iterdir()}
     result = cli("models", "import", official, "--as", "xtts", "--json")
     assert result.code == 0, result.err
-    assert json.loads(result.out)["name"] == "XTTS-v2"
+    assert json.loads(result.out)["name"] == "XTTS-Release"
     assert before == {file.name: file.stat().st_mtime_ns for file in official.iterdir()}
-    shown = json.loads(cli("models", "show", "XTTS-v2", "--json").out)
+    shown = json.loads(cli("models", "show", "XTTS-Release", "--json").out)
     assert (shown["family"], shown["languages"]) == ("xtts", list(LANGUAGES))
     assert "CPML" in json.loads(cli("models", "show", "xtts-v2", "--json").out)["licence"]
-    row = next(row for row in library.installed() if row.name == "XTTS-v2")
+    row = next(row for row in library.installed() if row.name == "XTTS-Release")
     assert row.speakers[0] == "Claribel Dervla"
 
 

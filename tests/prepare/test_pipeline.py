@@ -299,9 +299,11 @@ def test_names_that_collide_get_files_of_their_own(tmp_path: Path) -> None:
     for i, name in enumerate(("a b.wav", "a?b.wav", "A b.wav", "ж" * 60 + ".wav", "a b.flac")):
         sets.write(tmp_path / "in" / name, sets.said(TEXT, i))
         (tmp_path / "in" / name).with_suffix(".txt").write_text(TEXT)
+    made = sum(path.suffix != ".txt" for path in (tmp_path / "in").iterdir())
+    assert made == 5 - (tmp_path / "in" / "a B.wav").exists()  # a Mac's disk ignores capitals
     result = prepare(tmp_path / "in", tmp_path / "out")
     names = [one.id for one in result.clips]
-    assert len({name.casefold() for name in names}) == 5
+    assert len({name.casefold() for name in names}) == made
     assert all(len(name.encode()) < 120 for name in names)
     shutil.rmtree(tmp_path / "in")
     rows = manifest.read((DataSource(path=tmp_path / "out"),))

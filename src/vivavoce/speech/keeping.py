@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -111,9 +111,13 @@ class Keeping:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None and self._opened:
+        done = kind is None and self._opened
+        if done:
             shutil.rmtree(self.folder, ignore_errors=True)
         self._stack.close()
+        if done:  # NFS and FUSE keep the lock until it is closed
+            with suppress(OSError):
+                self.folder.rmdir()
 
     @cached_property
     def _facts(self) -> dict[str, str]:

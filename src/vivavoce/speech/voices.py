@@ -259,12 +259,12 @@ def _loaded(model: str) -> AcousticModel[Any]:
 
 
 def _own(name: str) -> Path | None:
-    """The file of one of the user's voices."""
+    """The file of one of the user's voices, spelt so: a Mac's disk ignores capitals."""
     try:
         path = files.path_of(name)
     except UsageError:
         return None
-    return path if path.is_file() else None
+    return path if path.is_file() and path in files.saved() else None
 
 
 def _file(name: str) -> Path | None:
