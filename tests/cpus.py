@@ -1,8 +1,9 @@
 """Runs the tests as on other processors: `python -m tests.cpus [--write PAGE] [PYTEST ARGUMENTS]`.
 
 Each row of `WAYS` makes torch, oneDNN and MKL use the kernels of another processor, or other
-numbers of threads, so that sums are added in another order. Prints a table of Markdown; `--write`
-puts it into a page, in place of an earlier one of the same machine. Exit code 1 if a test failed.
+numbers of threads, so that sums are added in another order, or takes away what a Mac lacks.
+Prints a table of Markdown; `--write` puts it into a page, in place of an earlier one of the same
+machine. Exit code 1 if a test failed.
 """
 
 from __future__ import annotations
@@ -30,7 +31,11 @@ X86_ONLY = {
     "MKL_CBWR=COMPATIBLE": {"MKL_CBWR": "COMPATIBLE"},
     "MKL_CBWR=AVX2": {"MKL_CBWR": "AVX2"},
 }
-WAYS = X86_ONLY | {"one thread": {}, "four threads": {"OMP_NUM_THREADS": "4"}}
+WAYS = X86_ONLY | {
+    "one thread": {},
+    "four threads": {"OMP_NUM_THREADS": "4"},
+    "as on a Mac": {"PYTEST_ADDOPTS": "-p tests.as_on_a_mac"},
+}
 WORKERS = ["-n", "auto", "--maxprocesses", "4", "--dist", "worksteal"]
 HEADER = "| setting | passed | failed | skipped | seconds |\n|---|---|---|---|---|\n"
 

@@ -1,10 +1,15 @@
+import sys
+
 import pytest
 import torch
 
 from mpsaudit import standin_build
 from mpsaudit.errors import StandInUnavailable
 
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="the stand-in is built on Linux")
 
+
+@on_linux
 def test_no_compiler_is_said_in_words(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
@@ -32,6 +37,7 @@ def fake_compiler(monkeypatch, tmp_path):
     return make
 
 
+@on_linux
 def test_what_does_not_compile_leaves_nothing(fake_compiler):
     cache = fake_compiler("echo 'x.cpp:1: error: no such thing' >&2; exit 1")
     with pytest.raises(StandInUnavailable, match=r"for torch \d.*no such thing"):
@@ -39,6 +45,7 @@ def test_what_does_not_compile_leaves_nothing(fake_compiler):
     assert list(cache.iterdir()) == []
 
 
+@on_linux
 def test_built_once_and_kept(fake_compiler, tmp_path):
     copy = 'while [ "$1" != -o ]; do shift; done; echo built > "$2"; echo run >> '
     cache = fake_compiler(copy + str(tmp_path / "runs"))
@@ -49,6 +56,7 @@ def test_built_once_and_kept(fake_compiler, tmp_path):
     assert list(cache.iterdir()) == [first]
 
 
+@on_linux
 def test_a_missing_header_is_said(fake_compiler, monkeypatch, tmp_path):
     monkeypatch.setattr(torch, "__file__", str(tmp_path / "torch" / "__init__.py"))
     with pytest.raises(StandInUnavailable, match=r"has no C\+\+ headers"):
