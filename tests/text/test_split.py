@@ -32,6 +32,8 @@ def utf8(text: str) -> int:
         ["Apples, pears, etc. are fruit.", "So it is."],
         ["The end...", "Or not?", "Wait… what."],
         ["See fig. 3 and No. 5.", "No.", "It is not."],
+        ["Talks began on Nov. 15 in Rm. 204.", "He came in Nov.", "He left on Fri. 13 March."],
+        ["In Roe v. Wade it was.", "End of Act V.", "Then it rained."],
         ["Acme Inc. vs. Plan B.", "The end."],
         ["Am 1. Mai kam er.", "Es war 1990.", "Dann nicht."],
         ["¿Qué?", "¡Sí!", "Vale."],

@@ -40,7 +40,9 @@ TITLES = words(
 )
 BEFORE_NUMBERS = words(
     """
-    no nos vol vols ch chap fig figs p pp pg sec art eq op nr ca c s
+    no nos vol vols ch chap fig figs p pp pg pgs sec art eq op nr ca c s para paras min max rs cor
+    rm apt ste ext jan feb febr mar apr jun jul aug sep sept oct nov dec mon tue tues thu thur
+    thurs fri
     """
 )
 MAY_END = words(
@@ -166,7 +168,7 @@ def _ends_after_stop(text: str, stop: int, following: int) -> bool:
     low = token.lower()
     next_word = WORD.match(text, following)
     opens = bool(next_word) and next_word[0] in STARTERS  # type: ignore[index]
-    if low in TITLES:
+    if low in TITLES or (low == "v" and token.islower()):  # Roe v. Wade; Act V. may end
         return False
     if low in BEFORE_NUMBERS and text[following].isdigit():
         return False

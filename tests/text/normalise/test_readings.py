@@ -1,4 +1,4 @@
-"""475 lines from real life against what a good reader says: `tests/data/readings.tsv`.
+"""488 lines from real life against what a good reader says: `tests/data/readings.tsv`.
 
 A line holds the written form and one or more readings, parted by tabs. They are compared as the
 benchmark compares: letters only, without the "and" of numbers.

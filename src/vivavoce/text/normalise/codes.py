@@ -64,7 +64,7 @@ def _formula(match: re.Match[str]) -> str | None:
 
 
 def _named_number(match: re.Match[str]) -> str:
-    return match["name"] + grouped_digits(match["n"])
+    return match["name"].rstrip() + " " + grouped_digits(match["n"])
 
 
 def _lines(match: re.Match[str]) -> str:
@@ -120,6 +120,13 @@ _STARS = re.compile(r" ?(?:stars?|points?|marks?)\b")
 _PRESSURE = re.compile(r"pressure|\bBP\b|systolic|reading", re.IGNORECASE)
 
 RULES: list[Rule] = [
+    (
+        re.compile(
+            r"(?<![\w.,$£€])(?P<n>\d+(?:\.\d+)?)m (?=(?:people|homes|jobs|users|customers"
+            r"|households|children|men|women|workers|tonnes|copies)\b(?!'))"
+        ),
+        lambda m: f"{read(m['n'])} million ",
+    ),
     (
         re.compile(
             r"(?<![\w.,])(?P<n>\d{1,3})x (?=\d{1,5} ?[a-z]{1,3}\b|[a-z]+er\b|more|less|as |the )"

@@ -29,7 +29,8 @@ WEEKDAYS = {
 ERAS = {"ad": "A D", "bc": "B C", "ce": "C E", "bce": "B C E"}
 COUNTED = re.compile(
     r" (?:people|men|women|children|miles|feet|copies|"
-    r"(?!(?:is|was|has|this|as|us|its|his|does|series|census|elections?|games|olympics)\b)[a-z]{3,}s)\b"
+    r"(?!(?:is|was|has|this|as|us|its|his|does|series|census|elections?|games|olympics|midterms"
+    r"|protests|earnings|results|playoffs|sales)\b)[a-z]{2,}[^\Wsiu]s)\b"
 )
 MUSIC = re.compile(
     r"(?:-style)? (?:band|music|song|hit|film|movie|rock"
@@ -203,7 +204,7 @@ RULES: list[Rule] = [
     (
         _rx(
             r"\b(?P<day>Mon|Tues?|Wed|Thurs?|Fri|Sat|Sun)\.?(?P<dash> ?[-–] ?)(?=(?:Mon|Tue"
-            r"|Wed|Thu|Fri|Sat|Sun))(?P<last>[a-z]{3,5})\b"
+            r"|Wed|Thu|Fri|Sat|Sun))(?P<last>[a-z]{3,9})\b"
         ),
         lambda m: f"{_weekday(m)} to {WEEKDAYS.get(m['last'].lower(), m['last'])}",
     ),

@@ -226,8 +226,11 @@ def _inches(match: re.Match[str]) -> str | None:
 
 
 def _written_inches(match: re.Match[str]) -> str:
-    one = match["amount"] == "1" or describes(match)
-    return f"{read(match['amount'])} {'inch' if one else 'inches'}"
+    amount = match["amount"]
+    if match["mixed"]:
+        amount = mixed(amount, int(match["num"]), int(match["den"]))
+    one = amount == "1" or describes(match)
+    return f"{amount if match['mixed'] else read(amount)} {'inch' if one else 'inches'}"
 
 
 _MARK = re.compile(r'\d?"')
@@ -277,7 +280,7 @@ RULES: list[Rule] = [
         _degrees,
     ),
     (
-        re.compile(rf"{FREE}(?P<amount>{NUMBER})(?P<mixed>)? ?in\.? (?={_DIMENSION})"),
+        re.compile(rf"(?<![\w.,/])(?P<amount>{NUMBER}){MIXED} ?in\.? (?={_DIMENSION})"),
         lambda m: _written_inches(m) + " ",
     ),
     (
@@ -294,7 +297,7 @@ RULES: list[Rule] = [
     (
         re.compile(
             rf"{FREE}(?<!\d )(?P<num>\d{{1,2}})/(?P<den>[2-9]|1\d|32|64)(?P<gap>[ -]?)"
-            rf"(?:{UNIT}|(?P<inch>\"|in\b|-in\b))"
+            rf"(?:{UNIT}|(?P<inch>\"|in\b(?:\.(?= [a-z]))?|-in\b))"
         ),
         _part_of_unit,
     ),
@@ -309,7 +312,10 @@ RULES: list[Rule] = [
     (re.compile(r"(?<=\d)\" ?[x×] ?(?=[\d ./]{1,9}\")"), " by "),
     (re.compile(rf"{FREE}(?P<amount>{NUMBER}){MIXED}\"(?!\w)"), _inches),
     (
-        re.compile(rf"{FREE}(?P<amount>{NUMBER})(?:in(?!\w)|-in\.? | in\.(?= |\Z)| in(?=[).,;]))"),
+        re.compile(
+            rf"(?<![\w.,/])(?P<amount>{NUMBER}){MIXED}"
+            r"(?:in(?!\w)|-in\.? | in\.(?= |\Z)| in(?=[).,;]))"
+        ),
         _written_inches,
     ),
     (re.compile(rf"{FREE}{SIDES} ?{UNIT}"), _area),

@@ -63,7 +63,7 @@ PREFIX = rf"(?:(?P<country>US|AU?|CA?|HK|NZ|S)(?=\$))?(?P<symbol>{SYMBOL})"
 CODE = rf"(?P<code>{'|'.join(CODES)})"
 SCALE = (
     r"(?:(?: ?|-)(?P<scale>thousand|million|billion|trillion|mn|bn|Bn|tn|mil|(?:mm"
-    rf"|MM|[kKmMbBTt])(?!-|/(?!{RATE_NAMES}\b)))\b)?"
+    rf"|MM|[kKmMbBTt])(?!-(?!a-|plus)|/(?!{RATE_NAMES}\b)))\b)?"
 )
 AMOUNT = rf"(?P<amount>{NUMBER})"
 RATE = rf"(?:/(?P<rate>{RATE_NAMES})\b(?:\.(?=[,;:)]| [a-z]))?)?"

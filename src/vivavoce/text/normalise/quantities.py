@@ -66,7 +66,8 @@ def _range(match: re.Match[str]) -> str:
     spaced = match["dash"].startswith(" ")
     first, second = _number_or_year(a), _number_or_year(b)
     rising = float(a.replace(",", "")) < float(b.replace(",", "")) or max(len(a), len(b)) < 3
-    if rising and len(a) < 10 and (not spaced or len(a) == len(b)):
+    score = not spaced and a.isdigit() and b.isdigit() and 50 <= int(b) < int(a) < 500
+    if (rising or score) and len(a) < 10 and (not spaced or len(a) == len(b)):
         return f"{first} to {second}"
     return f"{first} - {second}"
 

@@ -54,6 +54,13 @@ def _seconds(match: re.Match[str]) -> str | None:
     return words + _suffix(match)
 
 
+def _race(match: re.Match[str]) -> str:
+    """Minutes, seconds and their parts: 1:59.31 -> one fifty-nine point three one."""
+    seconds = match["s"]
+    said = f"oh {read(seconds[1:])}" if seconds[0] == "0" else read(seconds)
+    return f"{cardinal(int(match['m']))} {said}"
+
+
 def _ratio(match: re.Match[str]) -> str:
     return f"{cardinal(int(match['a']))} to {cardinal(int(match['b']))}"
 
@@ -133,7 +140,10 @@ RULES: list[Rule] = [
         ),
         _seconds,
     ),
-    (re.compile(rf"(?<![\w.:/])(?<!\d,)(?P<h>\d{{1,2}})[:.](?P<m>\d\d) ?{HALF}{ZONE}", _RX), _time),
+    (
+        re.compile(rf"(?<![\w.:])(?<!\d[,/])(?P<h>\d{{1,2}})[:.](?P<m>\d\d) ?{HALF}{ZONE}", _RX),
+        _time,
+    ),
     (
         re.compile(
             r"(?<![\w.:/])(?<!\d,)(?P<h>\d{1,2}):(?P<m>\d\d)(?![\d:]|[.,]\d)(?P<half>"
@@ -143,5 +153,6 @@ RULES: list[Rule] = [
         _time,
     ),
     (re.compile(rf"(?<![\w.:])(?<!\d[,/])(?P<h>\d{{1,2}})(?P<m>(?!))? ?{HALF}{ZONE}", _RX), _time),
+    (re.compile(r"(?<![\w.,:/])(?P<m>\d{1,2}):(?P<s>[0-5]\d\.\d{1,3})(?![\w:]|\.\d)"), _race),
     (re.compile(r"(?<![\w.,:/-])(?P<a>\d{1,4}):(?P<b>\d{1,4})(?![\w:]|[.,]\d)"), _ratio),
 ]

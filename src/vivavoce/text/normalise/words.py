@@ -32,6 +32,7 @@ _TITLE = re.compile(
 ENDS_SENTENCE = words(
     """
     etc inc Inc ltd Ltd Co Corp Jr jr Sr sr Esq Ave Blvd Rd St Bros al lbs oz ft hrs mins
+    Jan Feb Aug Sept Sep Oct Nov Dec Mon Tues Wed Thurs Fri
     """
 )
 
