@@ -210,3 +210,8 @@ def test_remove(tmp_path):
     files.remove(tmp_path / "folder")
     files.remove(tmp_path / "none")
     assert names(tmp_path) == []
+
+
+def test_lines_end_at_line_feeds_alone():
+    text = '{"a": "one\u2028two\u0085three"}\r\n{}\n'
+    assert files.lines(text) == ['{"a": "one\u2028two\u0085three"}', "{}", ""]

@@ -79,6 +79,11 @@ def write_text(path: str | Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
+def lines(text: str) -> list[str]:
+    """Those that a line feed ends, or both marks of Windows: U+2028 and its like end none."""
+    return [line.removesuffix("\r") for line in text.split("\n")]
+
+
 def read_json(path: str | Path) -> dict[str, Any]:
     """The table in a cache file; empty if the file is missing, damaged or larger than 4 MB."""
     try:

@@ -144,3 +144,20 @@ def test_a_document_with_a_password(tmp_path):
     path.write_bytes(bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600))
     with pytest.raises(BookError, match="has a password"):
         read(path)
+
+
+def test_footnotes_and_endnotes_have_numbers_of_their_own(tmp_path):
+    def notes(kind, text):
+        return f'<w:{kind}s {W}><w:{kind} w:id="1">{paragraph(run(text))}</w:{kind}></w:{kind}s>'
+
+    path = docx(
+        tmp_path / "x.docx",
+        paragraph(run("First."), '<w:r><w:footnoteReference w:id="1"/></w:r>'),
+        paragraph(run("Second."), '<w:r><w:endnoteReference w:id="1"/></w:r>'),
+        more={
+            "word/footnotes.xml": notes("footnote", "Foot."),
+            "word/endnotes.xml": notes("endnote", "End."),
+        },
+    )
+    ((_, said),) = texts(read(path, Reading(notes=True)))
+    assert said == ["x", "First. Foot.", "Second. End."]

@@ -235,3 +235,63 @@ def test_a_class_that_a_style_sheet_hides(tmp_path):
         for name, data in files.items():
             archive.writestr(name, data)
     assert [p.text for p in read(path).chapters[0].paragraphs][-1] == "It was old."
+
+
+PARAGRAPHS = "".join(
+    f"<p>Words of paragraph {n}, which are not few in number.</p>" for n in range(4)
+)
+
+
+def test_what_stands_before_the_first_heading_of_any_file_is_read(tmp_path):
+    pages = {
+        "a": page("<p>Preface words.</p>"),
+        "b": page("<p>Before.</p><h1>One</h1><p>First.</p>"),
+        "c": page("<h1>Two</h1><p>Second.</p>"),
+    }
+    book = read(epub(tmp_path / "n.epub", pages))
+    assert [c.title for c in book.chapters] == ["One", "Two"]
+    spoken = " ".join(p.text for c in book.chapters for p in c.paragraphs)
+    assert "Preface words. Before. One First. Two Second." in spoken
+
+
+def test_what_stands_above_the_first_anchor_is_left_out_with_a_word(tmp_path):
+    text = page(PARAGRAPHS + "<h1 id='c1'>One</h1><p>First.</p><h1 id='c2'>Two</h1><p>Second.</p>")
+    book = read(epub(tmp_path / "n.epub", {"1": text}, nav(("One", "1#c1"), ("Two", "1#c2"))))
+    assert [c.title for c in book.chapters] == ["One", "Two"]
+    assert [part.reason for part in book.left_out] == ["before the first chapter of the contents"]
+
+
+@pytest.mark.parametrize("kind", ["copyright-page", "toc"])
+@pytest.mark.parametrize("around", ["", '<section epub:type="chapter">'])
+def test_a_typed_element_at_the_top_says_nothing_of_the_rest(tmp_path, kind, around):
+    body = f'{around}<div epub:type="{kind}"><p>Some.</p></div><h1>One</h1><p>First.</p>'
+    body += "</section>" if around else ""
+    assert "First." in texts(epub(tmp_path / "n.epub", {"1": page(body)}))[0]
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "said"),
+    [
+        ("I", "In the morning it rained.", True),
+        ("One", "One day it rained.", True),
+        ("II", "I was there too.", True),
+        ("One", "One. It rained.", False),
+        ("One", "ONE", False),
+        ("The Mill", "The Mill: a story.", False),
+    ],
+)
+def test_a_title_is_spoken_once(tmp_path, title, text, said):
+    pages = {"1": page(f"<p>{text}</p><p>More of it.</p>")}
+    (found,) = texts(epub(tmp_path / "n.epub", pages, nav((title, "1"))))
+    assert found == [title, text, "More of it."][not said :]
+
+
+def test_an_entry_of_a_part_left_out_names_no_other(tmp_path):
+    pages = {
+        "front/title": page("<h1>A Book</h1>", attributes='epub:type="titlepage"'),
+        "text/title": page("<p>First.</p>"),
+        "text/two": page("<p>Second.</p>"),
+    }
+    links = ("Title Page", "front/title"), ("One", "text/title"), ("Two", "text/two")
+    book = read(epub(tmp_path / "n.epub", pages, nav(*links)))
+    assert [c.title for c in book.chapters] == ["One", "Two"]

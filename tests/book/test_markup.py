@@ -18,6 +18,8 @@ def lines(html: str, **how: object) -> list[str]:
         ("<p><span>T</span><b>HE</b> mill</p>", ["THE mill"]),
         ("<p>al&shy;ways \u200b&#xFB01;ne\u202e</p>", ["always fine"]),
         ("<p>می\u200cروم</p>", ["می\u200cروم"]),
+        ("<ol><li></li></ol><p>After.</p>", ["After."]),
+        ("<ol><li><img/></li><li>Two.</li></ol><p>After.</p>", ["2. Two.", "After."]),
         ("<p>One<p>Two<div>Three</div>four", ["One", "Two", "Three", "four"]),
         ("<div>One <p>two</p> three</div>", ["One", "two", "three"]),
         ("<p>a<script>x</script><style>y</style><!-- z -->b</p>", ["ab"]),

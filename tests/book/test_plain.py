@@ -126,3 +126,41 @@ def test_a_binary_file(tmp_path):
     path.write_bytes(bytes(range(256)) * 9)
     with pytest.raises(BookError, match="not a text file"):
         read(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "titles"),
+    [
+        ("Chapter 1\nIt stood there.\n\nChapter 2\nWater fell.", ["Chapter 1", "Chapter 2"]),
+        ("Chapter 1: The Mill\nIt stood there.\n\nMore.", ["Chapter 1: The Mill"]),
+        ("# The Mill\nIt stood.\n# Weir\nWater fell.\n\nEnd.", ["The Mill", "Weir"]),
+        ("Chapter 1\nIt stood there.\nChapter 2\nWater fell.\n\n", ["Chapter 1", "Chapter 2"]),
+        ("It is told in\nChapter 3\nof the book.\n\nMore.", ["x"]),
+        ("part 2 of it\nis a line.\n\nMore.", ["x"]),
+    ],
+)
+def test_a_heading_needs_no_empty_line_behind_it(tmp_path, text, titles):
+    (tmp_path / "x.txt").write_text(text, encoding="utf-8")
+    assert [c.title for c in read(tmp_path / "x.txt").chapters] == titles
+
+
+@pytest.mark.parametrize(
+    ("text", "titles"),
+    [
+        ("# A\n\nOne.[^1]\n\n[^1]: See\n# B\n\nTwo.", ["A", "B"]),
+        ("---\n\n# A\n\nOne.\n\n---\n\n# B\n\nTwo.", ["A", "B"]),
+        ("---\ntitle: T\n---\n\n# A\n\nOne.", ["A"]),
+    ],
+)
+def test_headings_of_markdown_are_not_lost(tmp_path, text, titles):
+    (tmp_path / "x.md").write_text(text, encoding="utf-8")
+    assert [c.title for c in read(tmp_path / "x.md").chapters] == titles
+
+
+def test_a_note_s_mark_in_code_is_none(tmp_path):
+    text = "# A\n\nWrite `[^1]` so.[^1] A stray ` here.\n\nAnd.[^1]\n\n[^1]: A note.\n"
+    (tmp_path / "x.md").write_text(text, encoding="utf-8")
+    (chapter,) = read(tmp_path / "x.md").chapters
+    said = " ".join(p.text for p in chapter.paragraphs)
+    assert "sup" not in said
+    assert said.count("[^1]") == 1

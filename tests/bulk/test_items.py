@@ -56,6 +56,7 @@ def test_columns_of_a_table(tmp_path):
         ('{"text": "x", "out": "c:y"}', "outside"),
         ('{"file": "nothing.txt"}', "Cannot read"),
         ('{"id": "GOOD", "text": "x"}', "is also that of line 1"),
+        ('{"id": "good", "text": "x", "out": "y"}', "The id 'good' is also that of line 1"),
         ('{"text": "\\ud800"}', "surrogate"),
         ('{"id": "' + "x" * 300 + '", "text": "x"}', "300 characters"),
     ],
@@ -126,3 +127,14 @@ def test_shards_share_out_the_ids():
     for wrong in ("0/3", "4/3", "x", "1"):
         with pytest.raises(UsageError, match="shard"):
             Shard.parse(wrong)
+
+
+def test_zero_is_an_id(tmp_path):
+    path = lines(tmp_path / "x.jsonl", [{"id": 0, "text": "Zero."}, {"id": 1, "text": "One."}])
+    assert [(item.id, item.out) for item in read(path)] == [("0", "0"), ("1", "1")]
+
+
+def test_a_table_whose_first_line_is_no_csv(tmp_path):
+    (tmp_path / "x.csv").write_text('"text"x,id\nOne,1\n', encoding="utf-8")
+    with pytest.raises(UsageError, match="is not CSV"):
+        list(read(tmp_path / "x.csv"))

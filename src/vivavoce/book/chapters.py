@@ -57,11 +57,11 @@ def chapters(
     `title` is that of a book without any of these.
     """
     read, left_out = _without_apparatus(documents)
-    cuts = _from_contents(read, contents)
+    cuts = _from_contents(read, contents, {document.source for document in documents})
     if not cuts or _covered(read, cuts) < ENOUGH:
         cuts = _from_headings(read) or _from_files(read, title)
     else:
-        before = read[: cuts[0].document]
+        before = read[: cuts[0].document + (cuts[0].paragraph > 0)]
         reason = "before the first chapter of the contents"
         left_out += [LeftOut(d.source, reason) for d in before if d.paragraphs]
     found = [
@@ -85,14 +85,19 @@ def _without_apparatus(
     return read, left_out
 
 
-def _from_contents(documents: list[Document], contents: Sequence[ContentsEntry]) -> list[_Cut]:
+def _from_contents(
+    documents: list[Document], contents: Sequence[ContentsEntry], known: set[str]
+) -> list[_Cut]:
+    """`known` are the names of all files, also of those left out."""
     by_path = {document.source: n for n, document in enumerate(documents)}
     by_name: dict[str, int] = {}
     for path, n in by_path.items():
         by_name.setdefault(posixpath.basename(path), n)
     found: dict[tuple[int, int], _Cut] = {}
     for entry in contents:
-        n = by_path.get(entry.path, by_name.get(posixpath.basename(entry.path)))
+        n = by_path.get(entry.path)
+        if n is None and entry.path not in known:
+            n = by_name.get(posixpath.basename(entry.path))
         if n is not None:
             place = documents[n].anchors.get(entry.anchor, 0) if entry.anchor else 0
             found.setdefault((n, place), _Cut(n, place, entry.title, entry.level))
@@ -124,7 +129,7 @@ def _from_headings(documents: list[Document]) -> list[_Cut]:
             heading = paragraph.kind == "heading"
             if heading and not after_heading:
                 title = _heading_at(document, place)
-                cuts.append(_Cut(n, place if cuts or n else 0, title, 1))
+                cuts.append(_Cut(n, place, title, 1) if cuts else _Cut(0, 0, title, 1))
             after_heading = heading
     return cuts
 
@@ -171,6 +176,21 @@ def _chapter(documents: list[Document], cut: _Cut, following: _Cut | None) -> Ch
     )
 
 
+def _begins(said: str, paragraphs: list[Paragraph]) -> bool:
+    """Whether the letters of a title come first, and then an end: a mark or a paragraph's."""
+    for paragraph in paragraphs:
+        for place, char in enumerate(paragraph.text):
+            if not said:
+                return not char.isalnum() and not paragraph.text[place + 1 : place + 2].islower()
+            own = letters(char)
+            if not said.startswith(own):
+                return False
+            said = said[len(own) :]
+        if not said:
+            return True
+    return False
+
+
 def _titled(title: str, paragraphs: list[Paragraph]) -> list[Paragraph]:
     """The title is spoken unless the text begins with it."""
     if not paragraphs or not letters(title):
@@ -178,7 +198,6 @@ def _titled(title: str, paragraphs: list[Paragraph]) -> list[Paragraph]:
     first = paragraphs[:BEGINNING]
     said = letters(title)
     heading = letters("".join(p.text for p in first if p.kind == "heading"))
-    begins = letters("".join(p.text for p in first)).startswith(said)
-    if begins or (heading and (said.endswith(heading) or heading.endswith(said))):
+    if _begins(said, first) or (heading and (said.endswith(heading) or heading.endswith(said))):
         return paragraphs
     return [Paragraph(title, "heading", HEADING_PAUSE_S), *paragraphs]

@@ -67,7 +67,11 @@ class _Docx:
     """The blocks of a document as they come."""
 
     def __init__(
-        self, source: str, styles: dict[str, Node], notes: dict[str, str], reading: Reading
+        self,
+        source: str,
+        styles: dict[str, Node],
+        notes: dict[tuple[str, str], str],
+        reading: Reading,
     ) -> None:
         self.document = Document(source)
         self._styles, self._notes, self._reading = styles, notes, reading
@@ -91,7 +95,8 @@ class _Docx:
             else:
                 self._skip("image", described)
         for reference in (*node.all("footnoteReference"), *node.all("endnoteReference")):
-            text = f"{text} {self._notes.get(reference.get('id'), '')}".strip()
+            key = reference.tag.removesuffix("Reference"), reference.get("id")
+            text = f"{text} {self._notes.get(key, '')}".strip()
         if SCENE.fullmatch(text) and paragraphs:
             last = paragraphs[-1]
             paragraphs[-1] = Paragraph(last.text, last.kind, SCENE_PAUSE_S)
@@ -142,13 +147,14 @@ def _styles(archive: Archive) -> dict[str, Node]:
     return found | ({"": defaults} if defaults else {})
 
 
-def _notes(archive: Archive) -> dict[str, str]:
+def _notes(archive: Archive) -> dict[tuple[str, str], str]:
+    """By kind and id: footnotes and endnotes are numbered each for themselves."""
     found = {}
     for name, tag in (("word/footnotes.xml", "footnote"), ("word/endnotes.xml", "endnote")):
         if name in archive:
             for note in parse(archive.text(name), name).all(tag):
                 text = " ".join(_text(p) for p in note.all("p"))
-                found[note.get("id")] = spoken(text)
+                found[tag, note.get("id")] = spoken(text)
     return found
 
 

@@ -114,6 +114,8 @@ class _Open:
     has_link: bool = False
     number: int = 1
     step: int = 1
+    types: frozenset[str] = frozenset()
+    """Of the document, where all of its text stands in this element."""
 
 
 class _Walker(TagReader):
@@ -127,6 +129,7 @@ class _Walker(TagReader):
         self._number = ""  # of a list's item whose text has not come yet
         self._lost: list[str] = []
         self._title: list[str] | None = None
+        self._typed: list[tuple[int, frozenset[str]]] = []  # paragraphs at the end, and the types
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         given = attributes
@@ -139,6 +142,9 @@ class _Walker(TagReader):
         if len(self._open) >= DEEPEST:
             raise BookError(f"{self.document.source} is nested too deeply.", DAMAGED)
         element = _Open(tag, len(self._text), self._reason(tag, given))
+        if tag in ("html", "body", "section", "div", "article") and not self.document.paragraphs:
+            roles = (role.removeprefix("doc-") for role in given.get("role", "").split())
+            element.types = frozenset({*given.get("epub:type", "").split(), *roles})
         self._open.append(element)
         self._names[tag] += 1
         self._n_dropped += bool(element.dropped)
@@ -168,6 +174,10 @@ class _Walker(TagReader):
         while self._open:
             self._close_last()
         self._flush()
+        reach = len(self.document.paragraphs)
+        for end, types in self._typed:
+            if end == reach:  # an element that stands in the text says nothing of the rest
+                self.document.types |= types
 
     @property
     def _dropping(self) -> bool:
@@ -210,9 +220,6 @@ class _Walker(TagReader):
         if tag in ("html", "body"):
             language = given.get("xml:lang") or given.get("lang") or ""
             document.language = document.language or language
-        if tag in ("body", "section", "div", "article") and not document.paragraphs:
-            document.types |= {*given.get("epub:type", "").split()}
-            document.types |= {r.removeprefix("doc-") for r in given.get("role", "").split()}
         if tag == "math" and not self._dropping:
             self._text.append(given.get("alttext", ""))
 
@@ -269,6 +276,10 @@ class _Walker(TagReader):
         element = self._open[-1]
         if element.tag in _BLOCKS and not self._dropping:
             self._flush()
+            if element.tag == "li":
+                self._number = ""  # of an item without text
+        if element.types:
+            self._typed.append((len(self.document.paragraphs), element.types))
         self._open.pop()
         self._names[element.tag] -= 1
         self._n_dropped -= bool(element.dropped)

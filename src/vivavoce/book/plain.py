@@ -14,7 +14,7 @@ from vivavoce.book.types import HEADING_PAUSE_S, SCENE_PAUSE_S, Book, Paragraph
 from vivavoce.errors import BookError, UsageError
 from vivavoce.text.markup import show
 
-LONGEST_HEADING = 80
+LONGEST_HEADING, SHORT_HEADING = 80, 50
 _NUMBER = (
     r"(?:\d{1,4}|[ivxlc]{1,8}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|"
     r"thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty(?:[- ]\w+)?|"
@@ -35,9 +35,16 @@ _FACT = re.compile(
     r"^(title|author|lang|language|date)\s*:\s*[\"']?(.*?)[\"']?\s*$",
     re.IGNORECASE | re.MULTILINE,
 )
-_FRONT = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
-_NOTE = re.compile(r"^\[\^([^\]\s]+)\]:(.*(?:\n(?!\[\^)[^\S\n]*\S.*)*)", re.MULTILINE)
-_NOTE_MARK = re.compile(r"\[\^([^\]\s]+)\]")
+_FRONT = re.compile(
+    r"\A---[ \t]*\n(?=[\w\"'-]+[ \t]*:)(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL
+)
+_NOTE = re.compile(r"^\[\^([^\]\s]+)\]:(.*(?:\n(?!\[\^|#{1,6}\s)[^\S\n]*\S.*)*)", re.MULTILINE)
+_NOTE_MARK = re.compile(
+    r"^(?P<fence>```|~~~)[\s\S]*?^(?P=fence)|(?P<ticks>`+)(?:(?!\n\s*\n)[\s\S])+?(?P=ticks)"
+    r"|\[\^(?P<name>[^\]\s]+)\]",
+    re.MULTILINE,
+)
+"""A note's mark; or code, in which it is none."""
 _EMPTY = re.compile(r"\n[^\S\n]*\n")
 
 
@@ -82,15 +89,16 @@ def _with_notes(text: str) -> str:
     names = {found[1] for found in _NOTE.finditer(text)}
     text = _NOTE.sub(lambda note: f"\n\n<aside>\n\n{note[2].strip()}\n\n</aside>\n\n", text)
     mark = '<sup><a href="#note">1</a></sup>'
-    return _NOTE_MARK.sub(lambda found: mark if found[1] in names else found[0], text)
+    return _NOTE_MARK.sub(lambda found: mark if found["name"] in names else found[0], text)
 
 
 def paragraphs(text: str) -> list[Paragraph]:
     """Those of a text without markup."""
+    text = text.strip()
     blocks = _EMPTY.split(text) if _EMPTY.search(text) else text.split("\n")
     found: list[Paragraph] = []
-    for block in blocks:
-        written = " ".join(block.split())
+    for part in (part for block in blocks for part in _parted(block)):
+        written = " ".join(part.split())
         if not written:
             continue
         if SCENE.fullmatch(written):
@@ -106,6 +114,19 @@ def paragraphs(text: str) -> list[Paragraph]:
         elif shown:
             found.append(Paragraph(shown))
     return found
+
+
+def _parted(block: str) -> list[str]:
+    """Lines of one block: a marked heading stands for itself, as does `Chapter 3` at its top."""
+    parts: list[list[str]] = [[]]
+    for line in block.split("\n"):
+        written = " ".join(line.split())
+        first = parts == [[]] and len(written) <= SHORT_HEADING and HEADING.fullmatch(written)
+        if _MARKED.fullmatch(written) or (first and written[:1].isupper()):
+            parts += [[line], []]
+        else:
+            parts[-1].append(line)
+    return ["\n".join(part) for part in parts]
 
 
 def _book(path: Path, documents: list[Document], facts: dict[str, str]) -> Book:

@@ -52,17 +52,19 @@ def read(path: str | Path) -> Iterator[BulkItem | Wrong]:
         raise UsageError(f"{path} is not a .jsonl, .csv or .tsv file.", near_misses(kind, KINDS))
     if not path.is_file():
         raise UsageError(f"There is no file {path}.", "Check the path.")
-    seen: dict[str, int] = {}
+    seen: dict[tuple[str, str], int] = {}
     for number, table in (_jsonl if "json" in kind else _csv)(path):
         name = f"{number:06}"
         try:
             if isinstance(table, VivavoceError):
                 raise table
-            name = str(table.get("id") or name)
+            given = table.get("id", "")
+            name = name if given in (None, "") else str(given)
             item = _item(table | {"id": name}, path.parent)
-            first = seen.setdefault(item.out.casefold(), number)
-            if first != number:
-                raise UsageError(f"The output file '{item.out}' is also that of line {first}.")
+            for what, one in (("id", item.id), ("output file", item.out)):
+                first = seen.setdefault((what, one.casefold() if what != "id" else one), number)
+                if first != number:
+                    raise UsageError(f"The {what} '{one}' is also that of line {first}.")
         except VivavoceError as error:
             yield Wrong(name[:200], number, type(error).__name__, str(error))
         else:
@@ -139,7 +141,10 @@ def _csv(path: Path) -> Iterator[tuple[int, dict[str, Any] | VivavoceError]]:
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
         rows = csv.DictReader(stream, delimiter=delimiter, strict=True)
-        columns = rows.fieldnames or ()
+        try:
+            columns = rows.fieldnames or ()
+        except csv.Error as error:
+            raise UsageError(f"The first line of {path} is not CSV ({error}).") from error
         if not {"text", "file"} & set(columns):
             raise UsageError(f"{path} has no column 'text'.", "Name the columns in its first line.")
         while True:

@@ -83,7 +83,7 @@ def _lines(path: Path) -> Iterable[tuple[str, Value]]:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return
-    for line in text.splitlines():
+    for line in files.lines(text):
         try:
             key, value = json.loads(line)
         except (ValueError, TypeError, RecursionError):

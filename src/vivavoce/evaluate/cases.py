@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vivavoce.errors import UsageError, near_misses
+from vivavoce.files import lines
 
 LARGEST_LIST = 64 << 20
 
@@ -71,7 +73,7 @@ def read(
 
 
 def _kind(path: Path, text: str) -> str:
-    first = next((line for line in text.splitlines() if line.strip()), "")
+    first = next((line for line in lines(text) if line.strip()), "")
     if path.suffix.lower() in (".csv", ".tsv"):
         return "csv"
     if first.count("\t") == 5:
@@ -124,7 +126,7 @@ def _words(recording: Path) -> str:
 def _csv(text: str, path: Path, data: Path | None) -> Iterator[Case]:
     """Columns id, text, and where needed ref and ref_text."""
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    rows = csv.DictReader(text.splitlines(), delimiter=delimiter)
+    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
     if not {"id", "text"} <= set(rows.fieldnames or ()):
         raise UsageError(f"{path} has no columns 'id' and 'text'.", "Name them in its first line.")
     for row in rows:
@@ -143,7 +145,7 @@ READERS: dict[str, Reader] = {
 
 
 def _rows(text: str, mark: str) -> Iterator[tuple[int, list[str]]]:
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(lines(text), 1):
         if line.strip():
             yield number, line.split(mark)
 

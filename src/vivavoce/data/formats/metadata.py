@@ -11,6 +11,7 @@ from vivavoce.audio.formats import RECORDING_FOLDERS
 from vivavoce.data.folder import NotUsable, SourceFolder
 from vivavoce.data.formats.tables import HEAD, Entry
 from vivavoce.data.rows import Defect, Rejected, SourceRow
+from vivavoce.files import lines
 
 NUMBER = re.compile(r"\s*\d+([.,]\d+)?\s*")
 MOST_LOOKED_AT = 200
@@ -30,7 +31,7 @@ def rows_of(
     folder: SourceFolder, path: Path, columns: Columns, speaker: str = ""
 ) -> Iterator[Entry]:
     """Rows of a list without header; quotes mean themselves."""
-    for number, line in enumerate(folder.text(path).splitlines(), 1):
+    for number, line in enumerate(lines(folder.text(path)), 1):
         if not line.strip():
             continue
         where = f"{folder.name(path)}:{number}"
@@ -54,11 +55,11 @@ def rows_of(
 def columns_of(folder: SourceFolder, path: Path) -> Columns | None:
     """What `NAME|…` lists hold, by looking: a text, a speaker and a text, a text twice, seconds."""
     text = folder.text(path, HEAD)
-    lines = [line for line in text.splitlines() if line.strip()][:MOST_LOOKED_AT]
+    found = [line for line in lines(text) if line.strip()][:MOST_LOOKED_AT]
     for delimiter in ("|", "\t"):
-        table = [_split(line, delimiter) for line in lines]
+        table = [_split(line, delimiter) for line in found]
         wide = [cells for cells in table if len(cells) > 1]
-        if len(wide) > len(lines) / 2:
+        if len(wide) > len(found) / 2:
             break
     else:
         return None

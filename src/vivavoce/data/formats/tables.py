@@ -12,6 +12,7 @@ from pathlib import Path
 from vivavoce.audio.formats import RECORDING_FOLDERS, is_recording
 from vivavoce.data.folder import NotUsable, SourceFolder
 from vivavoce.data.rows import Defect, Rejected, SourceRow
+from vivavoce.files import lines
 
 AUDIO = (
     *("audio", "audio_file", "audio_path", "audio_filepath", "wav_filename", "file_name"),
@@ -127,7 +128,7 @@ def _cells(path: Path, text: str) -> NamedList | None:
 def _objects(path: Path, text: str) -> NamedList | None:
     records: list[tuple[int, Mapping[str, str]]] = []
     columns: dict[str, None] = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(lines(text), 1):
         if not line.strip():
             continue
         try:
