@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import pytest
 
@@ -61,7 +62,10 @@ def test_memory_decides_how_many_sentences_share_a_step(most, used, row, rows):
 
 def test_the_budget_is_what_was_said_or_most_of_what_is_free():
     assert most_memory(ServeConfig(max_memory=GB, device="cpu")) == GB
-    assert most_memory(ServeConfig(device="cpu")) > 10**8
+    most = most_memory(ServeConfig(device="cpu"))
+    assert (
+        most == 0 if sys.platform == "darwin" else most > 10**8
+    )  # macOS does not say what is free
 
 
 def test_a_device_that_is_not_there_is_for_the_loader_to_refuse():
