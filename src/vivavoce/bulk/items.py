@@ -61,8 +61,11 @@ def read(path: str | Path) -> Iterator[BulkItem | Wrong]:
             given = table.get("id", "")
             name = name if given in (None, "") else str(given)
             item = _item(table | {"id": name}, path.parent)
-            for what, one in (("id", item.id), ("output file", item.out)):
-                first = seen.setdefault((what, one.casefold() if what != "id" else one), number)
+            for what, one, same in (
+                ("id", item.id, item.id),
+                ("output file", item.out, item.out.casefold()),
+            ):
+                first = seen.setdefault((what, same), number)
                 if first != number:
                     raise UsageError(f"The {what} '{one}' is also that of line {first}.")
         except VivavoceError as error:

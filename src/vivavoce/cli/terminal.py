@@ -9,7 +9,6 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
@@ -41,9 +40,8 @@ def say(message: str) -> None:
 
 def emit(data: T, as_json: bool, render: Callable[[T], str]) -> None:
     """The result: as JSON, or as `render` writes it for people."""
-    escaped = "utf" not in (sys.stdout.encoding or "utf-8").lower()  # a pipe of Windows: cp1252
-    json_text = partial(json.dumps, ensure_ascii=escaped, indent=1, default=str)
-    text = json_text(data) if as_json else render(data)
+    ascii_ = "utf" not in (sys.stdout.encoding or "utf-8").lower()  # a pipe of Windows: cp1252
+    text = json.dumps(data, ensure_ascii=ascii_, indent=1, default=str) if as_json else render(data)
     if text:
         # In JSON a control can only stand inside a string, where its escape means the same.
         print(_BARE.sub(lambda c: f"\\u{ord(c[0]):04x}", text) if as_json else printable(text))

@@ -45,11 +45,13 @@ def count(folder: Path) -> int:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[Path]:
-    """The work folder, for this process only. It goes when nothing was put into it.
+    """The work folder, for this process only. It goes when nothing was put into it, or when its
+    content was removed.
 
     Raises UsageError where another process has it, OutputError.
     """
     with ExitStack() as stack:
+        stack.callback(_remove_empty, folder)  # last: NFS and FUSE keep a lock until it is closed
         try:
             folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(files.lock(folder / LOCK, wait=False))
@@ -66,6 +68,11 @@ def alone(folder: Path) -> Iterator[Path]:
         finally:
             if folder.is_dir() and [each.name for each in folder.iterdir()] == [LOCK]:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
 
 
 class Keeping:
@@ -111,13 +118,9 @@ class Keeping:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        done = kind is None and self._opened
-        if done:
+        if kind is None and self._opened:
             shutil.rmtree(self.folder, ignore_errors=True)
         self._stack.close()
-        if done:  # NFS and FUSE keep the lock until it is closed
-            with suppress(OSError):
-                self.folder.rmdir()
 
     @cached_property
     def _facts(self) -> dict[str, str]:

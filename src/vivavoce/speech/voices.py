@@ -264,7 +264,8 @@ def _own(name: str) -> Path | None:
         path = files.path_of(name)
     except UsageError:
         return None
-    return path if path.is_file() and path in files.saved() else None
+    spelt_so = path.is_file() and any(each.name == path.name for each in path.parent.iterdir())
+    return path if spelt_so else None
 
 
 def _file(name: str) -> Path | None:

@@ -21,8 +21,8 @@ from vivavoce.vocoders.vocos import train as vocos
 LOSS, GRADIENT, PARAMETER = 2e-6, 2e-5, 1e-6
 """Relative to the value, to the largest entry, and to 1 or the largest: parity of a training."""
 JUMP = 1e-4
-"""A generator's gradients, relative to the largest, where one of the some 10^5 absolute differences
-in its losses has another sign. Without oneDNN one of 29,568 in a map of features has: 4e-5.
+"""HiFi-GAN's generator without oneDNN: one of 29,568 absolute differences in a map of features has
+another sign there, which moves its gradients by 4e-5 of the largest.
 """
 CRITIC = (
     (r"\.convs\.", ".critic.layers."),
@@ -206,7 +206,8 @@ def test_gradients_of_the_first_update(reference: Reference) -> None:
         if key.startswith("grad."):
             name = key.removeprefix("grad.")
             found = parameters[reference.name(name)].grad
-            share = GRADIENT if "discriminators" in reference.name(name) else JUMP
+            jumps = not torch.backends.mkldnn.is_available() and name.startswith("model_g.")
+            share = JUMP if jumps else GRADIENT
             limit = max(share * peak(expected), UNITS * recorded_unit(reference.recording, key))
             assert_within(found, expected, limit, key)
 

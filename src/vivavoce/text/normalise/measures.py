@@ -218,19 +218,16 @@ def _inches(match: re.Match[str]) -> str | None:
         quoted = not quoted and len(mark) == 1
     if quoted:
         return None
-    amount = match["amount"]
-    if match["mixed"]:
-        amount = mixed(amount, int(match["num"]), int(match["den"]))
-    one = amount == "1" or describes(match) or _SCREEN.match(match.string, match.end())
-    return f"{amount if match['mixed'] else read(amount)} {'inch' if one else 'inches'}"
+    return _written_inches(match, bool(_SCREEN.match(match.string, match.end())))
 
 
-def _written_inches(match: re.Match[str]) -> str:
-    amount = match["amount"]
+def _written_inches(match: re.Match[str], describing: bool = False) -> str:
     if match["mixed"]:
-        amount = mixed(amount, int(match["num"]), int(match["den"]))
-    one = amount == "1" or describes(match)
-    return f"{amount if match['mixed'] else read(amount)} {'inch' if one else 'inches'}"
+        amount = mixed(match["amount"], int(match["num"]), int(match["den"]))
+    else:
+        amount = read(match["amount"])
+    one = match["amount"] == "1" and not match["mixed"]
+    return f"{amount} {'inch' if one or describing or describes(match) else 'inches'}"
 
 
 _MARK = re.compile(r'\d?"')
