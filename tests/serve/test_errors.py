@@ -127,14 +127,26 @@ def test_pages_from_elsewhere_may_not_ask(server):
             connect(server.base.replace("http", "ws") + path, origin="https://evil.example")
 
 
+def test_a_model_is_shown_under_its_other_names_too(server):
+    with server.client() as client:
+        assert client.get("/v1/models/tts-1").json()["id"] == "tiny"
+
+
 def test_origins_that_were_allowed(start):
     running = start(cors=("https://good.example",))
     with running.client() as client:
         headers = {"origin": "https://good.example"}
         answer = client.post("/v1/audio/speech", json=running.body("Hello."), headers=headers)
         assert answer.headers["access-control-allow-origin"] == "https://good.example"
+        assert "x-request-id" in answer.headers["access-control-expose-headers"].split(", ")
+        wanted = "authorization,content-type,x-stainless-lang"  # as OpenAI's client in a page
+        headers["access-control-request-headers"] = wanted
         asked = client.options("/v1/audio/speech", headers=headers)
         assert asked.headers["access-control-allow-methods"]
+        assert asked.headers["access-control-allow-headers"] == wanted
+        headers["origin"] = "https://evil.example"
+        refused = client.options("/v1/audio/speech", headers=headers)
+        assert "access-control-allow-headers" not in refused.headers
 
 
 def test_keys(start):
@@ -160,6 +172,21 @@ def test_keys(start):
     with connect(address, subprotocols=["vivavoce.v1", "vivavoce.key.secret-1"]) as socket_:
         assert json.loads(socket_.recv())["type"] == "ready"
         assert socket_.subprotocol == "vivavoce.v1"
+
+
+def test_a_path_that_a_proxy_takes_off_changes_nothing(start):
+    running = start(keys=(("alice", "secret-1"),), root_path="/speech")
+    with running.client() as client:
+        for path in ("/", "/health", "/ready", "/openapi.json"):
+            assert client.get(path).status_code == 200, path
+        for path in ("/v1/models", "/metrics"):
+            assert client.get(path).status_code == 401, path
+        plain = client.get("/api/tts?text=hi")
+        assert plain.headers["content-type"] == client.get("/voices").headers["content-type"]
+    proxied = start(root_path="/speech", allowed_hosts=("tts.example",))
+    with proxied.client() as client:
+        assert client.get("/metrics", headers={"host": "tts.example"}).status_code == 401
+        assert client.get("/metrics").status_code == 200
 
 
 def test_silent_connections_are_closed(start):

@@ -90,6 +90,22 @@ def test_what_waits_too_long_is_refused():
         asyncio.run(late.outbox.first.get())
 
 
+def test_the_silence_of_a_client_is_no_waiting():
+    """A turn is a job from its start; its text may come minutes later."""
+    scheduler, feed = Scheduler(ServeConfig(), Metrics()), Feed()
+
+    async def submit():
+        return scheduler.submit(Work(voice=VOICE), feed, 24_000)
+
+    job = asyncio.run(submit())
+    time.sleep(0.05)
+    assert job.waited_s(time.monotonic()) == 0
+    feed.add("x")
+    feed.finish()
+    assert 0 < job.waited_s(time.monotonic()) < 0.05
+    assert job.waited_s(job.created_at + 60) < 60 - 0.05
+
+
 def test_a_server_that_goes_refuses_what_has_not_begun():
     scheduler, jobs = plan("a", "b")
     begun = scheduler.choose("m", lambda job: True)

@@ -173,6 +173,22 @@ def test_what_makes_two_results_equal():
     assert len({key(), *changed}) == len(changed) + 1
 
 
+def test_a_text_that_is_spoken_in_pieces_is_no_result_for_a_whole_one():
+    def of(*parts, flush=False):
+        feed = Feed()
+        for part in parts:
+            feed.add(part)
+            feed.release()
+        if flush:
+            feed.mark(1)
+        feed.finish()
+        return cache_key(Work(voice=VOICE), feed, MODEL, ServeConfig())
+
+    assert of("One ", "day.") == key(Work(voice=VOICE), text="One day.") != ""
+    assert of("One day. ", "Then another.") == ""
+    assert of("One day.", flush=True) == ""
+
+
 def test_a_voice_that_was_made_again_is_another(tmp_path):
     file = tmp_path / "me.safetensors"
     file.write_bytes(b"one")

@@ -13,6 +13,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from tests.serve.conftest import MEDIUM, SHORT
+from tests.serve.test_scheduler import held
+from vivavoce.serve.config import RequestLimits
 
 
 @contextmanager
@@ -107,6 +109,52 @@ def test_cancel_ends_a_turn_and_the_next_one_is_whole(server):
 
 
 @pytest.mark.parametrize(
+    ("before", "wrong"),
+    [
+        ((), {"type": "text", "text": 5}),
+        ((), {"type": "text", "text": "x" * 1000}),
+        (({"type": "end"},), {"type": "text", "text": "and more"}),
+        (({"type": "end"},), {"type": "flush"}),
+    ],
+)
+def test_a_turn_whose_text_is_not_whole_is_not_spoken(start, before, wrong):
+    running = start(limits=RequestLimits(characters=1000))
+    with opened(running) as ws:
+        ws.recv()
+        with held(running):
+            say(ws, "start")
+            say(ws, "text", text=SHORT)
+            for message in before:
+                ws.send(json.dumps({"id": "t1"} | message))
+            ws.send(json.dumps({"id": "t1"} | wrong))
+            told, samples = heard(ws)
+        assert not len(samples)
+        assert (told[-1]["type"], told[-1]["id"]) == ("error", "t1")
+        say(ws, "start")  # the name is free, the connection lives
+        say(ws, "text", text=SHORT)
+        say(ws, "end"), say(ws, "end")
+        told, samples = heard(ws)
+    assert np.array_equal(samples, running.spoken(SHORT))
+
+
+def test_turns_that_were_cancelled_while_they_waited_leave_nothing(server):
+    with opened(server) as ws, held(server):
+        ws.recv()
+        say(ws, "start", "first")
+        say(ws, "text", "first", text=SHORT)
+        say(ws, "end", "first")
+        for number in range(50):
+            say(ws, "start", f"t{number}")
+            say(ws, "text", f"t{number}", text=MEDIUM)
+            say(ws, "cancel", f"t{number}")
+            assert heard(ws, f"t{number}")[0][-1] == {
+                "type": "cancelled",
+                "id": f"t{number}",
+                "samples": 0,
+            }
+
+
+@pytest.mark.parametrize(
     "nonsense",
     [
         "{",
@@ -148,8 +196,15 @@ def test_deepgram(server):
             data += message
         assert json.loads(message) == {"type": "Flushed", "sequence_id": 0}
         assert np.array_equal(np.frombuffer(data, "<i2"), server.spoken(SHORT))
+        for kind, text in (("Speak", {"text": SHORT}), ("Flush", {}), ("Flush", {})):
+            ws.send(json.dumps({"type": kind} | text))
+        kinds = []
+        while kinds.count("Flushed") < 2:
+            message = ws.recv(timeout=20)
+            kinds.append("audio" if isinstance(message, bytes) else json.loads(message)["type"])
+        assert kinds[-2:] == ["Flushed"] * 2  # both after the audio
         ws.send(json.dumps({"type": "Clear"}))
-        assert json.loads(ws.recv(timeout=20)) == {"type": "Cleared", "sequence_id": 1}
+        assert json.loads(ws.recv(timeout=20)) == {"type": "Cleared", "sequence_id": 3}
         ws.send(json.dumps({"type": "Nonsense"}))
         assert json.loads(ws.recv(timeout=20))["type"] == "Warning"
         ws.send(json.dumps({"type": "Close"}))

@@ -10,6 +10,8 @@ import pytest
 
 from tests.tiny import F5_WORDS, tiny_f5
 from vivavoce.serve.config import RequestLimits
+from vivavoce.serve.shelf import Made, Shelf
+from vivavoce.serve.table import ModelRow
 
 RATE = 24_000
 
@@ -170,3 +172,17 @@ def test_making_voices_can_be_switched_off(start):
     with start(voice_creation=False).client() as client:
         assert consent_to(client).json()["error"]["code"] == "disabled"
         assert client.get("/v1/audio/voice_consents").status_code == 200
+
+
+def test_a_voice_stays_with_the_model_it_was_made_for(tmp_path):
+    shelf = Shelf(tmp_path)
+    names = ("small", "large", "other")
+    models = [ModelRow(name=name, family="xtts" if name != "other" else "f5") for name in names]
+    facts = {"language": "en", "licence": "", "consent": "", "created_at": 1}
+    sums = {"sample_sha256": "", "consent_sha256": ""}
+    for model in ("large", "gone"):
+        made = Made(id=model, name=model, model=model, family="xtts", **facts, **sums)
+        shelf.add_voice(made)
+        shelf.file_of(model).write_bytes(b"voice")
+    assert {row.id: row.model for row in shelf.rows(models)} == {"large": "large", "gone": "small"}
+    assert shelf.rows(models[2:]) == []

@@ -104,10 +104,10 @@ def result_of(job: SpeechJob) -> Result | None:
 
 
 def cache_key(work: Work, feed: Feed, model: ModelRow, config: ServeConfig) -> str:
-    """A digest of what makes two results equal; "" where there is none: a text that still comes or
-    is long, a voice whose file is gone.
+    """A digest of what makes two results equal; "" where there is none: a text that came in
+    pieces that are spoken one by one, or is long; a voice whose file is gone.
     """
-    if not feed.finished or len(feed.text.encode()) > SHORT_BYTES * work.speed:
+    if not feed.unbroken or len(feed.text.encode()) > SHORT_BYTES * work.speed:
         return ""
     voice = work.voice
     try:

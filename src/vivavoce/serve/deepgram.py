@@ -35,7 +35,7 @@ class Deepgram:
         self.service, self.websocket = service, websocket
         self.request_id = caller_of(websocket.scope).request_id
         self.open: Turn | None = None
-        self.queue: deque[tuple[Turn, int]] = deque()
+        self.queue: deque[Turn | None] = deque()  # None: a `Flush` without a text of its own
         self.more = asyncio.Event()
         self.sequence = 0
         self.leaving = False
@@ -107,12 +107,12 @@ class Deepgram:
             self._require_room(len(fields.text("text")))
             if self.open is None:
                 self.open = Turn("speak", self.work, self.service)
-                self.queue.append((self.open, self.sequence))
-                self.more.set()
+                self._put(self.open)
             self.open.add(fields.text("text"))
         elif kind == "Flush":
             if self.open is None:
-                await self._tell("Flushed", sequence_id=self._next())
+                self._require_room(0)
+                self._put(None)
             self._end_turn()
         elif kind == "Clear":
             self._clear("cancel")
@@ -125,9 +125,13 @@ class Deepgram:
     def _require_room(self, more: int) -> None:
         """Raises ApiError where too much waits to be spoken."""
         limits = self.service.config.limits
-        waiting = sum(len(turn.feed.text) for turn, _ in self.queue)
+        waiting = sum(len(turn.feed.text) for turn in self.queue if turn is not None)
         if waiting + more > limits.characters or len(self.queue) >= TEXTS:
             raise invalid("string_above_max_length", "Too much text is waiting.", "text")
+
+    def _put(self, turn: Turn | None) -> None:
+        self.queue.append(turn)
+        self.more.set()
 
     def _next(self) -> int:
         self.sequence += 1
@@ -139,16 +143,20 @@ class Deepgram:
             self.open = None
 
     def _clear(self, reason: str) -> None:
-        for turn, _ in self.queue:
-            turn.cancel(reason)
+        for turn in self.queue:
+            if turn is not None:
+                turn.cancel(reason)
+        while len(self.queue) > 1:  # the first one is being spoken
+            self.queue.pop()
         self.open = None
 
     async def _speak(self) -> None:
         while True:
             while self.queue:
-                turn, _ = self.queue[0]
+                turn = self.queue[0]
                 try:
-                    await self._speak_turn(turn)
+                    if turn is not None:
+                        await self._speak_turn(turn)
                     await self._tell("Flushed", sequence_id=self._next())
                 except Cancelled:
                     pass

@@ -6,6 +6,7 @@ Written by the event loop, read by the engine's thread.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass
 
@@ -40,6 +41,7 @@ class Feed:
     def __init__(self) -> None:
         self.text = ""
         self.finished = False
+        self.ready_at: float | None = None  # when the first of it could be taken
         self._released = 0
         self._items: deque[FeedItem] = deque()
         self._lock = threading.Lock()
@@ -56,6 +58,12 @@ class Feed:
     def ready(self) -> bool:
         """Whether there is something for the engine to take."""
         return bool(self._items)
+
+    @property
+    def unbroken(self) -> bool:
+        """Whether all of the text is one segment, which waits to be taken."""
+        items = list(self._items)
+        return len(items) == 2 and items[0] == Segment(self.text, 0) and self.finished
 
     @property
     def waiting(self) -> int:
@@ -109,6 +117,8 @@ class Feed:
         return True
 
     def _put(self, item: FeedItem) -> None:
+        if self.ready_at is None:
+            self.ready_at = time.monotonic()
         with self._lock:
             self._items.append(item)
 

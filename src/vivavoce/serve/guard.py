@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import secrets
 import time
 from http import HTTPStatus
@@ -23,6 +24,11 @@ log = logging.getLogger("vivavoce.serve")
 SAFE = ("GET", "HEAD", "OPTIONS")
 OPEN_PATHS = ("/", "/health", "/ready", "/x/page.json", "/favicon.ico", "/openapi.json")
 PLAIN_PATHS = ("/api/tts", "/process")
+HEADER_NAMES = re.compile(r"[\w-]+(, *[\w-]+)*", re.ASCII)
+EXPOSED = ", ".join(
+    ("retry-after", "x-cache", "x-ignored-fields", "x-model", "x-request-id", "x-seed", "x-voice")
+)
+"""What a page of another origin may read of an answer, beside its body."""
 KEY_PROTOCOL = "vivavoce.key."
 """Browsers cannot set headers of a WebSocket: there the key is a subprotocol of this name."""
 
@@ -34,7 +40,7 @@ class Guard:
         self.app, self.service = app, service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"].startswith(PLAIN_PATHS):
+        if _path(scope).startswith(PLAIN_PATHS):
             scope["error_shape"] = plain_error
         if scope["type"] == "http":
             await self._http(scope, receive, send)
@@ -49,7 +55,7 @@ class Guard:
         answer.headers = {"x-request-id": caller.request_id} | self._cors(asked)
         try:
             if scope["method"] == "OPTIONS" and len(answer.headers) > 1:
-                await _preflight(answer)
+                await _preflight(answer, asked)
             else:
                 self._check(scope, asked, caller)
                 await self.app(scope, receive, answer)
@@ -130,7 +136,7 @@ class Guard:
             raise ApiError(403, "foreign_origin", message, None, "permission_error")
 
     def _check_key(self, scope: Scope, headers: Headers, caller: Caller) -> None:
-        keys, path = self.service.keys, scope["path"]
+        keys, path = self.service.keys, _path(scope)
         name = keys.name_of(_given_key(headers)) if keys.needed else None
         if name is not None:
             caller.key = name
@@ -150,7 +156,8 @@ class Guard:
         origin = asked.get("origin")
         if origin is None or origin not in self.service.config.cors:
             return {}
-        return {"access-control-allow-origin": origin, "vary": "origin"}
+        seen = {"access-control-expose-headers": EXPOSED}
+        return {"access-control-allow-origin": origin, "vary": "origin"} | seen
 
 
 class _Answer:
@@ -181,10 +188,13 @@ def _told(error: Exception, request_id: str) -> ApiError:
     return ApiError(error.status_code, code, message, headers=dict(error.headers or {}))
 
 
-async def _preflight(send: Send) -> None:
+async def _preflight(send: Send, asked: Headers) -> None:
+    """To a trusted page, which may send what it likes: clients add headers of their own."""
+    wanted = asked.get("access-control-request-headers", "")
+    allowed = wanted if HEADER_NAMES.fullmatch(wanted) else "authorization, content-type"
     headers = [
         (b"access-control-allow-methods", b"GET, POST, DELETE"),
-        (b"access-control-allow-headers", b"authorization, content-type"),
+        (b"access-control-allow-headers", allowed.encode("latin-1")),
         (b"access-control-max-age", b"600"),
     ]
     await send({"type": "http.response.start", "status": 204, "headers": headers})
@@ -209,6 +219,11 @@ def is_local(scope: Scope, caller: Caller) -> bool:
     """Whether a program on this machine asks, and not a proxy here for somebody elsewhere."""
     host = _hostname(_headers(scope).get("host", ""))
     return caller.address in LOOPBACK and host in LOOPBACK
+
+
+def _path(scope: Scope) -> str:
+    """As the routes see it: without the path at which a proxy shows the server (`--root-path`)."""
+    return scope["path"].removeprefix(scope.get("root_path", ""))
 
 
 def _headers(scope: Scope) -> Headers:

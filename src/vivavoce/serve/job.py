@@ -84,6 +84,11 @@ class SpeechJob:
         """Of audio, so far."""
         return self.samples / self.rate
 
+    def waited_s(self, until: float) -> float:
+        """Seconds since there was something to speak; before that, the client is waited for."""
+        ready_at = self.feed.ready_at
+        return until - max(self.created_at, ready_at) if ready_at is not None else 0.0
+
     def give(self, sound: Sound) -> None:
         """The engine has more."""
         self.samples += len(sound.samples)

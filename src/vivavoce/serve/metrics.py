@@ -48,11 +48,11 @@ class Metrics:
         self.device_memory = gauge("device_memory_bytes", "Held by the engine's device.")
 
     def started(self, job: SpeechJob) -> None:
-        self.queue_s.observe(time.monotonic() - job.created_at)
+        self.queue_s.observe(job.waited_s(time.monotonic()))
 
     def done(self, job: SpeechJob, error: Exception | None) -> None:
         if job.first_audio_at is not None:
-            self.first_audio_s.observe(job.first_audio_at - job.created_at)
+            self.first_audio_s.observe(job.waited_s(job.first_audio_at))
         self.audio.labels(job.work.model).inc(job.seconds)
         if job.cancelled:
             self.cancelled.labels(job.cancelled).inc()

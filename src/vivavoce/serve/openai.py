@@ -17,7 +17,7 @@ from vivavoce.serve.ask import Ask, read_ask
 from vivavoce.serve.body import read_json
 from vivavoce.serve.caller import Caller, caller_of
 from vivavoce.serve.encode import open_encoder
-from vivavoce.serve.errors import ApiError, not_found
+from vivavoce.serve.errors import ApiError
 from vivavoce.serve.feed import Feed
 from vivavoce.serve.fields import Fields, parse_object, quoted
 from vivavoce.serve.job import Work
@@ -99,11 +99,7 @@ class OpenAI:
         return JSONResponse({"object": "list", "data": rows})
 
     async def model(self, request: Request) -> Response:
-        name = request.path_params["name"]
-        model = self.service.table.models.get(name)
-        if model is None:
-            raise not_found(f"No model is called {name[:80]!r}.", "model_not_found", "model")
-        return JSONResponse(self._row(model))
+        return JSONResponse(self._row(self.service.table.model(request.path_params["name"])))
 
     def _row(self, model: ModelRow) -> dict[str, object]:
         return {

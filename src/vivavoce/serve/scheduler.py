@@ -124,9 +124,9 @@ class Scheduler:
         """End what has waited too long to begin."""
         limits, now = self.config.limits, time.monotonic()
         for job in list(self.jobs):
-            waited_s = now - job.created_at
-            if job.started_at is not None or not job.feed.ready:
+            if job.started_at is not None:
                 continue
+            waited_s = job.waited_s(now)
             if job.work.model == self.loading and waited_s > limits.load_wait_s:
                 self._refuse(job, "loading", "The model is being loaded.")
             elif waited_s > limits.queue_s:

@@ -99,15 +99,16 @@ class Shelf:
         (self.folder / "voices" / f"{voice_id}.json").unlink(missing_ok=True)
 
     def rows(self, models: Iterable[ModelRow]) -> list[VoiceRow]:
-        """The voices that a served model can speak with."""
-        families: dict[str, str] = {}
-        for model in models:
-            families.setdefault(model.family, model.name)
-        return [
-            self.row(made, families[made.family])
-            for made in self.made.values()
-            if made.family in families and self.file_of(made.id).is_file()
-        ]
+        """The voices that a served model can speak with: the one that each was made for, or
+        another one of its family.
+        """
+        served = list(models)
+        rows: list[VoiceRow] = []
+        for made in self.made.values():
+            able = [model.name for model in served if model.family == made.family]
+            if able and self.file_of(made.id).is_file():
+                rows.append(self.row(made, made.model if made.model in able else able[0]))
+        return rows
 
     def row(self, made: Made, model: str) -> VoiceRow:
         return VoiceRow(

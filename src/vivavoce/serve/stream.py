@@ -52,9 +52,9 @@ class Stream:
         job = self.job
         if job is not None and job.started_at is not None:
             facts["model"], facts["audio_s"] = job.work.model, round(job.seconds, 3)
-            facts["queue_s"] = round(job.started_at - job.created_at, 4)
+            facts["queue_s"] = round(job.waited_s(job.started_at), 4)
             if job.first_audio_at is not None:
-                facts["first_audio_s"] = round(job.first_audio_at - job.created_at, 4)
+                facts["first_audio_s"] = round(job.waited_s(job.first_audio_at), 4)
         return facts
 
     def cancel(self, reason: str) -> None:

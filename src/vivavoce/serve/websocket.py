@@ -31,9 +31,10 @@ PIECES = 1000
 class Asked:
     """A turn and how its audio travels."""
 
+    failed: ApiError | None = None  # a message of it made no sense
+
     def __init__(self, turn: Turn, form: str, rate: int, timestamps: bool) -> None:
         self.turn, self.form, self.rate, self.timestamps = turn, form, rate, timestamps
-        self.over = False
 
 
 class Socket:
@@ -108,10 +109,26 @@ class Socket:
             if kind == "cancel":  # the turn ended while this message was on its way
                 return
             raise invalid("invalid_value", f"No turn is called {name!r}.", "id")
-        await self._continue(kind, asked, fields)
+        if kind == "cancel":
+            await self._cancel(asked)
+            return
+        try:
+            self._continue(kind, asked.turn, fields)
+        except ApiError as error:  # with a part of its text missing it must not be spoken
+            asked.failed = error
+            await self._cancel(asked)
 
-    async def _continue(self, kind: str, asked: Asked, fields: Fields) -> None:
-        turn = asked.turn
+    async def _cancel(self, asked: Asked) -> None:
+        """End a turn: what it holds is free at once, whether it is spoken or waits."""
+        del self.turns[asked.turn.name]
+        asked.turn.cancel()
+        if asked in self.queue:
+            self.queue.remove(asked)
+            await self._cancelled(asked)
+
+    def _continue(self, kind: str, turn: Turn, fields: Fields) -> None:
+        if kind != "end" and turn.feed.finished:
+            raise invalid("invalid_value", "The turn has ended: nothing can be added.", "type")
         if kind == "text":
             text = fields.text("text")
             if len(turn.feed.text) + len(text) > self.service.config.limits.characters:
@@ -121,11 +138,8 @@ class Socket:
             if turn.feed.waiting >= PIECES:
                 raise invalid("invalid_value", "Too much is waiting to be spoken.", "type")
             turn.flush()
-        elif kind == "end":
-            turn.finish()
         else:
-            self.turns.pop(turn.name, None)
-            turn.cancel()
+            turn.finish()
 
     def _start(self, name: str, fields: Fields) -> None:
         if not name:
@@ -150,7 +164,7 @@ class Socket:
                 try:
                     await self._speak_turn(asked)
                 except Cancelled:
-                    await self._tell("cancelled", asked.turn.name, samples=asked.turn.samples)
+                    await self._cancelled(asked)
                 except WebSocketDisconnect:
                     return
                 except Exception as error:  # noqa: BLE001 - ends this turn alone
@@ -207,6 +221,9 @@ class Socket:
 
     async def _done(self, asked: Asked, rate: int, times_words: bool) -> None:
         turn = asked.turn
+        if turn.cancelled.is_set():
+            raise Cancelled("The turn was cancelled.")
+        del self.turns[turn.name]  # from here on nothing can be said to it
         stream = turn.stream
         warnings = list(stream.warnings) if stream else []
         await self._tell(
@@ -222,6 +239,12 @@ class Socket:
     async def _tell(self, kind: str, name: str | None, **facts: object) -> None:
         message = {"type": kind} | ({"id": name} if name is not None else {}) | facts
         await self._send(self.websocket.send_text(json.dumps(message)))
+
+    async def _cancelled(self, asked: Asked) -> None:
+        if asked.failed is not None:
+            await self._fail(asked.turn.name, asked.failed)
+        else:
+            await self._tell("cancelled", asked.turn.name, samples=asked.turn.samples)
 
     async def _fail(self, name: str | None, error: ApiError) -> None:
         await self._tell("error", name or None, **error.body())
